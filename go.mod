@@ -1,0 +1,11 @@
+module zigh3
+
+go 1.26.0
+
+require (
+	github.com/eapache/queue v1.1.0
+	github.com/quic-go/qpack v0.6.0
+	github.com/quic-go/quic-go v0.64.1
+	golang.org/x/net v0.56.0
+	pgregory.net/rapid v1.3.0
+)
