@@ -1,0 +1,256 @@
+"""
+An HTTP/3 client of another make, driven by a test over JSON lines: one command a line on stdin, one answer a line on stdout.
+
+A command is {"id", "do", ...}; its answer {"id", "ok": true, ...} or {"id", "ok": false, "error"}. Commands run side by side, an
+answer comes when its command is done. End of input ends the driver. Bodies never cross: a test says how to make one (exchange.py,
+produce) and gets its length and SHA-256 back, and the bytes of short ones. tests/bun/client.ts is the other side.
+"""
+
+import asyncio
+import base64
+import json
+import sys
+import traceback
+from typing import Any, Awaitable, Callable
+
+from connection import Connection, frame
+from exchange import Exchange
+
+
+class Driver:
+    """The connections of one driver process, by number."""
+
+    def __init__(self) -> None:
+        self.connections: dict[int, Connection] = {}
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.uploads: dict[tuple[int, int], asyncio.Task[None]] = {}
+
+    # ---- connections
+
+    async def do_connect(self, c: dict[str, Any]) -> dict[str, Any]:
+        connection = await Connection.open(c.get("host", "127.0.0.1"), c["port"], c)
+        number = len(self.connections) + 1
+        self.connections[number] = connection
+        return {"conn": number, **connection.describe()}
+
+    async def do_close(self, c: dict[str, Any]) -> dict[str, Any]:
+        """Closes with an application error code, and returns once that has gone out."""
+        connection = self._connection(c)
+        connection.wire.quic.close(error_code=c.get("code", 0x100), frame_type=None, reason_phrase=c.get("reason", ""))
+        connection.wire.transmit()
+        return {}
+
+    async def do_vanish(self, c: dict[str, Any]) -> dict[str, Any]:
+        self._connection(c).wire.vanish()
+        return {}
+
+    async def do_closed(self, c: dict[str, Any]) -> dict[str, Any]:
+        """Waits for the end of a connection and says how it came."""
+        wire = self._connection(c).wire
+        await wire.until(lambda: wire.end is not None, c.get("timeout", 20), "the end of the connection")
+        return {"end": wire.end}
+
+    async def do_stats(self, c: dict[str, Any]) -> dict[str, Any]:
+        connection = self._connection(c)
+        wire = connection.wire
+        return {
+            "datagramsIn": wire.datagrams_in,
+            "datagramsOut": wire.datagrams_out,
+            "bytesIn": wire.bytes_in,
+            "bytesOut": wire.bytes_out,
+            "goaways": connection.goaways,
+            "settings": None if connection.http is None else connection.http.received_settings,
+            "end": wire.end,
+        }
+
+    async def do_goaway(self, c: dict[str, Any]) -> dict[str, Any]:
+        """Waits for the first GOAWAY."""
+        connection = self._connection(c)
+        await connection.wire.until(lambda: len(connection.goaways) > 0, c.get("timeout", 20), "a GOAWAY")
+        return {"goaways": connection.goaways}
+
+    # ---- requests
+
+    async def do_request(self, c: dict[str, Any]) -> dict[str, Any]:
+        """Sends a request's headers and starts on its body; answers at once with the stream."""
+        connection = self._connection(c)
+        fields = [(n.encode("latin-1"), v.encode("latin-1")) for n, v in c["headers"]]
+        pieces: list[dict[str, Any]] = c.get("body", [])
+        end: bool = c.get("end", True)
+        exchange = connection.request(fields, end and not pieces, c.get("allowance"))
+        if pieces:
+            self._upload(c["conn"], connection, exchange, pieces, end)
+        return {"stream": exchange.stream_id}
+
+    async def do_send(self, c: dict[str, Any]) -> dict[str, Any]:
+        """Sends more of a body behind what is still on its way, and returns once QUIC has taken it."""
+        connection = self._connection(c)
+        exchange = self._exchange(connection, c)
+        await self._upload(c["conn"], connection, exchange, c.get("body", []), c.get("end", False))
+        return exchange.report()
+
+    async def do_sent(self, c: dict[str, Any]) -> dict[str, Any]:
+        """Waits until all of the body asked for has been taken by QUIC, or cannot be any more."""
+        connection = self._connection(c)
+        exchange = self._exchange(connection, c)
+        task = self.uploads.get((c["conn"], exchange.stream_id))
+        if task is not None:
+            await asyncio.wait_for(asyncio.shield(task), c.get("timeout", 60))
+        return exchange.report()
+
+    async def do_trailers(self, c: dict[str, Any]) -> dict[str, Any]:
+        connection = self._connection(c)
+        exchange = self._exchange(connection, c)
+        fields = [(n.encode("latin-1"), v.encode("latin-1")) for n, v in c["headers"]]
+        assert connection.http is not None
+        connection.http.send_headers(exchange.stream_id, fields, end_stream=True)
+        exchange.send_finished = True
+        connection.wire.transmit()
+        return {}
+
+    async def do_reset(self, c: dict[str, Any]) -> dict[str, Any]:
+        """RESET_STREAM: this side's direction ends in the middle."""
+        connection = self._connection(c)
+        task = self.uploads.pop((c["conn"], c["stream"]), None)
+        if task is not None:
+            task.cancel()
+        connection.quic.reset_stream(c["stream"], c.get("code", 0x10C))
+        connection.wire.transmit()
+        return {}
+
+    async def do_stop(self, c: dict[str, Any]) -> dict[str, Any]:
+        """STOP_SENDING: this side wants no more of the response."""
+        connection = self._connection(c)
+        connection.quic.stop_stream(c["stream"], c.get("code", 0x10C))
+        connection.wire.transmit()
+        return {}
+
+    async def do_allow(self, c: dict[str, Any]) -> dict[str, Any]:
+        self._connection(c).allow(c["stream"], c.get("bytes"))
+        return {}
+
+    async def do_progress(self, c: dict[str, Any]) -> dict[str, Any]:
+        """A request as it stands, with what QUIC has sent, had acknowledged and received on its stream."""
+        connection = self._connection(c)
+        stream = c["stream"]
+        return {
+            "response": self._exchange(connection, c).report(),
+            "sent": connection.quic.sent(stream),
+            "acknowledged": connection.quic.acknowledged(stream),
+            "received": connection.quic.received(stream),
+        }
+
+    async def do_response(self, c: dict[str, Any]) -> dict[str, Any]:
+        """Waits for a part of the response: "headers", "stopped" (STOP_SENDING), "end", or a number of bytes of body."""
+        connection = self._connection(c)
+        exchange = self._exchange(connection, c)
+        until = c.get("until", "end")
+
+        def ready() -> bool:
+            if exchange.over() or connection.wire.end is not None:
+                return until != "stopped" or exchange.stopped is not None or connection.wire.end is not None
+            if until == "headers":
+                return exchange.status is not None
+            if until == "stopped":
+                return exchange.stopped is not None
+            return isinstance(until, int) and exchange.body_bytes >= until
+
+        await connection.wire.until(ready, c.get("timeout", 20), f"{until} of the response on stream {exchange.stream_id}")
+        return {**exchange.report(), "connection": connection.wire.end}
+
+    # ---- raw streams
+
+    async def do_open(self, c: dict[str, Any]) -> dict[str, Any]:
+        return {"stream": self._connection(c).open_stream(c.get("unidirectional", False), c.get("request", False))}
+
+    async def do_write(self, c: dict[str, Any]) -> dict[str, Any]:
+        """Puts hand-made frames on a stream; `pace` sends them a byte at a time, so many milliseconds apart."""
+        connection = self._connection(c)
+        data = b"".join(frame(f) for f in c.get("frames", []))
+        if c.get("pace") is not None:
+            for i in range(len(data)):
+                connection.write(c["stream"], data[i : i + 1], False)
+                await asyncio.sleep(c["pace"] / 1000)
+            data = b""
+        connection.write(c["stream"], data, c.get("end", False))
+        return {}
+
+    async def do_stream(self, c: dict[str, Any]) -> dict[str, Any]:
+        """Waits for the end of a raw stream in the peer's direction, or the connection's."""
+        connection = self._connection(c)
+        stream = connection._stream(c["stream"])
+        await connection.wire.until(
+            lambda: stream["ended"] or stream["reset"] is not None or connection.wire.end is not None,
+            c.get("timeout", 20),
+            f"the end of stream {c['stream']}",
+        )
+        return {**stream, "data": base64.b64encode(stream["data"]).decode(), "connection": connection.wire.end}
+
+    async def do_flood(self, c: dict[str, Any]) -> dict[str, Any]:
+        """Opens requests and resets them at once, as many as asked or until the peer closes; says how many."""
+        connection = self._connection(c)
+        fields = [(n.encode("latin-1"), v.encode("latin-1")) for n, v in c["headers"]]
+        done = 0
+        while done < c["count"] and connection.wire.end is None and connection.quic._close_event is None:
+            for _ in range(min(16, c["count"] - done)):
+                exchange = connection.request(fields, False, None)
+                connection.wire.transmit()
+                connection.quic.reset_stream(exchange.stream_id, 0x10C)
+                connection.quic.stop_stream(exchange.stream_id, 0x10C)
+                del connection.exchanges[exchange.stream_id]
+                done += 1
+            connection.wire.transmit()
+            await asyncio.sleep(0)
+        return {"opened": done, "end": connection.wire.end}
+
+    # ---- the machinery
+
+    def _connection(self, c: dict[str, Any]) -> Connection:
+        return self.connections[c["conn"]]
+
+    def _exchange(self, connection: Connection, c: dict[str, Any]) -> Exchange:
+        return connection.exchanges[c["stream"]]
+
+    def _upload(
+        self, number: int, connection: Connection, exchange: Exchange, pieces: list[dict[str, Any]], end: bool
+    ) -> "asyncio.Task[None]":
+        before = self.uploads.get((number, exchange.stream_id))
+
+        async def run() -> None:
+            if before is not None:
+                await before
+            await connection.send(exchange, pieces, end)
+
+        task = asyncio.create_task(run())
+        self.uploads[number, exchange.stream_id] = task
+        return task
+
+    async def answer(self, line: str) -> None:
+        c: dict[str, Any] = json.loads(line)
+        method: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]] | None = getattr(self, f"do_{c['do']}", None)
+        try:
+            if method is None:
+                raise ValueError(f"no such command: {c['do']}")
+            reply = {"id": c["id"], "ok": True, **await method(c)}
+        except Exception as error:  # a test must see any failure of its driver
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            detail = f"{type(error).__name__}: {error} ({c['do']}, {where.name}:{where.lineno})"
+            reply = {"id": c["id"], "ok": False, "error": detail}
+        sys.stdout.write(json.dumps(reply) + "\n")
+        sys.stdout.flush()
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=64 << 20)
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        while line := await reader.readline():
+            task = asyncio.create_task(self.answer(line.decode()))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+        for connection in self.connections.values():
+            if connection.wire.end is None:
+                connection.wire.close(error_code=0x100)
+
+
+if __name__ == "__main__":
+    asyncio.run(Driver().run())
