@@ -9,3 +9,9 @@ require (
 	golang.org/x/net v0.56.0
 	pgregory.net/rapid v1.3.0
 )
+
+require (
+	golang.org/x/crypto v0.54.0 // indirect
+	golang.org/x/sys v0.47.0 // indirect
+	golang.org/x/text v0.40.0 // indirect
+)

@@ -1,0 +1,187 @@
+package engine
+
+import (
+	"encoding/binary"
+
+	"golang.org/x/net/http2/hpack"
+)
+
+// QPACK shares HPACK's Huffman code (RFC 7541, appendix B). hpack decodes it a symbol at a time into a pooled buffer and then a
+// string; here up to two symbols are looked up at once and written where they are wanted, which halves the cost of a header block.
+
+// huffmanBits is the width of the table: it holds every code of at most that many bits, and pairs of short ones.
+const huffmanBits = 12
+
+// longestCode is the longest code of a symbol. The code of EOS is as long, all ones, and must not occur.
+const longestCode = 30
+
+// A huffmanEntry tells what the next huffmanBits bits begin with: two symbols in bits 0-7 and 8-15, how many of them are complete
+// in 16-23 (0: a longer code), how many bits the first takes in 24-27 and both in 28-31.
+type huffmanEntry uint32
+
+func (e huffmanEntry) count() int      { return int(e>>16) & 0xff }
+func (e huffmanEntry) firstBits() uint { return uint(e>>24) & 0xf }
+func (e huffmanEntry) bits() uint      { return uint(e >> 28) }
+
+var (
+	huffmanTable [1 << huffmanBits]huffmanEntry
+
+	// Longer codes are canonical: those of one length are consecutive numbers, and left-aligned they are below longLimit.
+	longLimit [longestCode + 1]uint32
+	longFirst [longestCode + 1]uint32 // the first code of this length, left-aligned
+	longStart [longestCode + 1]int    // where its symbol stands in longSymbols
+	longBytes []byte
+)
+
+// The code is taken from the library that encodes it, so that there is no second copy of 257 numbers to be wrong.
+func init() {
+	type code struct {
+		symbol byte
+		bits   uint
+		value  uint32 // left-aligned
+	}
+	var short, long []code
+	for s := range 256 {
+		var eight [8]byte
+		for i := range eight {
+			eight[i] = byte(s)
+		}
+		encoded := hpack.AppendHuffmanString(nil, string(eight[:])) // eight codes of n bits are n bytes
+		c := code{symbol: byte(s), bits: uint(len(encoded))}
+		c.value = binary.BigEndian.Uint32(encoded) &^ (1<<(32-c.bits) - 1)
+		if c.bits <= huffmanBits {
+			short = append(short, c)
+		} else {
+			long = append(long, c)
+		}
+	}
+	fill := func(prefix uint32, bits uint, e huffmanEntry) {
+		first := prefix >> (32 - huffmanBits)
+		for i := range uint32(1) << (huffmanBits - bits) {
+			huffmanTable[first+i] = e
+		}
+	}
+	for _, a := range short {
+		fill(a.value, a.bits, huffmanEntry(uint32(a.symbol)|1<<16|uint32(a.bits)<<24|uint32(a.bits)<<28))
+		for _, b := range short {
+			if bits := a.bits + b.bits; bits <= huffmanBits {
+				e := uint32(a.symbol) | uint32(b.symbol)<<8 | 2<<16 | uint32(a.bits)<<24 | uint32(bits)<<28
+				fill(a.value|b.value>>a.bits, bits, huffmanEntry(e))
+			}
+		}
+	}
+	for bits := uint(huffmanBits + 1); bits <= longestCode; bits++ {
+		longStart[bits] = len(longBytes)
+		for _, value := range sortedCodes(long, func(c code) (uint32, bool) { return c.value, c.bits == bits }) {
+			if longLimit[bits] == 0 {
+				longFirst[bits] = value
+			}
+			longLimit[bits] = value + 1<<(32-bits)
+			for _, c := range long {
+				if c.bits == bits && c.value == value {
+					longBytes = append(longBytes, c.symbol)
+				}
+			}
+		}
+	}
+}
+
+// sortedCodes gives the values that pick selects, in ascending order.
+func sortedCodes[C any](codes []C, pick func(C) (uint32, bool)) []uint32 {
+	var values []uint32
+	for _, c := range codes {
+		v, ok := pick(c)
+		if !ok {
+			continue
+		}
+		i := len(values)
+		for i > 0 && values[i-1] > v {
+			i--
+		}
+		values = append(values[:i], append([]uint32{v}, values[i:]...)...)
+	}
+	return values
+}
+
+// decodeHuffman decodes src into dst and gives the number of bytes. errShort: dst does not hold them. errHuffman: no such code.
+func decodeHuffman(dst, src []byte) (int, error) {
+	var (
+		acc  uint64 // the next bits, left-aligned
+		have uint   // how many of them count
+		at   int
+	)
+	for {
+		if len(src) >= 8 && len(dst)-at >= 8 {
+			// Four lookups take 48 bits at most, and at least 56 are there.
+			acc |= binary.BigEndian.Uint64(src) >> have
+			src = src[(63-have)>>3:]
+			have |= 56
+			out := dst[at : at+8 : at+8]
+			n := 0
+			for range 4 {
+				e := huffmanTable[acc>>(64-huffmanBits)]
+				if e.count() == 0 {
+					break
+				}
+				out[n&7] = byte(e)
+				out[(n+1)&7] = byte(e >> 8)
+				n += e.count()
+				acc <<= e.bits()
+				have -= e.bits()
+			}
+			at += n
+			if n > 0 {
+				continue
+			}
+		} else {
+			for have <= 56 && len(src) > 0 {
+				acc |= uint64(src[0]) << (56 - have)
+				src = src[1:]
+				have += 8
+			}
+			if have < 8 && isHuffmanPadding(acc, have) {
+				return at, nil
+			}
+			e := huffmanTable[(acc|^uint64(0)>>have)>>(64-huffmanBits)]
+			if e.count() > 0 {
+				if e.firstBits() > have {
+					return 0, errHuffman
+				}
+				if at == len(dst) {
+					return 0, errShort
+				}
+				dst[at] = byte(e)
+				at++
+				acc <<= e.firstBits()
+				have -= e.firstBits()
+				continue
+			}
+		}
+		symbol, bits := longCode(uint32(acc >> 32))
+		if bits == 0 || bits > have {
+			return 0, errHuffman
+		}
+		if at == len(dst) {
+			return 0, errShort
+		}
+		dst[at] = symbol
+		at++
+		acc <<= bits
+		have -= bits
+	}
+}
+
+// longCode looks up a code that is not in the table. bits 0: there is none, which is EOS.
+func longCode(next uint32) (symbol byte, bits uint) {
+	for bits := uint(huffmanBits + 1); bits <= longestCode; bits++ {
+		if longLimit[bits] > next {
+			return longBytes[longStart[bits]+int((next-longFirst[bits])>>(32-bits))], bits
+		}
+	}
+	return 0, 0
+}
+
+// isHuffmanPadding: what is left of the last byte must be the begin of EOS, and less than a byte (RFC 7541, 5.2).
+func isHuffmanPadding(acc uint64, have uint) bool {
+	return acc|^uint64(0)>>have == ^uint64(0)
+}

@@ -1,0 +1,101 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Options is all that a server can be told. ParseOptions makes one; every field is valid from then on. docs/options.md describes
+// each by its key.
+type Options struct {
+	Hostname string // address or name to bind, never empty
+	Port     uint16 // UDP port, 0 for one that the system chooses
+
+	Certificates []CertificateSource // in order of preference; empty: a development certificate is made
+
+	MaxRequestBodySize int64 // bytes of one request's body; 0 means that none may come
+	MaxHeaderBytes     int   // size of a field section as RFC 9114, 4.2.2 counts it
+	MaxIncomingStreams int   // requests that a peer may have open at once on one connection
+
+	IdleTimeout      time.Duration // without a packet from the peer; then the connection is gone
+	HandshakeTimeout time.Duration // for the QUIC handshake
+	HeaderTimeout    time.Duration // from a stream's first byte to its complete header block
+	BodyTimeout      time.Duration // without a byte of a body that is being waited for
+	RequestTimeout   time.Duration // from the request event to the begin of its response; 0: for ever
+
+	ReceiveWindow           int    // bytes of one request's body that may wait for the consumer
+	StreamReceiveWindow     uint64 // the largest that QUIC's window of a stream grows to
+	ConnectionReceiveWindow uint64 // the largest that QUIC's window of a connection grows to
+
+	ResetBudget             int // streams that a peer may reset unanswered within ResetWindow
+	MaxUnverifiedHandshakes int // when more handshakes than this are unfinished, Retry is demanded
+
+	HighWaterMark int  // bytes of one response that may wait for the network; the consumer's side keeps this account
+	Date          bool // whether responses without a date get one
+
+	Go GoOptions
+}
+
+// GoOptions are settings of Go's own runtime, which are the whole process's. Zero leaves a setting as it is.
+type GoOptions struct {
+	MaxProcs    int   // processors that run Go code
+	GCPercent   int   // heap growth that starts a collection
+	MemoryLimit int64 // bytes, soft
+}
+
+// A CertificateSource says where one certificate and its key come from: PEM text, or a file with it.
+type CertificateSource struct {
+	Cert, Key         string // PEM text; empty: CertPath, KeyPath
+	CertPath, KeyPath string
+	ServerName        string // the name (SNI) it is for; empty: the names it was issued for
+}
+
+// ResetWindow is the time over which ResetBudget counts.
+const ResetWindow = 10 * time.Second
+
+// DefaultHostname is bound where no hostname is given.
+const DefaultHostname = "0.0.0.0"
+
+// ParseOptions makes options of the parts of a zig_h3_server_config; optionsJSON may be empty. Failures are *Error with ErrConfig
+// that name the key and what it takes. No file is read here.
+func ParseOptions(hostname string, port uint16, certPath, keyPath string, optionsJSON []byte) (*Options, error) {
+	o := &Options{Hostname: hostname, Port: port}
+	if hostname == "" {
+		o.Hostname = DefaultHostname
+	}
+	if i := strings.IndexFunc(hostname, func(r rune) bool { return r <= ' ' || r == 0x7f }); i >= 0 {
+		return nil, configError("hostname %q holds a space or a control character", hostname)
+	}
+	o.Date = true
+	p := optionsParser{options: o}
+	for i := range optionKeys {
+		optionKeys[i].setDefault(o)
+	}
+	if len(optionsJSON) > 0 {
+		if err := p.parse(optionsJSON); err != nil {
+			return nil, err
+		}
+	}
+	if certPath != "" || keyPath != "" {
+		if p.pair != (CertificateSource{}) {
+			return nil, configError("the certificate is given twice: as cert_path or key_path, and in the options as cert or key")
+		}
+		p.pair = CertificateSource{CertPath: certPath, KeyPath: keyPath}
+	}
+	if p.pair != (CertificateSource{}) {
+		o.Certificates = append([]CertificateSource{p.pair}, o.Certificates...)
+	}
+	if o.ReceiveWindow > int(o.StreamReceiveWindow) {
+		return nil, configError("receive_window (%d) must not exceed stream_receive_window (%d)", o.ReceiveWindow, o.StreamReceiveWindow)
+	}
+	if o.StreamReceiveWindow > o.ConnectionReceiveWindow {
+		return nil, configError("stream_receive_window (%d) must not exceed connection_receive_window (%d)",
+			o.StreamReceiveWindow, o.ConnectionReceiveWindow)
+	}
+	return o, nil
+}
+
+func configError(format string, args ...any) *Error {
+	return &Error{Code: ErrConfig, Text: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,74 @@
+package engine
+
+import "encoding/binary"
+
+// packedHead is what each entry of a packed list begins with: u16 name length, u32 value length.
+const packedHead = 6
+
+// A span is a part of a buffer.
+type span struct{ from, to int }
+
+// A packedWriter writes a packed list into a buffer of fixed size.
+type packedWriter struct {
+	dst     []byte
+	n       int // bytes written
+	entries int
+}
+
+// whole writes an entry that is packed already, or reports that there is no room for it.
+func (w *packedWriter) whole(packed string) bool {
+	if len(packed) > len(w.dst)-w.n {
+		return false
+	}
+	w.n += copy(w.dst[w.n:], packed)
+	w.entries++
+	return true
+}
+
+// begin writes an entry's name and says where its value goes; nothing counts before end.
+func (w *packedWriter) begin(name string) (at int, ok bool) {
+	at = w.n + packedHead + len(name)
+	if at > len(w.dst) {
+		return 0, false
+	}
+	binary.LittleEndian.PutUint16(w.dst[w.n:], uint16(len(name)))
+	copy(w.dst[w.n+packedHead:], name)
+	return at, true
+}
+
+// end completes the entry that begins at w.n, and whose value is the n bytes at at. The length of its name is written already.
+func (w *packedWriter) end(at, n int) {
+	binary.LittleEndian.PutUint32(w.dst[w.n+2:], uint32(n))
+	w.n = at + n
+	w.entries++
+}
+
+// drop takes the last entry, which begins at start, back.
+func (w *packedWriter) drop(start int) {
+	w.n = start
+	w.entries--
+}
+
+// value is the value that begins at at, of the entry whose head says how long it is.
+func (w *packedWriter) value(at int) []byte {
+	length := binary.LittleEndian.Uint32(w.dst[at-len(":authority")-4:])
+	return w.dst[at : at+int(length)]
+}
+
+// A packedReader takes a packed list apart.
+type packedReader struct{ rest []byte }
+
+// next gives views of the next entry. ok is false at the end, and where the list is cut.
+func (r *packedReader) next() (name, value []byte, ok bool) {
+	if len(r.rest) < packedHead {
+		return nil, nil, false
+	}
+	n := int(binary.LittleEndian.Uint16(r.rest))
+	v := uint64(binary.LittleEndian.Uint32(r.rest[2:]))
+	body := r.rest[packedHead:]
+	if uint64(n)+v > uint64(len(body)) {
+		return nil, nil, false
+	}
+	name, value, r.rest = body[:n:n], body[n:n+int(v):n+int(v)], body[n+int(v):]
+	return name, value, true
+}
