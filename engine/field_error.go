@@ -33,8 +33,8 @@ func refused(status int, reason string) *fieldError {
 
 // All that can be wrong, made once: a peer that sends rubbish costs no allocation.
 var (
-	errDecompression = &fieldError{Code: http3.ErrCode(qpackDecompressionFailed), Connection: true, Reason: "field section: not QPACK, or with a dynamic table that was never allowed"}
-	errHuffman       = &fieldError{Code: http3.ErrCode(qpackDecompressionFailed), Connection: true, Reason: "field section: invalid Huffman code"}
+	errDecompression = &fieldError{Code: http3.ErrCodeQPACKDecompressionFailed, Connection: true, Reason: "field section: not QPACK, or with a dynamic table that was never allowed"}
+	errHuffman       = &fieldError{Code: http3.ErrCodeQPACKDecompressionFailed, Connection: true, Reason: "field section: invalid Huffman code"}
 
 	errManyFields = refused(431, "too many fields")
 	errLongName   = refused(431, "field name too long")
@@ -65,6 +65,3 @@ var (
 	errConnect            = malformed("CONNECT with :scheme or :path")
 	errProtocol           = malformed(":protocol that is no token, or without CONNECT")
 )
-
-// qpackDecompressionFailed is QPACK_DECOMPRESSION_FAILED (RFC 9204, 6), which http3 does not name.
-const qpackDecompressionFailed = 0x200

@@ -72,3 +72,11 @@ func (r *packedReader) next() (name, value []byte, ok bool) {
 	name, value, r.rest = body[:n:n], body[n:n+int(v):n+int(v)], body[n+int(v):]
 	return name, value, true
 }
+
+// appendPacked appends an entry to a packed list.
+func appendPacked(dst []byte, name, value string) []byte {
+	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(name)))
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(value)))
+	dst = append(dst, name...)
+	return append(dst, value...)
+}
