@@ -1,0 +1,83 @@
+// Load asks an HTTP/3 server for the same thing again and again, checks every answer, and says as one line of JSON how long that
+// took and what it cost the server.
+//
+//	load -addr 127.0.0.1:4433 -mode get -connections 4 -streams 16 -seconds 3 -pid 123
+//
+// Modes: get (GET /, "hello world"), download (GET /bytes/n), upload (POST /upload with n bytes, whose answer names n), wait (opens
+// 1,000 requests to /wait and measures the server's memory while they stand, until GET /release).
+//
+// A measurement begins and ends with nothing in flight, so that requests, CPU time and datagrams are those of the same requests.
+// The client is one for every server: quic-go's defaults, segmentation offload as the kernel gives it, no HTTP library.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"time"
+)
+
+var (
+	addr        = flag.String("addr", "127.0.0.1:4433", "address of the server")
+	mode        = flag.String("mode", "get", "get, download, upload or wait")
+	connections = flag.Int("connections", 4, "connections")
+	streams     = flag.Int("streams", 16, "requests in flight on each connection")
+	style       = flag.String("style", "loop", "get: how a connection keeps its requests in flight: loop (one goroutine, as an event loop does) or goroutines (one for each)")
+	size        = flag.Int64("bytes", 16<<20, "download, upload: bytes of a body")
+	warm        = flag.Duration("warm", 500*time.Millisecond, "how long to ask before the measurement")
+	seconds     = flag.Float64("seconds", 3, "how long to measure")
+	limit       = flag.Int64("max", 10_000_000, "requests after which a measurement ends")
+	pid         = flag.Int("pid", 0, "process of the server, for its CPU time and memory")
+)
+
+// patience is how long after its time a run may still be waiting for answers before it is given up.
+const patience = 20 * time.Second
+
+func main() {
+	flag.Parse()
+	ctx, cancel := context.WithTimeout(context.Background(), *warm+time.Duration(*seconds*float64(time.Second))+patience)
+	defer cancel()
+	time.AfterFunc(*warm+time.Duration(*seconds*float64(time.Second))+patience+time.Second, func() { fail(fmt.Errorf("no end after %s", patience)) })
+	result, err := measure(ctx)
+	if err != nil {
+		fail(err)
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(result); err != nil {
+		fail(err)
+	}
+}
+
+func measure(ctx context.Context) (any, error) {
+	count := new(datagrams)
+	clients := make([]*client, *connections)
+	for i := range clients {
+		c, err := dial(ctx, *addr, count)
+		if err != nil {
+			return nil, err
+		}
+		defer c.close()
+		clients[i] = c
+	}
+	server := process(*pid)
+	switch *mode {
+	case "get":
+		return repeat(clients, count, server, getting(ctx))
+	case "download":
+		return repeat(clients, count, server, downloading(ctx, *size))
+	case "upload":
+		return repeat(clients, count, server, uploading(ctx, *size))
+	case "wait":
+		return wait(ctx, clients, server, *streams)
+	}
+	return nil, fmt.Errorf("no mode %q", *mode)
+}
+
+func resolve(addr string) (*net.UDPAddr, error) { return net.ResolveUDPAddr("udp4", addr) }
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "load:", err)
+	os.Exit(1)
+}

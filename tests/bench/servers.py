@@ -1,0 +1,137 @@
+"""The servers that a benchmark compares: how each is built, started and stopped."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BENCH = ROOT / "tests" / "bench"
+BUILD = ROOT / "build" / "bench"
+CERT, KEY = BUILD / "cert.pem", BUILD / "key.pem"
+
+
+class Unavailable(Exception):
+    """A server that cannot be measured here, with the reason."""
+
+
+def bun():
+    """Bun's program: the one that the package pins, unless BUN names another."""
+    program = os.environ.get("BUN") or ROOT / "bindings" / "bun" / "node_modules" / ".bin" / "bun"
+    if not shutil.which(str(program)):
+        raise Unavailable(f"no Bun at {program}: run `npm ci` in bindings/bun")
+    return str(program)
+
+
+def go_build(package, cwd=ROOT):
+    """Builds a Go program into build/bench, named after its folder."""
+    program = BUILD / Path(package).name
+    done = subprocess.run(["go", "build", "-o", program, "."], cwd=cwd / package, capture_output=True, text=True)
+    if done.returncode:
+        raise Unavailable(f"{package} does not build: {done.stderr.strip()}")
+    return str(program)
+
+
+def prepare():
+    """Builds the load generator and makes the certificate that all servers use. Gives the load generator's path."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    if not (CERT.exists() and KEY.exists()):
+        subprocess.run([go_build("tests/bench/certificate"), CERT, KEY], check=True)
+    return go_build("tests/bench/load")
+
+
+def free_port():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def bound(port):
+    """Whether somebody listens on a UDP port, for servers that do not say so themselves."""
+    tables = [Path("/proc/net/udp"), Path("/proc/net/udp6")]
+    return any(re.search(rf"^\s*\d+: [0-9A-F]+:{port:04X} ", t.read_text(), re.M) for t in tables if t.exists())
+
+
+def plain():
+    return [go_build("tests/bench/plain"), "-cert", str(CERT), "-key", str(KEY)], None
+
+
+def bunserve():
+    return [bun(), str(BENCH / "bunserve.ts")], None
+
+
+def zigh3():
+    return [bun(), str(BENCH / "zigh3.ts")], None
+
+
+def engine():
+    port = free_port()
+    return [go_build("tests/bench/engine"), "-addr", f"127.0.0.1:{port}"], port
+
+
+def floor():
+    folder = os.environ.get("FLOOR_DIR")
+    if not folder:
+        raise Unavailable("FLOOR_DIR does not name the folder of the floor program")
+    port = free_port()
+    program = BUILD / "floor"
+    subprocess.run(["go", "build", "-o", program, "."], cwd=folder, check=True)
+    return [str(program), "-via", "reactor", "-addr", f"127.0.0.1:{port}"], port
+
+
+COMMANDS = {"plain": plain, "bun": bunserve, "zigh3": zigh3, "engine": engine, "floor": floor}
+
+
+class Server:
+    """A running server. Its output goes to build/bench/<name>.log."""
+
+    patience = 20  # seconds to become ready in
+
+    def __init__(self, name, environment=None):
+        self.name = name
+        command, port = COMMANDS[name]()
+        log = BUILD / f"{name}.log"
+        with open(log, "wb") as out:
+            environment = {**os.environ, "BENCH_CERT": str(CERT), "BENCH_KEY": str(KEY), **(environment or {})}
+            self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment)
+        self.pid = self.process.pid
+        try:
+            self.port = self._ready(log, port)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _ready(self, log, port):
+        end = time.monotonic() + self.patience
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                raise Unavailable(f"{self.name} ended at once: {log.read_text(errors='replace').strip()[-800:]}")
+            said = re.search(r"^ready (\d+)", log.read_text(errors="replace"), re.M)
+            if said:
+                return int(said[1])
+            if port and bound(port):
+                return port
+            time.sleep(0.02)
+        raise Unavailable(f"{self.name} was not ready after {self.patience} s: see {log}")
+
+    def cpu(self):
+        """Nanoseconds that all threads of the server have run, ended ones too: what clock_getcpuclockid(3) names."""
+        return time.clock_gettime_ns((~self.pid << 3) | 2)
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        self.process.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()

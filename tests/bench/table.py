@@ -1,0 +1,93 @@
+"""From measurements to medians, ratios to plain Go, goals and a table."""
+
+from statistics import median
+
+BASE = "plain"
+
+# title, metric, divisor, digits
+EACH = [
+    ("p50 us", "p50_us", 1, 0), ("p99 us", "p99_us", 1, 0),
+    ("CPU us/req", "server_cpu_us_per_request", 1, 2), ("client us/req", "client_cpu_us_per_request", 1, 2),
+    ("dgrams/req", "datagrams_per_request", 1, 2), ("sent", "datagrams_sent_per_request", 1, 2), ("received", "datagrams_received_per_request", 1, 2),
+    ("peak MB", "server_peak_bytes", 1e6, 1),
+]
+GET = [("req/s", "requests_per_second", 1, 0), *EACH]
+TRANSFER = [("MB/s", "megabytes_per_second", 1, 0), *EACH]
+WAITED = [
+    ("connected MB", "connected_bytes", 1e6, 1), ("waiting MB", "waiting_bytes", 1e6, 1), ("released MB", "released_bytes", 1e6, 1),
+    ("growth MB", "growth_bytes", 1e6, 2), ("KB/request", "growth_bytes_per_request", 1e3, 2),
+]
+IDLE = [("CPU ms in all", "cpu_ms", 1, 3)]
+
+RATIOS = [
+    ("rate", ("requests_per_second", "megabytes_per_second")), ("p50", ("p50_us",)), ("p99", ("p99_us",)), ("CPU", ("server_cpu_us_per_request",)),
+    ("peak", ("server_peak_bytes",)), ("growth", ("growth_bytes",)),
+]
+
+# scenario, server, metric, "ratio" to plain Go or its "value", and the bound: "<=" or ">=".
+GOALS = [
+    ("get-4x16", "zigh3", "requests_per_second", "ratio", ">=", 1.0),
+    ("get-4x16", "zigh3", "server_cpu_us_per_request", "ratio", "<=", 1.0),
+    ("get-64x1", "zigh3", "requests_per_second", "ratio", ">=", 1.1),
+    ("get-1x1", "zigh3", "p50_us", "ratio", "<=", 1.15),
+    ("get-1x1", "zigh3", "datagrams_per_request", "value", "<=", 2.2),
+    ("get-4x16", "engine", "server_cpu_us_per_request", "ratio", "<=", 0.7),
+    ("get-4x16", "engine", "requests_per_second", "ratio", ">=", 1.2),
+    ("download-16M", "zigh3", "megabytes_per_second", "ratio", ">=", 0.95),
+    ("upload-16M", "zigh3", "megabytes_per_second", "ratio", ">=", 0.95),
+    ("wait-1000", "engine", "growth_bytes", "ratio", "<=", 0.5),
+]
+
+
+def summarize(rounds):
+    """Of {server: [measurement, ...]}: the medians over the rounds, and the median of each round's ratio to plain Go in that same
+    round, which holds where the machine's speed drifts."""
+    out = {}
+    for server, measured in rounds.items():
+        numbers = [k for k, v in measured[0].items() if isinstance(v, (int, float))]
+        out[server] = {"rounds": measured, "median": {k: median(m[k] for m in measured) for k in numbers}, "ratio": {}}
+        for k in numbers:
+            pairs = [(m[k], base[k]) for m, base in zip(measured, rounds.get(BASE, [])) if base.get(k)]
+            if pairs:
+                out[server]["ratio"][k] = median(a / b for a, b in pairs)
+    return out
+
+
+def goals(scenarios):
+    """How far each goal is reached that this run can speak of."""
+    out = []
+    for scenario, server, metric, kind, relation, bound in GOALS:
+        value = scenarios.get(scenario, {}).get(server, {}).get("median" if kind == "value" else "ratio", {}).get(metric)
+        if value is not None:
+            reached = value <= bound if relation == "<=" else value >= bound
+            out.append({"scenario": scenario, "server": server, "metric": metric, "of": kind, "goal": f"{relation} {bound}", "value": value, "reached": reached})
+    return out
+
+
+def lines(summary, columns):
+    """The table of one scenario."""
+    present = [c for c in columns if any(c[1] in s["median"] for s in summary.values())]
+    ratios = [(title, [m for m in metrics if any(m in s["ratio"] for s in summary.values())][:1]) for title, metrics in RATIOS]
+    ratios = [(title, metrics[0]) for title, metrics in ratios if metrics]
+    rows = [["", *(c[0] for c in present), *(f"{title} x" for title, _ in ratios)]]
+    for server, s in summary.items():
+        row = [server]
+        for _, metric, divisor, digits in present:
+            row.append(f"{s['median'][metric] / divisor:,.{digits}f}")
+        for _, metric in ratios:
+            row.append(f"{s['ratio'][metric]:.2f}" if metric in s["ratio"] else "")
+        rows.append(row)
+    return grid(rows)
+
+
+def goal_lines(reached):
+    rows = [["scenario", "server", "figure", "goal", "now", ""]]
+    for g in reached:
+        figure = g["metric"] + (" / plain Go's" if g["of"] == "ratio" else "")
+        rows.append([g["scenario"], g["server"], figure, g["goal"], f"{g['value']:.2f}", "reached" if g["reached"] else "missed"])
+    return grid(rows, left=3)
+
+
+def grid(rows, left=1):
+    widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(w) if i < left else cell.rjust(w) for i, (cell, w) in enumerate(zip(r, widths))).rstrip() for r in rows]
