@@ -1,0 +1,38 @@
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+# List the recipes
+default:
+    @"{{ just_executable() }}" --list
+
+# Build build/lib/libzigquicheh3.so and build/include/zig_h3.h
+build:
+    @capi/build.sh
+
+# Run every test suite, or the named ones; `just test --list` names them
+[no-exit-message]
+test *suites:
+    @tests/run {{ suites }}
+
+# Build, start a Bun server, send it requests with another implementation's client, and end
+[no-exit-message]
+demo:
+    @tests/demo/run
+
+# Measure this server, plain quic-go and Bun.serve side by side; `just bench --json` for machines
+bench *options: build
+    @tests/setup/install bun
+    @tests/bench/run {{ options }}
+
+# Format the Go sources
+fmt:
+    gofmt -w engine eventq capi tests
+
+# Static checks only
+[no-exit-message]
+lint:
+    @tests/run lint layering
+
+# Remove all that was built or installed
+clean:
+    rm -rf build bindings/bun/node_modules
+    find . -name __pycache__ -type d -prune -exec rm -rf {} +

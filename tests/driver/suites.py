@@ -1,0 +1,205 @@
+"""The suites, in the order in which they are started: what takes long first."""
+
+import filecmp
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from invariants.abi import check as abi_checks
+from invariants.abi import reproducible
+from invariants.host import check as host_checks
+
+from . import count as counts
+from .process import ROOT, Failure, Server, must, run
+from .schedule import Suite
+
+BUILD = ROOT / "build"
+LIBRARY = BUILD / "lib" / "libzigquicheh3.so"
+BUN = ROOT / "bindings/bun/node_modules/.bin/bun"
+BUN_1_3 = BUILD / "bun-1.3/node_modules/.bin/bun"
+TSC = ROOT / "bindings/bun/node_modules/.bin/tsc"
+PYTHON = BUILD / "venv/bin/python"  # with aioquic
+PROGRAMS = BUILD / "tests"
+WARNINGS = ["-Wall", "-Wextra", "-Werror", "-pedantic"]
+GO_PACKAGES = ["./engine/...", "./eventq/...", "./capi/...", "./tests/..."]
+GO_FOLDERS = ["engine", "eventq", "capi", "tests"]
+TYPESCRIPT = ["bindings/bun", "tests/bun", "tests/invariants/host", "tests/demo"]
+
+# Consumers of a sanitized library serve fewer requests: what they would find shows in the first few hundred.
+REQUESTS, SANITIZED_REQUESTS = 10000, 2000
+
+
+# ------------------------------------------------------------------------------------------------------------------------ lint
+
+
+def lint(log, count):
+    code, output = run(log, ["gofmt", "-l", *GO_FOLDERS], 60)
+    count.check(log, code == 0 and not output.strip(), "gofmt has nothing to change")
+    for command in (["go", "vet", *GO_PACKAGES], [BUILD / "bin/staticcheck", *GO_PACKAGES]):
+        code, _ = run(log, command, 600)
+        count.check(log, code == 0, f"{Path(command[0]).name} has nothing to say")
+    for folder in TYPESCRIPT:
+        code, _ = run(log, [TSC, "--noEmit", "-p", folder], 120)
+        count.check(log, code == 0, f"tsc has nothing to say about {folder}")
+    for compiler, standard in (("gcc", "c99"), ("gcc", "c11"), ("g++", "c++17")):
+        language = "c++" if compiler == "g++" else "c"
+        command = [compiler, f"-std={standard}", *WARNINGS, "-fsyntax-only", "-x", language, ROOT / "include/zig_h3.h"]
+        code, _ = run(log, command, 60)
+        count.check(log, code == 0, f"the header compiles as {standard}")
+    published = BUILD / "include/zig_h3.h"
+    count.check(log, filecmp.cmp(ROOT / "include/zig_h3.h", published, shallow=False), "build/include holds this very header")
+
+
+def layering(log, count):
+    count.add(counts.of_program(log, *run(log, ["go", "run", "./tests/lint/layering"], 120)))
+
+
+# -------------------------------------------------------------------------------------------------------------------------- go
+
+
+def go_tests(*packages, race=True, limit=600):
+    def suite(log, count):
+        command = ["go", "test", "-json", "-count=1", f"-timeout={limit - 30}s", *(["-race"] if race else []), *packages]
+        code, output = run(log, command, limit, quiet=True)
+        count.add(counts.of_go_test(log, code, output))
+
+    return suite
+
+
+# --------------------------------------------------------------------------------------------------------------------------- c
+
+
+def compile_c(log, sources, name, *flags, library=None):
+    """Compiles a C program into build/tests; library is the folder of the one to link, if it is to be linked."""
+    PROGRAMS.mkdir(parents=True, exist_ok=True)
+    program = PROGRAMS / name
+    command = ["gcc", "-std=c11", *WARNINGS, "-O1", "-g", f"-I{ROOT}/include", f"-I{ROOT}/capi", *flags, *sources, "-o", program]
+    if library:
+        command += [f"-L{library}", "-lzigquicheh3", f"-Wl,-rpath,{library}"]
+    must(log, [*command, "-pthread", "-ldl"], 120)
+    return program
+
+
+def build_client(log):
+    client = PROGRAMS / "client"
+    must(log, ["go", "build", "-o", client, "./tests/client"], 300)
+    return client
+
+
+def serve(log, count, command, requests, limit, env=None):
+    """Runs a consumer that serves, with the Go client against it."""
+    client = build_client(log)
+    with Server(log, [*command, requests], limit, env=env) as server:
+        port, digest = server.ready()
+        url = f"https://127.0.0.1:{port}"
+        code, output = run(log, [client, "-url", url, "-n", requests, "-c", 64, "-hash", digest], limit)
+        report = json.loads(output.splitlines()[-1]) if output.startswith("{") else {}
+        count.check(log, code == 0 and report.get("ok") == requests, "the client got every answer")
+        count.add(counts.of_program(log, *server.ended()))
+
+
+def c_programs(log, count):
+    alone = {"serve.c", "ring_stress.c"}  # these run below, and under sanitizers
+    sources = [source for source in sorted((ROOT / "tests/c").glob("*.c")) if source.name not in alone]
+    if not sources:
+        raise Failure("there is no other program in tests/c")
+    for source in sources:
+        program = compile_c(log, [source], source.stem, library=LIBRARY.parent)
+        count.add(counts.of_program(log, *run(log, [program], 120)))
+
+
+def c_serve(log, count):
+    program = compile_c(log, [ROOT / "tests/c/serve.c"], "serve", library=LIBRARY.parent)
+    serve(log, count, [program], REQUESTS, 120)
+
+
+# Whatever a sanitizer finds ends the program with an exit code of its own.
+SANITIZERS = {
+    "thread": {"TSAN_OPTIONS": "halt_on_error=1 exitcode=66 second_deadlock_stack=1"},
+    "address,undefined": {
+        "ASAN_OPTIONS": "exitcode=66 detect_leaks=0", "UBSAN_OPTIONS": "halt_on_error=1 print_stacktrace=1 exitcode=66",
+    },
+}
+
+
+def fixed_addresses(command):
+    """ThreadSanitizer of older compilers cannot place its shadow where the kernel randomises much."""
+    return ["setarch", os.uname().machine, "-R", *command] if shutil.which("setarch") else command
+
+
+def sanitized_ring(log, count):
+    """The ring alone, pure C: producers and consumer hammer it under both sanitizers."""
+    for sanitizer, env in SANITIZERS.items():
+        name = "ring_stress-" + sanitizer.split(",")[0]
+        sources = [ROOT / "tests/c/ring_stress.c", ROOT / "capi/ring.c"]
+        program = compile_c(log, sources, name, f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all")
+        count.add(counts.of_program(log, *run(log, fixed_addresses([program]), 240, env=env)))
+
+
+def sanitized_serve(log, count):
+    """The whole library with its C side instrumented, in a C program that is instrumented too."""
+    for sanitizer, env in SANITIZERS.items():
+        name = sanitizer.split(",")[0]
+        folder = BUILD / f"sanitized-{name}"
+        folder.mkdir(parents=True, exist_ok=True)
+        flags = f"-fsanitize={sanitizer} -O1 -g -fno-omit-frame-pointer"
+        command = ["go", "build", "-buildmode=c-shared", "-o", folder / LIBRARY.name, "./capi"]
+        must(log, command, 600, env={"CGO_ENABLED": "1", "CGO_CFLAGS": flags, "CGO_LDFLAGS": f"-fsanitize={sanitizer}"})
+        program = compile_c(log, [ROOT / "tests/c/serve.c"], f"serve-{name}", f"-fsanitize={sanitizer}", library=folder)
+        serve(log, count, fixed_addresses([program]), SANITIZED_REQUESTS, 240, env=env)
+
+
+# ---------------------------------------------------------------------------------------------------------------------- python
+
+
+def python(log, count):
+    serve(log, count, [sys.executable, ROOT / "tests/python/serve.py", LIBRARY], REQUESTS, 180)
+
+
+# ------------------------------------------------------------------------------------------------------------------------- bun
+
+
+def bun_tests(folder, limit):
+    def suite(log, count):
+        report = BUILD / "test-logs" / (folder.replace("/", "-") + ".xml")
+        report.unlink(missing_ok=True)
+        command = [BUN, "test", "--reporter=junit", f"--reporter-outfile={report}"]
+        code, _ = run(log, command, limit, cwd=ROOT / folder, env={"PYTHON": str(PYTHON)})
+        count.add(counts.of_junit(log, code, report))
+
+    return suite
+
+
+# ------------------------------------------------------------------------------------------------------------------ invariants
+
+
+def host(log, count):
+    host_checks.run(log, count, build_client(log))
+
+
+def demo(log, count):
+    code, output = run(log, [ROOT / "tests/demo/run"], 120)
+    count.check(log, code == 0, "the demo ends with exit code 0")
+    count.check(log, "hello" in output, "the demo shows an answer")
+
+
+ALL = [
+    Suite("lint", "gofmt, go vet, staticcheck, tsc, the header as C99, C11 and C++17", lint),
+    Suite("go:engine", "unit tests of engine/ under the race detector", go_tests("./engine/...")),
+    Suite("layering", "who imports whom; no output, no exit, no signal, no callback", layering),
+    Suite("go:eventq", "unit tests of eventq/ under the race detector", go_tests("./eventq/...")),
+    Suite("go:capi", "unit tests of capi/ under the race detector", go_tests("./capi/...")),
+    Suite("reproducible", "two builds in two folders are the same, byte for byte", reproducible.run),
+    Suite("ring", "the ring in C under ThreadSanitizer and AddressSanitizer", sanitized_ring),
+    Suite("abi", "header, exports, structs and TypeScript tables say the same (A03)", abi_checks.run),
+    Suite("c", "the programs in tests/c against the library", c_programs, alone=True),
+    Suite("c:serve", "a C program serves 10,000 requests", c_serve, alone=True),
+    Suite("c:sanitized", "the same with an instrumented library, under both sanitizers", sanitized_serve, alone=True),
+    Suite("python", "a Python program serves 10,000 requests", python, alone=True),
+    Suite("host", "what the library must not do to a Bun process (A10, signals, collector)", host, alone=True),
+    Suite("bindings", "bun test in bindings/bun", bun_tests("bindings/bun", 300), alone=True),
+    Suite("bun", "bun test in tests/bun: behaviours, end to end", bun_tests("tests/bun", 600), alone=True),
+    Suite("demo", "what the README promises", demo, alone=True),
+]

@@ -1,0 +1,68 @@
+"""A03: the header, what the library exports, its structs and the tables of the Bun package say the same."""
+
+import ctypes
+import json
+import re
+import subprocess
+
+from . import header
+
+ROOT = header.ROOT
+LIBRARY = ROOT / "build/lib/libzigquicheh3.so"
+BUN = ROOT / "bindings/bun/node_modules/.bin/bun"
+STRUCTS = {  # enum zig_h3_struct: the struct that it stands for
+    "ZIG_H3_STRUCT_RECORD": "zig_h3_record",
+    "ZIG_H3_STRUCT_EVENT": "zig_h3_event",
+    "ZIG_H3_STRUCT_QUEUE_CONFIG": "zig_h3_queue_config",
+    "ZIG_H3_STRUCT_SERVER_CONFIG": "zig_h3_server_config",
+    "ZIG_H3_STRUCT_QUEUE_SPAN": "zig_h3_queue_span",
+}
+
+
+def exported():
+    """Symbols that a linker finds in the library. Its version nodes are absolute symbols (A), not names to call."""
+    output = subprocess.run(["nm", "-D", "--defined-only", LIBRARY], capture_output=True, text=True, check=True).stdout
+    return {name.split("@")[0] for _, kind, name in (line.split() for line in output.splitlines()) if kind != "A"}
+
+
+def same(log, count, got, want, what):
+    """Two sets or tables are equal; what only one of them has is named."""
+    missing, surplus = sorted(set(want) - set(got)), sorted(set(got) - set(want))
+    if missing or surplus:
+        log.line(f"{what}: missing {missing}, surplus {surplus}")
+    differing = []
+    if isinstance(want, dict):
+        differing = [f"{key} is {got[key]!r}, not {want[key]!r}" for key in want if key in got and got[key] != want[key]]
+        for difference in differing:
+            log.line(f"{what}: {difference}")
+    count.check(log, not (missing or surplus or differing), what)
+
+
+def check_exports(log, count):
+    names = header.functions()
+    same(log, count, exported(), set(names) | {name + "_v1" for name in names}, "exports are the header's functions and their _v1")
+    dynamic = subprocess.run(["readelf", "-dW", LIBRARY], capture_output=True, text=True, check=True).stdout
+    count.check(log, re.search(r"SONAME.*\[libzigquicheh3\.so\.1\]", dynamic), "the soname is libzigquicheh3.so.1")
+    count.check(log, "NODELETE" in dynamic, "the library is never unloaded")
+
+
+def check_structs(log, count):
+    """The library that was built has the sizes and names that the header gives a program now."""
+    library = ctypes.CDLL(LIBRARY)
+    library.zig_h3_struct_size.restype = ctypes.c_size_t
+    library.zig_h3_error_name.restype = library.zig_h3_event_name.restype = ctypes.c_char_p
+    structs, enums = header.structs(), header.enums()
+    same(log, count, set(STRUCTS), set(enums["zig_h3_struct"]), "each struct of enum zig_h3_struct is known here")
+    sizes = {name: library.zig_h3_struct_size(kind) for name, kind in enums["zig_h3_struct"].items()}
+    same(log, count, sizes, {kind: structs[name].size for kind, name in STRUCTS.items()}, "zig_h3_struct_size gives the compiler's sizes")
+    names = {name: library.zig_h3_error_name(code).decode() for name, code in enums["zig_h3_error"].items()}
+    same(log, count, names, {name: name for name in names}, "zig_h3_error_name knows every result")
+    names = {name: library.zig_h3_event_name(number).decode() for name, number in enums["zig_h3_event_type"].items()}
+    same(log, count, names, {name: name for name in names}, "zig_h3_event_name knows every event")
+    version = re.search(r"define\s+ZIG_H3_ABI_VERSION\s+(\d+)u", header.HEADER.read_text(encoding="utf-8"))
+    count.check(log, library.zig_h3_abi_version() == int(version[1]), "zig_h3_abi_version gives the header's version")
+
+
+def run(log, count):
+    check_exports(log, count)
+    check_structs(log, count)

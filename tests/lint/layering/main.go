@@ -1,0 +1,233 @@
+// Layering checks what the compiler does not: who may import whom, that the library neither prints nor exits nor takes signals,
+// that each goroutine in it starts through the guard, and that no binding asks the library to call back.
+//
+// It is run from the root of the repository, prints each breach with its place, and ends with "N passed, N failed": one check for
+// each rule.
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A rule holds for files of certain folders; breaches gives the places in one file where it does not.
+type rule struct {
+	name     string
+	folders  []string
+	suffix   string
+	breaches func(f *source) []breach
+}
+
+type breach struct {
+	pos  token.Position
+	what string
+}
+
+// A source is one file, parsed if it is Go.
+type source struct {
+	path string
+	text []byte
+	fset *token.FileSet
+	tree *ast.File
+}
+
+var goFolders = []string{"engine", "eventq", "capi"}
+
+var rules = []rule{
+	{"engine knows neither C nor the queue nor capi", []string{"engine"}, ".go", forbidImports(func(path string) bool {
+		return path == "C" || path == "zigh3/eventq" || path == "zigh3/capi"
+	})},
+	{"eventq imports only the standard library and eapache/queue", []string{"eventq"}, ".go", forbidImports(func(path string) bool {
+		first, _, _ := strings.Cut(path, "/")
+		standard := !strings.Contains(first, ".") && first != "zigh3" && path != "C"
+		return !standard && path != "github.com/eapache/queue"
+	})},
+	{"no os/signal in the library", goFolders, ".go", forbidImports(func(path string) bool { return path == "os/signal" })},
+	{"the library neither prints nor exits", goFolders, ".go", forbidCalls},
+	{"each goroutine starts through the guard", []string{"engine", "capi"}, ".go", unguarded},
+	{"the C side neither prints, exits nor takes signals", []string{"capi"}, ".c", forbidC},
+	{"no JSCallback in the bindings", []string{"bindings"}, ".ts", forbidJSCallback},
+}
+
+func main() {
+	passed, failed := 0, 0
+	for _, r := range rules {
+		files, breaches, err := r.check()
+		switch {
+		case err != nil:
+			fmt.Printf("%s: %v\n", r.name, err)
+			failed++
+		case files == 0:
+			fmt.Printf("%s: no %s file in %s\n", r.name, r.suffix, strings.Join(r.folders, ", "))
+			failed++
+		case len(breaches) > 0:
+			for _, b := range breaches {
+				fmt.Printf("%s: %s: %s\n", b.pos, r.name, b.what)
+			}
+			failed++
+		default:
+			passed++
+		}
+	}
+	fmt.Printf("%d passed, %d failed\n", passed, failed)
+	if failed > 0 {
+		os.Exit(1)
+	}
+}
+
+// check applies the rule to every file in its folders that is part of the product: not to tests, nor to what was installed.
+func (r rule) check() (files int, breaches []breach, err error) {
+	for _, folder := range r.folders {
+		err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			if entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == "testdata") {
+				return filepath.SkipDir
+			}
+			if entry.IsDir() || !strings.HasSuffix(path, r.suffix) || strings.HasSuffix(path, "_test.go") {
+				return nil
+			}
+			f, err := load(path)
+			if err != nil {
+				return err
+			}
+			files++
+			breaches = append(breaches, r.breaches(f)...)
+			return nil
+		})
+		if err != nil {
+			return files, breaches, err
+		}
+	}
+	slices.SortFunc(breaches, func(a, b breach) int {
+		return cmp.Or(strings.Compare(a.pos.Filename, b.pos.Filename), a.pos.Line-b.pos.Line)
+	})
+	return files, breaches, nil
+}
+
+func load(path string) (*source, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	f := &source{path: path, text: text, fset: token.NewFileSet()}
+	if strings.HasSuffix(path, ".go") {
+		f.tree, err = parser.ParseFile(f.fset, path, text, parser.SkipObjectResolution)
+	}
+	return f, err
+}
+
+// imports maps the names by which a file knows its imports to their paths.
+func (f *source) imports() map[string]string {
+	names := make(map[string]string)
+	for _, spec := range f.tree.Imports {
+		path, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			continue // the parser has checked it
+		}
+		name := path[strings.LastIndexByte(path, '/')+1:]
+		if spec.Name != nil {
+			name = spec.Name.Name
+		}
+		names[name] = path
+	}
+	return names
+}
+
+func forbidImports(forbidden func(path string) bool) func(*source) []breach {
+	return func(f *source) (found []breach) {
+		for _, spec := range f.tree.Imports {
+			path, err := strconv.Unquote(spec.Path.Value)
+			if err == nil && forbidden(path) {
+				found = append(found, breach{f.fset.Position(spec.Pos()), "imports " + spec.Path.Value})
+			}
+		}
+		return found
+	}
+}
+
+// noisy names what writes to the host's streams or ends its process; the trailing * stands for any rest.
+var noisy = []string{
+	"fmt.Print*", "log.Print*", "log.Fatal*", "log.Panic*", "os.Exit", "os.Stdout", "os.Stderr", "syscall.Exit", "slog.Debug*",
+	"slog.Info*", "slog.Warn*", "slog.Error*",
+}
+
+func forbidCalls(f *source) (found []breach) {
+	imports := f.imports()
+	ast.Inspect(f.tree, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.SelectorExpr:
+			ident, ok := n.X.(*ast.Ident)
+			if !ok {
+				break
+			}
+			path := imports[ident.Name]
+			name := path[strings.LastIndexByte(path, '/')+1:] + "." + n.Sel.Name
+			for _, pattern := range noisy {
+				if prefix, any := strings.CutSuffix(pattern, "*"); name == pattern || any && strings.HasPrefix(name, prefix) {
+					found = append(found, breach{f.fset.Position(n.Pos()), name})
+				}
+			}
+		case *ast.CallExpr:
+			if ident, ok := n.Fun.(*ast.Ident); ok && (ident.Name == "println" || ident.Name == "print") {
+				found = append(found, breach{f.fset.Position(n.Pos()), ident.Name})
+			}
+		}
+		return true
+	})
+	return found
+}
+
+// unguarded finds go statements that start anything but the guard.
+func unguarded(f *source) (found []breach) {
+	ast.Inspect(f.tree, func(n ast.Node) bool {
+		statement, ok := n.(*ast.GoStmt)
+		if !ok {
+			return true
+		}
+		name := ""
+		switch callee := statement.Call.Fun.(type) {
+		case *ast.Ident:
+			name = callee.Name
+		case *ast.SelectorExpr:
+			name = callee.Sel.Name
+		}
+		if name != "Guard" && name != "guard" {
+			found = append(found, breach{f.fset.Position(statement.Pos()), "go " + cmp.Or(name, "func")})
+		}
+		return true
+	})
+	return found
+}
+
+var noisyC = regexp.MustCompile(`\b(printf|vprintf|fprintf|vfprintf|dprintf|puts|fputs|putchar|perror|exit|_exit|_Exit|abort|signal)\s*\(`)
+
+func forbidC(f *source) []breach { return f.matches(noisyC) }
+
+func forbidJSCallback(f *source) []breach { return f.matches(regexp.MustCompile(`\bJSCallback\b`)) }
+
+var cComment = regexp.MustCompile(`(?s)/\*.*?\*/|//[^\n]*`)
+
+// matches finds a pattern line by line, comments apart.
+func (f *source) matches(pattern *regexp.Regexp) (found []breach) {
+	code := cComment.ReplaceAllFunc(f.text, func(comment []byte) []byte {
+		return []byte(strings.Repeat("\n", strings.Count(string(comment), "\n")))
+	})
+	for i, line := range strings.Split(string(code), "\n") {
+		if match := pattern.FindString(line); match != "" {
+			found = append(found, breach{token.Position{Filename: f.path, Line: i + 1}, strings.TrimSuffix(match, "(")})
+		}
+	}
+	return found
+}
