@@ -1,8 +1,6 @@
 package engine
 
-import (
-	"encoding/binary"
-)
+import "encoding/binary"
 
 // A fieldKind is what a field's name means for the message that carries it. Pseudo-fields come first.
 type fieldKind uint8
@@ -174,4 +172,17 @@ func contentLength(v []byte) (int64, bool) {
 		n = n*10 + int64(b-'0')
 	}
 	return n, true
+}
+
+// equalFold compares with text that is lower-case, whatever the case of v.
+func equalFold(v []byte, lower string) bool {
+	if len(v) != len(lower) {
+		return false
+	}
+	for i, b := range v {
+		if b|0x20 != lower[i] {
+			return false
+		}
+	}
+	return true
 }

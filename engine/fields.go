@@ -22,16 +22,6 @@ func newFieldLimits(maxHeaderBytes int) *fieldLimits {
 // packedMax is a buffer size that decoding never finds too small.
 func (l *fieldLimits) packedMax() int { return 2*l.total + 256 }
 
-// A requestHead is what a request is about. Its strings are views into the packed buffer: they hold as long as that does, and
-// whoever keeps one longer clones it.
-type requestHead struct {
-	Method, Scheme, Authority, Path, Protocol string
-
-	MetaLen       int   // bytes of the packed list
-	ContentLength int64 // -1: not given
-	Fields        int   // entries of the packed list
-}
-
 // decodeRequest turns a field section into the packed list of include/zig_h3.h, in dst, and checks that it makes a request
 // (RFC 9114, 4.2 to 4.4; RFC 9220). It fails with errShort or a *fieldError.
 func decodeRequest(dst, block []byte, lim *fieldLimits) (requestHead, error) {
@@ -64,14 +54,13 @@ type fieldDecoder struct {
 	seen    [pseudoCount]bool
 	started bool // pseudo-fields are written
 
-	authorityAt  int // where its value stands
-	hasHost      bool
-	host         span
-	hasCookie    bool
-	cookie       span // the value; its entry begins cookieHead bytes earlier
-	hasLength    bool
-	length       int64
-	lengthDigits span
+	authorityAt int // where its value stands
+	hasHost     bool
+	host        span
+	hasCookie   bool
+	cookie      span // the value; its entry begins cookieHead bytes earlier
+	hasLength   bool
+	length      int64
 }
 
 // A pseudoValue waits until all pseudo-fields are there, because they are packed in an order of their own.
@@ -355,124 +344,19 @@ func (d *fieldDecoder) joinCookie(start int, crumb span) error {
 		moved := size + len(separator) + crumbLen
 		copy(d.dst[start:], d.dst[d.n:d.n+moved])
 		copy(d.dst[entry:], d.dst[d.cookie.to:start+moved])
-		shift := size
 		if d.host.from > entry {
-			d.host = span{d.host.from - shift, d.host.to - shift}
+			d.host = span{d.host.from - size, d.host.to - size}
 		}
-		d.n = start - shift
-		d.cookie = span{d.n + cookieHead, d.n + size}
+		d.cookie = span{start - size + cookieHead, start}
 	} else {
 		copy(d.dst[d.cookie.to+len(separator):], d.dst[crumb.from:crumb.to]) // downwards: the entry's head is longer
 	}
 	copy(d.dst[d.cookie.to:], separator)
 	d.cookie.to += len(separator) + crumbLen
-	d.drop(d.cookie.to)
-	d.entries--
+	d.n = d.cookie.from - cookieHead
+	d.entries -= 2
 	d.end(d.cookie.from, d.cookie.to-d.cookie.from)
 	return nil
-}
-
-// request checks what is packed as a whole and describes it.
-func (d *fieldDecoder) request() (requestHead, error) {
-	if !d.seen[pseudoAuthority] && d.hasHost {
-		if err := d.adoptHost(); err != nil {
-			return requestHead{}, err
-		}
-	} else if d.hasHost && string(d.dst[d.host.from:d.host.to]) != string(d.value(d.authorityAt)) {
-		return requestHead{}, errHostMismatch
-	}
-	w := packedReader{rest: d.dst[:d.n]}
-	_, method, _ := w.next()
-	_, scheme, _ := w.next()
-	_, authority, _ := w.next()
-	_, path, _ := w.next()
-	var protocol []byte
-	if d.seen[pseudoProtocol] {
-		_, protocol, _ = w.next()
-	}
-	if err := d.checkRequest(method, scheme, authority, path, protocol); err != nil {
-		return requestHead{}, err
-	}
-	return requestHead{
-		Method: view(method), Scheme: view(scheme), Authority: view(authority), Path: view(path), Protocol: view(protocol),
-		MetaLen: d.n, ContentLength: d.length, Fields: d.entries,
-	}, nil
-}
-
-func (d *fieldDecoder) checkRequest(method, scheme, authority, path, protocol []byte) error {
-	if len(method) == 0 {
-		return errNoMethod
-	}
-	if !consistsOf(method, inToken) {
-		return errMethod
-	}
-	connect := string(method) == "CONNECT"
-	extended := d.seen[pseudoProtocol]
-	if extended && (!connect || !consistsOf(protocol, inToken)) {
-		return errProtocol
-	}
-	if len(authority) > 0 && !validAuthority(authority) {
-		return errAuthority
-	}
-	if connect && !extended { // RFC 9114, 4.4
-		if d.seen[pseudoScheme] || d.seen[pseudoPath] {
-			return errConnect
-		}
-		if !d.seen[pseudoAuthority] || len(authority) == 0 {
-			return errNoAuthority
-		}
-		return nil
-	}
-	if len(scheme) == 0 {
-		return errNoScheme
-	}
-	if !consistsOf(scheme, inScheme) || scheme[0]|0x20 < 'a' || scheme[0]|0x20 > 'z' {
-		return errScheme
-	}
-	for i, b := range scheme { // its case means nothing (RFC 3986, 3.1), so that one form of it is enough
-		if b >= 'A' && b <= 'Z' {
-			scheme[i] = b | 0x20
-		}
-	}
-	web := string(scheme) == "https" || string(scheme) == "http"
-	if len(authority) == 0 && (web || extended || d.seen[pseudoAuthority] || d.hasHost) {
-		return errNoAuthority
-	}
-	if len(path) == 0 {
-		return errNoPath
-	}
-	if path[0] != '/' && !(string(path) == "*" && string(method) == "OPTIONS") {
-		return errPath
-	}
-	if !consistsOf(path, inPath) {
-		return errPathBytes
-	}
-	return nil
-}
-
-// adoptHost makes the host field the :authority of a request that has none (RFC 9114, 4.3.1).
-func (d *fieldDecoder) adoptHost() error {
-	size := d.host.to - d.host.from
-	if d.n+size > len(d.dst) {
-		return errShort
-	}
-	copy(d.dst[d.authorityAt+size:], d.dst[d.authorityAt:d.n])
-	copy(d.dst[d.authorityAt:], d.dst[d.host.from+size:d.host.to+size])
-	binary.LittleEndian.PutUint32(d.dst[d.authorityAt-len(":authority")-4:], uint32(size))
-	d.n += size
-	return nil
-}
-
-func equalFold(v []byte, lower string) bool {
-	if len(v) != len(lower) {
-		return false
-	}
-	for i, b := range v {
-		if b|0x20 != lower[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // view is b as a string, without a copy: for comparisons, and for what documents that it is a view.

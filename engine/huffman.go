@@ -15,13 +15,18 @@ const huffmanBits = 12
 // longestCode is the longest code of a symbol. The code of EOS is as long, all ones, and must not occur.
 const longestCode = 30
 
-// A huffmanEntry tells what the next huffmanBits bits begin with: two symbols in bits 0-7 and 8-15, how many of them are complete
-// in 16-23 (0: a longer code), how many bits the first takes in 24-27 and both in 28-31.
+// A huffmanEntry tells what the next huffmanBits bits begin with: bits 0-7 how many bits its symbols take together, 8-15 and 16-23
+// the symbols, 24-25 how many of them there are (0: a longer code), 26-31 how many bits the first takes. What the next lookup waits
+// for stands lowest, where it needs no shift.
 type huffmanEntry uint32
 
-func (e huffmanEntry) count() int      { return int(e>>16) & 0xff }
-func (e huffmanEntry) firstBits() uint { return uint(e>>24) & 0xf }
-func (e huffmanEntry) bits() uint      { return uint(e >> 28) }
+func (e huffmanEntry) bits() uint      { return uint(e) & 63 }
+func (e huffmanEntry) count() int      { return int(e>>24) & 3 }
+func (e huffmanEntry) firstBits() uint { return uint(e >> 26) }
+
+func newHuffmanEntry(first, second byte, count, firstBits, bits uint) huffmanEntry {
+	return huffmanEntry(uint32(bits) | uint32(first)<<8 | uint32(second)<<16 | uint32(count)<<24 | uint32(firstBits)<<26)
+}
 
 var (
 	huffmanTable [1 << huffmanBits]huffmanEntry
@@ -62,11 +67,10 @@ func init() {
 		}
 	}
 	for _, a := range short {
-		fill(a.value, a.bits, huffmanEntry(uint32(a.symbol)|1<<16|uint32(a.bits)<<24|uint32(a.bits)<<28))
+		fill(a.value, a.bits, newHuffmanEntry(a.symbol, 0, 1, a.bits, a.bits))
 		for _, b := range short {
 			if bits := a.bits + b.bits; bits <= huffmanBits {
-				e := uint32(a.symbol) | uint32(b.symbol)<<8 | 2<<16 | uint32(a.bits)<<24 | uint32(bits)<<28
-				fill(a.value|b.value>>a.bits, bits, huffmanEntry(e))
+				fill(a.value|b.value>>a.bits, bits, newHuffmanEntry(a.symbol, b.symbol, 2, a.bits, bits))
 			}
 		}
 	}
@@ -106,58 +110,44 @@ func sortedCodes[C any](codes []C, pick func(C) (uint32, bool)) []uint32 {
 // decodeHuffman decodes src into dst and gives the number of bytes. errShort: dst does not hold them. errHuffman: no such code.
 func decodeHuffman(dst, src []byte) (int, error) {
 	var (
-		acc  uint64 // the next bits, left-aligned
+		acc  uint64 // the next bits, left-aligned; behind those that count there may already be some of src's
 		have uint   // how many of them count
 		at   int
 	)
 	for {
-		if len(src) >= 8 && len(dst)-at >= 8 {
-			// Four lookups take 48 bits at most, and at least 56 are there.
-			acc |= binary.BigEndian.Uint64(src) >> have
+		if len(src) >= 8 {
+			acc |= binary.BigEndian.Uint64(src) >> (have & 63)
 			src = src[(63-have)>>3:]
 			have |= 56
-			out := dst[at : at+8 : at+8]
-			n := 0
-			for range 4 {
-				e := huffmanTable[acc>>(64-huffmanBits)]
-				if e.count() == 0 {
-					break
-				}
-				out[n&7] = byte(e)
-				out[(n+1)&7] = byte(e >> 8)
-				n += e.count()
-				acc <<= e.bits()
-				have -= e.bits()
-			}
-			at += n
-			if n > 0 {
-				continue
-			}
 		} else {
 			for have <= 56 && len(src) > 0 {
-				acc |= uint64(src[0]) << (56 - have)
+				acc |= uint64(src[0]) << ((56 - have) & 63)
 				src = src[1:]
 				have += 8
 			}
-			if have < 8 && isHuffmanPadding(acc, have) {
-				return at, nil
-			}
-			e := huffmanTable[(acc|^uint64(0)>>have)>>(64-huffmanBits)]
-			if e.count() > 0 {
-				if e.firstBits() > have {
-					return 0, errHuffman
-				}
-				if at == len(dst) {
-					return 0, errShort
-				}
-				dst[at] = byte(e)
-				at++
-				acc <<= e.firstBits()
-				have -= e.firstBits()
-				continue
-			}
 		}
-		symbol, bits := longCode(uint32(acc >> 32))
+		for have >= huffmanBits && len(dst)-at >= 2 {
+			e := huffmanTable[acc>>(64-huffmanBits)]
+			if e.count() == 0 {
+				break
+			}
+			binary.LittleEndian.PutUint16(dst[at:], uint16(e>>8))
+			at += e.count()
+			acc <<= e.bits() & 63
+			have -= e.bits()
+		}
+		if have < longestCode && len(src) > 0 {
+			continue
+		}
+		// The end of src or of dst, or a long code: one symbol, and it must be complete.
+		if have < 8 && isHuffmanPadding(acc, have) {
+			return at, nil
+		}
+		e := huffmanTable[(acc|^uint64(0)>>have)>>(64-huffmanBits)]
+		symbol, bits := byte(e>>8), e.firstBits()
+		if e.count() == 0 {
+			symbol, bits = longCode(uint32(acc >> 32))
+		}
 		if bits == 0 || bits > have {
 			return 0, errHuffman
 		}
