@@ -63,6 +63,54 @@ def check_structs(log, count):
     count.check(log, library.zig_h3_abi_version() == int(version[1]), "zig_h3_abi_version gives the header's version")
 
 
+# What the Bun package calls each enum, and what it leaves away of its constants' names.
+ENUMS = {
+    "zig_h3_error": ("ERROR", "ERR_"),
+    "zig_h3_event_type": ("EVENT", "EVENT_"),
+    "zig_h3_event_flag": ("FLAG", "FLAG_"),
+    "zig_h3_log_level": ("LOG_LEVEL", "LOG_"),
+    "zig_h3_struct": ("STRUCT", "STRUCT_"),
+    "zig_h3_route_flag": ("ROUTE_FLAG", "ROUTE_"),
+    "zig_h3_send_flag": ("SEND_FLAG", "SEND_"),
+}
+
+
+# The bun:ffi types that pass a C type unharmed. Pointers and 64-bit numbers go as `ptr` (see symbols.ts). Of results, a text that may
+# be NULL is a pointer, and the size of a struct fits into 32 bits.
+PARAMETERS = {"int32_t": {"i32"}, "uint32_t": {"u32"}}
+RESULTS = PARAMETERS | {"void": {"void"}, "const char *": {"cstring", "ptr"}, "size_t": {"u32"}}
+
+
+def fits(symbol, result, parameters):
+    """Whether an entry of symbols.ts calls a function as it is declared."""
+    taken = [given in PARAMETERS.get(parameter, {"ptr"}) for given, parameter in zip(symbol["args"], parameters)]
+    return len(symbol["args"]) == len(parameters) and all(taken) and symbol["returns"] in RESULTS.get(result, {"ptr"})
+
+
+def check_package(log, count):
+    """The symbol table and the layout of bindings/bun are those of the header, name by name."""
+    output = subprocess.run([BUN, ROOT / "tests/invariants/abi/tables.ts"], capture_output=True, text=True, check=True).stdout
+    tables = json.loads(output)
+    layout, declared = tables["layout"], header.functions()
+    same(log, count, set(tables["symbols"]), set(declared), "symbols.ts lists the header's functions")
+    wrong = []
+    for name, symbol in tables["symbols"].items():
+        result, parameters = declared.get(name, ("", []))
+        if not fits(symbol, result, parameters):
+            wrong.append(f"{name}: {symbol}, but {result} ({', '.join(parameters)})")
+    count.check(log, not wrong, f"symbols.ts declares them as the header does: {wrong}")
+    for enum, (table, prefix) in ENUMS.items():
+        want = {re.sub(f"^ZIG_H3_({prefix})?", "", name): value for name, value in header.enums()[enum].items()}
+        same(log, count, layout[table], want, f"layout.ts {table} is enum {enum}")
+    same(log, count, set(ENUMS), set(header.enums()), "every enum of the header was compared")
+    for name, struct in header.structs().items():
+        table = name.removeprefix("zig_h3_").upper()
+        count.check(log, layout[table + "_SIZE"] == struct.size, f"layout.ts {table}_SIZE is the size of {name}")
+        if name != "zig_h3_event":  # which the package never asks for
+            same(log, count, layout[table], struct.offsets, f"layout.ts {table} has the offsets of {name}")
+
+
 def run(log, count):
     check_exports(log, count)
     check_structs(log, count)
+    check_package(log, count)
