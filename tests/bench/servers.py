@@ -35,6 +35,16 @@ def go_build(package, cwd=ROOT):
     return str(program)
 
 
+def c_build(source):
+    """Builds a C program against the library, which has to be built already."""
+    library, program = ROOT / "build" / "lib", BUILD / Path(source).stem
+    command = [os.environ.get("CC", "cc"), "-O2", "-o", program, ROOT / source, f"-I{ROOT / 'include'}", f"-L{library}", "-lzigquicheh3", "-lpthread", f"-Wl,-rpath,{library}"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise Unavailable(f"{source} does not build: {done.stderr.strip()}")
+    return str(program)
+
+
 def prepare():
     """Builds the load generator and makes the certificate that all servers use. Gives the load generator's path."""
     BUILD.mkdir(parents=True, exist_ok=True)

@@ -18,6 +18,10 @@ WAITED = [
     ("growth MB", "growth_bytes", 1e6, 2), ("KB/request", "growth_bytes_per_request", 1e3, 2),
 ]
 IDLE = [("CPU ms in all", "cpu_ms", 1, 3)]
+CALLS = [
+    ("any call ns", "call_ns", 1, 1), ("empty poll ns", "empty_poll_ns", 1, 1), ("drained event ns", "drained_event_ns", 1, 1), ("reply ns", "reply_ns", 1, 1),
+    ("events a batch", "batch_events", 1, 0),
+]
 
 RATIOS = [
     ("rate", ("requests_per_second", "megabytes_per_second")), ("p50", ("p50_us",)), ("p99", ("p99_us",)), ("CPU", ("server_cpu_us_per_request",)),
@@ -36,6 +40,12 @@ GOALS = [
     ("download-16M", "zigh3", "megabytes_per_second", "ratio", ">=", 0.95),
     ("upload-16M", "zigh3", "megabytes_per_second", "ratio", ">=", 0.95),
     ("wait-1000", "engine", "growth_bytes", "ratio", "<=", 0.5),
+    ("idle", "zigh3", "cpu_ms", "value", "<=", 10.0),  # in 10 s: below what /proc/<pid>/stat can show
+    ("calls", "bun", "empty_poll_ns", "value", "<=", 20.0),
+    ("calls", "bun", "drained_event_ns", "value", "<=", 200.0),
+    ("calls", "bun", "reply_ns", "value", "<=", 100.0),
+    ("calls", "c", "empty_poll_ns", "value", "<=", 10.0),
+    ("calls", "c", "reply_ns", "value", "<=", 50.0),
 ]
 
 
