@@ -8,7 +8,7 @@ BUNS = {
     "Bun 1.3.14": ROOT / "build/bun-1.3/node_modules/.bin/bun",
 }
 HERE = ROOT / "tests/invariants/host"
-COLLECTOR_ROUNDS = 150  # about three seconds
+COLLECTOR_ROUNDS = 300  # a few seconds
 WORKER_REQUESTS = 2000
 
 

@@ -22,7 +22,7 @@ const spinModule = new Uint8Array([
 
 function churn(seed: number): number {
   const kept: { id: number; text: string; parts: number[] }[] = [];
-  for (let i = 0; i < 20_000; i++) {
+  for (let i = 0; i < 50_000; i++) {
     const item = { id: i, text: `item ${seed}-${i}`, parts: [i, i + 1, i + 2] };
     if (i % 16 === 0) kept.push(item);
   }

@@ -189,26 +189,50 @@ func forbidCalls(f *source) (found []breach) {
 	return found
 }
 
-// unguarded finds go statements that start anything but the guard.
+// unguarded finds what starts a goroutine with anything but the guard: go statements, AfterFunc, and WaitGroup.Go.
 func unguarded(f *source) (found []breach) {
 	ast.Inspect(f.tree, func(n ast.Node) bool {
-		statement, ok := n.(*ast.GoStmt)
-		if !ok {
-			return true
-		}
-		name := ""
-		switch callee := statement.Call.Fun.(type) {
-		case *ast.Ident:
-			name = callee.Name
-		case *ast.SelectorExpr:
-			name = callee.Sel.Name
-		}
-		if name != "Guard" && name != "guard" {
-			found = append(found, breach{f.fset.Position(statement.Pos()), "go " + cmp.Or(name, "func")})
+		switch n := n.(type) {
+		case *ast.GoStmt:
+			if name := callee(n.Call); !guards(name) {
+				found = append(found, breach{f.fset.Position(n.Pos()), "go " + cmp.Or(name, "func")})
+			}
+		case *ast.CallExpr:
+			name := callee(n)
+			if name == "Go" || name == "AfterFunc" && !beginsGuarded(n.Args[len(n.Args)-1]) {
+				found = append(found, breach{f.fset.Position(n.Pos()), name})
+			}
 		}
 		return true
 	})
 	return found
+}
+
+func guards(name string) bool { return name == "Guard" || name == "guard" }
+
+// callee is the name of the function or method that is called, without what it belongs to.
+func callee(call *ast.CallExpr) string {
+	switch function := call.Fun.(type) {
+	case *ast.Ident:
+		return function.Name
+	case *ast.SelectorExpr:
+		return function.Sel.Name
+	}
+	return ""
+}
+
+// beginsGuarded reports whether an argument is a function whose only statement calls the guard.
+func beginsGuarded(argument ast.Expr) bool {
+	function, ok := argument.(*ast.FuncLit)
+	if !ok || len(function.Body.List) != 1 {
+		return false
+	}
+	statement, ok := function.Body.List[0].(*ast.ExprStmt)
+	if !ok {
+		return false
+	}
+	call, ok := statement.X.(*ast.CallExpr)
+	return ok && guards(callee(call))
 }
 
 var noisyC = regexp.MustCompile(`\b(printf|vprintf|fprintf|vfprintf|dprintf|puts|fputs|putchar|perror|exit|_exit|_Exit|abort|signal)\s*\(`)
