@@ -1,0 +1,104 @@
+package eventq
+
+import "bytes"
+
+// spill commits a record that had no room in the ring, or found others in the FIFO before it.
+func (q *Queue) spill(h *Head, payload []byte) {
+	if len(payload) < cap(payload)/2 {
+		payload = bytes.Clone(payload) // the FIFO should not hold what was only reserved
+	}
+	s := &spilled{head: *h, payload: payload}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed() {
+		return
+	}
+	q.overflow.add(s)
+	q.overflowMax = max(q.overflowMax, q.overflow.len())
+	q.bytes += uint64(len(payload))
+	q.pump()
+}
+
+// Pump moves what overflowed to the ring and lets bulk producers go on, as far as there is room. Call it when the consumer rang.
+func (q *Queue) Pump() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.closed() {
+		q.pump()
+	}
+}
+
+// pump is Pump under the lock. While something stays behind, hungry is set: then the consumer rings once it has made room.
+func (q *Queue) pump() {
+	q.setGate()
+	q.move()
+	q.grant()
+	if q.overflow.len() != 0 || q.line.first != nil && q.granted == nil {
+		// Room that was freed before the consumer could see this is found by looking again.
+		q.hdr.hungry.Store(1)
+		q.move()
+		q.grant()
+	}
+	q.setGate()
+}
+
+// move takes records from the FIFO to the ring while there is room.
+func (q *Queue) move() {
+	for q.overflow.len() != 0 {
+		s := q.overflow.first()
+		pos, ok := q.claim(s.need(), q.capacity, gateClosed)
+		if !ok {
+			return
+		}
+		copy(q.payload(pos, uint64(len(s.payload))), s.payload)
+		q.publish(pos, headSize+uint64(len(s.payload)), &s.head)
+		q.bytes -= uint64(len(s.payload))
+		q.overflow.remove()
+	}
+}
+
+// setGate tells the producers what they have to stand behind. A record may go to the ring directly again only after the last of
+// the FIFO has claimed its place there.
+func (q *Queue) setGate() {
+	q.gateBit(gateSpilling, q.overflow.len() != 0)
+	q.gateBit(gateWaiting, q.line.first != nil || q.granted != nil)
+}
+
+func (q *Queue) gateBit(bit uint32, on bool) {
+	switch was := q.gate.Load()&bit != 0; {
+	case on && !was:
+		q.gate.Or(bit)
+	case !on && was:
+		q.gate.And(^bit)
+	}
+}
+
+func (q *Queue) closed() bool { return q.gate.Load()&gateClosed != 0 }
+
+// Close says that the consumer is gone: every Reserve fails from now on, those who wait come back, the overflow is dropped. What is
+// reserved may still be committed or aborted. Closing twice is harmless.
+func (q *Queue) Close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed() {
+		return
+	}
+	q.gate.Or(gateClosed)
+	q.hdr.tail.Or(closedBit)
+	q.overflow, q.bytes = newFIFO(), 0
+	for w := q.line.first; w != nil; w = q.line.first {
+		q.line.remove(w)
+		w.wake <- struct{}{}
+	}
+	q.granted = nil
+}
+
+// Quiet reports, of a closed queue, that every record that was reserved has been committed or aborted: nobody writes to the data
+// area any more, and the memory may serve another ring. Only for when no consumer advances any more.
+func (q *Queue) Quiet() bool {
+	tail := q.hdr.tail.Load()
+	if tail&closedBit == 0 {
+		return false
+	}
+	return q.published(q.hdr.head.Load(), tail&^closedBit)
+}
