@@ -1,0 +1,429 @@
+package engine
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+)
+
+// A consumer is a Sink with the promises of the real one, in Go memory: events come in the order of reservation, bulk producers wait
+// while too much is queued, and one goroutine both handles events and calls the engine. It fails the test when the engine breaks a
+// promise of its own.
+type consumer struct {
+	t        testing.TB
+	capacity int // bytes of bulk that may be queued
+
+	mu       sync.Mutex
+	more     sync.Cond
+	queue    []*slot
+	bulk     int
+	room     chan struct{} // closed when bulk has shrunk
+	objects  map[Handle]any
+	last     Handle
+	commands []func()
+	closed   bool
+	stalled  bool
+	drained  map[Handle]int
+	logged   []string
+
+	// Of the reactor's goroutine.
+	handle  func(e event)
+	open    map[Handle]Handle // requests and connections without terminal event -> connection
+	counts  map[EventType]int
+	stopped chan event
+	ended   chan struct{}
+}
+
+type slot struct {
+	payload  []byte
+	class    Class
+	event    Event
+	ready    bool
+	aborted  bool
+	reserved int
+}
+
+type event struct {
+	Event
+	meta, data []byte
+}
+
+func newConsumer(t testing.TB) *consumer {
+	c := &consumer{t: t, capacity: 1 << 20, room: make(chan struct{}), objects: map[Handle]any{}, drained: map[Handle]int{},
+		open: map[Handle]Handle{}, counts: map[EventType]int{}, stopped: make(chan event, 16), ended: make(chan struct{})}
+	c.more.L = &c.mu
+	go c.react()
+	t.Cleanup(func() {
+		c.mu.Lock()
+		c.closed = true
+		c.more.Broadcast()
+		c.mu.Unlock()
+		<-c.ended
+	})
+	return c
+}
+
+func (c *consumer) Issue(_ Kind, _ Handle, obj any) (Handle, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last++
+	c.objects[c.last] = obj
+	return c.last, true
+}
+
+func (c *consumer) Release(h Handle) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, ok := c.objects[h]; !ok {
+		c.t.Errorf("handle %d released twice", h)
+	}
+	delete(c.objects, h)
+	delete(c.drained, h)
+}
+
+func (c *consumer) Reserve(class Class, n int, done <-chan struct{}) (Record, bool) {
+	if n > MaxPayload {
+		c.t.Errorf("a payload of %d bytes", n)
+	}
+	c.mu.Lock()
+	for class == Bulk && c.bulk+n > c.capacity && c.bulk > 0 {
+		room := c.room
+		c.mu.Unlock()
+		select {
+		case <-room:
+		case <-done:
+			return Record{}, false
+		}
+		c.mu.Lock()
+	}
+	if class == Bulk {
+		c.bulk += n
+	}
+	s := &slot{payload: make([]byte, n), class: class, reserved: n}
+	c.queue = append(c.queue, s)
+	c.mu.Unlock()
+	return Record{Payload: s.payload, Spill: s}, true
+}
+
+func (c *consumer) Commit(r Record, ev *Event) {
+	s := r.Spill.(*slot)
+	c.mu.Lock()
+	s.event, s.ready = *ev, true
+	c.more.Signal()
+	c.mu.Unlock()
+}
+
+func (c *consumer) Abort(r Record) {
+	s := r.Spill.(*slot)
+	c.mu.Lock()
+	s.ready, s.aborted = true, true
+	c.more.Signal()
+	c.mu.Unlock()
+}
+
+func (c *consumer) Drained(h Handle, n int) {
+	c.mu.Lock()
+	c.drained[h] += n
+	c.mu.Unlock()
+}
+
+// do runs f on the goroutine that handles events.
+func (c *consumer) do(f func()) {
+	c.mu.Lock()
+	c.commands = append(c.commands, f)
+	c.more.Signal()
+	c.mu.Unlock()
+}
+
+// await runs f there and waits for it.
+func (c *consumer) await(f func()) {
+	done := make(chan struct{})
+	c.do(func() { defer close(done); f() })
+	<-done
+}
+
+// stall keeps events queued, or takes them again.
+func (c *consumer) stall(on bool) {
+	c.mu.Lock()
+	c.stalled = on
+	c.more.Signal()
+	c.mu.Unlock()
+}
+
+// request is the live request of a handle, nil if it is stale.
+func (c *consumer) request(h Handle) *Request {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r, _ := c.objects[h].(*Request)
+	return r
+}
+
+func (c *consumer) live() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.objects)
+}
+
+func (c *consumer) react() {
+	defer close(c.ended)
+	for {
+		c.mu.Lock()
+		for !c.closed && len(c.commands) == 0 && (c.stalled || len(c.queue) == 0 || !c.queue[0].ready) {
+			c.more.Wait()
+		}
+		if c.closed {
+			c.mu.Unlock()
+			return
+		}
+		if len(c.commands) > 0 {
+			f := c.commands[0]
+			c.commands = c.commands[1:]
+			c.mu.Unlock()
+			f()
+			continue
+		}
+		s := c.queue[0]
+		c.queue = c.queue[1:]
+		if s.class == Bulk {
+			c.bulk -= s.reserved
+			close(c.room)
+			c.room = make(chan struct{})
+		}
+		c.mu.Unlock()
+		if s.aborted {
+			continue
+		}
+		e := event{Event: s.event, meta: s.payload[:s.event.MetaLen]}
+		e.data = s.payload[DataOffset(len(e.meta)):][:s.event.DataLen]
+		c.check(&e)
+		if c.handle != nil {
+			c.handle(e)
+		}
+	}
+}
+
+// check holds an event against what the contract promises.
+func (c *consumer) check(e *event) {
+	c.counts[e.Type]++
+	stale := func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		_, ok := c.objects[e.Object]
+		return !ok
+	}
+	switch e.Type {
+	case EventConnOpened, EventRequest:
+		if _, ok := c.open[e.Object]; ok {
+			c.t.Errorf("%v opened twice", e.Object)
+		}
+		c.open[e.Object] = e.Conn
+		if _, ok := c.open[e.Conn]; !ok {
+			c.t.Errorf("event %d on connection %d, which is not open", e.Type, e.Conn)
+		}
+	case EventBody, EventBodyEnd:
+		if _, ok := c.open[e.Object]; !ok {
+			c.t.Errorf("event %d for request %d, which is not open", e.Type, e.Object)
+		}
+	case EventStreamClosed:
+		if _, ok := c.open[e.Object]; !ok {
+			c.t.Errorf("request %d ended, but is not open", e.Object)
+		}
+		if !stale() {
+			c.t.Errorf("request %d ended, but its handle is live", e.Object)
+		}
+		delete(c.open, e.Object)
+	case EventConnClosed:
+		delete(c.open, e.Object)
+		for h, conn := range c.open {
+			if conn == e.Object {
+				c.t.Errorf("connection %d ended before its request %d", conn, h)
+			}
+		}
+		if !stale() {
+			c.t.Errorf("connection %d ended, but its handle is live", e.Object)
+		}
+	case EventServerStopped:
+		if len(c.open) > 0 {
+			c.t.Errorf("server stopped with %d objects open", len(c.open))
+		}
+		c.stopped <- *e
+	case EventLog:
+		c.mu.Lock()
+		c.logged = append(c.logged, string(e.data))
+		c.mu.Unlock()
+	}
+}
+
+// send answers e, if its request is live.
+func (c *consumer) send(e event, status int, body string) {
+	if r := c.request(e.Object); r != nil {
+		r.Send(status, nil, Chunk{Bytes: []byte(body)}, false)
+	}
+}
+
+// forget answers e for good.
+func (c *consumer) forget(e event, status int, body string) {
+	if r := c.request(e.Object); r != nil {
+		delete(c.open, e.Object)
+		r.Send(status, nil, Chunk{Bytes: []byte(body)}, true)
+	}
+}
+
+// field is a field of a request's packed list.
+func field(meta []byte, name string) string {
+	for r := (packedReader{rest: meta}); ; {
+		n, v, ok := r.next()
+		if !ok {
+			return ""
+		}
+		if string(n) == name {
+			return string(v)
+		}
+	}
+}
+
+// A fixture is a running server with its consumer.
+type fixture struct {
+	*consumer
+	server *Server
+	stats  *Stats
+	addr   string
+}
+
+// serve starts a server with every route at one handler.
+func serve(t testing.TB, options string, flags uint32, handle func(c *consumer, e event)) *fixture {
+	t.Helper()
+	c := newConsumer(t)
+	c.handle = func(e event) { handle(c, e) }
+	f := &fixture{consumer: c, server: newTestServer(t, c, options)}
+	f.stats = f.server.stats
+	if _, err := f.server.Route("", "/*", flags, 7); err != nil {
+		t.Fatal(err)
+	}
+	f.start()
+	t.Cleanup(func() {
+		f.server.Free()
+		within(t, "the server's end", f.server.Done())
+	})
+	return f
+}
+
+func newTestServer(t testing.TB, sink Sink, options string) *Server {
+	t.Helper()
+	o, err := ParseOptions("127.0.0.1", 0, "", "", []byte(options))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewServer(o, 1<<40, []Sink{sink}, new(Stats))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (f *fixture) start() {
+	f.t.Helper()
+	if err := f.server.Start(); err != nil {
+		f.t.Fatal(err)
+	}
+	f.addr = fmt.Sprintf("127.0.0.1:%d", f.server.Port())
+}
+
+func (f *fixture) url(path string) string { return "https://" + f.addr + path }
+
+// stop stops the server and gives SERVER_STOPPED.
+func (f *fixture) stop(deadline time.Duration) event {
+	f.t.Helper()
+	f.server.Stop(deadline)
+	return f.waitStopped()
+}
+
+func (f *fixture) waitStopped() event {
+	f.t.Helper()
+	select {
+	case e := <-f.stopped:
+		return e
+	case <-time.After(patience):
+		f.t.Fatalf("the server did not stop\n%s", stacks())
+		return event{}
+	}
+}
+
+func stacks() []byte {
+	buf := make([]byte, 1<<20)
+	return buf[:runtime.Stack(buf, true)]
+}
+
+func within[T any](t testing.TB, what string, ch <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-ch:
+	case <-time.After(patience):
+		t.Fatalf("%s did not come\n%s", what, stacks())
+	}
+	return v
+}
+
+// eventually waits until cond holds; it is for states that nothing announces.
+func eventually(t testing.TB, what string, cond func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !cond(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%s: not so\n%s", what, stacks())
+		}
+	}
+}
+
+// newClient is a client of quic-go's http3, with connections of its own.
+func newClient(t testing.TB) *http.Client {
+	tr := &http3.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, QUICConfig: &quic.Config{MaxIdleTimeout: time.Minute}}
+	t.Cleanup(func() { tr.Close() })
+	return &http.Client{Transport: tr}
+}
+
+func fetch(t testing.TB, client *http.Client, url string) (int, string) {
+	t.Helper()
+	resp, err := client.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, read(t, resp)
+}
+
+func read(t testing.TB, resp *http.Response) string {
+	t.Helper()
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// dial opens a QUIC connection with a control stream, for frames made by hand.
+func dial(t testing.TB, addr string) *quic.Conn {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	q, err := quic.DialAddr(ctx, addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h3"}}, &quic.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { q.CloseWithError(0x100, "") })
+	s, err := q.OpenUniStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Write([]byte{streamControl, frameSettings, 0})
+	return q
+}
+

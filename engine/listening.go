@@ -1,0 +1,203 @@
+package engine
+
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+)
+
+// A listening is what a server has between a start and the end of the stop that follows: the socket, and the connections on it.
+type listening struct {
+	s         *Server
+	socket    *net.UDPConn
+	port      uint16
+	transport *quic.Transport
+	listener  *quic.Listener
+
+	quit       chan struct{}  // closed when the last connection has ended
+	accepting  sync.WaitGroup // the accept loop
+	serving    sync.WaitGroup // connections
+	goroutines sync.WaitGroup // others
+
+	changed chan struct{} // the deadline has
+	mu      sync.Mutex
+	conns   map[*conn]struct{}
+	closed  bool          // no connection is taken any more
+	began   time.Time     // of the stop
+	until   time.Duration // after it, negative: for ever
+	forced  bool          // the consumer wanted it now
+}
+
+// accept takes connections until the listener is closed.
+func (l *listening) accept() {
+	for {
+		q, err := l.listener.Accept(context.Background())
+		if err != nil {
+			return
+		}
+		if h, ok := q.Context().Value(handshakeKey{}).(*handshake); ok {
+			h.unwatch()
+			h.end()
+		}
+		l.serve(q)
+	}
+}
+
+func (l *listening) serve(q *quic.Conn) {
+	s := l.s
+	s.mu.Lock()
+	sink := s.sinks[s.turn%len(s.sinks)]
+	s.turn++
+	s.mu.Unlock()
+	c := newConn(s, q, sink)
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		c.close(http3.ErrCodeNoError, "")
+		return
+	}
+	l.conns[c] = struct{}{}
+	l.serving.Add(1)
+	l.mu.Unlock()
+	go Guard("connection", func() {
+		defer func() {
+			l.mu.Lock()
+			delete(l.conns, c)
+			l.mu.Unlock()
+			l.serving.Done()
+		}()
+		c.serve()
+	})
+}
+
+// limit sets the deadline of a stop, or shortens it.
+func (l *listening) limit(deadline time.Duration) {
+	l.mu.Lock()
+	if l.began.IsZero() {
+		l.began, l.until = time.Now(), deadline
+	} else if d := deadline; d >= 0 {
+		if sum := time.Since(l.began) + d; l.until < 0 || sum < l.until {
+			l.until = sum
+		}
+	}
+	l.forced = l.forced || deadline == 0
+	l.mu.Unlock()
+	select {
+	case l.changed <- struct{}{}:
+	default:
+	}
+}
+
+// left is the time to the deadline; ever is true if there is none.
+func (l *listening) left() (d time.Duration, ever bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.until < 0 {
+		return 0, true
+	}
+	return l.until - time.Since(l.began), false
+}
+
+func (l *listening) open() []*conn {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	conns := make([]*conn, 0, len(l.conns))
+	for c := range l.conns {
+		conns = append(conns, c)
+	}
+	return conns
+}
+
+// drainEvery is how often a stop looks whether connections have come to rest.
+const drainEvery = 5 * time.Millisecond
+
+// shutDown ends everything. It reports whether the deadline cut requests off.
+func (l *listening) shutDown() (overdue bool) {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	closing := make(chan struct{})
+	go Guard("close listener", func() {
+		defer close(closing)
+		l.listener.Close() // turns handshakes away, which takes a moment
+	})
+	for _, c := range l.open() {
+		c.drain()
+	}
+	overdue = l.drain()
+	for _, c := range l.open() {
+		c.close(http3.ErrCodeNoError, "server stopped")
+	}
+	l.serving.Wait()
+	<-closing
+	l.accepting.Wait()
+	close(l.quit)
+	l.goroutines.Wait()
+	l.transport.Close()
+	l.socket.Close()
+	return overdue
+}
+
+// drain closes connections as they come to rest, until none is left or the deadline has passed.
+func (l *listening) drain() (overdue bool) {
+	rests := make(map[*conn]*rest)
+	ticker := time.NewTicker(drainEvery)
+	defer ticker.Stop()
+	for {
+		conns := l.open()
+		if len(conns) == 0 {
+			return false
+		}
+		d, ever := l.left()
+		if !ever && d <= 0 {
+			break
+		}
+		for _, c := range conns {
+			if rests[c] == nil {
+				rests[c] = &rest{since: time.Now()}
+			}
+			if rests[c].reached(c) {
+				c.close(http3.ErrCodeNoError, "server stopped")
+			}
+		}
+		select {
+		case <-ticker.C:
+		case <-l.changed:
+		}
+	}
+	l.mu.Lock()
+	forced := l.forced
+	l.mu.Unlock()
+	for _, c := range l.open() {
+		c.mu.Lock()
+		overdue = overdue || c.requests > 0 && !forced
+		c.mu.Unlock()
+	}
+	return overdue
+}
+
+// A rest watches a draining connection. That its last response is closed does not mean that the peer has it: quic-go tells of no
+// acknowledgement, and closing the connection drops what is still to be sent. So it must have been silent for a while too.
+type rest struct {
+	packets uint64
+	since   time.Time
+}
+
+const shortestRest = 25 * time.Millisecond
+
+func (r *rest) reached(c *conn) bool {
+	stats := c.q.ConnectionStats()
+	c.mu.Lock()
+	busy := c.requests+c.goroutines > 0
+	c.mu.Unlock()
+	now := time.Now()
+	if busy || stats.PacketsSent != r.packets {
+		r.packets, r.since = stats.PacketsSent, now
+		return false
+	}
+	return now.Sub(r.since) >= max(shortestRest, 3*stats.SmoothedRTT)
+}

@@ -1,0 +1,300 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/quic-go/quic-go"
+)
+
+// maxSinks is how many queues one server delivers to.
+const maxSinks = 64
+
+// A Server serves HTTP/3 and tells its sinks what happens. Its methods may be called from any goroutine; only Start blocks.
+type Server struct {
+	options  *Options
+	handle   Handle
+	stats    *Stats
+	router   *Router
+	limits   *fieldLimits
+	identity *identity
+	settings []byte
+	group    int // streams that a connection completes together
+	sweep    sweeper
+
+	handshakes atomic.Int64 // unfinished
+	done       chan struct{}
+
+	mu      sync.Mutex
+	sinks   []Sink
+	state   serverState
+	running *listening
+	pending *time.Duration // a Stop that came during Start
+	freed   bool
+	turn    int
+}
+
+type serverState uint8
+
+const (
+	stateIdle serverState = iota
+	stateStarting
+	stateRunning
+	stateStopping
+)
+
+// NewServer makes a server that delivers to sinks; handle is its own. Certificates are read here, nothing is bound. It fails with
+// an *Error.
+func NewServer(o *Options, handle Handle, sinks []Sink, stats *Stats) (*Server, error) {
+	if len(sinks) == 0 || len(sinks) > maxSinks {
+		return nil, &Error{Code: ErrLimit, Text: fmt.Sprintf("a server delivers to 1 to %d queues", maxSinks)}
+	}
+	id, err := loadIdentity(o)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{options: o, handle: handle, stats: stats, router: NewRouter(), limits: newFieldLimits(o.MaxHeaderBytes), identity: id,
+		settings: settingsFrame(o.MaxHeaderBytes), group: completionGroup(o.MaxIncomingStreams), done: make(chan struct{})}
+	s.sinks = append(s.sinks, sinks...)
+	s.sweep.wake = make(chan struct{}, 1)
+	return s, nil
+}
+
+// AddSink gives the server one more queue. Connections are pinned to its queues in turn.
+func (s *Server) AddSink(sink Sink) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.state != stateIdle:
+		return &Error{Code: ErrWrongState, Text: "the server is running"}
+	case len(s.sinks) == maxSinks:
+		return &Error{Code: ErrLimit, Text: fmt.Sprintf("a server delivers to at most %d queues", maxSinks)}
+	}
+	s.sinks = append(s.sinks, sink)
+	return nil
+}
+
+// Route adds a route; method "" is any. Requests that come later see it. It fails with an *Error.
+func (s *Server) Route(method, pattern string, flags uint32, userData uint64) (id uint32, err error) {
+	return s.router.Add(method, pattern, flags, userData)
+}
+
+// CertificateHash is the SHA-256 of the leaf certificate that clients without SNI get.
+func (s *Server) CertificateHash() [32]byte { return s.identity.hash }
+
+// Port is the UDP port that the server is bound to, 0 if it does not run.
+func (s *Server) Port() uint16 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running == nil {
+		return 0
+	}
+	return s.running.port
+}
+
+// Done is closed when a freed server has stopped.
+func (s *Server) Done() <-chan struct{} { return s.done }
+
+// Start binds and serves; EventServerStarted follows. On a running server it does nothing. It fails with an *Error.
+func (s *Server) Start() error {
+	s.mu.Lock()
+	switch {
+	case s.freed:
+		s.mu.Unlock()
+		return &Error{Code: ErrWrongState, Text: "the server was freed"}
+	case s.state == stateRunning:
+		s.mu.Unlock()
+		return nil
+	case s.state != stateIdle:
+		s.mu.Unlock()
+		return &Error{Code: ErrWrongState, Text: "the server is still starting or stopping"}
+	}
+	s.state, s.pending = stateStarting, nil
+	s.mu.Unlock()
+
+	l, err := s.listen()
+
+	s.mu.Lock()
+	if err != nil {
+		s.state = stateIdle
+		s.finishFree()
+		s.mu.Unlock()
+		return err
+	}
+	s.state, s.running = stateRunning, l
+	pending := s.pending
+	sink := s.sinks[0]
+	s.mu.Unlock()
+	rec, _ := sink.Reserve(Terminal, 0, nil)
+	sink.Commit(rec, &Event{Type: EventServerStarted, Object: s.handle, Parent: s.handle, Status: uint32(l.port)})
+	l.goroutines.Go(func() { Guard("sweep", func() { s.sweep.run(l.quit) }) })
+	l.accepting.Go(func() { Guard("accept", l.accept) })
+	if pending != nil {
+		s.Stop(*pending)
+	}
+	return nil
+}
+
+// Stop ends what runs: no new connections, GOAWAY on the open ones, and everything closed once nothing runs or deadline has passed.
+// 0 is now, a negative deadline never. A later call may shorten the deadline. It returns at once; EventServerStopped comes last.
+func (s *Server) Stop(deadline time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch s.state {
+	case stateStarting:
+		if s.pending == nil || sooner(deadline, *s.pending) {
+			s.pending = &deadline
+		}
+	case stateRunning:
+		s.state = stateStopping
+		l := s.running
+		l.limit(deadline)
+		go Guard("stop", func() { s.stop(l) })
+	case stateStopping:
+		s.running.limit(deadline)
+	}
+}
+
+func sooner(a, b time.Duration) bool { return a >= 0 && (b < 0 || a < b) }
+
+// Free is Stop(0) for good: Done is closed once the server has stopped.
+func (s *Server) Free() {
+	s.mu.Lock()
+	s.freed = true
+	if s.state == stateIdle {
+		s.finishFree()
+	}
+	s.mu.Unlock()
+	s.Stop(0)
+}
+
+// finishFree closes done on a freed server that does not run. s.mu is held.
+func (s *Server) finishFree() {
+	if !s.freed {
+		return
+	}
+	select {
+	case <-s.done:
+	default:
+		close(s.done)
+	}
+}
+
+// stop runs on a goroutine of its own until all has ended.
+func (s *Server) stop(l *listening) {
+	overdue := l.shutDown()
+	s.mu.Lock()
+	s.state, s.running = stateIdle, nil
+	sink := s.sinks[0]
+	s.mu.Unlock()
+	ev := Event{Type: EventServerStopped, Object: s.handle, Parent: s.handle}
+	if overdue {
+		ev.Code = ErrTimeout
+	}
+	rec, _ := sink.Reserve(Terminal, 0, nil)
+	sink.Commit(rec, &ev)
+	s.mu.Lock()
+	if s.state == stateIdle {
+		s.finishFree()
+	}
+	s.mu.Unlock()
+}
+
+// listen binds the socket and makes QUIC listen on it.
+func (s *Server) listen() (*listening, error) {
+	o := s.options
+	address := net.JoinHostPort(o.Hostname, strconv.Itoa(int(o.Port)))
+	udp, err := net.ResolveUDPAddr("udp", address)
+	if err != nil {
+		return nil, &Error{Code: ErrResolve, Text: fmt.Sprintf("cannot resolve %q: %v", o.Hostname, err), Err: err}
+	}
+	network := "udp"
+	if udp.IP.To4() != nil {
+		network = "udp4" // or 0.0.0.0 would mean IPv6 too
+	}
+	socket, err := net.ListenUDP(network, udp)
+	if err != nil {
+		return nil, bindError(address, err)
+	}
+	l := &listening{s: s, socket: socket, port: uint16(socket.LocalAddr().(*net.UDPAddr).Port), conns: make(map[*conn]struct{}),
+		quit: make(chan struct{}), changed: make(chan struct{}, 1), until: -1}
+	l.transport = &quic.Transport{Conn: socket, ConnContext: s.handshakeBegins,
+		VerifySourceAddress: func(net.Addr) bool { return s.handshakes.Load() > int64(o.MaxUnverifiedHandshakes) }}
+	l.listener, err = l.transport.Listen(s.identity.tlsConfig(), &quic.Config{
+		HandshakeIdleTimeout:           o.HandshakeTimeout,
+		MaxIdleTimeout:                 o.IdleTimeout,
+		InitialStreamReceiveWindow:     min(512<<10, o.StreamReceiveWindow),
+		MaxStreamReceiveWindow:         o.StreamReceiveWindow,
+		InitialConnectionReceiveWindow: min(768<<10, o.ConnectionReceiveWindow),
+		MaxConnectionReceiveWindow:     o.ConnectionReceiveWindow,
+		MaxIncomingStreams:             int64(o.MaxIncomingStreams),
+		MaxIncomingUniStreams:          maxUniStreams,
+	})
+	if err != nil {
+		l.transport.Close()
+		socket.Close()
+		return nil, &Error{Code: ErrIO, Text: "cannot listen on " + address + ": " + err.Error(), Err: err}
+	}
+	return l, nil
+}
+
+func bindError(address string, err error) *Error {
+	e := &Error{Code: ErrIO, Err: err}
+	name := ""
+	for _, known := range []struct {
+		errno syscall.Errno
+		code  Code
+		name  string
+	}{
+		{syscall.EADDRINUSE, ErrAddressInUse, "EADDRINUSE: "},
+		{syscall.EADDRNOTAVAIL, ErrAddressUnavailable, "EADDRNOTAVAIL: "},
+		{syscall.EACCES, ErrPermission, "EACCES: "},
+		{syscall.EPERM, ErrPermission, "EPERM: "},
+	} {
+		if errors.Is(err, known.errno) {
+			e.Code, name = known.code, known.name
+			err = known.errno
+			break
+		}
+	}
+	e.Text = "cannot bind " + address + ": " + name + err.Error()
+	return e
+}
+
+// A handshake is one that has begun.
+type handshake struct {
+	s        *Server
+	finished atomic.Bool
+	unwatch  func() bool
+}
+
+type handshakeKey struct{}
+
+// handshakeBegins counts a handshake, which ends with the connection's context or when Listener.Accept gives the connection.
+func (s *Server) handshakeBegins(ctx context.Context, _ *quic.ClientInfo) (context.Context, error) {
+	h := &handshake{s: s}
+	s.handshakes.Add(1)
+	s.stats.add(StatHandshakesPending, 1)
+	h.unwatch = context.AfterFunc(ctx, func() {
+		if h.end() {
+			s.stats.add(StatHandshakesFailed, 1)
+		}
+	})
+	return context.WithValue(ctx, handshakeKey{}, h), nil
+}
+
+func (h *handshake) end() bool {
+	if h.finished.Swap(true) {
+		return false
+	}
+	h.s.handshakes.Add(-1)
+	h.s.stats.sub(StatHandshakesPending)
+	return true
+}

@@ -1,0 +1,223 @@
+package engine
+
+import (
+	"errors"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+func hello(c *consumer, e event) {
+	if e.Type == EventRequest {
+		c.send(e, 200, "hello world")
+	}
+}
+
+func TestL01_L04_StopAndStartAgain(t *testing.T) {
+	f := serve(t, "", 0, hello)
+	for range 3 {
+		client := newClient(t)
+		if status, body := fetch(t, client, f.url("/a")); status != 200 || body != "hello world" {
+			t.Fatalf("%d %q", status, body)
+		}
+		if e := f.stop(-1); e.Code != OK {
+			t.Fatalf("stopped with %d", e.Code)
+		}
+		if f.server.Port() != 0 {
+			t.Fatal("a port after the stop")
+		}
+		socket, err := net.ListenPacket("udp", f.addr)
+		if err != nil {
+			t.Fatalf("the port is not free: %v", err)
+		}
+		socket.Close()
+		f.start()
+	}
+	f.stop(0)
+	if n := f.live(); n != 0 {
+		t.Fatalf("%d handles are live", n)
+	}
+	f.await(func() {
+		if f.counts[EventRequest] != 3 || f.counts[EventStreamClosed] != 3 || f.counts[EventConnOpened] != 3 || f.counts[EventConnClosed] != 3 ||
+			f.counts[EventServerStarted] != 4 {
+			t.Errorf("events: %v", f.counts)
+		}
+	})
+	f.start()
+}
+
+func TestL02_L03_StartAndStopTwice(t *testing.T) {
+	f := serve(t, "", 0, hello)
+	if err := f.server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	f.stop(0)
+	f.server.Stop(0)
+	f.server.Free()
+	f.server.Free()
+	within(t, "the end", f.server.Done())
+	var e *Error
+	if err := f.server.Start(); !errors.As(err, &e) || e.Code != ErrWrongState {
+		t.Fatalf("%v", err)
+	}
+	f.await(func() {
+		if f.counts[EventServerStarted] != 1 || f.counts[EventServerStopped] != 1 {
+			t.Errorf("events: %v", f.counts)
+		}
+	})
+}
+
+func TestL09_ErrorsOfBinding(t *testing.T) {
+	f := serve(t, "", 0, hello)
+	_, port, _ := net.SplitHostPort(f.addr)
+	busy, _ := strconv.Atoi(port)
+	for _, c := range []struct {
+		host string
+		port int
+		code Code
+		text string
+	}{
+		{"127.0.0.1", busy, ErrAddressInUse, "EADDRINUSE"},
+		{"192.0.2.1", 0, ErrAddressUnavailable, "EADDRNOTAVAIL"},
+		{"no such host.invalid", 0, ErrResolve, "resolve"},
+	} {
+		s := newTestServer(t, f.consumer, "")
+		s.options.Hostname, s.options.Port = c.host, uint16(c.port)
+		var e *Error
+		if err := s.Start(); !errors.As(err, &e) || e.Code != c.code || !strings.Contains(e.Text, c.text) {
+			t.Errorf("%s:%d: %v", c.host, c.port, err)
+		}
+		s.Free()
+		within(t, "the end", s.Done())
+	}
+}
+
+func TestL05_GracefulStop(t *testing.T) {
+	held := make(chan event, 3)
+	f := serve(t, "", 0, func(c *consumer, e event) {
+		if e.Type == EventRequest {
+			held <- e
+		}
+	})
+	client := newClient(t)
+	answers := make(chan string, 3)
+	for range 3 {
+		go func() {
+			resp, err := client.Get(f.url("/slow"))
+			if err != nil {
+				answers <- err.Error()
+				return
+			}
+			answers <- strconv.Itoa(resp.StatusCode) + read(t, resp)
+		}()
+	}
+	var events []event
+	for range 3 {
+		events = append(events, within(t, "a request", held))
+	}
+	f.server.Stop(-1)
+	eventually(t, "GOAWAY", func() bool {
+		for _, c := range f.server.connsForTest() {
+			return c.draining.Load()
+		}
+		return false
+	})
+	if _, err := client.Get(f.url("/new")); err == nil {
+		t.Error("a request after the stop was answered")
+	}
+	f.do(func() {
+		for _, e := range events {
+			f.send(e, 200, " done")
+		}
+	})
+	for range 3 {
+		if a := within(t, "an answer", answers); a != "200 done" {
+			t.Errorf("answer %q", a)
+		}
+	}
+	if e := f.waitStopped(); e.Code != OK {
+		t.Errorf("code %d", e.Code)
+	}
+}
+
+func (s *Server) connsForTest() []*conn {
+	s.mu.Lock()
+	l := s.running
+	s.mu.Unlock()
+	if l == nil {
+		return nil
+	}
+	return l.open()
+}
+
+func TestL06_DeadlineAndForce(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		stops []time.Duration
+		code  Code
+	}{
+		{"deadline", []time.Duration{20 * time.Millisecond}, ErrTimeout},
+		{"force", []time.Duration{0}, OK},
+		{"force after waiting for ever", []time.Duration{-1, 0}, OK},
+		{"shortened", []time.Duration{time.Hour, 20 * time.Millisecond}, ErrTimeout},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			held, closed := make(chan event, 1), make(chan event, 1)
+			f := serve(t, "", 0, func(_ *consumer, e event) {
+				switch e.Type {
+				case EventRequest:
+					held <- e
+				case EventStreamClosed:
+					closed <- e
+				}
+			})
+			failed := make(chan error, 1)
+			go func() {
+				_, err := newClient(t).Get(f.url("/"))
+				failed <- err
+			}()
+			within(t, "the request", held)
+			for _, d := range c.stops {
+				f.server.Stop(d)
+			}
+			if e := f.waitStopped(); e.Code != c.code {
+				t.Errorf("stopped with %d", e.Code)
+			}
+			if e := within(t, "the end of the request", closed); e.Code != ErrShutdown || e.Flags != FlagAborted {
+				t.Errorf("request ended with %d, flags %d", e.Code, e.Flags)
+			}
+			if err := within(t, "the client's error", failed); err == nil {
+				t.Error("the client got an answer")
+			}
+		})
+	}
+}
+
+func TestConnectionsAreDealtToSinksInTurn(t *testing.T) {
+	f := serve(t, "", 0, hello)
+	f.stop(0)
+	second := newConsumer(t)
+	second.handle = func(e event) { hello(second, e) }
+	if err := f.server.AddSink(second); err != nil {
+		t.Fatal(err)
+	}
+	f.start()
+	var e *Error
+	if err := f.server.AddSink(second); !errors.As(err, &e) || e.Code != ErrWrongState {
+		t.Fatalf("%v", err)
+	}
+	for range 4 {
+		if status, _ := fetch(t, newClient(t), f.url("/")); status != 200 {
+			t.Fatal(status)
+		}
+	}
+	for i, c := range []*consumer{f.consumer, second} {
+		c.await(func() {
+			if c.counts[EventConnOpened] != 2 || c.counts[EventRequest] != 2 {
+				t.Errorf("queue %d: %v", i, c.counts)
+			}
+		})
+	}
+}

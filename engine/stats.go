@@ -1,0 +1,58 @@
+package engine
+
+import "sync/atomic"
+
+// Stats are a server's counters. The caller of NewServer gives the memory, so that a consumer reads them without asking the engine.
+type Stats [StatCount]atomic.Uint64
+
+// Indices of Stats. StatNames names them.
+const (
+	StatUptimeMs = iota // filled by whoever reads them
+	StatRequestsTotal
+	StatRequestsActive
+	StatRequestsRejected // turned away with H3_REQUEST_REJECTED
+	StatRequestsReset    // given up by the peer, delivered or not
+	StatRequestsInvalid  // malformed
+	StatRequestsAnswered // answered by the engine itself: 404, 405, 413 and the like
+	StatTimeouts
+	StatConnectionsTotal
+	StatConnectionsActive
+	StatConnectionErrors // closed because the peer broke the protocol
+	StatHandshakesFailed
+	StatHandshakesPending
+	StatBodyBytesIn
+	StatBodyBytesOut
+	StatBytesIn // these four: UDP payload, brought up to date ten times a second while there is traffic
+	StatBytesOut
+	StatPacketsIn
+	StatPacketsOut
+
+	StatCount // how many there are
+)
+
+// StatNames are the public names of the counters, by index.
+var StatNames = [StatCount]string{
+	StatUptimeMs:          "uptime_ms",
+	StatRequestsTotal:     "requests_total",
+	StatRequestsActive:    "requests_active",
+	StatRequestsRejected:  "requests_rejected",
+	StatRequestsReset:     "requests_reset",
+	StatRequestsInvalid:   "requests_invalid",
+	StatRequestsAnswered:  "requests_answered_by_engine",
+	StatTimeouts:          "timeouts",
+	StatConnectionsTotal:  "connections_total",
+	StatConnectionsActive: "connections_active",
+	StatConnectionErrors:  "connection_errors",
+	StatHandshakesFailed:  "handshakes_failed",
+	StatHandshakesPending: "handshakes_pending",
+	StatBodyBytesIn:       "body_bytes_in",
+	StatBodyBytesOut:      "body_bytes_out",
+	StatBytesIn:           "bytes_in",
+	StatBytesOut:          "bytes_out",
+	StatPacketsIn:         "packets_in",
+	StatPacketsOut:        "packets_out",
+}
+
+func (s *Stats) add(i int, n uint64) { s[i].Add(n) }
+
+func (s *Stats) sub(i int) { s[i].Add(^uint64(0)) }
