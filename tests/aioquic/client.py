@@ -114,14 +114,16 @@ class Driver:
         task = self.uploads.pop((c["conn"], c["stream"]), None)
         if task is not None:
             task.cancel()
-        connection.quic.reset_stream(c["stream"], c.get("code", 0x10C))
+        if c["stream"] in connection.quic._streams:  # not when both ways have ended already
+            connection.quic.reset_stream(c["stream"], c.get("code", 0x10C))
         connection.wire.transmit()
         return {}
 
     async def do_stop(self, c: dict[str, Any]) -> dict[str, Any]:
         """STOP_SENDING: this side wants no more of the response."""
         connection = self._connection(c)
-        connection.quic.stop_stream(c["stream"], c.get("code", 0x10C))
+        if c["stream"] in connection.quic._streams:
+            connection.quic.stop_stream(c["stream"], c.get("code", 0x10C))
         connection.wire.transmit()
         return {}
 
@@ -202,6 +204,40 @@ class Driver:
             connection.wire.transmit()
             await asyncio.sleep(0)
         return {"opened": done, "end": connection.wire.end}
+
+    async def do_many(self, c: dict[str, Any]) -> dict[str, Any]:
+        """
+        Asks the same `count` times with always `inflight` requests open, and says what came back. `blocked`: how often a request
+        found no stream to go out on, because the server had not yet given one back.
+        """
+        connection = self._connection(c)
+        fields = [(n.encode("latin-1"), v.encode("latin-1")) for n, v in c["headers"]]
+        statuses: dict[int, int] = {}
+        bodies: dict[str, int] = {}
+        open_now: list[Exchange] = []
+        started = blocked = 0
+        deadline = asyncio.get_running_loop().time() + c.get("timeout", 60)
+        while started < c["count"] or open_now:
+            while started < c["count"] and len(open_now) < c["inflight"]:
+                exchange = connection.request(fields, True, None)
+                stream = connection.quic._streams[exchange.stream_id]
+                blocked += stream.is_blocked
+                open_now.append(exchange)
+                started += 1
+            connection.wire.transmit()
+            left = deadline - asyncio.get_running_loop().time()
+            await connection.wire.until(
+                lambda: any(e.over() for e in open_now) or connection.wire.end is not None, left, "an answer"
+            )
+            if connection.wire.end is not None:
+                break
+            for exchange in [e for e in open_now if e.over()]:
+                status = exchange.status or 0
+                statuses[status] = statuses.get(status, 0) + 1
+                bodies[exchange.body.decode("latin-1")] = bodies.get(exchange.body.decode("latin-1"), 0) + 1
+                del connection.exchanges[exchange.stream_id]
+            open_now = [e for e in open_now if not e.over()]
+        return {"statuses": statuses, "bodies": bodies, "blocked": blocked, "end": connection.wire.end}
 
     # ---- the machinery
 

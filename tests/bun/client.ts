@@ -82,29 +82,20 @@ export interface RequestOptions {
 
 /** One aioquic process. Ends with {@link stop}. */
 export class Driver {
-  #process: Bun.Subprocess<"pipe", "pipe", "pipe">;
+  #process: Bun.Subprocess<"pipe", "pipe", "pipe"> | undefined;
   #waiting = new Map<number, { resolve: (answer: unknown) => void; reject: (error: Error) => void }>();
   #next = 1;
   #errors = "";
 
-  constructor() {
-    this.#process = Bun.spawn([join(root, "build/venv/bin/python"), join(root, "tests/aioquic/client.py")], {
-      stdin: "pipe",
-      stdout: "pipe",
-      stderr: "pipe",
-    });
-    void this.#read();
-    void this.#readErrors();
-  }
-
   /** The commands of tests/aioquic/client.py, `do_*`. */
   async command<T>(what: string, args: object = {}): Promise<T> {
+    const { stdin } = this.#running();
     const id = this.#next++;
     const answer = new Promise<T>((resolve, reject) => {
       this.#waiting.set(id, { resolve: resolve as (answer: unknown) => void, reject });
     });
-    this.#process.stdin.write(JSON.stringify({ id, do: what, ...args }) + "\n");
-    this.#process.stdin.flush();
+    stdin.write(JSON.stringify({ id, do: what, ...args }) + "\n");
+    stdin.flush();
     return answer;
   }
 
@@ -115,17 +106,33 @@ export class Driver {
 
   /** Ends the process, and returns what it wrote to stderr: nothing, unless something is wrong with the driver. */
   async stop(): Promise<string> {
-    this.#process.stdin.end();
-    const late = setTimeout(() => this.#process.kill("SIGKILL"), 3000);
-    await this.#process.exited;
+    const process = this.#process;
+    if (process === undefined) return "";
+    process.stdin.end();
+    const late = setTimeout(() => process.kill("SIGKILL"), 3000);
+    await process.exited;
     clearTimeout(late);
     return this.#errors;
   }
 
-  async #read(): Promise<void> {
+  /** The process, made when it is first needed, and again when bun:test has killed it with a test that took too long. */
+  #running(): Bun.Subprocess<"pipe", "pipe", "pipe"> {
+    if (this.#process === undefined || this.#process.killed || this.#process.exitCode !== null || this.#process.signalCode !== null) {
+      this.#process = Bun.spawn([join(root, "build/venv/bin/python"), join(root, "tests/aioquic/client.py")], {
+        stdin: "pipe",
+        stdout: "pipe",
+        stderr: "pipe",
+      });
+      void this.#read(this.#process);
+      void this.#readErrors(this.#process);
+    }
+    return this.#process;
+  }
+
+  async #read(process: Bun.Subprocess<"pipe", "pipe", "pipe">): Promise<void> {
     const decoder = new TextDecoder();
     let pending = "";
-    for await (const chunk of this.#process.stdout) {
+    for await (const chunk of process.stdout) {
       pending += decoder.decode(chunk, { stream: true });
       const lines = pending.split("\n");
       pending = lines.pop() ?? "";
@@ -141,8 +148,8 @@ export class Driver {
     this.#waiting.clear();
   }
 
-  async #readErrors(): Promise<void> {
-    this.#errors = await new Response(this.#process.stderr).text();
+  async #readErrors(process: Bun.Subprocess<"pipe", "pipe", "pipe">): Promise<void> {
+    this.#errors += await new Response(process.stderr).text();
   }
 }
 
@@ -217,12 +224,12 @@ export class Connection {
   }
 
   /** Waits for the end of the connection. */
-  async closed(timeout = 20): Promise<End> {
+  async closed(timeout = 4): Promise<End> {
     return (await this.command<{ end: End }>("closed", { timeout })).end;
   }
 
   /** Waits for GOAWAY; the ids of all that came. */
-  async goaway(timeout = 20): Promise<number[]> {
+  async goaway(timeout = 4): Promise<number[]> {
     return (await this.command<{ goaways: number[] }>("goaway", { timeout })).goaways;
   }
 
@@ -251,7 +258,7 @@ export class Exchange {
   }
 
   /** Waits for the headers, so many bytes of body, the server's STOP_SENDING, or the end, and gives what is there. */
-  response(until: "headers" | "stopped" | "end" | number = "end", timeout = 20): Promise<Report> {
+  response(until: "headers" | "stopped" | "end" | number = "end", timeout = 4): Promise<Report> {
     return this.#command("response", { until, timeout });
   }
 

@@ -1,0 +1,89 @@
+/** Handlers that fail. */
+import { describe, expect, test } from "bun:test";
+import { Suite } from "./suite.ts";
+
+const suite = new Suite();
+
+describe("handler failures", () => {
+  test("E01 what a handler throws reaches error(), whose Response is sent", async () => {
+    const thrown: unknown[] = [];
+    const server = suite.serve({
+      routes: {
+        "/sync": () => {
+          throw new Error("sync");
+        },
+        "/async": async () => {
+          await Bun.sleep(1);
+          throw new Error("async");
+        },
+        "/type": () => (undefined as unknown as { response: Response }).response,
+      },
+      error: (error) => {
+        thrown.push(error);
+        return Response.json({ failed: error.name }, { status: 500, headers: { "x-tier": "handler" } });
+      },
+    });
+    const connection = await suite.connect(server);
+    const answers = [];
+    for (const path of ["/sync", "/async", "/type"]) {
+      const answer = await connection.fetch(path);
+      answers.push([answer.status, answer.json(), answer.header("x-tier")]);
+    }
+    expect(answers).toEqual([
+      [500, { failed: "Error" }, "handler"],
+      [500, { failed: "Error" }, "handler"],
+      [500, { failed: "TypeError" }, "handler"],
+    ]);
+    expect(thrown.map((e) => e instanceof Error && e.message).slice(0, 2)).toEqual(["sync", "async"]);
+    expect(thrown[2]).toBeInstanceOf(TypeError);
+    await connection.close();
+  });
+
+  for (const [what, error] of [
+    ["no error()", undefined],
+    ["an error() that throws", () => { throw new Error("in error()"); }],
+    ["an error() that gives no Response", () => "not a response" as unknown as Response],
+    ["an error() that rejects", async () => { throw new Error("in error()"); }],
+  ] as const) {
+    test(`E02 ${what}: 500, and other routes are healthy`, async () => {
+      const server = suite.serve({
+        routes: {
+          "/bad": () => {
+            throw new Error("the secret of the handler");
+          },
+          "/good": () => new Response("good"),
+        },
+        ...(error === undefined ? {} : { error }),
+      });
+      const connection = await suite.connect(server);
+      const bad = await connection.fetch("/bad");
+      expect([bad.status, bad.report.ended]).toEqual([500, true]);
+      expect(bad.text).not.toContain("secret");
+      const good = await connection.fetch("/good");
+      expect([good.status, good.text]).toEqual([200, "good"]);
+      await connection.close();
+    });
+  }
+
+  test("E03 a handler that gives no Response is 500 and says so to error()", async () => {
+    const messages: string[] = [];
+    const server = suite.serve({
+      routes: {
+        "/nothing": (() => undefined) as unknown as () => Response,
+        "/number": (async () => 5) as unknown as () => Response,
+      },
+      error: (error) => {
+        messages.push(error.message);
+        return new Response(error.message, { status: 500 });
+      },
+    });
+    const connection = await suite.connect(server);
+    for (const path of ["/nothing", "/number"]) {
+      const answer = await connection.fetch(path);
+      expect(answer.status).toBe(500);
+      expect(answer.text).toContain("Response");
+    }
+    expect(messages).toHaveLength(2);
+    await connection.close();
+  });
+});

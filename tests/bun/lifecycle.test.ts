@@ -1,0 +1,205 @@
+/** Servers from their making to their end. */
+import { afterAll, describe, expect, test } from "bun:test";
+import { createH3Server } from "../../bindings/bun/src/index.ts";
+import { Child } from "./child.ts";
+import { http3 } from "./client.ts";
+import { Suite, certificate, gate, settled, until } from "./suite.ts";
+
+const suite = new Suite();
+const hello = { fetch: () => new Response("hello") };
+
+describe("lifecycle", () => {
+  test("L01 start, serve, close, and the port is free at once", async () => {
+    const first = createH3Server({ ...hello, port: 0, hostname: "127.0.0.1" });
+    const port = first.port;
+    const connection = await suite.connect(first);
+    expect((await connection.fetch("/")).text).toBe("hello");
+    await first.stop(true);
+    await first.close();
+    const second = createH3Server({ fetch: () => new Response("again"), port, hostname: "127.0.0.1" });
+    expect(second.port).toBe(port);
+    const next = await suite.connect(second);
+    expect((await next.fetch("/")).text).toBe("again");
+    await next.close();
+    await second.close();
+  });
+
+  test("L02 the constructor starts; start() again changes nothing", async () => {
+    const server = suite.serve(hello);
+    expect(server.running).toBe(true);
+    const port = server.port;
+    server.start();
+    server.start();
+    expect([server.running, server.port]).toEqual([true, port]);
+    const connection = await suite.connect(server);
+    expect((await connection.fetch("/")).text).toBe("hello");
+    await connection.close();
+  });
+
+  test("L03 stop() and close() twice do no harm", async () => {
+    const server = createH3Server({ ...hello, port: 0, hostname: "127.0.0.1" });
+    await Promise.all([server.stop(), server.stop()]);
+    await server.stop(true);
+    expect(server.running).toBe(false);
+    await Promise.all([server.close(), server.close()]);
+    await server.close();
+    await server.stop();
+    expect(server.running).toBe(false);
+  });
+
+  test("L04 stop, start, and the routes still answer", async () => {
+    const server = suite.serve({ routes: { "/:name": (request) => new Response(`hello ${request.params.name}`) } });
+    const before = await suite.connect(server);
+    expect((await before.fetch("/one")).text).toBe("hello one");
+    await server.stop(true);
+    expect(server.running).toBe(false);
+    server.start();
+    expect(server.running).toBe(true);
+    const after = await suite.connect(server);
+    const answer = await after.fetch("/two");
+    expect([answer.status, answer.text]).toEqual([200, "hello two"]);
+    await after.close();
+  });
+
+  test("L05 a graceful stop sends GOAWAY, lets what runs finish, and refuses what is new", async () => {
+    const proceed = gate();
+    const server = suite.serve({
+      fetch: async () => {
+        await proceed.promise;
+        return new Response("finished");
+      },
+    });
+    const connection = await suite.connect(server);
+    const running = await Promise.all([1, 2, 3].map(() => connection.request("/")));
+    await until(() => server.stats().requests_active === 3);
+    const stopped = server.stop();
+    expect((await connection.goaway()).length).toBeGreaterThan(0);
+    const late = await (await connection.request("/")).response();
+    expect([late.status, late.reset]).toEqual([null, 0x10b]);
+    proceed.open();
+    for (const exchange of running) {
+      const report = await exchange.response();
+      expect([report.status, report.ended, report.bytes]).toEqual([200, true, 8]);
+    }
+    await stopped;
+    const end = await connection.closed();
+    expect([end.by, end.code, end.application]).toEqual(["peer", 0x100, true]);
+  });
+
+  test("L07 stop(true) during a download ends the client's connection within 200 ms", async () => {
+    const part = new Uint8Array(64 << 10);
+    const server = suite.serve({
+      fetch: () => {
+        let left = 100 << 20;
+        return new Response(
+          new ReadableStream<Uint8Array>({
+            pull(controller) {
+              controller.enqueue(part);
+              left -= part.length;
+              if (left <= 0) controller.close();
+            },
+          }),
+        );
+      },
+    });
+    const connection = await suite.connect(server);
+    const exchange = await connection.request("/");
+    await exchange.response(1 << 20);
+    const began = performance.now();
+    const stopped = server.stop(true);
+    const end = await connection.closed();
+    expect(performance.now() - began).toBeLessThan(200);
+    expect([end.by, end.application]).toEqual(["peer", true]);
+    await stopped;
+    const report = await exchange.response();
+    expect(report.ended).toBe(false);
+    expect(server.running).toBe(false);
+  });
+
+  test("L08 port 0 becomes the port that the system chose", async () => {
+    const server = suite.serve({ ...hello, port: 0 });
+    expect(server.port).toBeGreaterThan(1023);
+    expect(server.url.href).toBe(`https://127.0.0.1:${server.port}/`);
+    expect(await (await http3(server.port, "/")).text()).toBe("hello");
+  });
+
+  test("L09 a port in use, a privileged port, an unknown host: thrown with the system's name", async () => {
+    const server = suite.serve(hello);
+    const busy = (): unknown => createH3Server({ ...hello, hostname: "127.0.0.1", port: server.port });
+    expect(busy).toThrow(/EADDRINUSE/);
+    expect(busy).toThrow(String(server.port));
+    expect(() => createH3Server({ ...hello, hostname: "192.0.2.1", port: 0 })).toThrow(/EADDRNOTAVAIL/);
+    expect(() => createH3Server({ ...hello, hostname: "no-such-host.invalid", port: 0 })).toThrow(/no-such-host\.invalid/);
+    // What failed holds nothing: the port can be taken once its owner is gone.
+    const port = server.port;
+    await server.close();
+    const next = createH3Server({ ...hello, hostname: "127.0.0.1", port });
+    expect(next.port).toBe(port);
+    await next.close();
+  });
+
+  test("L09 a port that only root may bind says EACCES", async () => {
+    const child = new Child("programs/privileged-port.ts");
+    const { code, lines, stderr } = await child.exit();
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(lines[0]).toMatch(/EACCES/);
+  });
+
+  test("L11 two servers with certificates of their own do not know each other", async () => {
+    const names = ["alice", "bob"];
+    const servers = names.map((name) => suite.serve({ ...certificate(name), fetch: () => new Response(name) }));
+    const connections = await Promise.all(
+      servers.map((server, i) => suite.connect(server, { serverName: "localhost", ca: certificate(names[i]!).certPath })),
+    );
+    expect(await Promise.all(connections.map(async (c) => (await c.fetch("/")).text))).toEqual(names);
+    expect(new Set(connections.map((c) => c.handshake.certificateHash)).size).toBe(2);
+    await expect(
+      suite.connect(servers[0]!, { serverName: "localhost", ca: certificate("bob").certPath }),
+    ).rejects.toThrow();
+    await servers[0]!.stop(true);
+    expect((await connections[1]!.fetch("/")).text).toBe("bob");
+    await connections[1]!.close();
+  });
+
+  test("L11 a development certificate is the one whose hash the server names", async () => {
+    const server = suite.serve(hello);
+    const connection = await suite.connect(server);
+    expect(connection.handshake.certificateHash).toBe(Buffer.from(server.certificateHash).toString("hex"));
+    expect(connection.handshake.alpn).toBe("h3");
+    await connection.close();
+  });
+
+  test("L16 SIGINT runs the host's own handler", async () => {
+    const child = new Child("programs/sigint.ts");
+    expect(await child.line()).toBe("ready");
+    child.signal("SIGINT");
+    const { code, signal, lines, stderr } = await child.exit();
+    expect({ code, signal, lines, stderr }).toEqual({ code: 7, signal: null, lines: ["handled SIGINT"], stderr: "" });
+  });
+
+  test("L16 SIGTERM without a handler ends the host as it always does", async () => {
+    const child = new Child("programs/idle.ts");
+    await child.number();
+    child.signal("SIGTERM");
+    const { signal, stderr } = await child.exit();
+    expect({ signal, stderr }).toEqual({ signal: "SIGTERM", stderr: "" });
+  });
+
+  test("a process ends by itself once its server is closed", async () => {
+    const child = new Child("programs/closes.ts");
+    const { code, lines, stderr } = await child.exit();
+    expect({ code, lines, stderr }).toEqual({ code: 0, lines: ["200 hello", "closed"], stderr: "" });
+  });
+
+  test("a server that is unref()ed does not keep its process", async () => {
+    const child = new Child("programs/unref.ts");
+    const { code, lines, stderr } = await child.exit();
+    expect({ code, lines, stderr }).toEqual({ code: 0, lines: ["end of the script"], stderr: "" });
+  });
+});
+
+afterAll(async () => {
+  const server = createH3Server({ ...hello, port: 0, hostname: "127.0.0.1" });
+  await settled(server);
+  await server.close();
+});

@@ -1,0 +1,10 @@
+/** Answers "hello" until it reads a line. Prints its port. */
+import { createH3Server } from "../../../bindings/bun/src/index.ts";
+
+const server = createH3Server({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("hello") });
+console.log(server.port);
+for await (const line of console) {
+  if (line === "end") break;
+}
+await server.close();
+process.exit(0);

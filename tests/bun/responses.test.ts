@@ -1,0 +1,185 @@
+/** What a client gets of a response. */
+import { describe, expect, test } from "bun:test";
+import { Suite, gate, settled, until } from "./suite.ts";
+import { Answer } from "./client.ts";
+
+const suite = new Suite();
+const text = (s: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(s);
+
+describe("responses", () => {
+  test("P01 every kind of body, with its content-type and content-length", async () => {
+    const form = (): FormData => {
+      const data = new FormData();
+      data.set("name", "value");
+      return data;
+    };
+    const bodies: Record<string, () => Response> = {
+      "/string": () => new Response("ä string"),
+      "/json": () => Response.json({ a: [1] }),
+      "/bytes": () => new Response(new Uint8Array([0, 1, 255])),
+      "/buffer": () => new Response(new ArrayBuffer(300)),
+      "/blob": () => new Response(new Blob(["a blob"], { type: "text/x-thing" })),
+      "/form": () => new Response(form()),
+      "/params": () => new Response(new URLSearchParams({ q: "a b" })),
+      "/null": () => new Response(null),
+      "/empty": () => new Response(""),
+      "/typed": () => new Response("<p>", { headers: { "Content-Type": "text/html" }, status: 201 }),
+      "/large": () => new Response("0123456789".repeat(100_000)),
+    };
+    const answers = await suite.same({ routes: bodies }, Object.keys(bodies).map((path) => [path]));
+    expect(answers.map((a) => [a.status, a.report.bytes, a.header("content-type")?.split("=")[0] ?? null])).toEqual([
+      [200, 9, "text/plain;charset"],
+      [200, 9, "application/json;charset"],
+      [200, 3, "application/octet-stream"],
+      [200, 300, "application/octet-stream"],
+      [200, 6, "text/x-thing"],
+      [200, 172, "multipart/form-data; boundary"],
+      [200, 5, "application/x-www-form-urlencoded;charset"],
+      [200, 0, null],
+      [200, 0, null],
+      [201, 3, "text/html"],
+      [200, 1_000_000, "text/plain;charset"],
+    ]);
+  });
+
+  test("P02 a stream of three chunks arrives as it is produced", async () => {
+    const gates = [gate(), gate()];
+    const server = suite.serve({
+      fetch: () => {
+        let i = 0;
+        return new Response(
+          new ReadableStream<Uint8Array>({
+            async pull(controller) {
+              if (i > 0) await gates[i - 1]!.promise;
+              controller.enqueue(text(`chunk ${i}`));
+              if (++i === 3) controller.close();
+            },
+          }),
+        );
+      },
+    });
+    const connection = await suite.connect(server);
+    const exchange = await connection.request("/");
+    for (const open of gates) {
+      const so = await exchange.response((gates.indexOf(open) + 1) * 7);
+      expect([so.status, so.ended]).toEqual([200, false]);
+      open.open();
+    }
+    const answer = new Answer(await exchange.response());
+    expect([answer.text, answer.report.ended]).toEqual(["chunk 0chunk 1chunk 2", true]);
+    await connection.close();
+  });
+
+  test("P02 a stream that fails in the middle resets with H3_INTERNAL_ERROR", async () => {
+    const proceed = gate();
+    const server = suite.serve({
+      fetch: () =>
+        new Response(
+          new ReadableStream<Uint8Array>({
+            start: (controller) => controller.enqueue(text("so far")),
+            async pull() {
+              await proceed.promise;
+              throw new Error("no further");
+            },
+          }),
+        ),
+    });
+    const connection = await suite.connect(server);
+    const exchange = await connection.request("/");
+    await exchange.response(6);
+    proceed.open();
+    const report = await exchange.response();
+    expect([report.status, report.reset, report.ended]).toEqual([200, 0x102, false]);
+    await connection.close();
+    await settled(server);
+  });
+
+  test("P03 an async generator as body: each chunk arrives before the next is made", async () => {
+    const gates = [gate(), gate()];
+    const server = suite.serve({
+      fetch: () =>
+        new Response(
+          (async function* () {
+            yield "one,";
+            await gates[0]!.promise;
+            yield text("two,");
+            await gates[1]!.promise;
+            yield "three";
+          })() as unknown as ReadableStream,
+        ),
+    });
+    const connection = await suite.connect(server);
+    const exchange = await connection.request("/");
+    await exchange.response("one,".length);
+    gates[0]!.open();
+    await exchange.response("one,two,".length);
+    gates[1]!.open();
+    const answer = new Answer(await exchange.response());
+    expect([answer.text, answer.report.ended]).toEqual(["one,two,three", true]);
+    await connection.close();
+  });
+
+  test("P06 204, 304 and HEAD send no body", async () => {
+    const answers = await suite.same(
+      {
+        routes: {
+          "/204": () => new Response("not sent", { status: 204 }),
+          "/304": () => new Response(null, { status: 304, headers: { etag: '"v1"' } }),
+          "/head": () => new Response("the body"),
+          "/stream": () => new Response(new ReadableStream({ start: (c) => (c.enqueue(text("streamed")), c.close()) })),
+        },
+      },
+      [["/204"], ["/304"], ["/head", { method: "HEAD" }], ["/stream", { method: "HEAD" }]],
+    );
+    expect(answers.map((a) => [a.status, a.report.bytes, a.report.ended])).toEqual([
+      [204, 0, true],
+      [304, 0, true],
+      [200, 0, true],
+      [200, 0, true],
+    ]);
+    expect(answers[2]!.header("content-length")).toBe("8");
+  });
+
+  test("P10 a handler that answers when the client has gone disturbs nobody", async () => {
+    const started = gate();
+    const proceed = gate();
+    let rejected = 0;
+    const count = (): void => void rejected++;
+    process.on("unhandledRejection", count);
+    const server = suite.serve({
+      routes: {
+        "/late": async () => {
+          started.open();
+          await proceed.promise;
+          return new Response("late");
+        },
+        "/late-stream": async () =>
+          new Response(
+            new ReadableStream({
+              start: (controller) => controller.enqueue(text("begun")),
+              async pull(controller) {
+                await proceed.promise;
+                controller.enqueue(new Uint8Array(100_000));
+                controller.close();
+              },
+            }),
+          ),
+        "/": () => new Response("fine"),
+      },
+    });
+    const connection = await suite.connect(server);
+    const late = await connection.request("/late");
+    const stream = await connection.request("/late-stream");
+    await started.promise;
+    await stream.response("headers");
+    await late.abort();
+    await stream.abort();
+    await until(() => server.stats().requests_active === 0);
+    proceed.open();
+    expect((await connection.fetch("/")).text).toBe("fine");
+    await connection.close();
+    await Bun.sleep(10);
+    process.off("unhandledRejection", count);
+    expect(rejected).toBe(0);
+  });
+});

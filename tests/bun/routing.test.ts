@@ -1,0 +1,159 @@
+/** Which handler a request reaches. */
+import { describe, expect, test } from "bun:test";
+import { Suite } from "./suite.ts";
+import { http3 } from "./client.ts";
+
+const suite = new Suite();
+
+describe("routing", () => {
+  test("R01 literal paths answer with content-type and content-length", async () => {
+    const [root, users] = await suite.same(
+      {
+        routes: {
+          "/": () => new Response("welcome"),
+          "/api/users": () => Response.json([{ id: 1 }, { id: 2 }]),
+        },
+      },
+      [["/"], ["/api/users"]],
+    );
+    expect(root!.status).toBe(200);
+    expect(root!.text).toBe("welcome");
+    expect(root!.header("content-type")).toBe("text/plain;charset=utf-8");
+    expect(root!.header("content-length")).toBe("7");
+    expect(users!.json()).toEqual([{ id: 1 }, { id: 2 }]);
+    expect(users!.header("content-type")).toBe("application/json;charset=utf-8");
+    expect(users!.header("content-length")).toBe(String(users!.report.bytes));
+  });
+
+  test("R02 a parameter is decoded once", async () => {
+    const answers = await suite.same(
+      { routes: { "/api/users/:id": (request) => Response.json({ id: request.params.id }) } },
+      [["/api/users/42"], ["/api/users/abc123"], ["/api/users/user%40domain.com"], ["/api/users/a%252Fb"]],
+    );
+    expect(answers.map((a) => a.json())).toEqual([
+      { id: "42" },
+      { id: "abc123" },
+      { id: "user@domain.com" },
+      { id: "a%2Fb" },
+    ]);
+  });
+
+  test("R03 a wildcard matches the rest, the query stays apart", async () => {
+    const answers = await suite.same(
+      {
+        routes: {
+          "/files/*": (request: Request) => {
+            const url = new URL(request.url);
+            return Response.json({ rest: url.pathname.slice("/files/".length), query: url.search });
+          },
+        },
+      },
+      [["/files/test.txt"], ["/files/docs/readme.md"], ["/files/"], ["/files/a.json?format=pretty"]],
+    );
+    expect(answers.map((a) => a.json())).toEqual([
+      { rest: "test.txt", query: "" },
+      { rest: "docs/readme.md", query: "" },
+      { rest: "", query: "" },
+      { rest: "a.json", query: "?format=pretty" },
+    ]);
+  });
+
+  test("R04 literal before parameter before wildcard, whatever the order", async () => {
+    const routes = {
+      "/x/*": () => new Response("wildcard"),
+      "/x/:id": () => new Response("parameter"),
+      "/x/me": () => new Response("literal"),
+    };
+    const backwards = Object.fromEntries(Object.entries(routes).reverse()) as typeof routes;
+    for (const order of [routes, backwards]) {
+      const answers = await suite.same({ routes: order }, [["/x/me"], ["/x/you"], ["/x/you/too"], ["/x/"]]);
+      expect(answers.map((a) => a.text)).toEqual(["literal", "parameter", "wildcard", "wildcard"]);
+    }
+  });
+
+  test("R05 another method on a known path is 405 with Allow", async () => {
+    const server = suite.serve({ routes: { "/thing": { GET: () => new Response("got"), POST: () => new Response("posted") } } });
+    const connection = await suite.connect(server);
+    const answer = await connection.fetch("/thing", { method: "DELETE" });
+    expect(answer.status).toBe(405);
+    expect(answer.header("allow")).toBe("GET, HEAD, POST");
+    expect((await connection.fetch("/thing", { method: "POST" })).text).toBe("posted");
+    await connection.close();
+  });
+
+  test("R06 a path with other methods only goes to the fallback", async () => {
+    const answers = await suite.same(
+      { routes: { "/x": { POST: () => new Response("posted") } }, fetch: () => new Response("fallback") },
+      [["/x"], ["/x", { method: "POST" }], ["/x", { method: "DELETE" }]],
+    );
+    expect(answers.map((a) => a.text)).toEqual(["fallback", "posted", "fallback"]);
+  });
+
+  test("R07 unmatched paths go to the fallback", async () => {
+    const [answer] = await suite.same(
+      { routes: { "/known": () => new Response("known") }, fetch: () => new Response("fallback", { status: 418 }) },
+      [["/unknown"]],
+    );
+    expect(answer!.status).toBe(418);
+  });
+
+  test("R07 without a fallback an unmatched path is 404", async () => {
+    const [answer] = await suite.same({ routes: { "/known": () => new Response("known") } }, [["/unknown"]]);
+    expect(answer!.status).toBe(404);
+  });
+
+  test("R10 each method of a pattern has its own handler", async () => {
+    const answers = await suite.same(
+      {
+        routes: {
+          "/item/:id": {
+            PUT: (request) => new Response(`put ${request.params.id}`),
+            DELETE: (request) => new Response(`deleted ${request.params.id}`),
+          },
+        },
+      },
+      [
+        ["/item/1", { method: "PUT" }],
+        ["/item/2", { method: "DELETE" }],
+      ],
+    );
+    expect(answers.map((a) => a.text)).toEqual(["put 1", "deleted 2"]);
+  });
+
+  test("R11 five different routes at once do not mix", async () => {
+    const names = ["a", "b", "c", "d", "e"];
+    const server = suite.serve({
+      routes: Object.fromEntries(
+        names.map((name, i) => [
+          `/${name}`,
+          async () => {
+            await Bun.sleep((names.length - i) * 5);
+            return new Response(`this is ${name}`);
+          },
+        ]),
+      ),
+    });
+    const answers = await Promise.all(
+      names.map(async (name) => {
+        const response = await http3(server.port, `/${name}`);
+        return [response.status, await response.text()];
+      }),
+    );
+    expect(answers).toEqual(names.map((name) => [200, `this is ${name}`]));
+  });
+
+  test("routes as a list mean what the object form means", async () => {
+    const server = suite.serve({
+      routes: [
+        { method: "GET", pattern: "/list/:id", fetch: (request) => new Response(`one ${request.params.id}`) },
+        { method: "POST", pattern: "/list/:id", mode: "buffered", fetch: async (request) => new Response(await request.text()) },
+        { method: "PROPFIND", pattern: "/list/*", mode: "streaming", fetch: () => new Response("props") },
+      ],
+    });
+    const connection = await suite.connect(server);
+    expect((await connection.fetch("/list/7")).text).toBe("one 7");
+    expect((await connection.fetch("/list/7", { method: "POST", body: "sent" })).text).toBe("sent");
+    expect((await connection.fetch("/list/7/8", { method: "PROPFIND" })).text).toBe("props");
+    await connection.close();
+  });
+});

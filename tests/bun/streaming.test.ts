@@ -1,0 +1,215 @@
+/** Request bodies read as they arrive. */
+import { describe, expect, test } from "bun:test";
+import { Suite, gate, settled, until } from "./suite.ts";
+import { Answer } from "./client.ts";
+
+const suite = new Suite();
+
+async function digest(body: ReadableStream<Uint8Array> | null): Promise<{ bytes: number; sha256: string; chunks: number }> {
+  const hash = new Bun.CryptoHasher("sha256");
+  let bytes = 0;
+  let chunks = 0;
+  for await (const chunk of body ?? []) {
+    hash.update(chunk);
+    bytes += chunk.length;
+    chunks++;
+  }
+  return { bytes, sha256: hash.digest("hex"), chunks };
+}
+
+describe("streaming bodies", () => {
+  test("S01 the handler runs at the headers, and 5 MB arrive in order", async () => {
+    const called = gate();
+    const server = suite.serve({
+      fetch: async (request) => {
+        called.open();
+        return Response.json(await digest(request.body));
+      },
+    });
+    const connection = await suite.connect(server);
+    const exchange = await connection.request("/", { method: "POST", end: false });
+    await called.promise;
+    await exchange.send([{ random: 5 << 20 }], true);
+    const answer = new Answer(await exchange.response());
+    expect(answer.json<object>()).toMatchObject({ bytes: 5 << 20, sha256: answer.report.sent.sha256 });
+    await connection.close();
+  });
+
+  test("S02 three uploads of 2 MB side by side are all exact", async () => {
+    const server = suite.serve({ fetch: async (request) => Response.json(await digest(request.body)) });
+    const connection = await suite.connect(server);
+    const answers = await Promise.all(
+      [1, 2, 3].map((seed) => connection.fetch("/", { method: "POST", body: [{ random: 2 << 20, seed }] })),
+    );
+    expect(new Set(answers.map((a) => a.report.sent.sha256)).size).toBe(3);
+    for (const answer of answers) {
+      expect(answer.json<object>()).toMatchObject({ bytes: 2 << 20, sha256: answer.report.sent.sha256 });
+    }
+    await connection.close();
+  });
+
+  test("S03 an empty streaming body gives no chunk and ends", async () => {
+    const server = suite.serve({ fetch: async (request) => Response.json(await digest(request.body)) });
+    const connection = await suite.connect(server);
+    const exchange = await connection.request("/", { method: "POST", end: false });
+    await exchange.send([], true);
+    const answer = new Answer(await exchange.response());
+    expect(answer.json<object>()).toMatchObject({ bytes: 0, chunks: 0 });
+    await connection.close();
+  });
+
+  test("S04 1 MB of i % 256 arrives byte for byte", async () => {
+    const server = suite.serve({
+      fetch: async (request) => {
+        let at = 0;
+        let wrong = 0;
+        for await (const chunk of request.body ?? []) {
+          for (const byte of chunk as Uint8Array) {
+            if (byte !== at % 256) wrong++;
+            at++;
+          }
+        }
+        return Response.json({ at, wrong });
+      },
+    });
+    const connection = await suite.connect(server);
+    const answer = await connection.fetch("/", { method: "POST", body: [{ mod256: 1 << 20 }] });
+    expect(answer.json<object>()).toEqual({ at: 1 << 20, wrong: 0 });
+    await connection.close();
+  });
+
+  for (const [what, take] of [
+    ["never reads the body", async () => {}],
+    ["cancels the body", async (request: Request) => request.body!.cancel()],
+  ] as const) {
+    test(`S06 a handler that ${what}: STOP_SENDING, and the response arrives`, async () => {
+      const server = suite.serve({
+        fetch: async (request) => {
+          await take(request);
+          return new Response("no, thank you");
+        },
+      });
+      const connection = await suite.connect(server);
+      const exchange = await connection.request("/", { method: "POST", body: [{ mod256: 50 << 20 }] });
+      const answer = new Answer(await exchange.response());
+      expect([answer.status, answer.text, answer.report.ended]).toEqual([200, "no, thank you", true]);
+      expect((await exchange.response("stopped")).sent.stopped).toBe(0x100);
+      await connection.close();
+      await settled(server);
+    });
+  }
+
+  test("S07 a client that aborts in the middle fails the read and the signal", async () => {
+    const seen = gate<{ error: unknown; aborted: boolean; bytes: number }>();
+    const server = suite.serve({
+      fetch: async (request) => {
+        const reader = request.body!.getReader();
+        let bytes = 0;
+        try {
+          for (;;) {
+            const { done, value } = await reader.read();
+            if (done) return new Response("complete");
+            bytes += value.length;
+          }
+        } catch (error) {
+          seen.open({ error, aborted: request.signal.aborted, bytes });
+          return new Response("too late");
+        }
+      },
+    });
+    const connection = await suite.connect(server);
+    const exchange = await connection.request("/", { method: "POST", body: [{ mod256: 100_000 }], end: false });
+    await exchange.sent();
+    await until(() => server.stats().requests_active === 1);
+    await exchange.abort();
+    const { error, aborted, bytes } = await seen.promise;
+    expect((error as Error).name).toBe("AbortError");
+    expect((error as Error).message).toContain("aborted");
+    expect(aborted).toBe(true);
+    expect(bytes).toBeLessThanOrEqual(100_000);
+    await until(() => server.stats().requests_active === 0);
+    expect(server.stats().connections_active).toBe(1);
+    await connection.close();
+  });
+
+  for (const how of ["closes", "vanishes"] as const) {
+    test(`S08 a connection that ${how} in the middle fails each of its uploads once, and no other`, async () => {
+      const failures = new Map<string, number>();
+      const started = new Set<string>();
+      const server = suite.serve({
+        idleTimeout: 1,
+        fetch: async (request) => {
+          const name = new URL(request.url).pathname;
+          started.add(name);
+          try {
+            return Response.json(await digest(request.body));
+          } catch {
+            failures.set(name, (failures.get(name) ?? 0) + 1);
+            return new Response("lost", { status: 500 });
+          }
+        },
+      });
+      const [lost, other] = [await suite.connect(server), await suite.connect(server)];
+      const uploads = await Promise.all(
+        ["/a", "/b", "/c"].map((path) => lost.request(path, { method: "POST", body: [{ mod256: 1000 }], end: false })),
+      );
+      const survivor = await other.request("/d", { method: "POST", body: [{ mod256: 1000 }], end: false });
+      await Promise.all([...uploads, survivor].map((e) => e.sent()));
+      await until(() => started.size === 4);
+      // The survivor keeps its connection awake.
+      const awake = setInterval(() => void survivor.send([{ mod256: 10 }]), 200);
+      if (how === "closes") await lost.close();
+      else await lost.vanish();
+      await until(() => failures.size === 3, 10_000);
+      await until(() => server.stats().connections_active === 1);
+      clearInterval(awake);
+      await survivor.send([], true);
+      const answer = new Answer(await survivor.response());
+      expect(answer.status).toBe(200);
+      expect(answer.json<object>()).toMatchObject({ sha256: answer.report.sent.sha256 });
+      expect(Object.fromEntries(failures)).toEqual({ "/a": 1, "/b": 1, "/c": 1 });
+      await other.close();
+    });
+  }
+
+  test("S09 bytes flow both ways at once", async () => {
+    const server = suite.serve({ fetch: (request) => new Response(request.body) });
+    const connection = await suite.connect(server);
+    const exchange = await connection.request("/", { method: "POST", body: "first", end: false });
+    const begun = await exchange.response("first".length);
+    expect([begun.status, Buffer.from(begun.body!, "base64").toString(), begun.ended]).toEqual([200, "first", false]);
+    await exchange.send([{ text: ", second" }]);
+    await exchange.response("first, second".length);
+    await exchange.send([{ random: 1 << 20 }], true);
+    const report = await exchange.response();
+    expect([report.ended, report.bytes, report.sha256]).toEqual([true, report.sent.bytes, report.sent.sha256]);
+    await connection.close();
+  });
+
+  test("S10 a handler that throws after two chunks, five times, leaves nothing", async () => {
+    const server = suite.serve({
+      routes: {
+        "/bad": {
+          POST: async (request: Request) => {
+            const reader = request.body!.getReader();
+            await reader.read();
+            await reader.read();
+            throw new Error("after two chunks");
+          },
+        },
+        "/healthy": () => new Response("well"),
+      },
+    });
+    const connection = await suite.connect(server);
+    for (let i = 0; i < 5; i++) {
+      const exchange = await connection.request("/bad", { method: "POST", body: "one", end: false });
+      await until(() => server.stats().requests_active === 1);
+      await exchange.send([{ text: "two", after: 20 }]);
+      const report = await exchange.response();
+      expect([report.status, report.ended]).toEqual([500, true]);
+    }
+    expect((await connection.fetch("/healthy")).text).toBe("well");
+    await connection.close();
+    await settled(server);
+  });
+});

@@ -1,0 +1,147 @@
+/**
+ * What every suite begins with: a client of another make, servers that are closed when the suite ends, and the check that nothing
+ * of theirs is left.
+ */
+import { afterAll, expect } from "bun:test";
+import { mkdirSync, existsSync } from "node:fs";
+import { join } from "node:path";
+import { createH3Server, type H3Server, type H3ServerOptions } from "../../bindings/bun/src/index.ts";
+import { Driver, type Answer, type Connection, type ConnectOptions, type RequestOptions } from "./client.ts";
+
+const root = join(import.meta.dir, "../..");
+
+/** PEM files of a certificate of this name for localhost, made when it is first asked for. */
+export function certificate(name: string): { certPath: string; keyPath: string } {
+  const folder = join(root, "build/tests");
+  mkdirSync(folder, { recursive: true });
+  const certPath = join(folder, `${name}-${process.pid}.cert.pem`);
+  const keyPath = join(folder, `${name}-${process.pid}.key.pem`);
+  if (!existsSync(keyPath)) {
+    const made = Bun.spawnSync([
+      join(root, "build/venv/bin/python"),
+      join(root, "tests/aioquic/certificate.py"),
+      certPath,
+      keyPath,
+      name,
+    ]);
+    if (made.exitCode !== 0) throw new Error(`no certificate: ${made.stderr.toString()}`);
+  }
+  return { certPath, keyPath };
+}
+
+/** A server of Bun's own, on HTTP/3 and HTTP/1 at the same port, to hold answers against. */
+export type Reference = Bun.Server<undefined>;
+
+/** The parts of one test file. */
+export class Suite {
+  #driver: Driver | undefined;
+  #servers: H3Server[] = [];
+  #references: Reference[] = [];
+
+  constructor() {
+    afterAll(() => this.#end());
+  }
+
+  get driver(): Driver {
+    return (this.#driver ??= new Driver());
+  }
+
+  /** Our server, on a port that the system chooses. */
+  serve(options: H3ServerOptions): H3Server {
+    const server = createH3Server({ port: 0, hostname: "127.0.0.1", ...options });
+    this.#servers.push(server);
+    return server;
+  }
+
+  /** Bun's own server with the same options. */
+  reference(options: object): Reference {
+    const { certPath, keyPath } = certificate("reference");
+    const server = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      development: false,
+      http3: true,
+      tls: { cert: Bun.file(certPath), key: Bun.file(keyPath) },
+      ...options,
+    } as unknown as Bun.Serve.Options<undefined>);
+    this.#references.push(server);
+    return server;
+  }
+
+  connect(server: { port?: number | undefined }, options?: ConnectOptions): Promise<Connection> {
+    if (server.port === undefined) throw new Error("a server without a port");
+    return this.driver.connect(server.port, options);
+  }
+
+  /**
+   * Sends the same requests to a server of ours and to one of Bun's, both made with these options, and expects the same answers:
+   * status, fields (without date, in any order), body, and how the stream ended. Returns ours.
+   */
+  async same(options: H3ServerOptions, requests: [path: string, options?: RequestOptions][]): Promise<Answer[]> {
+    const [ours, theirs] = [this.serve(options), this.reference(options)];
+    const [a, b] = [await this.connect(ours), await this.connect(theirs)];
+    const answers: Answer[] = [];
+    for (const [path, init] of requests) {
+      const authority = "same.example";
+      const [mine, reference] = [
+        await a.fetch(path, { authority, ...init }),
+        await b.fetch(path, { authority, ...init }),
+      ];
+      expect(comparable(path, mine)).toEqual(comparable(path, reference));
+      answers.push(mine);
+    }
+    await a.close();
+    await b.close();
+    return answers;
+  }
+
+  async #end(): Promise<void> {
+    const errors = await this.#driver?.stop();
+    for (const server of this.#servers) {
+      if (server.running) await settled(server);
+      await server.close();
+    }
+    for (const reference of this.#references) await reference.stop(true);
+    expect(errors ?? "").toBe("");
+  }
+}
+
+/** Waits until a server has neither requests nor connections left; fails when it keeps some. */
+export async function settled(server: H3Server, within = 4000): Promise<void> {
+  await until(() => {
+    const stats = server.stats();
+    return stats.requests_active === 0 && stats.connections_active === 0;
+  }, within, () => `nothing left open, but: ${JSON.stringify(server.stats())}`);
+}
+
+/** Waits for something to become true. */
+export async function until(holds: () => boolean, within = 4000, what: () => string = () => String(holds)): Promise<void> {
+  const deadline = performance.now() + within;
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error(`not within ${within} ms: ${what()}`);
+    await Bun.sleep(5);
+  }
+}
+
+/** A promise with its ends on the outside: the gate that a handler or a test waits at. */
+export function gate<T = void>(): { promise: Promise<T>; open: (value: T) => void } {
+  const { promise, resolve } = Promise.withResolvers<T>();
+  return { promise, open: resolve };
+}
+
+function comparable(path: string, answer: Answer): object {
+  const { report } = answer;
+  const boundary = /boundary="?([^";]+)/.exec(answer.header("content-type") ?? "")?.[1];
+  const plain = (text: string): string => (boundary === undefined ? text : text.replaceAll(boundary, "BOUNDARY"));
+  return {
+    path,
+    status: report.status,
+    headers: report.headers
+      .filter(([name]) => name !== "date")
+      .map(([name, value]) => `${name}: ${plain(value)}`)
+      .sort(),
+    body: report.body === null ? report.sha256 : plain(answer.text),
+    ended: report.ended,
+    reset: report.reset,
+  };
+}
