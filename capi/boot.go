@@ -1,0 +1,49 @@
+package main
+
+/*
+#cgo CFLAGS: -std=c11 -D_GNU_SOURCE -fvisibility=hidden
+#cgo LDFLAGS: -pthread
+#include <stdlib.h>
+#include "server.h"
+*/
+import "C"
+
+import (
+	"os"
+	"runtime"
+	"unsafe"
+
+	"zigh3/engine"
+)
+
+// maxProcsDefault leaves processors to the host: the engine has no use for more than a few.
+const maxProcsDefault = 4
+
+// init is the library's start: it runs on a thread of Go's own while the loader goes on. Calls that need the engine wait for it by
+// waiting for their command.
+func init() {
+	if _, set := os.LookupEnv("GOMAXPROCS"); !set && runtime.NumCPU() > maxProcsDefault {
+		runtime.GOMAXPROCS(maxProcsDefault)
+	}
+	engine.SetFaultHandler(fault)
+	routeLog()
+	nameStats()
+	go engine.Guard("reactor", func() {
+		r, err := newReactor()
+		if err != nil {
+			fault("boot", err, nil)
+			return
+		}
+		r.run()
+	})
+}
+
+// nameStats gives C the names of the counters, once and for all.
+func nameStats() {
+	const size = unsafe.Sizeof((*C.char)(nil))
+	names := (*[engine.StatCount]*C.char)(C.malloc(C.size_t(engine.StatCount * size)))
+	for i, name := range engine.StatNames {
+		names[i] = C.CString(name)
+	}
+	C.stats_set_names(&names[0], engine.StatCount)
+}

@@ -1,0 +1,21 @@
+#!/bin/sh
+# Builds the library: build/lib/libzigquicheh3.so (.dylib) and build/include/zig_h3.h. Arguments go to go build (for instance
+# -tags failpoint); OUT names another folder than build. The same sources give the same bytes, wherever they lie.
+set -eu
+cd "$(dirname "$0")/.."
+out=${OUT:-build}
+mkdir -p "$out/lib" "$out/include"
+case "$(uname -s)" in
+Darwin)
+    lib=libzigquicheh3.dylib
+    link="-Wl,-exported_symbols_list,$PWD/capi/exports.list -Wl,-install_name,@rpath/$lib"
+    ;;
+*)
+    lib=libzigquicheh3.so
+    link="-Wl,--version-script=$PWD/capi/exports.map -Wl,-soname,$lib.1 -Wl,-z,relro,-z,now -Wl,--build-id=none"
+    ;;
+esac
+CGO_ENABLED=1 CGO_CFLAGS="${CGO_CFLAGS:--O2}" go build -buildmode=c-shared -trimpath -buildvcs=false \
+    -ldflags "-s -w -buildid= -extldflags '$link ${EXTLDFLAGS:-}'" -o "$out/lib/$lib" "$@" ./capi
+rm -f "$out/lib/${lib%.*}.h" # what cgo writes of its own; include/zig_h3.h is the contract
+cp include/zig_h3.h "$out/include/zig_h3.h"

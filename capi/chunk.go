@@ -1,0 +1,20 @@
+package main
+
+/*
+#include "chunk.h"
+*/
+import "C"
+
+import (
+	"unsafe"
+
+	"zigh3/engine"
+)
+
+// chunkOwner gives bodies that came by pointer back to the pool that the host's threads take them from.
+type chunkOwner struct{}
+
+// Release implements engine.ChunkOwner.
+func (chunkOwner) Release(b []byte) { C.chunk_give((*C.uint8_t)(unsafe.SliceData(b))) }
+
+var chunks engine.ChunkOwner = chunkOwner{}

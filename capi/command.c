@@ -1,0 +1,151 @@
+#include "command.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "error.h"
+#include "state.h"
+#include "submission.h"
+
+/* One for all: commands are few, and each waiter looks only at its own answer. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t answered;
+
+__attribute__((constructor(102))) static void prepare(void)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+#if !defined(__APPLE__)
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+#endif
+    pthread_cond_init(&answered, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+static struct timespec deadline_from_now(int64_t ms)
+{
+    struct timespec t;
+#if defined(__APPLE__)
+    clock_gettime(CLOCK_REALTIME, &t);
+#else
+    clock_gettime(CLOCK_MONOTONIC, &t);
+#endif
+    t.tv_sec += ms / 1000;
+    t.tv_nsec += (ms % 1000) * 1000000;
+    if (t.tv_nsec >= 1000000000) {
+        t.tv_sec++;
+        t.tv_nsec -= 1000000000;
+    }
+    return t;
+}
+
+struct command *command_new(enum command_kind kind, const char *const *strings, const size_t *lens, unsigned count)
+{
+    size_t total = 0;
+    for (unsigned i = 0; i < count; i++)
+        total += lens[i];
+    struct command *command = calloc(1, sizeof *command + total);
+    if (command == NULL) {
+        error_set(ZIG_H3_ERR_NO_MEMORY, "the system gave no memory");
+        return NULL;
+    }
+    command->kind = kind;
+    uint32_t at = 0;
+    for (unsigned i = 0; i < count; i++) {
+        command->string_at[i] = at;
+        command->string_len[i] = (uint32_t)lens[i];
+        if (lens[i] > 0)
+            memcpy(command->strings + at, strings[i], lens[i]);
+        at += (uint32_t)lens[i];
+    }
+    return command;
+}
+
+const char *command_string(struct command *command, uint32_t index)
+{
+    return command->strings + command->string_at[index];
+}
+
+static void let_go(struct command *command)
+{
+    if (atomic_fetch_sub_explicit(&command->owners, 1, memory_order_acq_rel) == 1)
+        free(command);
+}
+
+/* The ring to the engine is full only for moments: its reader never waits for anything. */
+static int32_t submit(struct command *command)
+{
+    for (int tries = 0; tries < COMMAND_WAIT_MS; tries++) {
+        if (submission_command(command))
+            return ZIG_H3_OK;
+        if (state_now() != 0)
+            return state_check();
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    return error_set(ZIG_H3_ERR_TIMEOUT, "the engine took no command for ten seconds");
+}
+
+int32_t command_post(struct command *command)
+{
+    atomic_store_explicit(&command->owners, 1, memory_order_relaxed);
+    command->abandoned = 1;
+    int32_t code = submit(command);
+    if (code != ZIG_H3_OK)
+        free(command);
+    return code;
+}
+
+int32_t command_call(struct command *command, uint64_t *result)
+{
+    atomic_store_explicit(&command->owners, 2, memory_order_relaxed);
+    int32_t code = submit(command);
+    if (code != ZIG_H3_OK) {
+        if (command->unsubmitted != NULL)
+            command->unsubmitted(command->object);
+        free(command);
+        return code;
+    }
+    struct timespec deadline = deadline_from_now(COMMAND_WAIT_MS);
+    pthread_mutex_lock(&lock);
+    while (!command->answered && state_now() == 0) {
+        if (pthread_cond_timedwait(&answered, &lock, &deadline) == ETIMEDOUT)
+            break;
+    }
+    if (!command->answered) {
+        command->abandoned = 1;
+        code = state_now() != 0 ? state_check() : error_set(ZIG_H3_ERR_TIMEOUT, "the engine gave no answer within ten seconds");
+    } else if ((code = command->code) != ZIG_H3_OK)
+        error_copy(code, command->text, strlen(command->text));
+    else if (result != NULL)
+        *result = command->result;
+    pthread_mutex_unlock(&lock);
+    let_go(command);
+    return code;
+}
+
+bool command_answer(struct command *command, int32_t code, const char *text, size_t len, uint64_t result)
+{
+    if (len > sizeof command->text - 1)
+        len = sizeof command->text - 1;
+    pthread_mutex_lock(&lock);
+    if (len > 0)
+        memcpy(command->text, text, len);
+    command->code = code;
+    command->result = result;
+    command->answered = 1;
+    const bool wanted = !command->abandoned;
+    pthread_cond_broadcast(&answered);
+    pthread_mutex_unlock(&lock);
+    let_go(command);
+    return wanted;
+}
+
+void command_wake_all(void)
+{
+    pthread_mutex_lock(&lock);
+    pthread_cond_broadcast(&answered);
+    pthread_mutex_unlock(&lock);
+}

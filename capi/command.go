@@ -1,0 +1,138 @@
+package main
+
+/*
+#include <stdlib.h>
+#include "command.h"
+#include "queue.h"
+#include "server.h"
+*/
+import "C"
+
+import (
+	"errors"
+	"unsafe"
+
+	"zigh3/engine"
+)
+
+// perform carries out a command. What may take a while gets a goroutine; the rest happens in its place among the submissions.
+func perform(c *C.struct_command) {
+	switch c.kind {
+	case C.COMMAND_QUEUE_NEW:
+		makeQueue(c)
+	case C.COMMAND_QUEUE_FREE:
+		aside("queue free", func() {
+			if q := lookUp(registry.queues, uint64(c.target)); q != nil {
+				q.free()
+			}
+			answer(c, 0, nil)
+		})
+	case C.COMMAND_SERVER_NEW:
+		aside("server new", func() { makeServer(c) })
+	case C.COMMAND_SERVER_FREE:
+		aside("server free", func() {
+			if s := lookUp(registry.servers, uint64(c.target)); s != nil {
+				s.free()
+			}
+			answer(c, 0, nil)
+		})
+	case C.COMMAND_SERVER_STOP:
+		if s := lookUp(registry.servers, uint64(c.target)); s != nil {
+			s.stop(int32(c.deadline_ms))
+		}
+		answer(c, 0, nil)
+	case C.COMMAND_SERVER_START:
+		withServer(c, func(s *server) { aside("server start", func() { answer(c, 0, s.engine.Start()) }) })
+	case C.COMMAND_SERVER_ADD_QUEUE:
+		withServer(c, func(s *server) {
+			q := lookUp(registry.queues, uint64(c.queue))
+			if q == nil {
+				answer(c, 0, errStale)
+				return
+			}
+			answer(c, 0, s.addQueue(q))
+		})
+	case C.COMMAND_SERVER_ROUTE:
+		withServer(c, func(s *server) {
+			method, pattern := text(c, C.STRING_METHOD), text(c, C.STRING_PATTERN)
+			id, err := s.engine.Route(method, pattern, uint32(c.flags), uint64(c.user_data))
+			answer(c, uint64(id), err)
+		})
+	}
+}
+
+// errStale is for objects that were freed while the command about them was on its way.
+var errStale = &engine.Error{Code: C.ZIG_H3_ERR_STALE_HANDLE, Text: "the object has ended"}
+
+func aside(name string, fn func()) { go engine.Guard(name, fn) }
+
+func withServer(c *C.struct_command, fn func(*server)) {
+	if s := lookUp(registry.servers, uint64(c.target)); s != nil {
+		fn(s)
+	} else {
+		answer(c, 0, errStale)
+	}
+}
+
+func lookUp[T any](in map[uint64]*T, handle uint64) *T {
+	registry.Lock()
+	defer registry.Unlock()
+	return in[handle]
+}
+
+func makeQueue(c *C.struct_command) {
+	memory := (*C.struct_queue)(c.object)
+	q, err := newQueue(memory)
+	if err != nil {
+		C.queue_let_go(memory)
+		answer(c, 0, err)
+		return
+	}
+	if !answer(c, q.handle, nil) {
+		forget(q.handle)
+		aside("queue free", q.free)
+	}
+}
+
+func makeServer(c *C.struct_command) {
+	memory := (*C.struct_server)(c.object)
+	s, err := func() (*server, error) {
+		o, err := engine.ParseOptions(text(c, C.STRING_HOSTNAME), uint16(c.port), text(c, C.STRING_CERT), text(c, C.STRING_KEY),
+			[]byte(text(c, C.STRING_OPTIONS)))
+		if err != nil {
+			return nil, err
+		}
+		q := lookUp(registry.queues, uint64(c.queue))
+		if q == nil {
+			return nil, errStale
+		}
+		return newServer(memory, o, q)
+	}()
+	if err != nil {
+		C.server_give(memory)
+		answer(c, 0, err)
+		return
+	}
+	if !answer(c, s.handle, nil) {
+		forget(s.handle)
+		s.free()
+	}
+}
+
+// text is a string of a command.
+func text(c *C.struct_command, index C.uint32_t) string {
+	return C.GoStringN(C.command_string(c, index), C.int(c.string_len[index]))
+}
+
+// answer lets the command go. It reports whether the host still waits for it.
+func answer(c *C.struct_command, result uint64, err error) bool {
+	code, words := engine.OK, ""
+	if err != nil {
+		code, words = engine.ErrInternal, err.Error()
+		var e *engine.Error
+		if errors.As(err, &e) {
+			code = e.Code
+		}
+	}
+	return bool(C.command_answer(c, C.int32_t(code), (*C.char)(unsafe.Pointer(unsafe.StringData(words))), C.size_t(len(words)), C.uint64_t(result)))
+}

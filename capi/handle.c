@@ -1,0 +1,109 @@
+#include "handle.h"
+
+#include <sched.h>
+#include <stdlib.h>
+
+#include "error.h"
+#include "submission.h"
+
+/* Zero pages until a slot is touched: the table costs what is in use at the same time, in address space 64 MiB. */
+_Alignas(64) struct slot handle_slots[HANDLE_SLOTS];
+struct handle_table handle_table;
+
+_Static_assert(sizeof(struct slot) == 64, "one cache line a slot; table.go mirrors it");
+
+struct slot *handle_base(void)
+{
+    return handle_slots;
+}
+
+static uint64_t generation_of(uint64_t bits)
+{
+    return (bits >> HANDLE_GENERATION_SHIFT) & 0xffffff;
+}
+
+static int32_t classify(zig_h3_handle handle, enum handle_kind kind)
+{
+    uint64_t named_kind = handle >> HANDLE_KIND_SHIFT;
+    uint64_t index = handle & 0xffffff;
+    if (named_kind == 0 || named_kind > KIND_LAST || index >= HANDLE_SLOTS || generation_of(handle) == 0)
+        return ZIG_H3_ERR_INVALID_HANDLE;
+    uint64_t word = atomic_load_explicit(&handle_slots[index].word, memory_order_acquire);
+    uint64_t live_kind = (word & HANDLE_KIND_MASK) >> HANDLE_KIND_SHIFT;
+    if (generation_of(word) == 0)
+        return ZIG_H3_ERR_INVALID_HANDLE;
+    if (generation_of(word) == generation_of(handle)) {
+        if (live_kind == 0)
+            return ZIG_H3_ERR_STALE_HANDLE;
+        if (live_kind != named_kind)
+            return ZIG_H3_ERR_INVALID_HANDLE;
+        if (word & SLOT_FORGOTTEN)
+            return ZIG_H3_ERR_STALE_HANDLE;
+        return live_kind == kind ? ZIG_H3_OK : ZIG_H3_ERR_WRONG_KIND;
+    }
+    if (generation_of(handle) < generation_of(word) || (word & SLOT_WRAPPED))
+        return ZIG_H3_ERR_STALE_HANDLE;
+    return ZIG_H3_ERR_INVALID_HANDLE;
+}
+
+int32_t handle_error(zig_h3_handle handle, enum handle_kind kind)
+{
+    switch (classify(handle, kind)) {
+    case ZIG_H3_ERR_INVALID_HANDLE:
+        return error_set(ZIG_H3_ERR_INVALID_HANDLE, "zero, or a number that no call ever gave out");
+    case ZIG_H3_ERR_WRONG_KIND:
+        return error_set(ZIG_H3_ERR_WRONG_KIND, "a live object, but not of the kind that the call takes");
+    default:
+        /* Also what was live when it was looked up and is asked about here: it has ended in between. */
+        return error_set(ZIG_H3_ERR_STALE_HANDLE, "the object has ended");
+    }
+}
+
+struct slot *handle_lock(zig_h3_handle handle, enum handle_kind kind, uint64_t *word)
+{
+    for (unsigned turns = 0;; turns++) {
+        struct slot *slot = handle_find(handle, kind, word);
+        if (slot == NULL)
+            return NULL;
+        if (!(*word & SLOT_LOCKED)) {
+            uint64_t seen = *word;
+            if (atomic_compare_exchange_weak_explicit(&slot->word, &seen, seen | SLOT_LOCKED, memory_order_acquire,
+                                                      memory_order_relaxed))
+                return slot;
+        } else if (turns > 64) {
+            sched_yield(); /* the holder may copy as much as a mebibyte, or wait for a processor */
+        }
+    }
+}
+
+void handle_recycle(struct slot *slot)
+{
+    /* Whatever the host had begun to build dies with the request. Queues and servers clear the word before they come here. */
+    free((void *)(uintptr_t)atomic_exchange_explicit(&slot->object, 0, memory_order_acquire));
+    uint32_t link = (uint32_t)(slot - handle_slots) + 1;
+    uint64_t head = atomic_load_explicit(&handle_table.free, memory_order_relaxed);
+    uint64_t next;
+    do {
+        atomic_store_explicit(&slot->next_free, (uint32_t)head, memory_order_relaxed);
+        next = ((head >> 32) + 1) << 32 | link;
+    } while (!atomic_compare_exchange_weak_explicit(&handle_table.free, &head, next, memory_order_release, memory_order_relaxed));
+}
+
+void handle_attention(struct slot *slot, zig_h3_handle handle, uint64_t bits)
+{
+    uint64_t generation = generation_of(handle) << HANDLE_GENERATION_SHIFT;
+    uint64_t now = atomic_load(&slot->attention);
+    uint64_t next;
+    do {
+        next = generation | bits;
+        if ((now & ~(uint64_t)0xffffff) == generation)
+            next |= now;
+    } while (!atomic_compare_exchange_weak(&slot->attention, &now, next));
+    if (now == 0) {
+        uint32_t head = atomic_load(&handle_table.attention);
+        do {
+            atomic_store_explicit(&slot->next_attention, head, memory_order_relaxed);
+        } while (!atomic_compare_exchange_weak(&handle_table.attention, &head, (uint32_t)(slot - handle_slots) + 1));
+    }
+    submission_ring_bell();
+}

@@ -1,0 +1,112 @@
+/*
+ * The handle table: 2^20 slots of 64 bytes, shared by the host's threads (C) and the engine's goroutines (Go, table.go).
+ *
+ * A handle is kind << 48 | generation << 24 | index, and a slot's word carries the same kind and generation in the same bits, so one
+ * comparison tells a live handle. The low 24 bits of the word are the slot's lock and the request's state.
+ *
+ * The engine issues and releases; a host thread locks a slot for its short critical section. A release never waits for that lock: it
+ * takes the kind out of the word, which makes the handle stale, and when a host thread is inside, that thread's unlock is what gives
+ * the slot back.
+ */
+#ifndef CAPI_HANDLE_H
+#define CAPI_HANDLE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../include/zig_h3.h"
+
+enum handle_kind { KIND_QUEUE = 1, KIND_SERVER = 2, KIND_CONN = 3, KIND_REQUEST = 4, KIND_LAST = KIND_REQUEST };
+
+#define HANDLE_SLOTS (1u << 20)
+#define HANDLE_GENERATION_SHIFT 24
+#define HANDLE_KIND_SHIFT 48
+#define HANDLE_KIND_MASK ((uint64_t)0xf << HANDLE_KIND_SHIFT)
+
+/* State bits of a slot's word. */
+enum {
+    SLOT_LOCKED = 1 << 0,
+    SLOT_FORGOTTEN = 1 << 1, /* stale to the host though the engine still has it: a FORGET, a server that was freed */
+    SLOT_HEAD = 1 << 2,      /* the request is a HEAD: bodies are taken and thrown away */
+    SLOT_BUFFERED = 1 << 3,  /* its route is buffered: consumed() has nothing to do */
+    SLOT_BEGUN = 1 << 4,     /* a status or a header was set */
+    SLOT_GONE = 1 << 5,      /* the headers are on their way */
+    SLOT_ENDED = 1 << 6,     /* no more response: ended, or reset */
+    SLOT_RESET = 1 << 7,
+    SLOT_STOPPED = 1 << 8,   /* no more of the request's body is wanted */
+    SLOT_WRAPPED = 1 << 9    /* generations have gone round once: none is unheard of any more */
+};
+
+/* What the reactor must look at besides the submission ring, because that was full when it happened. */
+enum {
+    ATTENTION_WRITABLE = 1 << 0, /* a write found no room: tell when there is */
+    ATTENTION_CONSUMED = 1 << 1, /* credit in slot.owed */
+    ATTENTION_STOP = 1 << 2,
+    ATTENTION_RESET = 1 << 3     /* with slot.reset_code */
+};
+
+/* One cache line; table.go mirrors it. */
+struct slot {
+    _Atomic uint64_t word;
+    _Atomic uint64_t credit;     /* request: bytes of response taken and not drained yet, << 1, | 1 when a WRITABLE is owed */
+    _Atomic uint64_t object;     /* queue, server: its struct; request: the struct response that it builds, or 0 */
+    _Atomic uint32_t arrived;    /* request: bytes of body that came and were not declared consumed; the engine's window bounds it */
+    _Atomic uint32_t owed;       /* request: consumed bytes that the engine was not told of yet */
+    _Atomic uint32_t high_water; /* request: most bytes of response that may wait for the network */
+    uint32_t spare;
+    _Atomic uint64_t reset_code;
+    _Atomic uint64_t attention;  /* generation << 24 | bits; not 0 while the slot is on the attention stack */
+    _Atomic uint32_t next_free;  /* index + 1 */
+    _Atomic uint32_t next_attention;
+};
+
+/* What C and Go share about the table besides the slots; hot words apart. */
+struct handle_table {
+    _Alignas(128) _Atomic uint64_t free;      /* tag << 32 | index + 1: a stack whose tag defeats ABA */
+    _Alignas(128) _Atomic uint32_t used;      /* slots that were ever issued */
+    _Alignas(128) _Atomic uint32_t attention; /* index + 1: a stack that the reactor takes whole */
+};
+
+extern struct slot handle_slots[HANDLE_SLOTS];
+extern struct handle_table handle_table;
+
+/* For cgo, which cannot name arrays of this size. */
+struct slot *handle_base(void);
+
+/* Why a handle is not a live one of that kind: a negative code, with the words set. */
+int32_t handle_error(zig_h3_handle handle, enum handle_kind kind);
+
+/* Gives a released slot back. Called by whoever finds it both released and unlocked. */
+void handle_recycle(struct slot *slot);
+
+/* Makes a slot's owner look at it: puts it on the attention stack unless it is there, and rings the reactor. */
+void handle_attention(struct slot *slot, zig_h3_handle handle, uint64_t bits);
+
+/* The slot of a live handle, and its word; NULL for anything else. Nothing is locked: the object may end at once. */
+static inline struct slot *handle_find(zig_h3_handle handle, enum handle_kind kind, uint64_t *word)
+{
+    struct slot *slot = &handle_slots[handle & (HANDLE_SLOTS - 1)];
+    uint64_t now = atomic_load_explicit(&slot->word, memory_order_acquire);
+    *word = now;
+    if ((((now ^ handle) >> HANDLE_GENERATION_SHIFT) | ((handle >> 20) & 0xf)) == 0 && handle >> HANDLE_KIND_SHIFT == kind &&
+        !(now & SLOT_FORGOTTEN))
+        return slot;
+    return NULL;
+}
+
+/* The slot of a live handle, locked, and its word before; NULL for anything else. Waits for another host thread inside. */
+struct slot *handle_lock(zig_h3_handle handle, enum handle_kind kind, uint64_t *word);
+
+/* Unlocks with these state bits set. */
+static inline void handle_unlock(struct slot *slot, uint64_t set)
+{
+    uint64_t now = atomic_load_explicit(&slot->word, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&slot->word, &now, (now | set) & ~(uint64_t)SLOT_LOCKED, memory_order_acq_rel,
+                                                  memory_order_relaxed)) {
+    }
+    if ((now & HANDLE_KIND_MASK) == 0)
+        handle_recycle(slot);
+}
+
+#endif

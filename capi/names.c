@@ -1,0 +1,70 @@
+/* The names of results and of event types. */
+#include "error.h"
+#include "versioned.h"
+
+#define NAME(value)                                                                                                               \
+    case value:                                                                                                                   \
+        return #value
+
+const char *zig_h3_error_name(int32_t code)
+{
+    switch (code) {
+        NAME(ZIG_H3_OK);
+        NAME(ZIG_H3_ERR_INVALID_ARGUMENT);
+        NAME(ZIG_H3_ERR_INVALID_HANDLE);
+        NAME(ZIG_H3_ERR_STALE_HANDLE);
+        NAME(ZIG_H3_ERR_WRONG_KIND);
+        NAME(ZIG_H3_ERR_WRONG_STATE);
+        NAME(ZIG_H3_ERR_BUSY);
+        NAME(ZIG_H3_ERR_NO_MEMORY);
+        NAME(ZIG_H3_ERR_FORKED);
+        NAME(ZIG_H3_ERR_FATAL);
+        NAME(ZIG_H3_ERR_BUFFER_TOO_SMALL);
+        NAME(ZIG_H3_ERR_CONFIG);
+        NAME(ZIG_H3_ERR_CERTIFICATE);
+        NAME(ZIG_H3_ERR_ADDRESS_IN_USE);
+        NAME(ZIG_H3_ERR_ADDRESS_UNAVAILABLE);
+        NAME(ZIG_H3_ERR_PERMISSION);
+        NAME(ZIG_H3_ERR_RESOLVE);
+        NAME(ZIG_H3_ERR_IO);
+        NAME(ZIG_H3_ERR_LIMIT);
+        NAME(ZIG_H3_ERR_BAD_HEADER);
+        NAME(ZIG_H3_ERR_BAD_ROUTE);
+        NAME(ZIG_H3_ERR_TIMEOUT);
+        NAME(ZIG_H3_ERR_ENDED);
+        NAME(ZIG_H3_ERR_TOO_LARGE);
+        NAME(ZIG_H3_ERR_WOULD_BLOCK);
+        NAME(ZIG_H3_ERR_CANCELLED);
+        NAME(ZIG_H3_ERR_INTERNAL);
+        NAME(ZIG_H3_ERR_CLOSED);
+        NAME(ZIG_H3_ERR_RESET);
+        NAME(ZIG_H3_ERR_IDLE);
+        NAME(ZIG_H3_ERR_PROTOCOL);
+        NAME(ZIG_H3_ERR_SHUTDOWN);
+    default:
+        return "ZIG_H3_ERR_UNKNOWN";
+    }
+}
+VERSIONED(zig_h3_error_name);
+
+const char *zig_h3_event_name(uint32_t type)
+{
+    switch (type) {
+        NAME(ZIG_H3_EVENT_PAD);
+        NAME(ZIG_H3_EVENT_REQUEST);
+        NAME(ZIG_H3_EVENT_BODY);
+        NAME(ZIG_H3_EVENT_BODY_END);
+        NAME(ZIG_H3_EVENT_WRITABLE);
+        NAME(ZIG_H3_EVENT_STREAM_CLOSED);
+        NAME(ZIG_H3_EVENT_CONN_OPENED);
+        NAME(ZIG_H3_EVENT_CONN_CLOSED);
+        NAME(ZIG_H3_EVENT_SERVER_STARTED);
+        NAME(ZIG_H3_EVENT_SERVER_STOPPED);
+        NAME(ZIG_H3_EVENT_LOST);
+        NAME(ZIG_H3_EVENT_LOG);
+        NAME(ZIG_H3_EVENT_FATAL);
+    default:
+        return "ZIG_H3_EVENT_UNKNOWN";
+    }
+}
+VERSIONED(zig_h3_event_name);

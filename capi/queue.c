@@ -1,0 +1,235 @@
+#include "queue.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "command.h"
+#include "error.h"
+#include "submission.h"
+#include "versioned.h"
+
+#define CAPACITY_DEFAULT ((uint32_t)1 << 20)
+#define CAPACITY_MIN ((uint32_t)512 << 10)
+#define CAPACITY_MAX ((uint32_t)256 << 20)
+
+static pthread_mutex_t idle_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct queue *idle;
+
+static struct queue *queue_take(size_t capacity)
+{
+    h3_ring *ring = h3_ring_new(capacity);
+    if (ring == NULL) {
+        if (errno == EMFILE || errno == ENFILE)
+            error_set(ZIG_H3_ERR_LIMIT, "no descriptor is left for the queue");
+        else
+            error_set(ZIG_H3_ERR_NO_MEMORY, "no memory for the queue");
+        return NULL;
+    }
+    pthread_mutex_lock(&idle_lock);
+    struct queue *queue = idle;
+    if (queue != NULL)
+        idle = queue->next;
+    pthread_mutex_unlock(&idle_lock);
+    if (queue == NULL) {
+        queue = calloc(1, sizeof *queue);
+        if (queue == NULL) {
+            error_set(ZIG_H3_ERR_NO_MEMORY, "no memory for the queue");
+            h3_ring_recycle(ring);
+            return NULL;
+        }
+    }
+    queue->ring = ring;
+    queue->held = 0;
+    atomic_store(&queue->pump, 0);
+    atomic_store(&queue->woken, 0);
+    atomic_store(&queue->owners, 1);
+    atomic_store(&queue->consumer, CONSUMER_NONE);
+    return queue;
+}
+
+void queue_let_go(struct queue *queue)
+{
+    if (atomic_fetch_sub(&queue->owners, 1) != 1)
+        return;
+    atomic_store(&queue->consumer, CONSUMER_GONE);
+    h3_ring_recycle(queue->ring);
+    pthread_mutex_lock(&idle_lock);
+    queue->next = idle;
+    idle = queue;
+    pthread_mutex_unlock(&idle_lock);
+}
+
+void *queue_memory(struct queue *queue)
+{
+    return queue->ring;
+}
+
+void queue_kick(struct queue *queue)
+{
+    atomic_store(&queue->woken, 1);
+    h3_ring_wake(queue->ring);
+}
+
+static void unsubmitted(void *object)
+{
+    queue_let_go(object);
+}
+
+int32_t zig_h3_queue_new(const zig_h3_queue_config *config, zig_h3_handle *out)
+{
+    int32_t code = state_check();
+    if (code != 0)
+        return code;
+    if (out == NULL)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "out is NULL");
+    if (config != NULL && config->size != sizeof *config)
+        return error_format(ZIG_H3_ERR_INVALID_ARGUMENT, "config->size is %u instead of %u", (unsigned)config->size,
+                            (unsigned)sizeof *config);
+    uint32_t capacity = config == NULL || config->capacity == 0 ? CAPACITY_DEFAULT : config->capacity;
+    if (capacity < CAPACITY_MIN || capacity > CAPACITY_MAX || (capacity & (capacity - 1)) != 0)
+        return error_format(ZIG_H3_ERR_CONFIG, "capacity %u is no power of two from 512 KiB to 256 MiB", (unsigned)capacity);
+    if (submission_ring == NULL)
+        return error_set(ZIG_H3_ERR_NO_MEMORY, "no memory for the ring to the engine when the library was loaded");
+    struct command *command = command_new(COMMAND_QUEUE_NEW, NULL, NULL, 0);
+    if (command == NULL)
+        return ZIG_H3_ERR_NO_MEMORY;
+    struct queue *queue = queue_take(capacity);
+    if (queue == NULL) {
+        free(command);
+        return errno == EMFILE || errno == ENFILE ? ZIG_H3_ERR_LIMIT : ZIG_H3_ERR_NO_MEMORY;
+    }
+    command->object = queue;
+    command->unsubmitted = unsubmitted;
+    return command_call(command, out);
+}
+VERSIONED(zig_h3_queue_new);
+
+int32_t zig_h3_queue_free(zig_h3_handle handle)
+{
+    int32_t code = state_check();
+    if (code != 0)
+        return code;
+    struct command *command = command_new(COMMAND_QUEUE_FREE, NULL, NULL, 0);
+    if (command == NULL)
+        return ZIG_H3_ERR_NO_MEMORY;
+    uint64_t word;
+    struct slot *slot = handle_lock(handle, KIND_QUEUE, &word);
+    if (slot == NULL) {
+        free(command);
+        return handle_error(handle, KIND_QUEUE);
+    }
+    struct queue *queue = (struct queue *)(uintptr_t)atomic_load(&slot->object);
+    uint32_t inside = atomic_load(&queue->consumer);
+    do {
+        if (inside == CONSUMER_DRAINS) {
+            handle_unlock(slot, 0);
+            free(command);
+            return error_set(ZIG_H3_ERR_BUSY, "another thread is draining this queue");
+        }
+    } while (!atomic_compare_exchange_weak(&queue->consumer, &inside, CONSUMER_GONE));
+    h3_ring_wake(queue->ring); /* whoever waits sees that it is gone */
+    handle_unlock(slot, SLOT_FORGOTTEN);
+    command->target = handle;
+    command->object = queue;
+    return command_post(command);
+}
+VERSIONED(zig_h3_queue_free);
+
+struct queue *queue_enter(zig_h3_handle handle, uint32_t as, int32_t *code)
+{
+    if (state_now() == ZIG_H3_ERR_FORKED) {
+        *code = state_check();
+        return NULL;
+    }
+    uint64_t word, again;
+    struct slot *slot = handle_find(handle, KIND_QUEUE, &word);
+    if (slot == NULL) {
+        *code = handle_error(handle, KIND_QUEUE);
+        return NULL;
+    }
+    struct queue *queue = (struct queue *)(uintptr_t)atomic_load_explicit(&slot->object, memory_order_relaxed);
+    uint32_t nobody = CONSUMER_NONE;
+    if (queue == NULL || !atomic_compare_exchange_strong_explicit(&queue->consumer, &nobody, as, memory_order_acquire,
+                                                                  memory_order_relaxed)) {
+        *code = queue == NULL || nobody == CONSUMER_GONE ? handle_error(handle, KIND_QUEUE)
+                                                         : error_set(ZIG_H3_ERR_BUSY, "another thread is draining this queue");
+        return NULL;
+    }
+    /* The struct may have been given to another queue between the look at the slot and the entry. */
+    if (handle_find(handle, KIND_QUEUE, &again) == NULL) {
+        queue_leave(queue);
+        *code = handle_error(handle, KIND_QUEUE);
+        return NULL;
+    }
+    return queue;
+}
+
+static void ring_doorbell(struct queue *queue)
+{
+    if (h3_ring_doorbell(queue->ring)) {
+        atomic_store(&queue->pump, 1);
+        submission_ring_bell();
+    }
+}
+
+void queue_release(struct queue *queue)
+{
+    queue->held = 0;
+    h3_ring_release(queue->ring);
+    ring_doorbell(queue);
+}
+
+int32_t zig_h3_queue_map(zig_h3_handle handle, const void **base, size_t *size)
+{
+    int32_t code = state_check();
+    if (code != 0)
+        return code;
+    if (base == NULL || size == NULL)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a null pointer");
+    uint64_t word;
+    struct slot *slot = handle_lock(handle, KIND_QUEUE, &word);
+    if (slot == NULL)
+        return handle_error(handle, KIND_QUEUE);
+    struct queue *queue = (struct queue *)(uintptr_t)atomic_load(&slot->object);
+    *base = queue->ring;
+    *size = h3_ring_bytes(queue->ring);
+    handle_unlock(slot, 0);
+    return ZIG_H3_OK;
+}
+VERSIONED(zig_h3_queue_map);
+
+int32_t zig_h3_queue_fd(zig_h3_handle handle, int32_t *fd)
+{
+    int32_t code = state_check();
+    if (code != 0)
+        return code;
+    if (fd == NULL)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "fd is NULL");
+    uint64_t word;
+    struct slot *slot = handle_lock(handle, KIND_QUEUE, &word);
+    if (slot == NULL)
+        return handle_error(handle, KIND_QUEUE);
+    *fd = h3_ring_fd(((struct queue *)(uintptr_t)atomic_load(&slot->object))->ring);
+    handle_unlock(slot, 0);
+    return ZIG_H3_OK;
+}
+VERSIONED(zig_h3_queue_fd);
+
+int32_t zig_h3_queue_arm(zig_h3_handle handle)
+{
+    int32_t code;
+    struct queue *queue = queue_enter(handle, CONSUMER_DRAINS, &code);
+    if (queue == NULL)
+        return code;
+    if (queue->held)
+        queue_release(queue);
+    code = h3_ring_arm(queue->ring);
+    if (code == 0) {
+        ring_doorbell(queue);
+        code = queue_empty();
+    }
+    queue_leave(queue);
+    return code;
+}
+VERSIONED(zig_h3_queue_arm);

@@ -1,0 +1,114 @@
+package main
+
+/*
+#include "command.h"
+#include "queue.h"
+*/
+import "C"
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"zigh3/engine"
+	"zigh3/eventq"
+)
+
+// A queue is the engine's end of a consumer's mailbox.
+type queue struct {
+	c      *C.struct_queue
+	handle uint64
+	events *eventq.Queue
+	pump   *atomic.Uint32
+}
+
+// registry holds what lives, by handle.
+var registry = struct {
+	sync.Mutex
+	queues  map[uint64]*queue
+	servers map[uint64]*server
+}{queues: map[uint64]*queue{}, servers: map[uint64]*server{}}
+
+var errTooManyObjects = &engine.Error{Code: engine.ErrLimit, Text: "a million objects are open"}
+
+func newQueue(c *C.struct_queue) (*queue, error) {
+	ring, err := eventq.Open(C.queue_memory(c))
+	if err != nil {
+		return nil, &engine.Error{Code: engine.ErrInternal, Text: err.Error(), Err: err}
+	}
+	q := &queue{c: c, events: eventq.New(ring), pump: (*atomic.Uint32)(unsafe.Pointer(c))}
+	var ok bool
+	if q.handle, ok = issue(kindQueue, uint64(uintptr(unsafe.Pointer(c))), nil, nil); !ok {
+		return nil, errTooManyObjects
+	}
+	registry.Lock()
+	registry.queues[q.handle] = q
+	registry.Unlock()
+	return q, nil
+}
+
+// free ends a queue whose consumer is gone: its servers first, then what is left of it. It waits for both.
+func (q *queue) free() {
+	q.events.Close() // nobody drains: let go of whoever waits for room
+	registry.Lock()
+	delete(registry.queues, q.handle)
+	var mine []*server
+	for _, s := range registry.servers {
+		if s.delivers(q) {
+			mine = append(mine, s)
+		}
+	}
+	registry.Unlock()
+	for _, s := range mine {
+		forget(s.handle)
+		s.free()
+	}
+	for !q.events.Quiet() {
+		time.Sleep(time.Millisecond) // whoever reserved a record is about to commit it
+	}
+	slots[indexOf(q.handle)].object.Store(0)
+	release(q.handle)
+	C.queue_let_go(q.c)
+}
+
+// pumpQueues looks at the queues whose consumers have made room.
+func pumpQueues() {
+	registry.Lock()
+	defer registry.Unlock()
+	for _, q := range registry.queues {
+		if q.pump.Load() != 0 {
+			q.pump.Store(0)
+			q.events.Pump()
+			q.events.TakeLost(q.reportLost)
+		}
+	}
+}
+
+func (q *queue) reportLost(typ uint16, n uint64) {
+	r, ok := q.events.Reserve(eventq.Lossless, 0, nil)
+	if ok {
+		q.events.Commit(r, &eventq.Head{Type: C.ZIG_H3_EVENT_LOST, Status: uint32(typ), Aux: n})
+	}
+}
+
+// tell puts a text into every queue.
+func tell(class eventq.Class, typ uint16, status uint32, text string) {
+	registry.Lock()
+	defer registry.Unlock()
+	for _, q := range registry.queues {
+		if r, ok := q.events.Reserve(class, len(text), nil); ok {
+			copy(r.Payload, text)
+			q.events.Commit(r, &eventq.Head{Type: typ, Status: status, DataLen: uint32(len(text))})
+		}
+	}
+}
+
+// forget makes a handle stale to the host, as a call that frees its object does.
+func forget(h uint64) {
+	p := &slots[indexOf(h)]
+	if (p.word.Load()^h)&nameMask == 0 {
+		p.word.Or(C.SLOT_FORGOTTEN)
+	}
+}

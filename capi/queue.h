@@ -1,0 +1,58 @@
+/* A queue as the library sees it: the ring that one consumer drains, and who is inside. */
+#ifndef CAPI_QUEUE_H
+#define CAPI_QUEUE_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "../include/zig_h3.h"
+#include "handle.h"
+#include "ring.h"
+#include "state.h"
+
+/* Who is inside a queue. */
+enum { CONSUMER_NONE, CONSUMER_DRAINS, CONSUMER_WAITS, CONSUMER_GONE };
+
+/*
+ * Structs of queues are never freed, only used again: a thread that comes with a stale handle at the wrong moment finds a queue, sees
+ * that it is not the one it meant, and goes.
+ */
+struct queue {
+    _Atomic uint32_t pump;     /* the engine shall look at it: the first field, command_queue.go reads it in place */
+    _Atomic uint32_t woken;    /* zig_h3_queue_wake() was called */
+    _Atomic uint32_t consumer; /* CONSUMER_* */
+    _Atomic uint32_t owners;   /* the engine, and a thread that waits: the last one gives it back */
+    h3_ring *ring;
+    uint32_t held; /* next_event gave out a record that is still taken: the next draining call releases it */
+    struct queue *next;
+};
+
+/* Lets the calling thread in as the consumer, or gives NULL with *code set. */
+struct queue *queue_enter(zig_h3_handle handle, uint32_t as, int32_t *code);
+
+/* Gives the memory of what was taken back, and tells producers that wait for it. */
+void queue_release(struct queue *queue);
+
+/* What a draining call returns when there is nothing: 0, or that there will be nothing any more. */
+static inline int32_t queue_empty(void)
+{
+    return state_now() == 0 ? 0 : state_check();
+}
+
+static inline void queue_leave(struct queue *queue)
+{
+    atomic_store_explicit(&queue->consumer, CONSUMER_NONE, memory_order_release);
+}
+
+/* The engine's side. */
+
+/* Where its ring is. */
+void *queue_memory(struct queue *queue);
+
+/* Wakes whoever waits on it, whatever for. */
+void queue_kick(struct queue *queue);
+
+/* Lets go of it; nobody produces to it any more. */
+void queue_let_go(struct queue *queue);
+
+#endif

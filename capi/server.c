@@ -1,0 +1,249 @@
+#include "server.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "command.h"
+#include "error.h"
+#include "handle.h"
+#include "state.h"
+#include "versioned.h"
+
+/* Longest string that a call takes along to the engine. */
+#define STRING_MAX ((size_t)16 << 20)
+
+static pthread_mutex_t idle_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct server *idle;
+
+static struct server *server_take(void)
+{
+    pthread_mutex_lock(&idle_lock);
+    struct server *server = idle;
+    if (server != NULL)
+        idle = server->next;
+    pthread_mutex_unlock(&idle_lock);
+    if (server == NULL) {
+        void *memory;
+        if (posix_memalign(&memory, 64, sizeof *server) != 0)
+            return NULL;
+        server = memory;
+    }
+    memset(server, 0, sizeof *server);
+    return server;
+}
+
+void server_give(struct server *server)
+{
+    pthread_mutex_lock(&idle_lock);
+    server->next = idle;
+    idle = server;
+    pthread_mutex_unlock(&idle_lock);
+}
+
+static void unsubmitted(void *object)
+{
+    server_give(object);
+}
+
+void server_set_port(struct server *server, uint32_t port)
+{
+    struct timespec t;
+    if (port != 0 && atomic_load(&server->port) == 0) {
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        atomic_store(&server->started_ms, (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000);
+    }
+    atomic_store(&server->port, port);
+}
+
+static size_t length(const char *text)
+{
+    return text == NULL ? 0 : strlen(text);
+}
+
+int32_t zig_h3_server_new(const zig_h3_server_config *config, zig_h3_handle queue, zig_h3_handle *out)
+{
+    int32_t code = state_check();
+    if (code != 0)
+        return code;
+    if (config == NULL || out == NULL)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "config or out is NULL");
+    if (config->size != sizeof *config)
+        return error_format(ZIG_H3_ERR_INVALID_ARGUMENT, "config->size is %u instead of %u", (unsigned)config->size,
+                            (unsigned)sizeof *config);
+    if (config->reserved != 0)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "config->reserved is not 0");
+    if (config->options == NULL && config->options_len > 0)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "options is NULL, options_len is not 0");
+    uint64_t word;
+    if (handle_find(queue, KIND_QUEUE, &word) == NULL)
+        return handle_error(queue, KIND_QUEUE);
+    const char *strings[] = {config->hostname, config->cert_path, config->key_path, config->options};
+    const size_t lens[] = {length(config->hostname), length(config->cert_path), length(config->key_path), config->options_len};
+    for (unsigned i = 0; i < COMMAND_STRINGS; i++) {
+        if (lens[i] > STRING_MAX)
+            return error_set(ZIG_H3_ERR_CONFIG, "a string of the configuration is longer than 16 MiB");
+    }
+    struct command *command = command_new(COMMAND_SERVER_NEW, strings, lens, COMMAND_STRINGS);
+    if (command == NULL)
+        return ZIG_H3_ERR_NO_MEMORY;
+    struct server *server = server_take();
+    if (server == NULL) {
+        free(command);
+        return error_set(ZIG_H3_ERR_NO_MEMORY, "the system gave no memory");
+    }
+    command->object = server;
+    command->unsubmitted = unsubmitted;
+    command->queue = queue;
+    command->port = config->port;
+    return command_call(command, out);
+}
+VERSIONED(zig_h3_server_new);
+
+/* A command about a server, or NULL with *code set. */
+static struct command *about(zig_h3_handle server, enum command_kind kind, int32_t *code)
+{
+    uint64_t word;
+    if ((*code = state_check()) != 0)
+        return NULL;
+    if (handle_find(server, KIND_SERVER, &word) == NULL) {
+        *code = handle_error(server, KIND_SERVER);
+        return NULL;
+    }
+    struct command *command = command_new(kind, NULL, NULL, 0);
+    if (command == NULL)
+        *code = ZIG_H3_ERR_NO_MEMORY;
+    else
+        command->target = server;
+    return command;
+}
+
+int32_t zig_h3_server_free(zig_h3_handle server)
+{
+    int32_t code;
+    uint64_t word;
+    struct command *command = about(server, COMMAND_SERVER_FREE, &code);
+    if (command == NULL)
+        return code;
+    struct slot *slot = handle_lock(server, KIND_SERVER, &word);
+    if (slot == NULL) {
+        free(command);
+        return handle_error(server, KIND_SERVER);
+    }
+    handle_unlock(slot, SLOT_FORGOTTEN);
+    return command_post(command);
+}
+VERSIONED(zig_h3_server_free);
+
+int32_t zig_h3_server_add_queue(zig_h3_handle server, zig_h3_handle queue)
+{
+    int32_t code;
+    uint64_t word;
+    struct command *command = about(server, COMMAND_SERVER_ADD_QUEUE, &code);
+    if (command == NULL)
+        return code;
+    if (handle_find(queue, KIND_QUEUE, &word) == NULL) {
+        free(command);
+        return handle_error(queue, KIND_QUEUE);
+    }
+    command->queue = queue;
+    return command_call(command, NULL);
+}
+VERSIONED(zig_h3_server_add_queue);
+
+int32_t zig_h3_server_route(zig_h3_handle server, const char *method, const char *pattern, uint32_t flags, uint64_t user_data,
+                            uint32_t *route_id)
+{
+    int32_t code = state_check();
+    if (code != 0)
+        return code;
+    if (pattern == NULL)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "pattern is NULL");
+    if (flags & ~(uint32_t)ZIG_H3_ROUTE_BUFFERED)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "unknown flags");
+    uint64_t word, id;
+    if (handle_find(server, KIND_SERVER, &word) == NULL)
+        return handle_error(server, KIND_SERVER);
+    const char *strings[] = {method, pattern};
+    const size_t lens[] = {length(method), length(pattern)};
+    if (lens[0] > STRING_MAX || lens[1] > STRING_MAX)
+        return error_set(ZIG_H3_ERR_BAD_ROUTE, "a method or pattern longer than 16 MiB");
+    if (method != NULL && lens[0] == 0)
+        return error_set(ZIG_H3_ERR_BAD_ROUTE, "an empty method is no token; NULL is for any method");
+    struct command *command = command_new(COMMAND_SERVER_ROUTE, strings, lens, 2);
+    if (command == NULL)
+        return ZIG_H3_ERR_NO_MEMORY;
+    command->target = server;
+    command->flags = flags;
+    command->user_data = user_data;
+    code = command_call(command, &id);
+    if (code == ZIG_H3_OK && route_id != NULL)
+        *route_id = (uint32_t)id;
+    return code;
+}
+VERSIONED(zig_h3_server_route);
+
+int32_t zig_h3_server_start(zig_h3_handle server)
+{
+    int32_t code;
+    struct command *command = about(server, COMMAND_SERVER_START, &code);
+    return command == NULL ? code : command_call(command, NULL);
+}
+VERSIONED(zig_h3_server_start);
+
+int32_t zig_h3_server_stop(zig_h3_handle server, int32_t deadline_ms)
+{
+    int32_t code;
+    struct command *command = about(server, COMMAND_SERVER_STOP, &code);
+    if (command == NULL)
+        return code;
+    command->deadline_ms = deadline_ms;
+    return command_post(command);
+}
+VERSIONED(zig_h3_server_stop);
+
+/* The struct of a live server, whose slot stays locked so that it stays this one's. */
+static struct server *server_lock(zig_h3_handle handle, struct slot **slot)
+{
+    uint64_t word;
+    *slot = handle_lock(handle, KIND_SERVER, &word);
+    return *slot == NULL ? NULL : (struct server *)(uintptr_t)atomic_load(&(*slot)->object);
+}
+
+int32_t zig_h3_server_port(zig_h3_handle handle, uint16_t *port)
+{
+    int32_t code = state_check();
+    if (code != 0)
+        return code;
+    if (port == NULL)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "port is NULL");
+    struct slot *slot;
+    struct server *server = server_lock(handle, &slot);
+    if (server == NULL)
+        return handle_error(handle, KIND_SERVER);
+    uint32_t bound = atomic_load(&server->port);
+    handle_unlock(slot, 0);
+    if (bound == 0)
+        return error_set(ZIG_H3_ERR_WRONG_STATE, "the server does not run");
+    *port = (uint16_t)bound;
+    return ZIG_H3_OK;
+}
+VERSIONED(zig_h3_server_port);
+
+int32_t zig_h3_server_certificate_hash(zig_h3_handle handle, uint8_t *hash)
+{
+    int32_t code = state_check();
+    if (code != 0)
+        return code;
+    if (hash == NULL)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "hash is NULL");
+    struct slot *slot;
+    struct server *server = server_lock(handle, &slot);
+    if (server == NULL)
+        return handle_error(handle, KIND_SERVER);
+    memcpy(hash, server->certificate_hash, sizeof server->certificate_hash);
+    handle_unlock(slot, 0);
+    return ZIG_H3_OK;
+}
+VERSIONED(zig_h3_server_certificate_hash);

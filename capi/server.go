@@ -1,0 +1,130 @@
+package main
+
+/*
+#include "server.h"
+*/
+import "C"
+
+import (
+	"math"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+	"unsafe"
+
+	"zigh3/engine"
+)
+
+// maxQueues is how many queues a server may deliver to.
+const maxQueues = 64
+
+// A server ties an engine's server to its handle, its queues and the memory that the host reads of it.
+type server struct {
+	c         *C.struct_server
+	handle    uint64
+	engine    *engine.Server
+	highWater uint32
+
+	mu     sync.Mutex
+	queues []*queue
+	freed  bool
+}
+
+func newServer(c *C.struct_server, o *engine.Options, q *queue) (*server, error) {
+	s := &server{c: c, highWater: uint32(min(o.HighWaterMark, math.MaxUint32)), queues: []*queue{q}}
+	var ok bool
+	if s.handle, ok = issue(kindServer, uint64(uintptr(unsafe.Pointer(c))), nil, nil); !ok {
+		return nil, errTooManyObjects
+	}
+	applyGoOptions(&o.Go)
+	var err error
+	s.engine, err = engine.NewServer(o, engine.Handle(s.handle), []engine.Sink{s.sinkTo(q)}, (*engine.Stats)(unsafe.Pointer(&c.stats)))
+	if err != nil {
+		s.releaseHandle()
+		return nil, err
+	}
+	hash := s.engine.CertificateHash()
+	copy(unsafe.Slice((*byte)(unsafe.Pointer(&c.certificate_hash)), len(hash)), hash[:])
+	registry.Lock()
+	registry.servers[s.handle] = s
+	registry.Unlock()
+	return s, nil
+}
+
+// The counters' memory is laid out in C.
+var _ [C.SERVER_STATS_MAX - engine.StatCount]struct{}
+
+func (s *server) sinkTo(q *queue) *sink {
+	return &sink{events: q.events, server: s, highWater: s.highWater}
+}
+
+func (s *server) addQueue(q *queue) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if slices.Contains(s.queues, q) {
+		return &engine.Error{Code: engine.ErrInvalidArgument, Text: "the server delivers to this queue already"}
+	}
+	if len(s.queues) == maxQueues {
+		return &engine.Error{Code: engine.ErrLimit, Text: "a server takes 64 queues at most"}
+	}
+	if err := s.engine.AddSink(s.sinkTo(q)); err != nil {
+		return err
+	}
+	s.queues = append(s.queues, q)
+	return nil
+}
+
+func (s *server) delivers(q *queue) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Contains(s.queues, q)
+}
+
+func (s *server) setPort(port uint16) { C.server_set_port(s.c, C.uint32_t(port)) }
+
+func (s *server) stop(deadlineMs int32) {
+	d := time.Duration(deadlineMs) * time.Millisecond
+	if deadlineMs < 0 {
+		d = -1
+	}
+	s.engine.Stop(d)
+}
+
+// free ends the server and waits until all that it carried has ended. A second call waits for the first.
+func (s *server) free() {
+	s.mu.Lock()
+	first := !s.freed
+	s.freed = true
+	s.mu.Unlock()
+	s.engine.Free()
+	<-s.engine.Done()
+	if !first {
+		return
+	}
+	registry.Lock()
+	delete(registry.servers, s.handle)
+	registry.Unlock()
+	s.setPort(0)
+	s.releaseHandle()
+	C.server_give(s.c)
+}
+
+func (s *server) releaseHandle() {
+	slots[indexOf(s.handle)].object.Store(0)
+	release(s.handle)
+}
+
+// applyGoOptions sets what is set of Go's own runtime. It belongs to the whole process: the last server to say something wins.
+func applyGoOptions(o *engine.GoOptions) {
+	if o.MaxProcs > 0 {
+		runtime.GOMAXPROCS(o.MaxProcs)
+	}
+	if o.GCPercent > 0 {
+		debug.SetGCPercent(o.GCPercent)
+	}
+	if o.MemoryLimit > 0 {
+		debug.SetMemoryLimit(o.MemoryLimit)
+	}
+}

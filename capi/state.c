@@ -1,0 +1,39 @@
+#include "state.h"
+
+#include <string.h>
+
+#include "error.h"
+
+_Atomic int32_t library_state;
+
+/* Written once, before the state is: whoever reads ZIG_H3_ERR_FATAL may read the text. */
+static char fatal_text[512] = "the engine has died of a fault of its own";
+static atomic_flag fatal_once = ATOMIC_FLAG_INIT;
+
+void state_fatal(const char *text, size_t len)
+{
+    if (atomic_flag_test_and_set(&fatal_once))
+        return;
+    if (len > sizeof fatal_text - 1)
+        len = sizeof fatal_text - 1;
+    if (len > 0) {
+        memcpy(fatal_text, text, len);
+        fatal_text[len] = 0;
+    }
+    int32_t fine = 0;
+    atomic_compare_exchange_strong(&library_state, &fine, ZIG_H3_ERR_FATAL);
+}
+
+int32_t state_fail(int32_t state)
+{
+    atomic_thread_fence(memory_order_acquire);
+    if (state == ZIG_H3_ERR_FATAL)
+        return error_set(state, fatal_text);
+    return error_set(state, "called in a forked child: the engine's threads are not there");
+}
+
+int32_t state_check(void)
+{
+    int32_t state = state_now();
+    return state == 0 ? 0 : state_fail(state);
+}

@@ -1,0 +1,70 @@
+/* A server's counters. The engine counts in memory of ours, so reading them asks nobody. */
+#include <errno.h>
+#include <pthread.h>
+#include <time.h>
+
+#include "error.h"
+#include "handle.h"
+#include "server.h"
+#include "state.h"
+#include "versioned.h"
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t named = PTHREAD_COND_INITIALIZER;
+static const char *const *names;
+static uint32_t name_count;
+
+void stats_set_names(const char *const *list, uint32_t count)
+{
+    pthread_mutex_lock(&lock);
+    names = list;
+    name_count = count < SERVER_STATS_MAX ? count : SERVER_STATS_MAX;
+    pthread_cond_broadcast(&named);
+    pthread_mutex_unlock(&lock);
+}
+
+const char *zig_h3_stats_name(uint32_t index)
+{
+    if (state_now() == ZIG_H3_ERR_FORKED)
+        return NULL;
+    struct timespec deadline;
+    clock_gettime(CLOCK_REALTIME, &deadline);
+    deadline.tv_sec += 10;
+    pthread_mutex_lock(&lock);
+    /* The engine gives them within milliseconds of the library's loading. */
+    while (name_count == 0 && pthread_cond_timedwait(&named, &lock, &deadline) != ETIMEDOUT) {
+    }
+    const char *name = index < name_count ? names[index] : NULL;
+    pthread_mutex_unlock(&lock);
+    return name;
+}
+VERSIONED(zig_h3_stats_name);
+
+static uint64_t uptime_ms(struct server *server)
+{
+    if (atomic_load(&server->port) == 0)
+        return 0;
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000 - atomic_load(&server->started_ms);
+}
+
+int32_t zig_h3_stats_snapshot(zig_h3_handle handle, uint64_t *values, size_t count)
+{
+    int32_t code = state_check();
+    if (code != 0)
+        return code;
+    if (values == NULL && count > 0)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "values is NULL, count is not 0");
+    uint64_t word;
+    struct slot *slot = handle_lock(handle, KIND_SERVER, &word);
+    if (slot == NULL)
+        return handle_error(handle, KIND_SERVER);
+    struct server *server = (struct server *)(uintptr_t)atomic_load(&slot->object);
+    /* The names were set before there was a server. */
+    for (size_t i = 0; i < count && i < name_count; i++)
+        values[i] = i == 0 ? uptime_ms(server) : atomic_load_explicit(&server->stats[i], memory_order_relaxed);
+    handle_unlock(slot, 0);
+    return (int32_t)name_count;
+}
+VERSIONED(zig_h3_stats_snapshot);

@@ -1,0 +1,43 @@
+#include "submission.h"
+
+#include <stdatomic.h>
+
+/* A burst of replies that the engine has not come to yet: some hundred bodies of the largest size that rides along, or twenty
+ * thousand answers without one. */
+#define SUBMISSION_CAPACITY ((size_t)2 << 20)
+
+h3_ring *submission_ring;
+_Atomic uint32_t submission_bell;
+
+/* Before Go's constructor, which starts the thread that will look for it. */
+__attribute__((constructor(102))) static void open_ring(void)
+{
+    submission_ring = h3_ring_new(SUBMISSION_CAPACITY);
+}
+
+void submission_flush(void)
+{
+    if (submission_ring != NULL && h3_ring_depth(submission_ring) != 0)
+        h3_ring_wake(submission_ring);
+}
+
+void submission_ring_bell(void)
+{
+    atomic_store(&submission_bell, 1);
+    h3_ring_wake(submission_ring);
+}
+
+bool submission_command(void *command)
+{
+    struct submission at;
+    zig_h3_record *record = submission_claim(&at, 0);
+    if (record == NULL)
+        return false;
+    record->type = SUBMIT_COMMAND;
+    record->flags = 0;
+    record->object = 0;
+    record->meta_len = record->data_len = 0;
+    record->aux = (uint64_t)(uintptr_t)command;
+    submission_publish(&at, false);
+    return true;
+}

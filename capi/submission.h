@@ -1,0 +1,76 @@
+/*
+ * The way from the host's threads to the engine: one ring, whose reader is the reactor (reactor.go). The records have the shape of
+ * events; what their fields mean here stands at the types.
+ */
+#ifndef CAPI_SUBMISSION_H
+#define CAPI_SUBMISSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../include/zig_h3.h"
+#include "ring.h"
+
+/* object: the request. Where there is a body it is data, data_len bytes in place, or at the address in aux (SUBMIT_CHUNK). */
+enum submission_type {
+    SUBMIT_SEND = 1, /* a whole response. status; meta: headers; data: body */
+    SUBMIT_WRITE,    /* data: part of a body. With SUBMIT_START the headers come first: status; meta */
+    SUBMIT_END,      /* data: last part of a body */
+    SUBMIT_TRAILERS, /* data: trailers. With SUBMIT_START as in WRITE */
+    SUBMIT_RESET,    /* aux: error code */
+    SUBMIT_STOP,
+    SUBMIT_CONSUMED, /* aux: bytes */
+    SUBMIT_COMMAND   /* aux: a struct command */
+};
+
+enum submission_flag { SUBMIT_FORGET = 0x1, SUBMIT_CHUNK = 0x2, SUBMIT_START = 0x4 };
+
+/* A record that is being filled. */
+struct submission {
+    zig_h3_record *record;
+    size_t payload;
+};
+
+/* NULL when the library found no memory for it when it was loaded. */
+extern h3_ring *submission_ring;
+
+/* Not 0: the reactor shall look at the attention stack and at the queues' pump words. */
+extern _Atomic uint32_t submission_bell;
+
+/* Room for a record; NULL if there is none now. Its type, flags, object, meta_len, data_len and aux must be filled in. */
+static inline zig_h3_record *submission_claim(struct submission *at, size_t payload)
+{
+    at->payload = payload;
+    at->record = h3_ring_claim(submission_ring, payload);
+    return at->record;
+}
+
+static inline uint8_t *submission_payload(zig_h3_record *record)
+{
+    return (uint8_t *)(record + 1);
+}
+
+/* Hands the record over; later: somebody else will wake the engine. */
+static inline void submission_publish(struct submission *at, bool later)
+{
+    h3_ring_publish(submission_ring, at->record, at->payload);
+    if (!later)
+        h3_ring_wake(submission_ring);
+}
+
+static inline void submission_abandon(struct submission *at)
+{
+    h3_ring_abort(submission_ring, at->record, at->payload);
+}
+
+/* Wakes the engine if it sleeps although there is something for it. */
+void submission_flush(void);
+
+/* Makes the reactor look beside the ring. */
+void submission_ring_bell(void);
+
+/* Hands a struct command over. False when there is no room. */
+bool submission_command(void *command);
+
+#endif

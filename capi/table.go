@@ -1,0 +1,186 @@
+package main
+
+/*
+#include "handle.h"
+*/
+import "C"
+
+import (
+	"sync/atomic"
+	"unsafe"
+
+	"zigh3/engine"
+)
+
+// Kinds of handles; the values are those of enum handle_kind.
+const (
+	kindQueue   = C.KIND_QUEUE
+	kindServer  = C.KIND_SERVER
+	kindConn    = C.KIND_CONN
+	kindRequest = C.KIND_REQUEST
+)
+
+const (
+	slotCount       = C.HANDLE_SLOTS
+	generationShift = C.HANDLE_GENERATION_SHIFT
+	generationMask  = 0xffffff
+	kindShift       = C.HANDLE_KIND_SHIFT
+	kindMask        = 0xf << kindShift
+	nameMask        = kindMask | generationMask<<generationShift
+)
+
+// slot mirrors struct slot, whose comments say what each field is.
+type slot struct {
+	word, credit, object     atomic.Uint64
+	arrived, owed, highWater atomic.Uint32
+	_                        uint32
+	resetCode, attention     atomic.Uint64
+	nextFree, nextAttention  atomic.Uint32
+}
+
+// tableHead mirrors struct handle_table.
+type tableHead struct {
+	free      atomic.Uint64
+	_         [120]byte
+	used      atomic.Uint32
+	_         [124]byte
+	attention atomic.Uint32
+}
+
+// An entry is what the engine keeps beside a slot. It is only right for a handle whose slot says so, looked at afterwards: see
+// requestOf.
+type entry struct {
+	request atomic.Pointer[engine.Request]
+	sink    atomic.Pointer[sink]
+}
+
+const (
+	pageEntries = 1 << 10
+	pageCount   = slotCount / pageEntries
+)
+
+var (
+	slots = (*[slotCount]slot)(unsafe.Pointer(C.handle_base()))
+	table = (*tableHead)(unsafe.Pointer(&C.handle_table))
+
+	// pages hold the entries. A page is made when a slot of it is first used: a table of a million pointers would be scanned by
+	// every collection.
+	pages [pageCount]atomic.Pointer[[pageEntries]entry]
+)
+
+func indexOf(h uint64) uint32 { return uint32(h) & (slotCount - 1) }
+
+func entryOf(index uint32) *entry {
+	page := pages[index/pageEntries].Load()
+	if page == nil {
+		pages[index/pageEntries].CompareAndSwap(nil, new([pageEntries]entry))
+		page = pages[index/pageEntries].Load()
+	}
+	return &page[index%pageEntries]
+}
+
+// issue gives out a handle. It reports false when all slots are in use.
+func issue(kind uint64, object uint64, request *engine.Request, s *sink) (uint64, bool) {
+	index, ok := takeSlot()
+	if !ok {
+		return 0, false
+	}
+	p := &slots[index]
+	if kind == kindRequest {
+		e := entryOf(index)
+		e.request.Store(request)
+		e.sink.Store(s)
+		p.arrived.Store(0)
+		p.owed.Store(0)
+		p.highWater.Store(s.highWater)
+		p.credit.Store(0)
+	}
+	p.object.Store(object)
+	word := p.word.Load()
+	generation := (word>>generationShift + 1) & generationMask
+	wrapped := word & C.SLOT_WRAPPED
+	if generation == 0 {
+		generation, wrapped = 1, C.SLOT_WRAPPED
+	}
+	name := kind<<kindShift | generation<<generationShift
+	p.word.Store(name | wrapped)
+	return name | uint64(index), true
+}
+
+func takeSlot() (uint32, bool) {
+	for {
+		head := table.free.Load()
+		link := uint32(head)
+		if link == 0 {
+			break
+		}
+		next := (head>>32+1)<<32 | uint64(slots[link-1].nextFree.Load())
+		if table.free.CompareAndSwap(head, next) {
+			return link - 1, true
+		}
+	}
+	for {
+		used := table.used.Load()
+		if used == slotCount {
+			return 0, false
+		}
+		if table.used.CompareAndSwap(used, used+1) {
+			return used, true
+		}
+	}
+}
+
+// release makes a handle stale. It never waits: a host thread that is inside the slot gives it back when it leaves.
+func release(h uint64) {
+	index := indexOf(h)
+	p := &slots[index]
+	for {
+		word := p.word.Load()
+		if (word^h)&nameMask != 0 {
+			return
+		}
+		if h>>kindShift == kindRequest {
+			// Only here and now does nobody else write it: the next one may be issued as soon as the kind is gone.
+			e := entryOf(index)
+			e.request.Store(nil)
+			e.sink.Store(nil)
+		}
+		if !p.word.CompareAndSwap(word, word&^kindMask) {
+			continue
+		}
+		if word&C.SLOT_LOCKED == 0 {
+			giveSlot(index)
+		}
+		return
+	}
+}
+
+// giveSlot is handle_recycle for a slot with nothing to free, which is nearly every one.
+func giveSlot(index uint32) {
+	p := &slots[index]
+	if p.object.Load() != 0 {
+		C.handle_recycle((*C.struct_slot)(unsafe.Pointer(p)))
+		return
+	}
+	for {
+		head := table.free.Load()
+		p.nextFree.Store(uint32(head))
+		if table.free.CompareAndSwap(head, (head>>32+1)<<32|uint64(index+1)) {
+			return
+		}
+	}
+}
+
+// requestOf gives the request that a handle names, nil when it has ended. The slot is looked at after the entry: if it still has the
+// handle's name, what was in the entry is the handle's.
+func requestOf(h uint64) (*engine.Request, *sink) {
+	if h>>kindShift != kindRequest {
+		return nil, nil
+	}
+	e := entryOf(indexOf(h))
+	request, s := e.request.Load(), e.sink.Load()
+	if (slots[indexOf(h)].word.Load()^h)&nameMask != 0 {
+		return nil, nil
+	}
+	return request, s
+}

@@ -1,0 +1,42 @@
+/* What this library is, and what its structs measure. */
+#include "error.h"
+#include "versioned.h"
+
+/* Held against go.mod by tests/c/api.c's neighbour in the lint suite; one line to change when quic-go moves. */
+#define LIBRARY_VERSION "1.0.0/quic-go 0.64.1"
+
+_Static_assert(sizeof(zig_h3_record) == 64, "a record's head is 64 bytes");
+_Static_assert(offsetof(zig_h3_record, aux) == 56, "as the header says");
+_Static_assert(sizeof(zig_h3_event) == 80 && offsetof(zig_h3_event, meta) == 64, "an event is a record's head and two pointers");
+_Static_assert(sizeof(zig_h3_server_config) == 48, "as the header says");
+
+const char *zig_h3_version(void)
+{
+    return LIBRARY_VERSION;
+}
+VERSIONED(zig_h3_version);
+
+uint32_t zig_h3_abi_version(void)
+{
+    return ZIG_H3_ABI_VERSION;
+}
+VERSIONED(zig_h3_abi_version);
+
+size_t zig_h3_struct_size(uint32_t kind)
+{
+    switch (kind) {
+    case ZIG_H3_STRUCT_RECORD:
+        return sizeof(zig_h3_record);
+    case ZIG_H3_STRUCT_EVENT:
+        return sizeof(zig_h3_event);
+    case ZIG_H3_STRUCT_QUEUE_CONFIG:
+        return sizeof(zig_h3_queue_config);
+    case ZIG_H3_STRUCT_SERVER_CONFIG:
+        return sizeof(zig_h3_server_config);
+    case ZIG_H3_STRUCT_QUEUE_SPAN:
+        return sizeof(zig_h3_queue_span);
+    default:
+        return 0;
+    }
+}
+VERSIONED(zig_h3_struct_size);
