@@ -143,10 +143,12 @@ func decodeHuffman(dst, src []byte) (int, error) {
 		if have < 8 && isHuffmanPadding(acc, have) {
 			return at, nil
 		}
-		e := huffmanTable[(acc|^uint64(0)>>have)>>(64-huffmanBits)]
+		// What is missing counts as ones: so it is the begin of EOS, and no other code can come out complete.
+		padded := acc | ^uint64(0)>>have
+		e := huffmanTable[padded>>(64-huffmanBits)]
 		symbol, bits := byte(e>>8), e.firstBits()
 		if e.count() == 0 {
-			symbol, bits = longCode(uint32(acc >> 32))
+			symbol, bits = longCode(uint32(padded >> 32))
 		}
 		if bits == 0 || bits > have {
 			return 0, errHuffman
@@ -161,7 +163,7 @@ func decodeHuffman(dst, src []byte) (int, error) {
 	}
 }
 
-// longCode looks up a code that is not in the table. bits 0: there is none, which is EOS.
+// longCode looks up a code that is not in the table, and so is not below the first of the long ones. bits 0: there is none: EOS.
 func longCode(next uint32) (symbol byte, bits uint) {
 	for bits := uint(huffmanBits + 1); bits <= longestCode; bits++ {
 		if longLimit[bits] > next {

@@ -44,6 +44,7 @@ func TestHuffmanRefuses(t *testing.T) {
 		"EOS":                       {0xff, 0xff, 0xff, 0xfc},
 		"EOS behind text":           {0x1f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
 		"the half of a longer code": {0xff, 0xc0},
+		"eight ones":                {0xff},
 	} {
 		if _, err := decodeHuffman(make([]byte, 100), src); err != errHuffman {
 			t.Errorf("%s: %v, want errHuffman", name, err)
