@@ -23,6 +23,7 @@ type bodyReader struct {
 	buffered bool  // the route wants bodies whole, needs no credit and has a limit
 	expected int64 // content-length, -1 if none was given
 	total    uint64
+	extra    []byte // gathered, but too much for the REQUEST event
 
 	done  chan struct{} // closed once nobody wants the body any more
 	wake  chan struct{} // there is credit, or the peer's side has ended
@@ -75,6 +76,12 @@ func (b *bodyReader) run() {
 }
 
 func (b *bodyReader) deliver() error {
+	if n := len(b.extra); n > 0 {
+		if !b.emit(&Event{Type: EventBody, DataLen: uint32(n), Aux: largestBody}, nil, b.extra) {
+			return errNobodyWants
+		}
+		b.extra = nil
+	}
 	for {
 		room, err := b.room()
 		if err != nil {
@@ -229,17 +236,28 @@ func (r *Request) tooLarge() {
 	r.fail(o, http3.ErrCodeRequestCanceled)
 }
 
-// gather collects a body that is to be delivered with its request, until it ends or into is full.
+// gather collects a body that is to be delivered with its request. It stops where the body ends (io.EOF) or where there is more of it
+// than into holds (nil), and keeps the first bytes of that for run.
 func (b *bodyReader) gather(into []byte) (n int, err error) {
-	for n < len(into) {
-		if err := b.r.x.wait(b.r.c.s.options.BodyTimeout); err != nil {
-			return n, err
-		}
-		m, err := b.read(into[n:])
+	for err == nil && n < len(into) {
+		var m int
+		m, err = b.gatherSome(into[n:])
 		n += m
-		if err != nil {
-			return n, err
+	}
+	for err == nil && len(b.extra) == 0 {
+		more := make([]byte, 512)
+		n, err := b.gatherSome(more)
+		if n > 0 || err != nil {
+			b.extra = more[:n]
+			return len(into), err
 		}
 	}
-	return n, nil
+	return n, err
+}
+
+func (b *bodyReader) gatherSome(p []byte) (int, error) {
+	if err := b.r.x.wait(b.r.c.s.options.BodyTimeout); err != nil {
+		return 0, err
+	}
+	return b.read(p)
 }

@@ -581,7 +581,7 @@ func (c *conn) serveLate(s *quic.Stream) error {
 	buf := bodyBuffers.Get().(*[largestBody]byte)
 	n, err := r.reader.gather(buf[:])
 	flags, whole := uint16(0), false
-	if err == io.EOF && r.x.trailers() == nil {
+	if err == io.EOF && r.x.trailers() == nil && len(r.reader.extra) == 0 {
 		flags, whole, err = FlagEnd, true, nil
 		r.bodyDone = true
 	}

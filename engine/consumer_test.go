@@ -426,4 +426,3 @@ func dial(t testing.TB, addr string) *quic.Conn {
 	s.Write([]byte{streamControl, frameSettings, 0})
 	return q
 }
-

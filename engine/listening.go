@@ -120,11 +120,6 @@ func (l *listening) shutDown() (overdue bool) {
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
-	closing := make(chan struct{})
-	go Guard("close listener", func() {
-		defer close(closing)
-		l.listener.Close() // turns handshakes away, which takes a moment
-	})
 	for _, c := range l.open() {
 		c.drain()
 	}
@@ -133,7 +128,7 @@ func (l *listening) shutDown() (overdue bool) {
 		c.close(http3.ErrCodeNoError, "server stopped")
 	}
 	l.serving.Wait()
-	<-closing
+	l.listener.Close()
 	l.accepting.Wait()
 	close(l.quit)
 	l.goroutines.Wait()

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -225,7 +224,7 @@ func (s *Server) listen() (*listening, error) {
 	}
 	l := &listening{s: s, socket: socket, port: uint16(socket.LocalAddr().(*net.UDPAddr).Port), conns: make(map[*conn]struct{}),
 		quit: make(chan struct{}), changed: make(chan struct{}, 1), until: -1}
-	l.transport = &quic.Transport{Conn: socket, ConnContext: s.handshakeBegins,
+	l.transport = &quic.Transport{Conn: socket, ConnContext: l.handshakeBegins,
 		VerifySourceAddress: func(net.Addr) bool { return s.handshakes.Load() > int64(o.MaxUnverifiedHandshakes) }}
 	l.listener, err = l.transport.Listen(s.identity.tlsConfig(), &quic.Config{
 		HandshakeIdleTimeout:           o.HandshakeTimeout,
@@ -266,35 +265,4 @@ func bindError(address string, err error) *Error {
 	}
 	e.Text = "cannot bind " + address + ": " + name + err.Error()
 	return e
-}
-
-// A handshake is one that has begun.
-type handshake struct {
-	s        *Server
-	finished atomic.Bool
-	unwatch  func() bool
-}
-
-type handshakeKey struct{}
-
-// handshakeBegins counts a handshake, which ends with the connection's context or when Listener.Accept gives the connection.
-func (s *Server) handshakeBegins(ctx context.Context, _ *quic.ClientInfo) (context.Context, error) {
-	h := &handshake{s: s}
-	s.handshakes.Add(1)
-	s.stats.add(StatHandshakesPending, 1)
-	h.unwatch = context.AfterFunc(ctx, func() {
-		if h.end() {
-			s.stats.add(StatHandshakesFailed, 1)
-		}
-	})
-	return context.WithValue(ctx, handshakeKey{}, h), nil
-}
-
-func (h *handshake) end() bool {
-	if h.finished.Swap(true) {
-		return false
-	}
-	h.s.handshakes.Add(-1)
-	h.s.stats.sub(StatHandshakesPending)
-	return true
 }

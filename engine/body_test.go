@@ -1,0 +1,511 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+)
+
+func pattern(n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(i ^ i>>8)
+	}
+	return b
+}
+
+// An upload is what a consumer has of one request's body.
+type upload struct {
+	body   []byte
+	ended  bool
+	whole  bool // with the REQUEST event
+	pieces int
+}
+
+// collect answers with length and hash of each body once it is complete.
+func collect(consume bool) func(c *consumer, e event) {
+	uploads := map[Handle]*upload{}
+	return func(c *consumer, e event) {
+		u := uploads[e.Object]
+		switch e.Type {
+		case EventRequest:
+			u = &upload{body: bytes.Clone(e.data), whole: e.Flags&FlagEnd != 0}
+			uploads[e.Object] = u
+			if !u.whole {
+				return
+			}
+		case EventBody:
+			if e.Aux != uint64(len(u.body)) || len(e.data) == 0 || len(e.data) > largestBody {
+				c.t.Errorf("a piece of %d bytes at %d, after %d", len(e.data), e.Aux, len(u.body))
+			}
+			u.body = append(u.body, e.data...)
+			u.pieces++
+			if r := c.request(e.Object); r != nil && consume {
+				r.Consumed(uint64(len(e.data)))
+			}
+			return
+		case EventBodyEnd:
+			if e.Aux != uint64(len(u.body)) {
+				c.t.Errorf("the end after %d bytes says %d", len(u.body), e.Aux)
+			}
+		default:
+			return
+		}
+		c.send(e, 200, fmt.Sprintf("%d %x %v", len(u.body), sha256.Sum256(u.body), u.whole))
+	}
+}
+
+func TestB01_S01_S03_S04_BodiesArriveWhole(t *testing.T) {
+	for _, route := range []struct {
+		name  string
+		flags uint32
+		whole int // the largest body that must come with the REQUEST event
+	}{{"buffered", routeBuffered, largestBody}, {"streaming", 0, 0}} {
+		t.Run(route.name, func(t *testing.T) {
+			f := serve(t, "", route.flags, collect(true))
+			client := newClient(t)
+			for _, n := range []int{0, 1, 1000, 16 << 10, 60_000, largestBody - 1, largestBody, largestBody + 1, 512 << 10, 5 << 20} {
+				for _, known := range []bool{true, false} {
+					b := pattern(n)
+					var body io.Reader = bytes.NewReader(b)
+					if !known {
+						body = struct{ io.Reader }{body}
+					}
+					resp, err := client.Post(f.url("/"), "", body)
+					if err != nil {
+						t.Fatal(err)
+					}
+					got := read(t, resp)
+					want := fmt.Sprintf("%d %x ", n, sha256.Sum256(b))
+					if route.flags != 0 {
+						want += fmt.Sprint(n <= route.whole)
+					} else {
+						got = got[:min(len(got), len(want))]
+					}
+					if got != want {
+						t.Errorf("%d bytes, length known %v: %q, want %q", n, known, got, want)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestB02_BodyLimit(t *testing.T) {
+	f := serve(t, `{"max_request_body_size": 100000}`, routeBuffered, collect(true))
+	client := newClient(t)
+	post := func(n int, known bool) (int, string) {
+		var body io.Reader = bytes.NewReader(pattern(n))
+		if !known {
+			body = struct{ io.Reader }{body}
+		}
+		resp, err := client.Post(f.url("/"), "", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, read(t, resp)
+	}
+	for _, known := range []bool{true, false} {
+		if status, body := post(100_000, known); status != 200 || body != fmt.Sprintf("100000 %x false", sha256.Sum256(pattern(100_000))) {
+			t.Errorf("the limit, length known %v: %d %q", known, status, body)
+		}
+		f.await(func() { clear(f.counts) })
+		if status, body := post(100_001, known); status != 413 || body != "" {
+			t.Errorf("one more, length known %v: %d %q", known, status, body)
+		}
+		f.stopAndStart()
+		f.await(func() {
+			if known && f.counts[EventRequest] != 0 {
+				t.Error("a REQUEST event for a body that is too large by its length")
+			}
+			if f.counts[EventRequest] != f.counts[EventStreamClosed] {
+				t.Errorf("events: %v", f.counts)
+			}
+		})
+	}
+}
+
+// stopAndStart brings all events so far out.
+func (f *fixture) stopAndStart() {
+	f.t.Helper()
+	f.stop(0)
+	f.start()
+}
+
+func TestB02_TooLargeAfterDelivery(t *testing.T) {
+	closed := make(chan event, 1)
+	f := serve(t, `{"max_request_body_size": 100000}`, routeBuffered, func(_ *consumer, e event) {
+		if e.Type == EventStreamClosed {
+			closed <- e
+		}
+	})
+	resp, err := newClient(t).Post(f.url("/"), "", struct{ io.Reader }{bytes.NewReader(pattern(200_000))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != 413 {
+		t.Errorf("status %d", resp.StatusCode)
+	}
+	if e := within(t, "the end", closed); e.Code != ErrTooLarge || e.Status != 413 || e.Flags != FlagAborted {
+		t.Errorf("ended with %+v", e.Event)
+	}
+}
+
+func TestS05_CreditHoldsThePeerBack(t *testing.T) {
+	const window, size = 128 << 10, 4 << 20
+	type piece struct {
+		h Handle
+		n int
+	}
+	pieces, ended := make(chan piece, size), make(chan event, 1)
+	f := serve(t, fmt.Sprintf(`{"receive_window": %d}`, window), 0, func(c *consumer, e event) {
+		switch e.Type {
+		case EventBody:
+			pieces <- piece{e.Object, len(e.data)}
+		case EventBodyEnd:
+			ended <- e
+			c.send(e, 200, "")
+		}
+	})
+	done := make(chan int, 1)
+	go func() {
+		resp, err := newClient(t).Post(f.url("/"), "", bytes.NewReader(pattern(size)))
+		if err != nil {
+			t.Error(err)
+			done <- 0
+			return
+		}
+		done <- resp.StatusCode
+	}()
+	total, waiting := 0, 0
+	for total < size {
+		for waiting < window && total < size {
+			p := within(t, "a piece", pieces)
+			total, waiting = total+p.n, waiting+p.n
+			if waiting > window {
+				t.Fatalf("%d bytes are waiting", waiting)
+			}
+			if waiting == window {
+				select {
+				case p := <-pieces:
+					t.Fatalf("%d bytes beyond the window", p.n)
+				case <-time.After(2 * time.Millisecond):
+				}
+			}
+			if waiting == window || total == size {
+				n := waiting
+				f.do(func() {
+					if r := f.request(p.h); r != nil { // the last piece was answered already
+						r.Consumed(uint64(n))
+					}
+				})
+				waiting = 0
+			}
+		}
+	}
+	if e := within(t, "the end", ended); e.Aux != size {
+		t.Errorf("the end says %d", e.Aux)
+	}
+	if status := within(t, "the answer", done); status != 200 {
+		t.Errorf("status %d", status)
+	}
+}
+
+// An endless body sends until it is stopped.
+type endless struct{ ctx context.Context }
+
+func (b endless) Read(p []byte) (int, error) {
+	if b.ctx.Err() != nil {
+		return 0, b.ctx.Err()
+	}
+	return len(p), nil
+}
+
+func TestS07_PeerAborts(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		consume bool // or the abort comes while the engine waits for credit
+		post    bool
+	}{{"upload", true, true}, {"upload without credit", false, true}, {"waiting for the answer", true, false}} {
+		t.Run(c.name, func(t *testing.T) {
+			begun, closed := make(chan event, 1000), make(chan event, 1)
+			f := serve(t, "", 0, func(s *consumer, e event) {
+				switch e.Type {
+				case EventRequest:
+					if !c.post {
+						begun <- e
+					}
+				case EventBody:
+					if c.consume {
+						s.request(e.Object).Consumed(uint64(len(e.data)))
+					}
+					select {
+					case begun <- e:
+					default:
+					}
+				case EventStreamClosed:
+					closed <- e
+				}
+			})
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			method, body := "GET", io.Reader(nil)
+			if c.post {
+				method, body = "POST", endless{ctx}
+			}
+			req, _ := http.NewRequestWithContext(ctx, method, f.url("/"), body)
+			client := newClient(t)
+			failed := make(chan error, 1)
+			go func() {
+				_, err := client.Do(req)
+				failed <- err
+			}()
+			within(t, "the begin", begun)
+			cancel()
+			if err := within(t, "the client's error", failed); !errors.Is(err, context.Canceled) {
+				t.Errorf("client: %v", err)
+			}
+			e := within(t, "the end", closed)
+			if e.Code != ErrReset || e.Flags != FlagAborted|FlagRemote || e.Aux != uint64(http3.ErrCodeRequestCanceled) || e.Status != 0 {
+				t.Errorf("ended with %+v", e.Event)
+			}
+			if f.stats[StatRequestsReset].Load() != 1 {
+				t.Errorf("%d resets counted", f.stats[StatRequestsReset].Load())
+			}
+		})
+	}
+}
+
+func TestS07_ResetOfTheUploadAloneWhileWithoutCredit(t *testing.T) {
+	full, closed := make(chan bool, 1), make(chan event, 1)
+	total := 0
+	f := serve(t, `{"receive_window": 4096}`, 0, func(_ *consumer, e event) {
+		switch e.Type {
+		case EventBody:
+			if total += len(e.data); total == 4096 {
+				full <- true
+			}
+		case EventStreamClosed:
+			closed <- e
+		}
+	})
+	s, err := dial(t, f.addr).OpenStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Write(join(post("/"), frame(frameData, string(pattern(10_000)))))
+	within(t, "the window", full)
+	s.CancelWrite(0x10c)
+	if e := within(t, "the end", closed); e.Code != ErrReset || e.Aux != 0x10c {
+		t.Errorf("ended with %+v", e.Event)
+	}
+}
+
+func TestS08_ConnectionLostDuringUploads(t *testing.T) {
+	begun, closed, conns := make(chan event, 100), make(chan event, 4), make(chan event, 4)
+	f := serve(t, "", 0, func(c *consumer, e event) {
+		switch e.Type {
+		case EventRequest:
+			if field(e.meta, ":path") == "/other" {
+				c.send(e, 200, "fine")
+				return
+			}
+			begun <- e
+		case EventStreamClosed:
+			if e.Code != OK {
+				closed <- e
+			}
+		case EventConnClosed:
+			conns <- e
+		}
+	})
+	q := dial(t, f.addr)
+	for range 3 {
+		s, err := q.OpenStream()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Write(join(post("/up"), frame(frameData, "some")))
+		within(t, "a request", begun)
+	}
+	client := newClient(t)
+	fetch(t, client, f.url("/other"))
+	q.CloseWithError(0x107, "gone")
+	for range 3 {
+		if e := within(t, "an end", closed); e.Code != ErrClosed || e.Flags != FlagAborted|FlagRemote || e.Aux != 0x107 {
+			t.Errorf("ended with %+v", e.Event)
+		}
+	}
+	if e := within(t, "the connection's end", conns); e.Code != ErrClosed || e.Flags != FlagRemote || e.Aux != 0x107 || string(e.data) != "gone" {
+		t.Errorf("connection ended with %+v %q", e.Event, e.data)
+	}
+	if status, body := fetch(t, client, f.url("/other")); status != 200 || body != "fine" {
+		t.Errorf("the other connection: %d %q", status, body)
+	}
+}
+
+func TestB04_ContentLengthOfALateBody(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		length string
+		end    bool
+	}{{"shorter", "10", true}, {"longer", "3", false}} {
+		t.Run(c.name, func(t *testing.T) {
+			begun, closed := make(chan event, 1), make(chan event, 1)
+			f := serve(t, "", 0, func(_ *consumer, e event) {
+				switch e.Type {
+				case EventRequest:
+					begun <- e
+				case EventStreamClosed:
+					closed <- e
+				}
+			})
+			s, err := dial(t, f.addr).OpenStream()
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Write(post("/", "content-length", c.length))
+			within(t, "the request", begun)
+			s.Write(frame(frameData, "five!"))
+			if c.end {
+				s.Close()
+			}
+			if e := within(t, "the end", closed); e.Code != ErrProtocol || e.Flags&FlagAborted == 0 {
+				t.Errorf("ended with %+v", e.Event)
+			}
+			var reset *quic.StreamError
+			if _, err := s.Read(make([]byte, 1)); !errors.As(err, &reset) || reset.ErrorCode != quic.StreamErrorCode(http3.ErrCodeMessageError) {
+				t.Errorf("the client got %v", err)
+			}
+		})
+	}
+}
+
+func TestS06_StoppedBody(t *testing.T) {
+	begun, late := make(chan event, 1), make(chan event, 100)
+	stopped := false
+	f := serve(t, "", 0, func(c *consumer, e event) {
+		switch e.Type {
+		case EventBody:
+			if stopped {
+				late <- e
+				return
+			}
+			stopped = true
+			c.request(e.Object).Stop()
+			begun <- e
+		case EventBodyEnd:
+			late <- e
+		}
+	})
+	s, err := dial(t, f.addr).OpenStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Write(join(post("/"), frame(frameData, "some")))
+	e := within(t, "a piece", begun)
+	<-s.Context().Done()
+	var reset *quic.StreamError
+	if cause := context.Cause(s.Context()); !errors.As(cause, &reset) || !reset.Remote || reset.ErrorCode != quic.StreamErrorCode(http3.ErrCodeNoError) {
+		t.Errorf("the upload ended with %v", cause)
+	}
+	f.do(func() { f.send(e, 200, "enough") })
+	if b, err := io.ReadAll(s); err != nil || !bytes.HasSuffix(b, []byte("enough")) {
+		t.Errorf("answer %q, %v", b, err)
+	}
+	if len(late) > 0 {
+		t.Errorf("%d events about the body after the stop", len(late))
+	}
+}
+
+func TestS09_Duplex(t *testing.T) {
+	f := serve(t, "", 0, func(c *consumer, e event) {
+		switch r := c.request(e.Object); e.Type {
+		case EventRequest:
+			r.Start(200, nil)
+		case EventBody:
+			r.Write(Chunk{Bytes: e.data})
+			r.Consumed(uint64(len(e.data)))
+		case EventBodyEnd:
+			r.End(Chunk{})
+		}
+	})
+	in, out := io.Pipe()
+	req, _ := http.NewRequest("POST", f.url("/"), in)
+	resp, err := newClient(t).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 {
+		sent := pattern(1 + 1000*i)
+		out.Write(sent)
+		got := make([]byte, len(sent))
+		if _, err := io.ReadFull(resp.Body, got); err != nil || !bytes.Equal(got, sent) {
+			t.Fatalf("piece %d: %v", i, err)
+		}
+	}
+	out.Close()
+	if rest := read(t, resp); rest != "" {
+		t.Errorf("%q behind the end", rest)
+	}
+}
+
+func TestBodyTrailers(t *testing.T) {
+	for _, flags := range []uint32{0, routeBuffered} {
+		ends := make(chan event, 1)
+		f := serve(t, "", flags, func(c *consumer, e event) {
+			if e.Type == EventBodyEnd {
+				ends <- e
+				c.send(e, 200, "")
+			}
+		})
+		req, _ := http.NewRequest("POST", f.url("/"), bytes.NewReader(pattern(3000)))
+		req.Trailer = http.Header{"Sum": {"42"}}
+		if _, err := newClient(t).Do(req); err != nil {
+			t.Fatal(err)
+		}
+		if e := within(t, "the end", ends); e.Aux != 3000 || field(e.meta, "sum") != "42" {
+			t.Errorf("flags %d: %+v %q", flags, e.Event, e.meta)
+		}
+	}
+}
+
+func TestBodyLargerThanTheQueueIsHeldBack(t *testing.T) {
+	f := serve(t, "", routeBuffered, collect(false))
+	f.mu.Lock()
+	f.capacity = 200 << 10
+	f.mu.Unlock()
+	f.stall(true)
+	answers := make(chan string, 3)
+	for range 3 {
+		go func() {
+			resp, err := newClient(t).Post(f.url("/"), "", bytes.NewReader(pattern(2<<20)))
+			if err != nil {
+				answers <- err.Error()
+				return
+			}
+			answers <- read(t, resp)
+		}()
+	}
+	eventually(t, "a full queue", func() bool {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return f.bulk > 130<<10
+	})
+	f.stall(false)
+	want := fmt.Sprintf("%d %x false", 2<<20, sha256.Sum256(pattern(2<<20)))
+	for range 3 {
+		if a := within(t, "an answer", answers); a != want {
+			t.Errorf("%q", a)
+		}
+	}
+}
