@@ -1,0 +1,146 @@
+package main
+
+import (
+	"sync"
+
+	"zigh3/engine"
+)
+
+// queueLimit is how many events may wait before producers of requests and bodies do, as they would for a full ring.
+const queueLimit = 8192
+
+// An entry is an event in the queue, with its payload.
+type entry struct {
+	engine.Event
+	payload []byte
+}
+
+func (e *entry) meta() []byte { return e.payload[:e.MetaLen] }
+
+// A queue is the sink of the benchmark: events in memory, and the objects behind their handles.
+type queue struct {
+	mu      sync.Mutex
+	room    sync.Cond // somebody may wait for it
+	filled  []entry
+	buffers [][]byte      // payloads to be used again
+	asleep  bool          // the consumer waits for wake
+	wake    chan struct{} // holds one
+
+	objects []object
+	free    []engine.Handle // the handles that their places had last
+}
+
+// An object is what a handle names. A handle is a generation above 24 bits of place in the table: one that has ended names nothing,
+// although its place is used again.
+type object struct {
+	handle engine.Handle
+	value  any
+}
+
+const placeBits = 24
+
+func newQueue() *queue {
+	q := &queue{wake: make(chan struct{}, 1), objects: make([]object, 1)} // handle 0 is no object
+	q.room.L = &q.mu
+	return q
+}
+
+func (q *queue) Issue(_ engine.Kind, _ engine.Handle, obj any) (engine.Handle, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var h engine.Handle
+	if n := len(q.free); n > 0 {
+		h = q.free[n-1] + 1<<placeBits
+		q.free = q.free[:n-1]
+	} else {
+		h = engine.Handle(len(q.objects))
+		q.objects = append(q.objects, object{})
+	}
+	*q.place(h) = object{h, obj}
+	return h, true
+}
+
+func (q *queue) place(h engine.Handle) *object { return &q.objects[h&(1<<placeBits-1)] }
+
+func (q *queue) Release(h engine.Handle) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	*q.place(h) = object{}
+	q.free = append(q.free, h)
+}
+
+// request is the one that a handle names, nil if it has ended.
+func (q *queue) request(h engine.Handle) *engine.Request {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	o := q.place(h)
+	if o.handle != h {
+		return nil
+	}
+	r, _ := o.value.(*engine.Request)
+	return r
+}
+
+func (q *queue) Reserve(class engine.Class, n int, done <-chan struct{}) (engine.Record, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for class == engine.Bulk && len(q.filled) >= queueLimit {
+		select {
+		case <-done:
+			return engine.Record{}, false
+		default:
+			q.room.Wait() // the consumer of this program never stops, so that done needs no watch
+		}
+	}
+	if class == engine.Lossy && len(q.filled) >= queueLimit/2 {
+		return engine.Record{}, false
+	}
+	if last := len(q.buffers) - 1; last >= 0 && cap(q.buffers[last]) >= n {
+		p := q.buffers[last][:n]
+		q.buffers = q.buffers[:last]
+		return engine.Record{Payload: p}, true
+	}
+	return engine.Record{Payload: make([]byte, n, max(n, 1<<10))}, true
+}
+
+func (q *queue) Commit(r engine.Record, ev *engine.Event) {
+	q.mu.Lock()
+	q.filled = append(q.filled, entry{*ev, r.Payload})
+	wake := q.asleep
+	q.asleep = false
+	q.mu.Unlock()
+	if wake {
+		q.wake <- struct{}{}
+	}
+}
+
+func (q *queue) Abort(r engine.Record) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.buffers = append(q.buffers, r.Payload)
+}
+
+func (q *queue) Drained(engine.Handle, int) {} // responses of this program are sent whole
+
+// take waits for events and takes all there are, for the ones dealt with.
+func (q *queue) take(used []entry) []entry {
+	const buffersKept = 1024
+	q.mu.Lock()
+	for i := range used {
+		if len(q.buffers) < buffersKept {
+			q.buffers = append(q.buffers, used[i].payload)
+		}
+		used[i].payload = nil
+	}
+	for len(q.filled) == 0 {
+		q.asleep = true
+		q.mu.Unlock()
+		<-q.wake
+		q.mu.Lock()
+	}
+	taken := q.filled
+	q.filled = used[:0]
+	q.room.Broadcast()
+	q.mu.Unlock()
+	return taken
+}
