@@ -117,7 +117,7 @@ def c_serve(log, count):
 
 # Whatever a sanitizer finds ends the program with an exit code of its own.
 SANITIZERS = {
-    "thread": {"TSAN_OPTIONS": "halt_on_error=1 exitcode=66 second_deadlock_stack=1"},
+    "thread": {"TSAN_OPTIONS": f"halt_on_error=1 exitcode=66 suppressions={ROOT}/tests/c/thread.supp"},
     "address,undefined": {
         "ASAN_OPTIONS": "exitcode=66 detect_leaks=0", "UBSAN_OPTIONS": "halt_on_error=1 print_stacktrace=1 exitcode=66",
     },

@@ -10,6 +10,7 @@ import { bytesAt, check, open, Route, signalStack, startServer } from "./library
 declare const self: Worker;
 
 const REQUEST = 1;
+const SERVER_STOPPED = 9;
 const FORGET = 1;
 const HEADERS = packed("content-type", "text/plain");
 
@@ -38,10 +39,12 @@ function serve(path: string, requests: number): void {
   postMessage({ ready: `${port} ${hash}` });
   const event = new Uint8Array(80);
   const view = new DataView(event.buffer);
-  for (let served = 0; served < requests; ) {
+  for (let served = 0, stopped = false; !stopped; ) {
     if (check(library, library.zig_h3_queue_wait(queue, 60_000), "queue_wait") === 0) throw new Error("no event for a minute");
     while (check(library, library.zig_h3_next_event(queue, ptr(event)), "next_event") === 1) {
-      if (view.getUint16(4, true) !== REQUEST) continue;
+      const type = view.getUint16(4, true);
+      if (type === SERVER_STOPPED) stopped = true;
+      if (type !== REQUEST) continue;
       const request = view.getBigUint64(8, true);
       const echo = view.getBigUint64(32, true) === BigInt(Route.Echo);
       const body = echo
@@ -49,10 +52,9 @@ function serve(path: string, requests: number): void {
         : pathOf(bytesAt(view.getBigUint64(64, true), view.getUint32(48, true)));
       const sent = library.zig_h3_response_send(request, 200, ptr(HEADERS), HEADERS.length, ptr(body), body.length, FORGET);
       check(library, sent, "response_send");
-      served++;
+      if (++served === requests) check(library, library.zig_h3_server_stop(server, 5000), "server_stop");
     }
   }
-  check(library, library.zig_h3_server_stop(server, 5000), "server_stop");
 }
 
 if (Bun.isMainThread) {

@@ -194,12 +194,12 @@ func unguarded(f *source) (found []breach) {
 	ast.Inspect(f.tree, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.GoStmt:
-			if name := callee(n.Call); !guards(name) {
+			if name := callee(n.Call); !guards(name) && !guarded(n.Call.Fun) {
 				found = append(found, breach{f.fset.Position(n.Pos()), "go " + cmp.Or(name, "func")})
 			}
 		case *ast.CallExpr:
 			name := callee(n)
-			if name == "Go" || name == "AfterFunc" && !beginsGuarded(n.Args[len(n.Args)-1]) {
+			if (name == "Go" || name == "AfterFunc") && !guarded(n.Args[len(n.Args)-1]) {
 				found = append(found, breach{f.fset.Position(n.Pos()), name})
 			}
 		}
@@ -221,18 +221,28 @@ func callee(call *ast.CallExpr) string {
 	return ""
 }
 
-// beginsGuarded reports whether an argument is a function whose only statement calls the guard.
-func beginsGuarded(argument ast.Expr) bool {
-	function, ok := argument.(*ast.FuncLit)
-	if !ok || len(function.Body.List) != 1 {
+// guarded reports whether a function is a literal that does nothing but call the guard, or one that begins by deferring a recover of
+// its own, as the fault handler behind the guard must.
+func guarded(function ast.Expr) bool {
+	literal, ok := function.(*ast.FuncLit)
+	if !ok || len(literal.Body.List) == 0 {
 		return false
 	}
-	statement, ok := function.Body.List[0].(*ast.ExprStmt)
-	if !ok {
-		return false
+	switch first := literal.Body.List[0].(type) {
+	case *ast.ExprStmt:
+		call, ok := first.X.(*ast.CallExpr)
+		return ok && guards(callee(call)) && len(literal.Body.List) == 1
+	case *ast.DeferStmt:
+		recovers := false
+		ast.Inspect(first.Call.Fun, func(n ast.Node) bool {
+			if call, ok := n.(*ast.CallExpr); ok && callee(call) == "recover" {
+				recovers = true
+			}
+			return true
+		})
+		return recovers
 	}
-	call, ok := statement.X.(*ast.CallExpr)
-	return ok && guards(callee(call))
+	return false
 }
 
 var noisyC = regexp.MustCompile(`\b(printf|vprintf|fprintf|vfprintf|dprintf|puts|fputs|putchar|perror|exit|_exit|_Exit|abort|signal)\s*\(`)
