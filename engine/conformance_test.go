@@ -1,0 +1,373 @@
+package engine
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+)
+
+// What RFC 9114, sections 4, 6 and 7, and RFC 9204 oblige a server to refuse or to ignore, each rule with frames made by hand. An
+// outcome is "connection CODE", "reset CODE" for a stream error, or the answer; where the connection is to live, a plain request
+// behind it shows that it does.
+
+const grease = 0x1f*7 + 0x21 // a type that is reserved for nothing, of frames, streams and settings (RFC 9114, 7.2.8)
+
+func TestN08FramesOfRequestStreams(t *testing.T) {
+	addr := startConformanceServer(t, "")
+	request := headers(get...)
+	trailers := headers("x-t", "1")
+	data := frame(frameData, "body")
+	for _, c := range []struct {
+		name  string
+		parts [][]byte
+		want  string
+	}{
+		// 4.1
+		{"request", [][]byte{request}, "200"},
+		{"request with a body", [][]byte{post("/echo"), data, data}, "200 bodybody"},
+		{"request with an empty DATA frame", [][]byte{post("/echo"), frame(frameData), data, frame(frameData)}, "200 body"},
+		{"request with trailers", [][]byte{post("/echo"), data, trailers}, "200 [x-t 1]body"},
+		{"request with trailers and no body", [][]byte{post("/echo"), trailers}, "200 [x-t 1]"},
+		{"unknown frames everywhere", [][]byte{frame(grease, "?"), post("/echo"), frame(grease), data, frame(0x40, "??"), trailers, frame(grease, "?")}, "200 [x-t 1]body"},
+		{"DATA before HEADERS", [][]byte{data}, "connection H3_FRAME_UNEXPECTED"},
+		{"DATA after trailers", [][]byte{post("/echo"), data, trailers, data}, "connection H3_FRAME_UNEXPECTED"},
+		{"HEADERS after trailers", [][]byte{post("/echo"), data, trailers, trailers}, "connection H3_FRAME_UNEXPECTED"},
+		{"nothing", nil, "reset H3_REQUEST_INCOMPLETE"},
+		{"unknown frames only", [][]byte{frame(grease, "?")}, "reset H3_REQUEST_INCOMPLETE"},
+
+		// 7.1
+		{"HEADERS cut off", [][]byte{request[:len(request)-1]}, "connection H3_FRAME_ERROR"},
+		{"HEADERS without its length", [][]byte{{frameHeaders}}, "connection H3_FRAME_ERROR"},
+		{"DATA cut off", [][]byte{post("/echo"), data[:3]}, "connection H3_FRAME_ERROR"},
+		{"DATA without its length", [][]byte{post("/echo"), {frameData}}, "connection H3_FRAME_ERROR"},
+		{"trailers cut off", [][]byte{post("/echo"), data, trailers[:3]}, "connection H3_FRAME_ERROR"},
+		{"unknown frame cut off", [][]byte{post("/echo"), frame(grease, "12345")[:4]}, "connection H3_FRAME_ERROR"},
+		{"unknown frame cut off before HEADERS", [][]byte{frame(grease, "12345")[:4]}, "connection H3_FRAME_ERROR"},
+
+		// 7.2
+		{"CANCEL_PUSH", [][]byte{frame(frameCancelPush, 0)}, "connection H3_FRAME_UNEXPECTED"},
+		{"SETTINGS", [][]byte{frame(frameSettings)}, "connection H3_FRAME_UNEXPECTED"},
+		{"SETTINGS after HEADERS", [][]byte{post("/echo"), frame(frameSettings)}, "connection H3_FRAME_UNEXPECTED"},
+		{"PUSH_PROMISE", [][]byte{frame(framePushPromise, 0, "??")}, "connection H3_FRAME_UNEXPECTED"},
+		{"PUSH_PROMISE after HEADERS", [][]byte{post("/echo"), frame(framePushPromise, 0, "??")}, "connection H3_FRAME_UNEXPECTED"},
+		{"GOAWAY", [][]byte{frame(frameGoAway, 0)}, "connection H3_FRAME_UNEXPECTED"},
+		{"GOAWAY after DATA", [][]byte{post("/echo"), data, frame(frameGoAway, 0)}, "connection H3_FRAME_UNEXPECTED"},
+		{"MAX_PUSH_ID", [][]byte{frame(frameMaxPushID, 0)}, "connection H3_FRAME_UNEXPECTED"},
+		{"frame 0x2 of HTTP/2", [][]byte{frame(0x2)}, "connection H3_FRAME_UNEXPECTED"},
+		{"frame 0x6 of HTTP/2", [][]byte{frame(0x6)}, "connection H3_FRAME_UNEXPECTED"},
+		{"frame 0x8 of HTTP/2", [][]byte{post("/echo"), frame(0x8)}, "connection H3_FRAME_UNEXPECTED"},
+		{"frame 0x9 of HTTP/2", [][]byte{post("/echo"), data, frame(0x9)}, "connection H3_FRAME_UNEXPECTED"},
+
+		// RFC 9204, 2.2, 4.5
+		{"empty HEADERS", [][]byte{frame(frameHeaders)}, "connection QPACK_DECOMPRESSION_FAILED"},
+		{"dynamic table", [][]byte{frame(frameHeaders, []byte{1, 0, 0x80})}, "connection QPACK_DECOMPRESSION_FAILED"},
+		{"dynamic table in trailers", [][]byte{post("/echo"), data, frame(frameHeaders, []byte{1, 0, 0x80})}, "connection QPACK_DECOMPRESSION_FAILED"},
+
+		// 4.1.2, 4.2, 4.3: what is malformed is tested field by field beside decodeRequest
+		{"N02 no :path", [][]byte{headers(get[:6]...)}, "reset H3_MESSAGE_ERROR"},
+		{"N02 no :method", [][]byte{headers(get[2:]...)}, "reset H3_MESSAGE_ERROR"},
+		{"N02 :method twice", [][]byte{headers(append([]string{":method", "GET"}, get...)...)}, "reset H3_MESSAGE_ERROR"},
+		{"N02 upper-case name", [][]byte{headers(with("X-A", "1")...)}, "reset H3_MESSAGE_ERROR"},
+		{"N02 connection", [][]byte{headers(with("connection", "close")...)}, "reset H3_MESSAGE_ERROR"},
+		{"N02 malformed, with a body", [][]byte{headers(with("connection", "close")...), data}, "reset H3_MESSAGE_ERROR"},
+		{"pseudo-field in trailers", [][]byte{post("/echo"), data, headers(":path", "/")}, "reset H3_MESSAGE_ERROR"},
+		{"connection-specific field in trailers", [][]byte{post("/echo"), data, headers("connection", "close")}, "reset H3_MESSAGE_ERROR"},
+		{"B04 body shorter than content-length", [][]byte{post("/echo", "content-length", "5"), data}, "reset H3_MESSAGE_ERROR"},
+		{"B04 body longer than content-length", [][]byte{post("/echo", "content-length", "3"), data}, "reset H3_MESSAGE_ERROR"},
+		{"B04 no body for a content-length", [][]byte{post("/echo", "content-length", "5")}, "reset H3_MESSAGE_ERROR"},
+		{"B04 body shorter than content-length, with trailers", [][]byte{post("/echo", "content-length", "5"), data, trailers}, "reset H3_MESSAGE_ERROR"},
+		{"B04 body as long as content-length", [][]byte{post("/echo", "content-length", "8"), data, data}, "200 bodybody"},
+
+		// N01 and what else the engine answers alone
+		{"N01 name of 300 bytes", [][]byte{headers(with(strings.Repeat("n", 300), "v")...)}, "431"},
+		{"N01 value of 9 KiB", [][]byte{headers(with("x", strings.Repeat("v", 9<<10))...)}, "431"},
+		{"N01 list beyond 64 KiB", [][]byte{frame(frameHeaders, make([]byte, 70<<10))}, "431"},
+		{"N01 CR LF", [][]byte{headers(with("x", "a\r\nb: c")...)}, "400"},
+		{"N01 NUL", [][]byte{headers(with("x", "\x00")...)}, "400"},
+		{"R07 no route", [][]byte{headers(append(slices.Clone(get[:6]), ":path", "/nothing")...)}, "404"},
+		{"R05 no such method", [][]byte{post("/get")}, "405 [allow GET, HEAD]"},
+		{"R08 long path", [][]byte{headers(append(slices.Clone(get[:6]), ":path", "/"+strings.Repeat("p", 9000))...)}, "414"},
+		{"R09 %zz", [][]byte{headers(append(slices.Clone(get[:6]), ":path", "/%zz")...)}, "400"},
+		{"HEAD", [][]byte{headers(append([]string{":method", "HEAD"}, get[2:]...)...)}, "200"},
+		{"CONNECT", [][]byte{headers(":method", "CONNECT", ":authority", "h:1")}, "501"},
+	} {
+		for _, slowly := range []bool{false, true} {
+			name := c.name
+			if slowly {
+				name += ", a part at a time"
+			}
+			t.Run(name, func(t *testing.T) {
+				client, _ := dialHTTP(t, addr)
+				var s *quic.Stream
+				if slowly {
+					// The first byte alone keeps the request from the short way. The server has it before the rest is sent
+					// because a plain request behind it is answered.
+					all := join(c.parts...)
+					s = client.open(all[:min(1, len(all))], false)
+					client.lives()
+					if len(all) > 1 {
+						_, _ = s.Write(all[1:]) // the server may have closed for what it saw
+					}
+					_ = s.Close()
+				} else {
+					s = client.open(join(c.parts...), true)
+				}
+				if strings.HasPrefix(c.want, "connection") {
+					if got := client.closed(); got != c.want {
+						t.Errorf("%q, want %q", got, c.want)
+					}
+					return
+				}
+				if got := client.answer(s); got != c.want {
+					t.Errorf("%q, want %q", got, c.want)
+				}
+				client.lives()
+			})
+		}
+	}
+}
+
+// A stream that ends by a reset may do so anywhere (RFC 9114, 7.1): no error of the connection.
+func TestN08ResetInTheMiddleOfAFrame(t *testing.T) {
+	client, _ := dialHTTP(t, startConformanceServer(t, ""))
+	for _, begin := range [][]byte{nil, {frameHeaders}, headers(get...)[:9], join(post("/echo"), []byte{frameData, 9, 'x'})} {
+		s := client.open(begin, false)
+		s.CancelWrite(quic.StreamErrorCode(http3.ErrCodeRequestCanceled))
+		client.lives()
+	}
+}
+
+func TestN08ControlStream(t *testing.T) {
+	addr := startConformanceServer(t, "")
+	settings := frame(frameSettings)
+	alive := "200"
+	for _, c := range []struct {
+		name  string
+		parts [][]byte // behind the stream type
+		end   bool
+		want  string
+	}{
+		// 6.2.1
+		{"first frame is another one", [][]byte{frame(frameGoAway, 0)}, false, "connection H3_MISSING_SETTINGS"},
+		{"first frame is an unknown one", [][]byte{frame(grease, "?"), settings}, false, "connection H3_MISSING_SETTINGS"},
+		{"first frame is DATA", [][]byte{frame(frameData, "?")}, false, "connection H3_MISSING_SETTINGS"},
+		{"closed", [][]byte{settings}, true, "connection H3_CLOSED_CRITICAL_STREAM"},
+		{"closed before SETTINGS", nil, true, "connection H3_CLOSED_CRITICAL_STREAM"},
+
+		// 7.2.4
+		{"SETTINGS", [][]byte{settings}, false, alive},
+		{"unknown settings", [][]byte{frame(frameSettings, grease, 0, 0x40, 1<<40, grease+0x1f, 7)}, false, alive},
+		{"all known settings", [][]byte{frame(frameSettings, 0x1, 4096, 0x6, 1<<20, 0x7, 100, 0x8, 1)}, false, alive},
+		{"setting given twice", [][]byte{frame(frameSettings, 0x6, 1000, 0x6, 1000)}, false, "connection H3_SETTINGS_ERROR"},
+		{"unknown setting given twice", [][]byte{frame(frameSettings, grease, 1, grease, 2)}, false, "connection H3_SETTINGS_ERROR"},
+		{"setting 0x0 of HTTP/2", [][]byte{frame(frameSettings, 0x0, 1)}, false, "connection H3_SETTINGS_ERROR"},
+		{"setting 0x2 of HTTP/2", [][]byte{frame(frameSettings, 0x2, 1)}, false, "connection H3_SETTINGS_ERROR"},
+		{"setting 0x3 of HTTP/2", [][]byte{frame(frameSettings, 0x3, 1)}, false, "connection H3_SETTINGS_ERROR"},
+		{"setting 0x4 of HTTP/2", [][]byte{frame(frameSettings, 0x4, 1)}, false, "connection H3_SETTINGS_ERROR"},
+		{"setting 0x5 of HTTP/2", [][]byte{frame(frameSettings, 0x5, 1)}, false, "connection H3_SETTINGS_ERROR"},
+		{"ENABLE_CONNECT_PROTOCOL 2", [][]byte{frame(frameSettings, 0x8, 2)}, false, "connection H3_SETTINGS_ERROR"},
+		{"H3_DATAGRAM 2", [][]byte{frame(frameSettings, 0x33, 2)}, false, "connection H3_SETTINGS_ERROR"},
+		{"H3_DATAGRAM without the transport parameter", [][]byte{frame(frameSettings, 0x33, 1)}, false, "connection H3_SETTINGS_ERROR"},
+		{"setting without its value", [][]byte{frame(frameSettings, 0x6)}, false, "connection H3_FRAME_ERROR"},
+		{"setting cut off", [][]byte{frame(frameSettings, 0x6, []byte{0x40})}, false, "connection H3_FRAME_ERROR"},
+		{"second SETTINGS", [][]byte{settings, settings}, false, "connection H3_FRAME_UNEXPECTED"},
+
+		// 7.2
+		{"DATA", [][]byte{settings, frame(frameData, "?")}, false, "connection H3_FRAME_UNEXPECTED"},
+		{"HEADERS", [][]byte{settings, headers(get...)}, false, "connection H3_FRAME_UNEXPECTED"},
+		{"PUSH_PROMISE", [][]byte{settings, frame(framePushPromise, 0)}, false, "connection H3_FRAME_UNEXPECTED"},
+		{"frame 0x2 of HTTP/2", [][]byte{settings, frame(0x2)}, false, "connection H3_FRAME_UNEXPECTED"},
+		{"frame 0x6 of HTTP/2", [][]byte{settings, frame(0x6, "12345678")}, false, "connection H3_FRAME_UNEXPECTED"},
+		{"frame 0x8 of HTTP/2", [][]byte{settings, frame(0x8)}, false, "connection H3_FRAME_UNEXPECTED"},
+		{"frame 0x9 of HTTP/2", [][]byte{settings, frame(0x9)}, false, "connection H3_FRAME_UNEXPECTED"},
+		{"unknown frames", [][]byte{settings, frame(grease, "?"), frame(0x40), frame(grease, make([]byte, 5000))}, false, alive},
+
+		// 7.2.3, 7.2.6, 7.2.7
+		{"CANCEL_PUSH of a push that was never promised", [][]byte{settings, frame(frameMaxPushID, 9), frame(frameCancelPush, 3)}, false, "connection H3_ID_ERROR"},
+		{"CANCEL_PUSH beyond MAX_PUSH_ID", [][]byte{settings, frame(frameCancelPush, 0)}, false, "connection H3_ID_ERROR"},
+		{"CANCEL_PUSH without an id", [][]byte{settings, frame(frameCancelPush)}, false, "connection H3_FRAME_ERROR"},
+		{"MAX_PUSH_ID that grows", [][]byte{settings, frame(frameMaxPushID, 1), frame(frameMaxPushID, 1), frame(frameMaxPushID, 1<<40)}, false, alive},
+		{"MAX_PUSH_ID that shrinks", [][]byte{settings, frame(frameMaxPushID, 5), frame(frameMaxPushID, 4)}, false, "connection H3_ID_ERROR"},
+		{"MAX_PUSH_ID with more behind", [][]byte{settings, frame(frameMaxPushID, 5, 6)}, false, "connection H3_FRAME_ERROR"},
+		{"MAX_PUSH_ID cut off", [][]byte{settings, frame(frameMaxPushID, []byte{0x40})}, false, "connection H3_FRAME_ERROR"},
+		{"GOAWAY whose id shrinks", [][]byte{settings, frame(frameGoAway, 7), frame(frameGoAway, 7), frame(frameGoAway, 0)}, false, alive},
+		{"GOAWAY whose id grows", [][]byte{settings, frame(frameGoAway, 7), frame(frameGoAway, 8)}, false, "connection H3_ID_ERROR"},
+		{"GOAWAY without an id", [][]byte{settings, frame(frameGoAway)}, false, "connection H3_FRAME_ERROR"},
+		{"GOAWAY with more behind", [][]byte{settings, frame(frameGoAway, 1, 2)}, false, "connection H3_FRAME_ERROR"},
+	} {
+		for _, bytewise := range []bool{false, true} {
+			name := c.name
+			if bytewise {
+				name += ", byte by byte"
+			}
+			t.Run(name, func(t *testing.T) {
+				client := dialRaw(t, addr)
+				all := append([]byte{0}, join(c.parts...)...)
+				if len(all) > 1000 && bytewise {
+					t.SkipNow() // the others are short enough
+				}
+				first := len(all)
+				if bytewise {
+					first = 1
+				}
+				s := client.uni(all[:first])
+				for _, b := range all[first:] {
+					_, _ = s.Write([]byte{b}) // the server may have closed for what it saw
+				}
+				if c.end {
+					_ = s.Close()
+				}
+				got := ""
+				if c.want == alive {
+					got = client.answer(client.open(headers(get...), true))
+				} else {
+					got = client.closed()
+				}
+				if got != c.want {
+					t.Errorf("%q, want %q", got, c.want)
+				}
+			})
+		}
+	}
+}
+
+func TestN08UnidirectionalStreams(t *testing.T) {
+	addr := startConformanceServer(t, "")
+	alive := "200"
+	end := []byte(nil) // as the last part: the stream is closed
+	for _, c := range []struct {
+		name    string
+		streams [][][]byte
+		want    string
+	}{
+		// RFC 9114, 6.2
+		{"second control stream", [][][]byte{{{0}, frame(frameSettings)}, {{0}}}, "connection H3_STREAM_CREATION_ERROR"},
+		{"push stream", [][][]byte{{{1, 0}}}, "connection H3_STREAM_CREATION_ERROR"},
+		{"unknown stream types", [][][]byte{{{grease & 0x3f, 1, 2, 3}}, {varints(grease, "???")}, {varints(1 << 40), end}}, alive},
+		{"streams without a type", [][][]byte{{{}, end}, {{0x40}, end}, {{0xc0, 0, 0}, end}}, alive},
+
+		// RFC 9204, 4.2
+		{"QPACK streams", [][][]byte{{{2}}, {{3}}}, alive},
+		{"second encoder stream", [][][]byte{{{2}}, {{2}}}, "connection H3_STREAM_CREATION_ERROR"},
+		{"second decoder stream", [][][]byte{{{3}}, {{3}}}, "connection H3_STREAM_CREATION_ERROR"},
+		{"encoder stream closed", [][][]byte{{{2}, end}}, "connection H3_CLOSED_CRITICAL_STREAM"},
+		{"decoder stream closed", [][][]byte{{{3}, end}}, "connection H3_CLOSED_CRITICAL_STREAM"},
+
+		// RFC 9204, 4.3: with a capacity of 0 an encoder can say nothing but that it is 0
+		{"capacity 0", [][][]byte{{{2}, {0x20}}}, alive},
+		{"capacity beyond what was allowed", [][][]byte{{{2}, {0x3f, 0x01}}}, "connection QPACK_ENCODER_STREAM_ERROR"},
+		{"capacity 1", [][][]byte{{{2}, {0x21}}}, "connection QPACK_ENCODER_STREAM_ERROR"},
+		{"insert with name reference", [][][]byte{{{2}, {0xc0, 1, 'x'}}}, "connection QPACK_ENCODER_STREAM_ERROR"},
+		{"insert with literal name", [][][]byte{{{2}, {0x41, 'a', 1, 'x'}}}, "connection QPACK_ENCODER_STREAM_ERROR"},
+		{"duplicate", [][][]byte{{{2}, {0x00}}}, "connection QPACK_ENCODER_STREAM_ERROR"},
+
+		// RFC 9204, 4.4: nothing was ever inserted that could be acknowledged
+		{"section acknowledgment", [][][]byte{{{3}, {0x80}}}, "connection QPACK_DECODER_STREAM_ERROR"},
+		{"insert count increment", [][][]byte{{{3}, {0x01}}}, "connection QPACK_DECODER_STREAM_ERROR"},
+		{"insert count increment of 0", [][][]byte{{{3}, {0x00}}}, "connection QPACK_DECODER_STREAM_ERROR"},
+		{"stream cancellation", [][][]byte{{{3}, {0x44, 0x7f, 0x20}}}, alive},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			client := dialRaw(t, addr)
+			if c.name != "second control stream" {
+				client.uni(append([]byte{0}, frame(frameSettings)...))
+			}
+			for _, parts := range c.streams {
+				s := client.uni(parts[0])
+				for _, p := range parts[1:] {
+					if p == nil {
+						_ = s.Close()
+					} else {
+						_, _ = s.Write(p) // the server may have closed for what it saw
+					}
+				}
+			}
+			var got string
+			if c.want == alive {
+				got = client.answer(client.open(headers(get...), true))
+			} else {
+				got = client.closed()
+			}
+			if got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestN08CriticalStreamsReset(t *testing.T) {
+	addr := startConformanceServer(t, "")
+	for _, typ := range []byte{0, 2, 3} {
+		client := dialRaw(t, addr)
+		begin := []byte{typ}
+		if typ == 0 {
+			begin = append(begin, frame(frameSettings)...)
+		}
+		s := client.uni(begin)
+		client.lives() // so that the server has seen of which type the stream is
+		s.CancelWrite(quic.StreamErrorCode(http3.ErrCodeNoError))
+		if got := client.closed(); got != "connection H3_CLOSED_CRITICAL_STREAM" {
+			t.Errorf("stream of type %d reset: %q", typ, got)
+		}
+	}
+}
+
+// A reset before the type is known says nothing (RFC 9114, 6.2).
+func TestN08UnidirectionalStreamResetBeforeItsType(t *testing.T) {
+	client, _ := dialHTTP(t, startConformanceServer(t, ""))
+	client.uni([]byte{0x40}).CancelWrite(quic.StreamErrorCode(http3.ErrCodeNoError))
+	client.lives()
+}
+
+// N09: fifty requests are answered while the header block of another comes a byte at a time.
+func TestN09SlowHeaderBlockHoldsNobodyUp(t *testing.T) {
+	client, _ := dialHTTP(t, startConformanceServer(t, ""))
+	block := headers(with("x", "y")...)
+	slow := client.open(block[:1], false)
+	for i := range 50 {
+		client.lives()
+		if i+1 < len(block)-1 {
+			if _, err := slow.Write(block[i+1 : i+2]); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := slow.Write(block[min(51, len(block)-1):]); err != nil {
+		t.Fatal(err)
+	}
+	if err := slow.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := client.answer(slow); got != "200" {
+		t.Errorf("the slow one: %q", got)
+	}
+}
+
+// What the server itself opens: one control stream that begins with SETTINGS.
+func TestN08ServerSendsSettingsFirst(t *testing.T) {
+	client, _ := dialHTTP(t, startConformanceServer(t, `{"max_header_bytes": 5000}`))
+	client.lives()
+	s, err := client.conn.AcceptUniStream(client.conn.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := varints(0, frameSettings)
+	got := make([]byte, len(want)+1)
+	if _, err := s.Read(got); err != nil || string(got[:len(want)]) != string(want) {
+		t.Fatalf("%x, %v", got, err)
+	}
+	rest := make([]byte, got[len(want)])
+	for n := 0; n < len(rest); {
+		m, err := s.Read(rest[n:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += m
+	}
+	if limit := varints(0x6, 5000); !strings.Contains(string(rest), string(limit)) {
+		t.Errorf("SETTINGS %x do not tell the limit of a field section (%x)", rest, limit)
+	}
+}
