@@ -1,0 +1,263 @@
+/** Reads events and brings each to whom it concerns. Handles nothing itself: requests go to answer.ts, the rest to their objects. */
+import { answer } from "./answer.ts";
+import { Connection } from "./connection.ts";
+import { H3Error, errorName } from "./errors.ts";
+import { Exchange } from "./exchange.ts";
+import { ERROR, EVENT, FLAG, H3_INTERNAL_ERROR, RECORD, RECORD_SIZE } from "./layout.ts";
+import { library } from "./library.ts";
+import { LOG_LEVELS } from "./log.ts";
+import type { RawBuffer } from "./memory.ts";
+import type { Pump, QueueMemory } from "./pump.ts";
+import { H3Request } from "./request.ts";
+import { RequestBody } from "./request_body.ts";
+import { HeadReader, type RequestHead } from "./request_head.ts";
+import type { Route } from "./route_table.ts";
+import type { H3Server } from "./server.ts";
+
+/** Where requests of one native route go. Its index is the route's user data. */
+export interface Target {
+  server: H3Server;
+  /** Undefined: a reload took it away, and the server looks for what has taken its place. */
+  route: Route | undefined;
+}
+
+// Fields of a record as indices of 32-bit words.
+const TYPE = RECORD.type >>> 2;
+const OBJECT = RECORD.object >>> 2;
+const PARENT = RECORD.parent >>> 2;
+const CONN = RECORD.conn >>> 2;
+const USER_DATA = RECORD.user_data >>> 2;
+const CODE = RECORD.code >>> 2;
+const STATUS = RECORD.status >>> 2;
+const META_LEN = RECORD.meta_len >>> 2;
+const DATA_LEN = RECORD.data_len >>> 2;
+const AUX = RECORD.aux >>> 2;
+
+const HIGH = 2 ** 32;
+
+/** The events of one queue. */
+export class Dispatcher {
+  /** Requests that are not answered yet, by handle. */
+  readonly exchanges = new Map<number, Exchange>();
+  /** Open connections, by handle. */
+  readonly connections = new Map<number, Connection>();
+  /** Running servers, by handle: they are kept alive by this. */
+  readonly servers = new Map<number, H3Server>();
+  /** The engine or the pump has failed for good. */
+  dead = false;
+
+  #targets: (Target | undefined)[] = [];
+  #unused: number[] = [];
+  #bytes: RawBuffer;
+  #u8: Uint8Array;
+  #u32: Uint32Array;
+  #heads: HeadReader;
+
+  constructor(
+    readonly pump: Pump,
+    memory: QueueMemory,
+  ) {
+    this.#bytes = memory.bytes;
+    this.#u8 = memory.u8;
+    this.#u32 = memory.u32;
+    this.#heads = new HeadReader(memory.bytes, memory.words);
+  }
+
+  /** Gives a target its index. */
+  addTarget(target: Target): number {
+    const index = this.#unused.pop() ?? this.#targets.length;
+    this.#targets[index] = target;
+    return index;
+  }
+
+  /** Takes a target's index back: no event of its server comes any more. */
+  removeTarget(index: number): void {
+    this.#targets[index] = undefined;
+    this.#unused.push(index);
+  }
+
+  /** Deals with the record at `at`, which stays as it is only until this returns. */
+  dispatch(at: number): void {
+    const word = at >>> 2;
+    const u32 = this.#u32;
+    const type = u32[word + TYPE]! & 0xffff;
+    if (type === EVENT.REQUEST) return this.#request(at, word);
+    const object = u32[word + OBJECT]! + u32[word + OBJECT + 1]! * HIGH;
+    const flags = u32[word + TYPE]! >>> 16;
+    switch (type) {
+      case EVENT.BODY:
+        return this.#body(object, this.#data(at, word));
+      case EVENT.BODY_END:
+        return this.#bodyEnd(object);
+      case EVENT.WRITABLE:
+        return this.exchanges.get(object)?.sending?.writable();
+      case EVENT.STREAM_CLOSED:
+        return this.#closed(object, u32[word + CODE]! | 0, flags);
+      case EVENT.CONN_OPENED: {
+        const parent = u32[word + PARENT]! + u32[word + PARENT + 1]! * HIGH;
+        this.connections.set(object, new Connection(parent, this.#meta(at, word)));
+        return;
+      }
+      case EVENT.CONN_CLOSED:
+        this.connections.delete(object);
+        return;
+      case EVENT.SERVER_STOPPED:
+        this.servers.get(object)?.stopped();
+        return;
+      case EVENT.LOG: {
+        const level = LOG_LEVELS[u32[word + STATUS]!] ?? "info";
+        return this.#log(object, level, this.#text(at, word));
+      }
+      case EVENT.LOST: {
+        const lost = u32[word + AUX]! + u32[word + AUX + 1]! * HIGH;
+        return this.#log(0, "warn", `${lost} events of type ${u32[word + STATUS]} were dropped: the queue was full`);
+      }
+      case EVENT.FATAL:
+        return this.broken(new H3Error(ERROR.FATAL, `the engine has failed: ${this.#text(at, word)}`));
+      // SERVER_STARTED tells nothing that start() did not; later versions of the library may have more types.
+    }
+  }
+
+  /** Nothing more will come: ends everything. */
+  broken(error: unknown): void {
+    if (this.dead) return;
+    this.dead = true;
+    for (const exchange of [...this.exchanges.values()]) this.#end(exchange, error);
+    for (const server of [...this.servers.values()]) {
+      server.report({ level: "error", tier: "engine", message: String((error as Error)?.message ?? error), error });
+      server.stopped();
+    }
+  }
+
+  #request(at: number, word: number): void {
+    const u32 = this.#u32;
+    const handle = u32[word + OBJECT]! + u32[word + OBJECT + 1]! * HIGH;
+    const target = this.#targets[u32[word + USER_DATA]!];
+    if (target === undefined) {
+      library().zig_h3_response_reset(handle, H3_INTERNAL_ERROR); // cannot be: targets outlive their server's events
+      return;
+    }
+    const flags = u32[word + TYPE]! >>> 16;
+    const conn = u32[word + CONN]! + u32[word + CONN + 1]! * HIGH;
+    const head = this.#heads.read(at + RECORD_SIZE, u32[word + META_LEN]!);
+    const data = u32[word + DATA_LEN]! === 0 ? null : this.#data(at, word);
+    if ((flags & FLAG.END) !== 0) {
+      this.#handle(target, handle, conn, head, data, undefined);
+      return;
+    }
+    const exchange = new Exchange(handle, target);
+    this.exchanges.set(handle, exchange);
+    if ((flags & FLAG.BUFFERED) !== 0) {
+      exchange.pieces = data === null ? [] : [data];
+      exchange.begin = (pieces) => {
+        this.exchanges.delete(handle);
+        this.#handle(target, handle, conn, head, pieces.length === 0 ? null : Buffer.concat(pieces), undefined);
+      };
+      return;
+    }
+    exchange.body = new RequestBody(handle, data);
+    if (Number(head.init.headers.get("content-length")) > target.server.bodyLimit) {
+      target.server.tooLarge(exchange);
+      return;
+    }
+    this.#handle(target, handle, conn, head, exchange.body.stream, exchange);
+  }
+
+  #handle(
+    target: Target,
+    handle: number,
+    conn: number,
+    head: RequestHead,
+    body: Uint8Array | ReadableStream<Uint8Array> | null,
+    exchange: Exchange | undefined,
+  ): void {
+    const { server } = target;
+    const route = target.route ?? server.reroute(head.method, head.path);
+    if (!("handler" in route)) {
+      server.refuse(handle, route, exchange);
+      return;
+    }
+    let request: H3Request;
+    try {
+      const init = body === null ? head.init : ({ ...head.init, body, duplex: "half" } as RequestInit);
+      request = new H3Request(head.url, init, head.path, route, conn);
+    } catch (error) {
+      // An authority that makes no URL: the client's fault.
+      server.report({ level: "debug", tier: "peer", message: `a request makes no URL: ${head.url}`, error });
+      server.refuse(handle, { status: 400 }, exchange);
+      return;
+    }
+    if (exchange !== undefined) exchange.request = request;
+    answer(server, route, request, handle, exchange);
+  }
+
+  #body(object: number, piece: Uint8Array): void {
+    const exchange = this.exchanges.get(object);
+    if (exchange === undefined) return; // given up meanwhile
+    if (exchange.pieces !== undefined) exchange.pieces.push(piece);
+    else if (exchange.body !== undefined && exchange.body.push(piece) > exchange.target.server.bodyLimit) {
+      exchange.target.server.tooLarge(exchange);
+    }
+  }
+
+  #bodyEnd(object: number): void {
+    const exchange = this.exchanges.get(object);
+    if (exchange === undefined) return;
+    if (exchange.pieces !== undefined) exchange.begin!(exchange.pieces);
+    else exchange.body?.end();
+  }
+
+  #closed(object: number, code: number, flags: number): void {
+    const exchange = this.exchanges.get(object);
+    if (exchange === undefined) return;
+    if (code === 0) {
+      this.exchanges.delete(object);
+      exchange.gone = true;
+      // What was read of the body stands; whoever still waits for more of it waits in vain.
+      exchange.body?.fail(new DOMException("The request has ended", "AbortError"));
+      return;
+    }
+    const remote = (flags & FLAG.REMOTE) !== 0;
+    const reason =
+      code === ERROR.TOO_LARGE
+        ? new H3Error(code, "the request's body is larger than maxRequestBodySize")
+        : new DOMException(
+            code === ERROR.TIMEOUT
+              ? "The request was aborted: it ran out of time"
+              : `The request was aborted by ${remote ? "the client" : "the server"} (${errorName(code)})`,
+            "AbortError",
+          );
+    this.#end(exchange, reason);
+  }
+
+  #end(exchange: Exchange, reason: unknown): void {
+    this.exchanges.delete(exchange.handle);
+    exchange.fail(reason);
+    if (exchange.request !== undefined) H3Request.abort(exchange.request, reason);
+  }
+
+  #log(object: number, level: (typeof LOG_LEVELS)[number], message: string): void {
+    const server = this.servers.get(object);
+    if (server !== undefined) server.report({ level, tier: "engine", message });
+    else for (const server of this.servers.values()) server.report({ level, tier: "engine", message });
+  }
+
+  #dataAt(at: number, word: number): number {
+    return at + RECORD_SIZE + ((this.#u32[word + META_LEN]! + 7) & -8);
+  }
+
+  /** A copy of the data of a record. */
+  #data(at: number, word: number): Uint8Array {
+    const from = this.#dataAt(at, word);
+    return this.#u8.slice(from, from + this.#u32[word + DATA_LEN]!);
+  }
+
+  #meta(at: number, word: number): string {
+    return this.#bytes.latin1Slice(at + RECORD_SIZE, at + RECORD_SIZE + this.#u32[word + META_LEN]!);
+  }
+
+  #text(at: number, word: number): string {
+    const from = this.#dataAt(at, word);
+    return this.#bytes.toString("utf8", from, from + this.#u32[word + DATA_LEN]!);
+  }
+}

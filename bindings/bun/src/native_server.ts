@@ -1,0 +1,48 @@
+/** The calls that make a server on the C side. */
+import { ptr } from "bun:ffi";
+import { SERVER_CONFIG, SERVER_CONFIG_SIZE, ROUTE_FLAG } from "./layout.ts";
+import { check, library } from "./library.ts";
+import { scratch } from "./memory.ts";
+import type { Checked } from "./options.ts";
+import type { Route } from "./route_table.ts";
+
+/** Bytes as a C string. */
+function cString(text: string): Uint8Array {
+  return Buffer.from(text + "\0", "utf8");
+}
+
+/**
+ * Makes a server that delivers to `queue`. Returns its handle.
+ * @throws H3Error that names the option or file that is wrong
+ */
+export function newServer(queue: number, options: Checked): number {
+  const memory = scratch();
+  const { certPath, keyPath } = options;
+  const texts = {
+    hostname: cString(options.hostname),
+    cert_path: certPath === undefined ? null : cString(certPath),
+    key_path: keyPath === undefined ? null : cString(keyPath),
+    options: Buffer.from(options.engine, "utf8"),
+  };
+  const config = new DataView(new ArrayBuffer(SERVER_CONFIG_SIZE));
+  config.setUint32(SERVER_CONFIG.size, SERVER_CONFIG_SIZE, true);
+  config.setUint16(SERVER_CONFIG.port, options.port, true);
+  // Addresses of arrays: taken and used up within this function, which makes nothing that a collection could move meanwhile.
+  for (const field of ["hostname", "cert_path", "key_path", "options"] as const) {
+    const text = texts[field];
+    if (text !== null) config.setBigUint64(SERVER_CONFIG[field], BigInt(ptr(text)), true);
+  }
+  config.setBigUint64(SERVER_CONFIG.options_len, BigInt(texts.options.length), true);
+  check(library().zig_h3_server_new(new Uint8Array(config.buffer), queue, memory.results));
+  return memory.u64(0);
+}
+
+/**
+ * Adds a route whose requests carry `index` as user data.
+ * @throws H3Error when the engine does not take the pattern
+ */
+export function addRoute(server: number, route: Route, index: number): void {
+  const method = route.method === "" ? 0 : cString(route.method);
+  const flags = route.buffered ? ROUTE_FLAG.BUFFERED : 0;
+  check(library().zig_h3_server_route(server, method, cString(route.pattern), flags, index, 0));
+}

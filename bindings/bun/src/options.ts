@@ -1,0 +1,268 @@
+/** Checks what createH3Server() is given, and turns it into what the engine takes. */
+import { readFileSync } from "node:fs";
+import { Log, type LogHook } from "./log.ts";
+import { parseRoutes, Route, RouteTable } from "./route_table.ts";
+import type { ErrorHandler, H3ServerOptions, Handler, ReloadOptions } from "./types.ts";
+
+/** What the handlers of a server amount to. */
+export interface Handlers {
+  table: RouteTable;
+  fetch: Handler | undefined;
+  error: ErrorHandler | undefined;
+}
+
+/** Options that have been checked. */
+export interface Checked {
+  port: number;
+  hostname: string;
+  certPath: string | undefined;
+  keyPath: string | undefined;
+  /** The engine's own options, as JSON. */
+  engine: string;
+  handlers: Handlers;
+  log: Log;
+  development: boolean;
+  /** Bytes that a request's body may have. */
+  bodyLimit: number;
+  id: string;
+  /** Milliseconds between looks; 0: sleep until there is something. */
+  interval: number;
+}
+
+const KEYS = new Set<string>([
+  "port",
+  "hostname",
+  "tls",
+  "certPath",
+  "keyPath",
+  "routes",
+  "fetch",
+  "error",
+  "maxRequestBodySize",
+  "idleTimeout",
+  "requestTimeout",
+  "development",
+  "id",
+  "pump",
+  "onLog",
+] satisfies (keyof H3ServerOptions)[]);
+
+const TLS_KEYS = new Set(["cert", "key", "serverName"]);
+
+/** Why some of what Bun.serve() takes is refused here. */
+const REFUSED: Record<string, string> = {
+  unix: "HTTP/3 runs over UDP",
+  websocket: "WebSocket is not served over HTTP/3",
+  reusePort: "it has no counterpart here",
+  ipv6Only: "give an IPv6 address as hostname",
+  http1: "this server speaks HTTP/3 only",
+  http2: "this server speaks HTTP/3 only",
+  http3: "this server speaks HTTP/3 only",
+  static: "it is called routes",
+};
+
+/** The longest time that the engine waits for a packet, in ms: what 0 stands for. */
+const LONGEST_IDLE = 3_600_000;
+
+/** The engine's own default. */
+const DEFAULT_BODY_LIMIT = 128 << 20;
+
+/**
+ * Checks options.
+ * @throws TypeError or RangeError that names the option
+ */
+export function checkOptions(options: unknown, env: Record<string, string | undefined> = process.env): Checked {
+  if (typeof options !== "object" || options === null) throw new TypeError("createH3Server() takes an object of options");
+  const given = options as Record<string, unknown>;
+  for (const key of Object.keys(given)) {
+    if (KEYS.has(key)) continue;
+    const why = REFUSED[key];
+    throw new TypeError(why === undefined ? `unknown option "${key}" (known: ${[...KEYS].join(", ")})` : `option "${key}": ${why}`);
+  }
+  const development = boolean("development", given.development, false);
+  const onLog = hook(given.onLog);
+  const engine = engineOptions(given);
+  return {
+    port: port(given.port, env),
+    hostname: hostname(given.hostname),
+    ...files(given),
+    engine: JSON.stringify(engine),
+    handlers: checkHandlers(given),
+    log: new Log(onLog, development),
+    development,
+    bodyLimit: (engine.max_request_body_size as number | undefined) ?? DEFAULT_BODY_LIMIT,
+    id: text("id", given.id ?? "", true),
+    interval: pumpInterval(given.pump),
+  };
+}
+
+/**
+ * Checks what reload() is given.
+ * @throws TypeError that names the option
+ */
+export function checkReload(options: unknown): { handlers: Handlers; onLog: LogHook | undefined; hasLog: boolean } {
+  if (typeof options !== "object" || options === null) throw new TypeError("reload() takes an object of options");
+  const given = options as Record<string, unknown>;
+  const known = new Set<string>(["routes", "fetch", "error", "onLog"] satisfies (keyof ReloadOptions)[]);
+  for (const key of Object.keys(given)) {
+    if (!known.has(key)) throw new TypeError(`reload() cannot change "${key}" (it takes ${[...known].join(", ")})`);
+  }
+  return { handlers: checkHandlers(given), onLog: hook(given.onLog), hasLog: "onLog" in given };
+}
+
+function checkHandlers(given: Record<string, unknown>): Handlers {
+  const fetch = callable<Handler>("fetch", given.fetch);
+  const error = callable<ErrorHandler>("error", given.error);
+  const routes = parseRoutes(given.routes);
+  if (fetch === undefined && routes.length === 0) {
+    throw new TypeError("a server needs a fetch handler, or routes, or both");
+  }
+  const table = new RouteTable(routes);
+  if (fetch === undefined) return { table, fetch, error };
+  // The fallback is the route that comes last; who has a "/*" for any method has no use for it.
+  const fallback = new Route("", "/*", null, false);
+  const taken = table.routes.some((route) => route.key === fallback.key);
+  return { table: taken ? table : new RouteTable([...table.routes, fallback]), fetch, error };
+}
+
+function callable<F>(name: string, value: unknown): F | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== "function") throw new TypeError(`${name} must be a function`);
+  return value as F;
+}
+
+function hook(value: unknown): LogHook | undefined {
+  return callable<LogHook>("onLog", value);
+}
+
+function port(value: unknown, env: Record<string, string | undefined>): number {
+  const from = value ?? env.BUN_PORT ?? env.PORT ?? env.NODE_PORT ?? 3000;
+  const number = typeof from === "string" && /^\d+$/.test(from.trim()) ? Number(from) : from;
+  if (typeof number !== "number") throw new TypeError(`port must be a number from 0 to 65535, not ${show(from)}`);
+  return whole("port", number, 0, 65_535);
+}
+
+function hostname(value: unknown): string {
+  if (value === undefined || value === null) return "0.0.0.0";
+  const name = text("hostname", value, false);
+  if (/[\s\x00]/.test(name)) throw new TypeError(`hostname must not hold a space, as ${show(name)} does`);
+  return name;
+}
+
+function text(name: string, value: unknown, empty: boolean): string {
+  if (typeof value !== "string") throw new TypeError(`${name} must be a string, not ${show(value)}`);
+  if (value === "" && !empty) throw new TypeError(`${name} must not be empty`);
+  if (value.includes("\0")) throw new TypeError(`${name} must not hold a NUL`);
+  return value;
+}
+
+function boolean(name: string, value: unknown, fallback: boolean): boolean {
+  if (value === undefined) return fallback;
+  // Bun.serve()'s development may be an object of settings of its bundler: any of them means yes.
+  if (name === "development" && typeof value === "object" && value !== null) return true;
+  if (typeof value !== "boolean") throw new TypeError(`${name} must be true or false, not ${show(value)}`);
+  return value;
+}
+
+function whole(name: string, value: unknown, min: number, max: number): number {
+  if (typeof value !== "number") throw new TypeError(`${name} must be a number from ${min} to ${max}, not ${show(value)}`);
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw new RangeError(`${name} must be a whole number from ${min} to ${max}, not ${value}`);
+  }
+  return value;
+}
+
+function seconds(name: string, value: unknown, max: number): number {
+  if (typeof value !== "number") throw new TypeError(`${name} must be a number of seconds from 0 to ${max}, not ${show(value)}`);
+  if (!(value >= 0 && value <= max)) throw new RangeError(`${name} must be 0 to ${max} seconds, not ${value}`);
+  return Math.ceil(value * 1000);
+}
+
+function pumpInterval(value: unknown): number {
+  if (value === undefined) return 0;
+  if (typeof value !== "object" || value === null) throw new TypeError(`pump must be an object, not ${show(value)}`);
+  for (const key of Object.keys(value)) {
+    if (key !== "interval") throw new TypeError(`unknown option "pump.${key}" (known: interval)`);
+  }
+  return whole("pump.interval", (value as { interval?: unknown }).interval, 1, 1000);
+}
+
+function files(given: Record<string, unknown>): { certPath: string | undefined; keyPath: string | undefined } {
+  const [certPath, keyPath] = [given.certPath, given.keyPath];
+  if (certPath === undefined && keyPath === undefined) return { certPath: undefined, keyPath: undefined };
+  if (given.tls !== undefined) throw new TypeError("tls and certPath/keyPath are two ways to say the same: give one");
+  if (keyPath === undefined) throw new TypeError("certPath needs keyPath: the file with its key");
+  if (certPath === undefined) throw new TypeError("keyPath needs certPath: the file with its certificate");
+  return { certPath: text("certPath", certPath, false), keyPath: text("keyPath", keyPath, false) };
+}
+
+function engineOptions(given: Record<string, unknown>): Record<string, unknown> {
+  const engine: Record<string, unknown> = {};
+  if (given.maxRequestBodySize !== undefined) {
+    engine.max_request_body_size = whole("maxRequestBodySize", given.maxRequestBodySize, 0, Number.MAX_SAFE_INTEGER);
+  }
+  if (given.idleTimeout !== undefined) {
+    // The engine takes no less than 100 ms.
+    engine.idle_timeout_ms = Math.max(seconds("idleTimeout", given.idleTimeout, LONGEST_IDLE / 1000), 100);
+    if (given.idleTimeout === 0) engine.idle_timeout_ms = LONGEST_IDLE;
+  }
+  if (given.requestTimeout !== undefined) {
+    engine.request_timeout_ms = seconds("requestTimeout", given.requestTimeout, 86_400);
+  }
+  if (given.tls !== undefined) {
+    const list = Array.isArray(given.tls) ? given.tls : [given.tls];
+    if (list.length === 0) throw new TypeError("tls must not be an empty array");
+    engine.tls = list.map((one: unknown, i) => pair(list.length > 1 ? `tls[${i}]` : "tls", one));
+  }
+  return engine;
+}
+
+function pair(name: string, value: unknown): Record<string, string> {
+  if (typeof value !== "object" || value === null) throw new TypeError(`${name} must be an object, not ${show(value)}`);
+  const tls = value as Record<string, unknown>;
+  for (const key of Object.keys(tls)) {
+    if (!TLS_KEYS.has(key)) throw new TypeError(`unknown option "${name}.${key}" (known: ${[...TLS_KEYS].join(", ")})`);
+  }
+  return {
+    ...pem(`${name}.cert`, "cert", tls.cert),
+    ...pem(`${name}.key`, "key", tls.key),
+    ...(tls.serverName === undefined ? {} : { server_name: text(`${name}.serverName`, tls.serverName, false) }),
+  };
+}
+
+/** What the engine gets for a certificate or key: a file's name when it is one file, so that its errors name it, else the text. */
+function pem(name: string, key: "cert" | "key", value: unknown): Record<string, string> {
+  if (value === undefined || value === null) throw new TypeError(`${name} is missing`);
+  if (value instanceof Blob) return { [`${key}_path`]: fileName(name, value) };
+  const parts = Array.isArray(value) ? (value as unknown[]) : [value];
+  const all = parts.map((part) => pemText(name, part)).join("\n");
+  if (all.trim() === "") throw new TypeError(`${name} must not be empty`);
+  return { [key]: all };
+}
+
+function fileName(name: string, value: Blob): string {
+  const file = (value as Bun.BunFile).name;
+  if (!file) throw new TypeError(`${name} must be a string, a Buffer or a Bun.file(), not a Blob without a file`);
+  return file;
+}
+
+function pemText(name: string, value: unknown): string {
+  if (typeof value === "string") return value;
+  if (value instanceof Blob) return readPem(name, fileName(name, value));
+  if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("utf8");
+  if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) return Buffer.from(value).toString("utf8");
+  throw new TypeError(`${name} must be a string, a Buffer, a Bun.file() or an array of them, not ${show(value)}`);
+}
+
+function readPem(name: string, path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new TypeError(`${name}: cannot read ${path}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function show(value: unknown): string {
+  const shown = typeof value === "string" ? JSON.stringify(value) : Bun.inspect(value, { depth: 0 });
+  return shown.length > 60 ? shown.slice(0, 60) + "…" : shown;
+}

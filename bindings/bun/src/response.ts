@@ -1,0 +1,218 @@
+/**
+ * Sends a Response. One whose bytes are at hand goes out in one call, with headers and body in memory of the C side; the others are
+ * read as the network takes them.
+ */
+import { fail, park, refused, type Call } from "./answer.ts";
+import { BODY, bodyKind } from "./body_kind.ts";
+import { guessContentType } from "./content_type.ts";
+import { ERROR, SEND_FLAG } from "./layout.ts";
+import { library } from "./library.ts";
+import { BODY_SIZE, scratch } from "./memory.ts";
+import { listHeaders, writeField, writeHeaders, type Listed } from "./packed.ts";
+import { H3Request } from "./request.ts";
+import { ResponseStream } from "./response_stream.ts";
+
+/** Files up to this are read whole: one call instead of many. */
+const SMALL_FILE = 256 << 10;
+
+/** How long to wait when the way to the engine is full, in ms. */
+const RETRY = 1;
+
+/** What Headers takes. */
+type HeadersInit = NonNullable<ConstructorParameters<typeof Headers>[0]>;
+
+/** What stands in `response.h3`: see withTrailers(). */
+interface Extras {
+  trailers?: HeadersInit | Promise<HeadersInit> | (() => HeadersInit | Promise<HeadersInit>);
+}
+
+/** Trailers: as they are, or made once the body has been sent. */
+export type Trailers = NonNullable<Extras["trailers"]>;
+
+/**
+ * Gives a response trailers, which are sent behind its body. Bun.serve() has no counterpart.
+ * @param trailers as Headers takes them, or a function that makes them (or a promise of them) when the body is through
+ * @returns the same response; `response.h3.trailers` is where they stand
+ */
+export function withTrailers(response: Response, trailers: Trailers): Response {
+  return Object.assign(response, { h3: { trailers } satisfies Extras });
+}
+
+/** The trailers of a response, if it has any. */
+export function trailersOf(response: Response): Trailers | undefined {
+  return (response as { h3?: Extras }).h3?.trailers;
+}
+
+/** Sends a response, whatever its body is made of. */
+export function respond(call: Call, response: Response): void {
+  const { exchange } = call;
+  if (exchange?.gone) {
+    discard(response);
+    return;
+  }
+  try {
+    switch (bodyKind(response)) {
+      case BODY.BYTES:
+        return whole(call, response, peek(response.bytes()));
+      case BODY.NONE:
+        return whole(call, response, null);
+      case BODY.BLOB:
+        return blob(call, response, peek(response.blob()));
+      default:
+        return stream(call, response, response.body!, -1);
+    }
+  } catch (error) {
+    fail(call, error); // a body that was used, or an exotic one
+  }
+}
+
+/** The value of a promise that is settled: Bun reads what is in memory at once. */
+function peek<T>(promise: Promise<T>): T | Promise<T> {
+  return Bun.peek.status(promise) === "fulfilled" ? (Bun.peek(promise) as T) : promise;
+}
+
+function whole(call: Call, response: Response, bytes: Uint8Array | Promise<Uint8Array> | null): void {
+  if (bytes instanceof Promise) {
+    park(call);
+    bytes.then(
+      (bytes) => respondWith(call, response, bytes),
+      (error) => fail(call, error),
+    );
+    return;
+  }
+  respondWith(call, response, bytes);
+}
+
+function respondWith(call: Call, response: Response, bytes: Uint8Array | null): void {
+  if (call.exchange?.gone) return;
+  const trailers = trailersOf(response);
+  if (trailers !== undefined) {
+    const body = bytes === null ? new Blob([]) : new Blob([bytes as Uint8Array<ArrayBuffer>]);
+    stream(call, response, body.stream(), -1);
+    return;
+  }
+  const listed = listHeaders(response.headers);
+  // Like Bun.serve(), HEAD is not told what only the content tells.
+  if (bytes !== null && bytes.length > 0 && listed["content-type"] === undefined && call.request.method !== "HEAD") {
+    listed["content-type"] = guessContentType(bytes);
+  }
+  send(call, response.status, listed, bytes);
+}
+
+/** Sends a complete response in one call. */
+function send(call: Call, status: number, listed: Listed, bytes: Uint8Array | null): void {
+  const native = library();
+  const memory = scratch();
+  const { exchange } = call;
+  const headers = encode(call, listed);
+  if (headers < 0) return refused(call, ERROR.TOO_LARGE);
+
+  let flags: number = SEND_FLAG.FORGET | SEND_FLAG.LATER;
+  if (exchange?.body !== undefined && !exchange.body.settled) {
+    // Somebody still reads: then the request's own end is awaited. Else the client need not send the rest.
+    if (exchange.body.held && call.stage === 0) flags = SEND_FLAG.LATER;
+    else exchange.body.stop();
+  }
+  const length = bytes === null ? 0 : bytes.length;
+  let code: number;
+  if (length > BODY_SIZE) {
+    code = native.zig_h3_response_send(call.handle, status, memory.headersAt, headers, bytes, length, flags);
+  } else {
+    if (length > 0) memory.body.set(bytes!);
+    code = native.zig_h3_response_send(call.handle, status, memory.headersAt, headers, memory.bodyAt, length, flags);
+  }
+  if (code === 0) {
+    if (exchange !== undefined && (flags & SEND_FLAG.FORGET) !== 0) {
+      exchange.gone = true;
+      call.server.dispatcher.exchanges.delete(call.handle);
+    }
+    call.server.pump.flushSoon();
+  } else if (code === ERROR.WOULD_BLOCK) {
+    native.zig_h3_flush();
+    const parked = park(call);
+    setTimeout(() => {
+      if (!parked.gone) send(call, status, listed, bytes);
+    }, RETRY);
+  } else {
+    refused(call, code);
+  }
+}
+
+/** Writes a response's headers to this thread's memory. Returns their length, or -1 when they are too long. */
+function encode(call: Call, listed: Listed): number {
+  const memory = scratch();
+  let end = writeHeaders(memory.headers, listed);
+  const cookies = H3Request.setCookies(call.request);
+  if (cookies !== undefined) {
+    for (const cookie of cookies) {
+      if (end < 0) break;
+      end = writeField(memory.headers, end, "set-cookie", cookie);
+    }
+  }
+  return end;
+}
+
+function blob(call: Call, response: Response, body: Blob | Promise<Blob>): void {
+  if (body instanceof Promise) {
+    park(call);
+    body.then(
+      (body) => call.exchange?.gone || blob(call, response, body),
+      (error) => fail(call, error),
+    );
+  } else if (isFile(body)) {
+    park(call);
+    void file(call, response, body);
+  } else {
+    whole(call, response, peek(body.bytes()));
+  }
+}
+
+function isFile(body: Blob): body is Bun.BunFile {
+  return typeof (body as Partial<Bun.BunFile>).stat === "function" && (body as Partial<Bun.BunFile>).name !== undefined;
+}
+
+/** A file is looked at first, so that a missing one is an error and not half a response. */
+async function file(call: Call, response: Response, body: Bun.BunFile): Promise<void> {
+  try {
+    const stat = await body.stat();
+    if (stat.isDirectory()) throw Object.assign(new Error(`EISDIR: ${body.name} is a directory`), { code: "EISDIR" });
+    if (stat.isFile() && body.size <= SMALL_FILE) {
+      const bytes = await body.bytes();
+      respondWith(call, response, bytes);
+    } else if (!call.exchange!.gone) {
+      stream(call, response, body.stream(), stat.isFile() ? body.size : -1);
+    }
+  } catch (error) {
+    fail(call, error);
+  }
+}
+
+/** Sends a response whose body is still being made. `length` is that of the body, or -1. */
+function stream(call: Call, response: Response, body: ReadableStream, length: number): void {
+  const exchange = park(call);
+  const native = library();
+  const listed = listHeaders(response.headers);
+  if (length >= 0) listed["content-length"] ??= String(length);
+  const headers = encode(call, listed);
+  if (headers < 0) return refused(call, ERROR.TOO_LARGE);
+  let code = native.zig_h3_response_status(call.handle, response.status);
+  if (code === 0 && headers > 0) code = native.zig_h3_response_headers(call.handle, scratch().headersAt, headers);
+  if (code !== 0) {
+    body.cancel().catch(() => {});
+    return refused(call, code);
+  }
+  const { method } = call.request;
+  if (method === "HEAD" || response.status === 204 || response.status === 304) {
+    // Nobody is going to read it; what it holds may be let go.
+    body.cancel().catch(() => {});
+    body = new Blob([]).stream();
+  }
+  const sending = new ResponseStream(exchange, call.server, body, method === "HEAD" ? undefined : trailersOf(response));
+  exchange.sending = sending;
+  void sending.run();
+}
+
+/** Lets go of a response that nobody waits for. */
+function discard(response: Response): void {
+  if (bodyKind(response) === BODY.STREAM && !response.bodyUsed) response.body?.cancel().catch(() => {});
+}

@@ -1,0 +1,131 @@
+/** Sends a response's body as it is made, no faster than the network takes it. */
+import { errorName } from "./errors.ts";
+import type { Exchange, Sending } from "./exchange.ts";
+import { ERROR, H3_INTERNAL_ERROR } from "./layout.ts";
+import { library } from "./library.ts";
+import { scratch } from "./memory.ts";
+import { listHeaders, writeHeaders } from "./packed.ts";
+import type { Trailers } from "./response.ts";
+import type { H3Server } from "./server.ts";
+
+const encoder = new TextEncoder();
+const EMPTY = new Uint8Array(0);
+
+/** Where *taken stands in this thread's results. */
+const TAKEN = 64;
+
+/** How long to wait when the way to the engine is full, in ms. */
+const RETRY = 1;
+
+/** One body on its way out. Status and headers have been set; they go with the first bytes. */
+export class ResponseStream implements Sending {
+  #exchange: Exchange;
+  #server: H3Server;
+  #reader: ReadableStreamDefaultReader;
+  #trailers: Trailers | undefined;
+  /** Goes on once the library takes bytes again. */
+  #resume: (() => void) | undefined;
+
+  constructor(exchange: Exchange, server: H3Server, body: ReadableStream, trailers: Trailers | undefined) {
+    this.#exchange = exchange;
+    this.#server = server;
+    this.#reader = body.getReader() as ReadableStreamDefaultReader;
+    this.#trailers = trailers;
+  }
+
+  writable(): void {
+    this.#resume?.();
+  }
+
+  closed(reason: unknown): void {
+    this.#reader.cancel(reason).catch(() => {});
+    this.#resume?.();
+  }
+
+  /** Sends it all. Never rejects: what fails resets the response. */
+  async run(): Promise<void> {
+    const exchange = this.#exchange;
+    try {
+      for (let first = true; ; first = false) {
+        const promise = this.#reader.read();
+        // Headers do not wait for a body that is not there yet.
+        if (first && Bun.peek.status(promise) === "pending") await this.#write(EMPTY);
+        const { done, value } = await promise;
+        if (exchange.gone) return;
+        if (done) break;
+        const bytes = toBytes(value);
+        if (bytes.length > 0) await this.#write(bytes);
+        if (exchange.gone) return;
+      }
+      await this.#finish();
+    } catch (error) {
+      if (exchange.gone) return;
+      this.#server.report({ level: "error", tier: "handler", message: `the body of a response failed: ${String(error)}`, error });
+      library().zig_h3_response_reset(exchange.handle, H3_INTERNAL_ERROR);
+      this.#reader.cancel(error).catch(() => {});
+    }
+  }
+
+  /** Writes all of `bytes`, waiting whenever the response has reached its high-water mark. */
+  async #write(bytes: Uint8Array): Promise<void> {
+    const native = library();
+    const memory = scratch();
+    const { handle } = this.#exchange;
+    for (;;) {
+      const code = native.zig_h3_response_write(handle, bytes.length === 0 ? 0 : bytes, bytes.length, memory.results + TAKEN);
+      if (code !== 0 && code !== ERROR.WOULD_BLOCK) return this.#over(code);
+      if (code === 0) {
+        const taken = memory.u64(TAKEN);
+        if (taken === bytes.length) return;
+        bytes = bytes.subarray(taken);
+      }
+      await new Promise<void>((resolve) => {
+        this.#resume = resolve;
+      });
+      this.#resume = undefined;
+      if (this.#exchange.gone) return;
+    }
+  }
+
+  async #finish(): Promise<void> {
+    const native = library();
+    const exchange = this.#exchange;
+    const trailers = typeof this.#trailers === "function" ? await this.#trailers() : await this.#trailers;
+    const listed = trailers === undefined ? undefined : listHeaders(new Headers(trailers));
+    for (;;) {
+      if (exchange.gone) return;
+      let code: number;
+      if (listed === undefined) {
+        code = native.zig_h3_response_end(exchange.handle, 0, 0);
+      } else {
+        const memory = scratch();
+        const length = writeHeaders(memory.headers, listed);
+        if (length < 0) throw new RangeError("the trailers of a response are larger than 64 KiB");
+        code = native.zig_h3_response_send_trailers(exchange.handle, memory.headersAt, length);
+      }
+      if (code === 0) break;
+      if (code !== ERROR.WOULD_BLOCK) return this.#over(code);
+      await Bun.sleep(RETRY);
+    }
+    // The response is complete; a body that nobody reads need not come any more.
+    if (exchange.body !== undefined && !exchange.body.settled && !exchange.body.held) exchange.body.stop();
+  }
+
+  /** The library takes no more of this response. */
+  #over(code: number): void {
+    if (code === ERROR.BAD_HEADER || code === ERROR.TOO_LARGE || code === ERROR.NO_MEMORY || code === ERROR.INVALID_ARGUMENT) {
+      throw new Error(`${errorName(code)}: ${library().zig_h3_last_error().toString()}`);
+    }
+    this.#exchange.gone = true;
+    this.#reader.cancel(errorName(code)).catch(() => {});
+  }
+}
+
+/** A chunk's bytes. */
+function toBytes(chunk: unknown): Uint8Array {
+  if (chunk instanceof Uint8Array) return chunk;
+  if (typeof chunk === "string") return encoder.encode(chunk);
+  if (chunk instanceof ArrayBuffer || chunk instanceof SharedArrayBuffer) return new Uint8Array(chunk);
+  if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  throw new TypeError(`a chunk of a body must be bytes or a string, not ${Bun.inspect(chunk, { depth: 0 })}`);
+}

@@ -1,0 +1,318 @@
+/** The server: what Bun.serve() gives, for HTTP/3. */
+import { CertificateHash } from "./certificate_hash.ts";
+import type { SocketAddress } from "./connection.ts";
+import type { Dispatcher, Target } from "./dispatcher.ts";
+import type { Exchange } from "./exchange.ts";
+import { check, library } from "./library.ts";
+import type { Log, LogRecord } from "./log.ts";
+import { scratch } from "./memory.ts";
+import { addRoute, newServer } from "./native_server.ts";
+import { checkOptions, checkReload, type Handlers } from "./options.ts";
+import { Pump } from "./pump.ts";
+import { refuse, refuseTooLarge } from "./refusal.ts";
+import { H3Request } from "./request.ts";
+import type { Route, Unmatched } from "./route_table.ts";
+import { readStats } from "./stats.ts";
+import type { ErrorHandler, H3ServerOptions, Handler, ReloadOptions } from "./types.ts";
+
+/** What is left of a server that was dropped without close(): enough to free it. */
+interface Remains {
+  handle: number;
+  targets: number[];
+  pump: Pump;
+  log: Log;
+}
+
+const dropped = new FinalizationRegistry<Remains>(({ handle, targets, pump }) => {
+  library().zig_h3_server_free(handle);
+  for (const index of targets) pump.dispatcher.removeTarget(index);
+  pump.release();
+});
+
+/**
+ * An HTTP/3 server. It serves from its making on.
+ *
+ * A server that runs is kept alive, and keeps the process alive, until it is stopped or unref()ed, as with Bun.serve(). One that has
+ * stopped is freed by close(), by `using`, or at last by the garbage collector.
+ */
+export class H3Server {
+  /** `id` of the options, else `""`. */
+  readonly id: string;
+  /** `hostname` of the options. */
+  readonly hostname: string;
+  /** `development` of the options. */
+  readonly development: boolean;
+  /** Always `"https"`: there is no HTTP/3 without TLS. */
+  readonly protocol = "https";
+
+  /** @internal */
+  readonly pump: Pump;
+  /** Bytes that a request's body may have. @internal */
+  readonly bodyLimit: number;
+
+  #handle: number;
+  #handlers: Handlers;
+  #log: Log;
+  #port: number;
+  #targets = new Map<string, { target: Target; index: number }>();
+  #remains: Remains;
+  #running = false;
+  #closed = false;
+  #ref = true;
+  #stopping: { promise: Promise<void>; resolve: () => void } | undefined;
+
+  /**
+   * Makes a server and starts it.
+   * @throws TypeError or RangeError that names a wrong option
+   * @throws H3Error when the certificate cannot be used, or the address cannot be bound (EADDRINUSE, EACCES, …)
+   */
+  constructor(options: H3ServerOptions) {
+    const checked = checkOptions(options);
+    this.id = checked.id;
+    this.hostname = checked.hostname;
+    this.development = checked.development;
+    this.bodyLimit = checked.bodyLimit;
+    this.#log = checked.log;
+    this.#handlers = checked.handlers;
+    this.#port = checked.port;
+    this.pump = Pump.acquire(checked.interval);
+    try {
+      this.#handle = newServer(this.pump.queue, checked);
+    } catch (error) {
+      this.pump.release();
+      throw error;
+    }
+    this.#remains = { handle: this.#handle, targets: [], pump: this.pump, log: this.#log };
+    dropped.register(this, this.#remains, this);
+    try {
+      this.#addRoutes();
+      this.start();
+    } catch (error) {
+      this.#free();
+      throw error;
+    }
+  }
+
+  /** The UDP port that it serves at: after a stop the one that it had. As in Bun.serve(). */
+  get port(): number {
+    return this.#port;
+  }
+
+  /** Where it serves, as in Bun.serve(): `https://localhost:port/` when bound to all addresses. */
+  get url(): URL {
+    const any = this.hostname === "0.0.0.0" || this.hostname === "::";
+    const host = any ? "localhost" : this.hostname.includes(":") ? `[${this.hostname}]` : this.hostname;
+    return new URL(`https://${host}:${this.#port}/`);
+  }
+
+  /** Whether it takes requests, or is still finishing some. */
+  get running(): boolean {
+    return this.#running;
+  }
+
+  /** Requests whose answers are not complete. As in Bun.serve(). */
+  get pendingRequests(): number {
+    let pending = 0;
+    for (const exchange of this.dispatcher.exchanges.values()) if (exchange.target.server === this) pending++;
+    return pending;
+  }
+
+  /** SHA-256 of the certificate, for `serverCertificateHashes` of a browser's WebTransport. As text it is hex. */
+  get certificateHash(): CertificateHash {
+    this.#mustLive();
+    const memory = scratch();
+    check(library().zig_h3_server_certificate_hash(this.#handle, memory.results));
+    return CertificateHash.from(memory.bytes.subarray(0, 32)) as CertificateHash;
+  }
+
+  /**
+   * Serves again after a stop(). Does nothing on a server that runs.
+   * @throws H3Error when the address cannot be bound, or while the server is still stopping; Error after close()
+   */
+  start(): this {
+    this.#mustLive();
+    if (this.#running && this.#stopping === undefined) return this;
+    const native = library();
+    check(native.zig_h3_server_start(this.#handle));
+    const memory = scratch();
+    check(native.zig_h3_server_port(this.#handle, memory.results));
+    this.#port = memory.words[0]! & 0xffff;
+    this.#running = true;
+    this.dispatcher.servers.set(this.#handle, this);
+    if (this.#ref) this.pump.ref();
+    return this;
+  }
+
+  /**
+   * Stops taking connections and requests. As in Bun.serve().
+   * @param force false: requests that run are finished first; true: all is ended now; `{ deadline }`: they have so many ms
+   * @returns resolves when all has ended. May be called again, also to force what is going on
+   */
+  stop(force: boolean | { deadline: number } = false): Promise<void> {
+    if (!this.#running) return Promise.resolve();
+    const deadline = typeof force === "object" ? Math.max(0, Math.min(force.deadline, 0x7fffffff)) : force ? 0 : -1;
+    this.#stopping ??= Promise.withResolvers<void>();
+    const { promise } = this.#stopping;
+    const code = library().zig_h3_server_stop(this.#handle, deadline);
+    // An engine that has died stops nothing, and nothing goes on.
+    if (code < 0) this.stopped();
+    return promise;
+  }
+
+  /** Stops by force and frees what the server holds; afterwards it cannot be started again. May be called again. */
+  async close(): Promise<void> {
+    if (this.#closed) return this.#stopping?.promise;
+    this.#closed = true;
+    if (!this.#running) {
+      this.#free();
+      return;
+    }
+    await this.stop(true);
+  }
+
+  /**
+   * Replaces routes, fetch and error, as in Bun.serve(): requests that run keep their handlers, later ones get the new ones.
+   * @throws TypeError that names a wrong option; then all stays as it was
+   */
+  reload<Path extends string = string>(options: ReloadOptions<Path>): this {
+    this.#mustLive();
+    const { handlers, onLog, hasLog } = checkReload(options);
+    this.#handlers = handlers;
+    if (hasLog) this.#log.hook = onLog;
+    for (const { target } of this.#targets.values()) target.route = undefined;
+    this.#addRoutes();
+    return this;
+  }
+
+  /** The client's address of a request of this server; null once its connection has ended. As in Bun.serve(). */
+  requestIP(request: Request): SocketAddress | null {
+    if (!(request instanceof H3Request)) return null;
+    return this.dispatcher.connections.get(H3Request.connection(request))?.remote ?? null;
+  }
+
+  /**
+   * The server's counters by the names that the library gives them, e.g. `requests_total`. They stay readable after a stop.
+   * @throws Error after close()
+   */
+  stats(): Record<string, number> {
+    this.#mustLive();
+    return readStats(this.#handle);
+  }
+
+  /** Lets the server keep the process alive, as it does from the start. As in Bun.serve(). */
+  ref(): void {
+    if (this.#ref) return;
+    this.#ref = true;
+    if (this.#running) this.pump.ref();
+  }
+
+  /** Lets the process end though the server runs. As in Bun.serve(). Until then it looks for requests every 2 ms. */
+  unref(): void {
+    if (!this.#ref) return;
+    this.#ref = false;
+    if (this.#running) this.pump.unref();
+  }
+
+  /** close(), for `using`. */
+  [Symbol.dispose](): void {
+    void this.close();
+  }
+
+  /** close(), for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** @internal */
+  get dispatcher(): Dispatcher {
+    return this.pump.dispatcher;
+  }
+
+  /** What answers where no route does. @internal */
+  get fallback(): Handler | undefined {
+    return this.#handlers.fetch;
+  }
+
+  /** @internal */
+  get errorHook(): ErrorHandler | undefined {
+    return this.#handlers.error;
+  }
+
+  /** Passes a message on. @internal */
+  report(record: LogRecord): void {
+    this.#log.write(this, record);
+  }
+
+  /** Finds what answers a request whose route a reload took away. @internal */
+  reroute(method: string, path: string): Route | Unmatched {
+    return this.#handlers.table.match(method, path);
+  }
+
+  /** Answers a request that no handler sees. @internal */
+  refuse(handle: number, why: Unmatched | { status: 400 }, exchange: Exchange | undefined): void {
+    refuse(this, handle, why.status, "allow" in why ? why.allow : "", exchange);
+  }
+
+  /** Ends a request whose body has grown over the limit. @internal */
+  tooLarge(exchange: Exchange): void {
+    refuseTooLarge(this, exchange);
+  }
+
+  /** The engine says that all has ended. @internal */
+  stopped(): void {
+    if (!this.#running) return;
+    this.#running = false;
+    this.dispatcher.servers.delete(this.#handle);
+    if (this.#ref) this.pump.unref();
+    const stopping = this.#stopping;
+    if (this.#closed) this.#free();
+    else this.#stopping = undefined;
+    stopping?.resolve();
+  }
+
+  #mustLive(): void {
+    if (this.#closed) throw new Error("the server is closed");
+  }
+
+  #free(): void {
+    this.#closed = true;
+    dropped.unregister(this);
+    library().zig_h3_server_free(this.#handle);
+    for (const index of this.#remains.targets) this.dispatcher.removeTarget(index);
+    this.pump.release();
+  }
+
+  /** Tells the engine of the routes that it does not know yet; those that it knows get their new handlers. */
+  #addRoutes(): void {
+    for (const route of this.#handlers.table.routes) {
+      const key = `${route.key} ${route.buffered}`;
+      const known = this.#targets.get(key);
+      if (known !== undefined) {
+        known.target.route = route;
+        continue;
+      }
+      const target: Target = { server: this, route };
+      const index = this.dispatcher.addTarget(target);
+      this.#remains.targets.push(index);
+      this.#targets.set(key, { target, index });
+      addRoute(this.#handle, route, index);
+    }
+  }
+}
+
+/**
+ * Makes an HTTP/3 server and starts it: Bun.serve() for HTTP/3.
+ *
+ *     const server = createH3Server({
+ *       port: 4433,
+ *       routes: { "/hello/:name": (request) => new Response(`hello ${request.params.name}`) },
+ *       fetch: () => new Response("nothing here", { status: 404 }),
+ *     });
+ *
+ * @throws TypeError or RangeError that names a wrong option
+ * @throws H3Error when the certificate cannot be used, or the address cannot be bound (EADDRINUSE, EACCES, …)
+ */
+export function createH3Server<Path extends string = string>(options: H3ServerOptions<Path>): H3Server {
+  return new H3Server(options as H3ServerOptions);
+}
+

@@ -1,0 +1,117 @@
+/** The types of what users pass in. */
+import type { LogHook } from "./log.ts";
+import type { H3Request } from "./request.ts";
+import type { H3Server } from "./server.ts";
+
+/** What a handler may give: a Response, or chunks of a body (strings or bytes) that are sent as they are made. */
+export type HandlerResult = Response | AsyncIterable<string | Uint8Array | ArrayBuffer> | ReadableStream;
+
+/** The parameters of a pattern: `"/users/:id/*"` has `id` and `"*"`. */
+export type Params<Path extends string> = string extends Path
+  ? Record<string, string>
+  : Path extends `${infer Head}/${infer Tail}`
+    ? Params<Head> & Params<Tail>
+    : Path extends `:${infer Name}`
+      ? { readonly [K in Name]: string }
+      : Path extends "*"
+        ? { readonly "*": string }
+        : {};
+
+/** Answers a request. Called with the server as `this` and as second argument. */
+export type Handler<Path extends string = string> = (
+  this: H3Server,
+  request: H3Request<Path>,
+  server: H3Server,
+) => HandlerResult | Promise<HandlerResult>;
+
+/** Handlers by method, in upper case. Any token of RFC 9110 is a method. `GET` answers `HEAD` too. */
+export type MethodRoutes<Path extends string = string> = { readonly [method: string]: Handler<Path> | Response };
+
+/**
+ * What stands at a path of the object form of `routes`: a handler for any method, handlers by method, a Response or a file that is
+ * sent as it is, or `false`, which leaves the path to `fetch`.
+ */
+export type RouteValue<Path extends string = string> = Handler<Path> | MethodRoutes<Path> | Response | Blob | false;
+
+/** One route of the list form of `routes`. */
+export interface RouteDefinition {
+  /** A token of RFC 9110, e.g. `"GET"`, which answers HEAD too. Default: any method. */
+  method?: string;
+  /** The path: literal segments, `:name` segments, and `*` as the last one. */
+  pattern: string;
+  /**
+   * `"streaming"` (the default): the handler is called when the headers are there, and reads the body as it comes.
+   * `"buffered"`: it is called once the whole body is there, and not at all when that is larger than `maxRequestBodySize`.
+   */
+  mode?: "buffered" | "streaming";
+  /** Answers the request. */
+  fetch: Handler;
+}
+
+/** PEM text, a file with it, or several that are put together, as Bun.serve() takes them. */
+export type Pem = string | Bun.BunFile | Bun.BufferSource | readonly (string | Bun.BunFile | Bun.BufferSource)[];
+
+/** A certificate and its key. */
+export interface TlsOptions {
+  /** The certificate chain, leaf first. */
+  cert: Pem;
+  /** The private key, not encrypted. */
+  key: Pem;
+  /** The name (SNI) that this pair is for. Default: the names that the certificate was issued for. */
+  serverName?: string;
+}
+
+/** How events reach this thread: see `H3ServerOptions.pump`. */
+export interface PumpOptions {
+  /** Look every so many milliseconds (1 to 1000) instead of sleeping until there is something. */
+  interval: number;
+}
+
+/** Takes what a handler threw. What it gives back is sent; nothing, or anything but a Response, stands for a plain 500. */
+export type ErrorHandler = (
+  this: H3Server,
+  error: Error,
+  request: H3Request,
+) => HandlerResult | Promise<HandlerResult> | void | Promise<void>;
+
+/** What createH3Server() takes. Names and meanings are Bun.serve()'s where it has them. */
+export interface H3ServerOptions<Path extends string = string> {
+  /**
+   * UDP port, 0 to 65535; 0: one that the system chooses. Default: `BUN_PORT`, `PORT` or `NODE_PORT` of the environment, else 3000.
+   */
+  port?: number | string;
+  /** Address or name to bind. Default `"0.0.0.0"`. */
+  hostname?: string;
+  /** Certificate and key, or several for several names. Default: one for development is made (localhost, 127.0.0.1, ::1; 13 days). */
+  tls?: TlsOptions | readonly TlsOptions[];
+  /** PEM file with the certificate chain, instead of `tls`. */
+  certPath?: string;
+  /** PEM file with its key. */
+  keyPath?: string;
+  /** Routes, as an object of Bun.serve()'s form or as a list. They go before `fetch`. */
+  routes?: { readonly [P in Path]: RouteValue<P> } | readonly RouteDefinition[];
+  /** Answers what no route does. Default: 404, or 405 where only other methods have a route. */
+  fetch?: Handler;
+  /** Called with what a handler threw. Default: 500 "Internal Server Error". */
+  error?: ErrorHandler;
+  /** Bytes of a request's body, beyond which it is answered 413. Default 134217728 (128 MiB). */
+  maxRequestBodySize?: number;
+  /** Seconds without a packet from a client after which its connection is given up, 0 to 3600; 0: 3600. Default 30. */
+  idleTimeout?: number;
+  /** Seconds that a handler may take to begin its response; then the client gets 503. 0 (the default): as long as it likes. */
+  requestTimeout?: number;
+  /** Show warnings and errors on the console when there is no `onLog`. Default false. */
+  development?: boolean;
+  /** A name for this server, for your own use. Default `""`. */
+  id?: string | null;
+  /**
+   * How events reach this thread. Default: asleep until the library says that there is something, which takes no CPU when idle.
+   * `{ interval: 1 }` looks every millisecond instead.
+   */
+  pump?: PumpOptions;
+  /** Called with each message. Default: none, and nothing is printed. */
+  onLog?: LogHook;
+}
+
+/** What H3Server.reload() takes: the handlers. They replace all that there were; what is left out is none from then on. */
+export type ReloadOptions<Path extends string = string> = Pick<H3ServerOptions<Path>, "routes" | "fetch" | "error" | "onLog">;
