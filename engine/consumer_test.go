@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -410,11 +411,14 @@ func read(t testing.TB, resp *http.Response) string {
 }
 
 // dial opens a QUIC connection with a control stream, for frames made by hand.
-func dial(t testing.TB, addr string) *quic.Conn {
+func dial(t testing.TB, addr string) *quic.Conn { return dialWindow(t, addr, 0) }
+
+// dialWindow takes no more than window bytes on a stream that nobody reads; 0 is quic-go's default.
+func dialWindow(t testing.TB, addr string, window uint64) *quic.Conn {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	q, err := quic.DialAddr(ctx, addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h3"}}, &quic.Config{})
+	q, err := quic.DialAddr(ctx, addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h3"}}, &quic.Config{InitialStreamReceiveWindow: window, MaxStreamReceiveWindow: window})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -426,3 +430,10 @@ func dial(t testing.TB, addr string) *quic.Conn {
 	s.Write([]byte{streamControl, frameSettings, 0})
 	return q
 }
+
+// request is the HEADERS frame of a request.
+func request(method, path string) []byte {
+	return headers(":method", method, ":scheme", "https", ":authority", "localhost", ":path", path)
+}
+
+func asError[E error](err error, target *E) bool { return errors.As(err, target) }

@@ -1,0 +1,336 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/quic-go/quic-go/http3"
+)
+
+// An owner counts what it gets back.
+type owner struct{ given, back atomic.Int64 }
+
+func (o *owner) Release([]byte) { o.back.Add(1) }
+
+func (o *owner) chunk(b []byte) Chunk {
+	o.given.Add(1)
+	return Chunk{Bytes: b, Owner: o}
+}
+
+func packed(fields ...string) (list []byte) {
+	for i := 0; i < len(fields); i += 2 {
+		list = appendPacked(list, fields[i], fields[i+1])
+	}
+	return list
+}
+
+func TestP01_OneShotOfAnySize(t *testing.T) {
+	var o owner
+	f := serve(t, "", 0, func(c *consumer, e event) {
+		if e.Type == EventRequest {
+			var n int
+			fmt.Sscanf(field(e.meta, ":path"), "/%d", &n)
+			c.request(e.Object).Send(201, packed("x-one", "a", "x-one", "b"), o.chunk(pattern(n)), false)
+		}
+	})
+	client := newClient(t)
+	for _, n := range []int{0, 1, 1000, inlineWrite, inlineWrite + 1, 100_000, 3 << 20} {
+		resp, err := client.Get(f.url(fmt.Sprintf("/%d", n)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := read(t, resp)
+		if resp.StatusCode != 201 || body != string(pattern(n)) || resp.Header.Get("Content-Length") != fmt.Sprint(n) ||
+			strings.Join(resp.Header["X-One"], ",") != "a,b" || resp.Header.Get("Date") == "" {
+			t.Errorf("%d bytes: %d, %d bytes, %v", n, resp.StatusCode, len(body), resp.Header)
+		}
+	}
+	eventually(t, "every chunk given back", func() bool { return o.given.Load() == 7 && o.back.Load() == 7 })
+}
+
+func TestP06_ResponsesWithoutBody(t *testing.T) {
+	f := serve(t, "", 0, func(c *consumer, e event) {
+		if e.Type != EventRequest {
+			return
+		}
+		var status int
+		var kind string
+		fmt.Sscanf(field(e.meta, ":path"), "/%d/%s", &status, &kind)
+		r := c.request(e.Object)
+		if kind == "once" {
+			r.Send(status, nil, Chunk{Bytes: []byte("content")}, false)
+			return
+		}
+		r.Start(status, nil)
+		r.Write(Chunk{Bytes: []byte("con")})
+		r.Write(Chunk{Bytes: pattern(100_000)})
+		r.Trailers(packed("x", "y"))
+	})
+	client := newClient(t)
+	for _, c := range []struct{ method, path, length string }{
+		{"GET", "/204/once", ""}, {"GET", "/304/once", ""}, {"HEAD", "/200/once", "7"},
+		{"GET", "/204/parts", ""}, {"GET", "/304/parts", ""}, {"HEAD", "/200/parts", ""},
+	} {
+		req, _ := http.NewRequest(c.method, f.url(c.path), nil)
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body := read(t, resp); body != "" || resp.Header.Get("Content-Length") != c.length || len(resp.Trailer) != 0 {
+			t.Errorf("%s %s: %d bytes, %v", c.method, c.path, len(body), resp.Header)
+		}
+	}
+}
+
+func TestP02_P08_ResponseInParts(t *testing.T) {
+	for _, parts := range []int{0, 1, 3, 100} {
+		f := serve(t, "", 0, func(c *consumer, e event) {
+			if e.Type != EventRequest {
+				return
+			}
+			r := c.request(e.Object)
+			r.Start(200, packed("trailer", "sum"))
+			for i := range parts {
+				r.Write(Chunk{Bytes: pattern(1000 * i)})
+			}
+			r.Trailers(packed("sum", "42"))
+		})
+		resp, err := newClient(t).Get(f.url("/"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []byte
+		for i := range parts {
+			want = append(want, pattern(1000*i)...)
+		}
+		if body := read(t, resp); body != string(want) || resp.Trailer.Get("Sum") != "42" {
+			t.Errorf("%d parts: %d bytes, trailers %v", parts, len(body), resp.Trailer)
+		}
+	}
+}
+
+func TestP02_ResetInTheMiddle(t *testing.T) {
+	closed := make(chan event, 1)
+	f := serve(t, "", 0, func(c *consumer, e event) {
+		switch r := c.request(e.Object); e.Type {
+		case EventRequest:
+			r.Start(200, nil)
+			r.Write(Chunk{Bytes: []byte("some")})
+			c.do(func() { r.Reset(uint64(http3.ErrCodeInternalError)) })
+		case EventStreamClosed:
+			closed <- e
+		}
+	})
+	resp, err := newClient(t).Get(f.url("/"))
+	if err == nil {
+		_, err = io.ReadAll(resp.Body)
+	}
+	var reset *http3.Error
+	if !asError(err, &reset) || reset.ErrorCode != http3.ErrCodeInternalError || !reset.Remote {
+		t.Errorf("the client got %v", err)
+	}
+	if e := within(t, "the end", closed); e.Code != ErrCancelled || e.Flags != FlagAborted || e.Status != 200 {
+		t.Errorf("ended with %+v", e.Event)
+	}
+}
+
+// P07: what the engine takes off the consumer's account is bounded by QUIC's flow control, not by the consumer's speed.
+func TestP07_SlowReaderHoldsTheWriterBack(t *testing.T) {
+	const piece, pieces = 64 << 10, 800
+	var o owner
+	opened, closed := make(chan event, 1), make(chan event, 1)
+	f := serve(t, "", 0, func(c *consumer, e event) {
+		switch e.Type {
+		case EventRequest:
+			r := c.request(e.Object)
+			r.Start(200, nil)
+			for range pieces {
+				r.Write(o.chunk(pattern(piece)))
+			}
+			r.End(Chunk{})
+			opened <- e
+		case EventStreamClosed:
+			closed <- e
+		}
+	})
+	resp, err := newClient(t).Get(f.url("/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := within(t, "the request", opened)
+	drained := func() int {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return f.drained[e.Object]
+	}
+	last := -1
+	eventually(t, "the peer's window full", func() bool { // nothing moves between two looks
+		was := last
+		last = drained()
+		return last == was && last > 0
+	})
+	if last > 16<<20 {
+		t.Errorf("%d bytes left for a reader that took nothing", last)
+	}
+	h := 0
+	buf := make([]byte, 1<<20)
+	for {
+		n, err := resp.Body.Read(buf)
+		h += n
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if h != piece*pieces {
+		t.Errorf("%d bytes came", h)
+	}
+	if e := within(t, "the end", closed); e.Code != OK {
+		t.Errorf("ended with %+v", e.Event)
+	}
+	eventually(t, "every chunk given back", func() bool { return o.back.Load() == pieces })
+	if n := f.stats[StatBodyBytesOut].Load(); n != piece*pieces {
+		t.Errorf("%d bytes counted", n)
+	}
+}
+
+func TestL07_ForceDuringADownload(t *testing.T) {
+	var o owner
+	f := serve(t, "", 0, func(c *consumer, e event) {
+		if e.Type == EventRequest {
+			c.request(e.Object).Send(200, nil, o.chunk(make([]byte, 100<<20)), false)
+		}
+	})
+	resp, err := newClient(t).Get(f.url("/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.CopyN(io.Discard, resp.Body, 1<<20)
+	if e := f.stop(0); e.Code != OK {
+		t.Errorf("stopped with %d", e.Code)
+	}
+	if _, err := io.ReadAll(resp.Body); err == nil {
+		t.Error("the client saw a clean end")
+	}
+	if o.back.Load() != 1 {
+		t.Errorf("%d chunks given back", o.back.Load())
+	}
+}
+
+func TestP09_LateCallsDoNothing(t *testing.T) {
+	var o owner
+	closed := make(chan event, 10)
+	f := serve(t, "", 0, func(c *consumer, e event) {
+		switch e.Type {
+		case EventRequest:
+			r := c.request(e.Object)
+			r.Start(200, nil)
+			r.Start(500, nil)
+			r.Write(o.chunk([]byte("body")))
+			c.stall(false)
+			r.Send(500, nil, o.chunk([]byte("other")), false)
+			r.End(o.chunk([]byte(" end")))
+		case EventStreamClosed:
+			closed <- e
+		}
+	})
+	resp, err := newClient(t).Get(f.url("/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body := read(t, resp); resp.StatusCode != 200 || body != "body end" {
+		t.Errorf("%d %q", resp.StatusCode, body)
+	}
+	if e := within(t, "the end", closed); e.Code != OK || e.Status != 200 || e.Flags != 0 {
+		t.Errorf("ended with %+v", e.Event)
+	}
+	if o.back.Load() != 3 {
+		t.Errorf("%d chunks given back", o.back.Load())
+	}
+}
+
+func TestForgottenRequestsHaveNoEnd(t *testing.T) {
+	f := serve(t, "", 0, func(c *consumer, e event) {
+		if e.Type == EventRequest {
+			c.forget(e, 200, strings.Repeat("x", len(field(e.meta, ":path"))*10_000))
+		}
+	})
+	client := newClient(t)
+	for _, path := range []string{"/", "/larger"} {
+		if status, body := fetch(t, client, f.url(path)); status != 200 || len(body) != len(path)*10_000 {
+			t.Errorf("%d, %d bytes", status, len(body))
+		}
+	}
+	f.stop(-1)
+	if n := f.live(); n != 0 {
+		t.Errorf("%d handles are live", n)
+	}
+	f.await(func() {
+		if f.counts[EventRequest] != 2 || f.counts[EventStreamClosed] != 0 {
+			t.Errorf("events: %v", f.counts)
+		}
+	})
+}
+
+func TestResponseBeforeTheUploadEnds(t *testing.T) {
+	closed := make(chan event, 1)
+	f := serve(t, "", 0, func(c *consumer, e event) {
+		switch e.Type {
+		case EventRequest:
+			c.send(e, 403, "no")
+		case EventStreamClosed:
+			closed <- e
+		}
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	resp, err := newClient(t).Post(f.url("/"), "", endless{ctx})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body := read(t, resp); resp.StatusCode != 403 || body != "no" {
+		t.Errorf("%d %q", resp.StatusCode, body)
+	}
+	if e := within(t, "the end", closed); e.Code != OK || e.Status != 403 || e.Flags != 0 {
+		t.Errorf("ended with %+v", e.Event)
+	}
+}
+
+func TestSmallWindowOfThePeerDoesNotBlockTheReactor(t *testing.T) {
+	var held []event
+	holding := make(chan bool, 1)
+	f := serve(t, "", 0, func(c *consumer, e event) {
+		if e.Type != EventRequest {
+			return
+		}
+		if field(e.meta, ":path") == "/quick" {
+			c.send(e, 200, "quick")
+			return
+		}
+		c.send(e, 200, string(pattern(12_000)))
+		if held = append(held, e); len(held) == 100 {
+			holding <- true
+		}
+	})
+	q := dialWindow(t, f.addr, 1000)
+	for range 100 {
+		s, err := q.OpenStream()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Write(request("GET", "/big"))
+		s.Close()
+	}
+	within(t, "100 requests", holding)
+	if status, body := fetch(t, newClient(t), f.url("/quick")); status != 200 || body != "quick" {
+		t.Errorf("%d %q", status, body)
+	}
+}
+
