@@ -1,0 +1,191 @@
+package eventq
+
+import (
+	"runtime"
+	"testing"
+	"unsafe"
+)
+
+// settle lets other goroutines run until cond holds. If that is never, the test binary's timeout says where.
+func settle(cond func() bool) {
+	for !cond() {
+		runtime.Gosched()
+	}
+}
+
+// bulk starts a producer that reserves n bytes and commits a record. What Reserve said comes through the channel.
+func bulk(q *Queue, object uint64, n int, done <-chan struct{}) <-chan bool {
+	said := make(chan bool, 1)
+	go func() {
+		rec, ok := q.Reserve(Bulk, n, done)
+		if ok {
+			q.Commit(rec, &Head{Type: 1, Object: object, DataLen: uint32(n)})
+		}
+		said <- ok
+	}()
+	return said
+}
+
+// full fills a ring of 4096 bytes with 64 records.
+func full(t *testing.T, q *Queue) {
+	t.Helper()
+	for i := range uint64(64) {
+		push(t, q, 1000+i, 0)
+	}
+}
+
+func TestBulkWaitsForRoomInTheOrderOfArrival(t *testing.T) {
+	r, q := fresh(t, 4096, -1)
+	full(t, q)
+	var said []<-chan bool
+	for i := range 5 {
+		said = append(said, bulk(q, uint64(i), 1000, nil))
+		settle(func() bool { return q.Stats().Waiting == i+1 })
+	}
+	if r.Doorbell() {
+		t.Error("rings though nothing was freed")
+	}
+	var got []uint64
+	for len(got) < 64+5 {
+		got = append(got, objects(r)...)
+		if r.Doorbell() {
+			q.Pump()
+		}
+		runtime.Gosched()
+	}
+	equal(t, got[64:], 0, 1, 2, 3, 4)
+	for _, c := range said {
+		if !<-c {
+			t.Error("a bulk producer was refused")
+		}
+	}
+	if s := q.Stats(); s.Waiting != 0 || s.OverflowMax != 0 || s.HighWater != 4096 {
+		t.Errorf("afterwards: %d wait, %d overflowed at most, high water %d", s.Waiting, s.OverflowMax, s.HighWater)
+	}
+}
+
+func TestBulkStandsBehindTheOverflow(t *testing.T) {
+	r, q := fresh(t, 4096, -1)
+	full(t, q)
+	push(t, q, 1, 0)
+	objects(r) // there is room now, but nobody has pumped
+	if !<-bulk(q, 2, 0, nil) {
+		t.Fatal("refused")
+	}
+	equal(t, objects(r), 1, 2)
+}
+
+func TestBulkThatGivesUpLeavesTheLineAndLetsOthersOn(t *testing.T) {
+	r, q := fresh(t, 4096, -1)
+	full(t, q)
+	done := make(chan struct{})
+	large := bulk(q, 1, 1900, done)
+	settle(func() bool { return q.Stats().Waiting == 1 })
+	small := bulk(q, 2, 0, nil)
+	settle(func() bool { return q.Stats().Waiting == 2 })
+
+	r.Drain(8, func(*Head, []byte) {}) // enough for the small one, which has to stand behind the large one all the same
+	q.Pump()
+	if n := q.Stats().Waiting; n != 2 {
+		t.Fatalf("%d wait", n)
+	}
+	close(done)
+	if <-large {
+		t.Error("the large one was served")
+	}
+	if !<-small {
+		t.Error("the small one was refused")
+	}
+	all := objects(r)
+	equal(t, all[len(all)-1:], 2)
+	if _, ok := q.Reserve(Bulk, 0, shut); !ok {
+		t.Error("the way through the ring is closed though nobody waits")
+	}
+}
+
+func TestAbortLetsWaitersOnByItself(t *testing.T) {
+	_, q := fresh(t, 4096, -1)
+	first, _ := q.Reserve(Lossless, 1900, nil)
+	second, _ := q.Reserve(Lossless, 1900, nil)
+	waiting := bulk(q, 1, 1900, nil)
+	settle(func() bool { return q.Stats().Waiting == 1 })
+	q.Abort(second) // no consumer will come by for this
+	if !<-waiting {
+		t.Error("refused")
+	}
+	q.Abort(first)
+}
+
+func TestCloseEndsEverything(t *testing.T) {
+	r, q := fresh(t, 4096, -1)
+	reserved, _ := q.Reserve(Lossless, 1000, nil)
+	given, _ := q.Reserve(Bulk, 1000, nil)
+	full(t, q)
+	spilt, _ := q.Reserve(Lossless, 10, nil)
+	waiting := []<-chan bool{bulk(q, 1, 1000, nil), bulk(q, 2, 0, nil)}
+	settle(func() bool { return q.Stats().Waiting == 2 })
+	if q.Quiet() {
+		t.Error("quiet before Close")
+	}
+	q.Close()
+	q.Close()
+	for _, c := range waiting {
+		if <-c {
+			t.Error("a producer was served after Close")
+		}
+	}
+	for _, class := range []Class{Bulk, LossyOf(11)} {
+		if rec, ok := q.Reserve(class, 8, nil); ok || rec.Token != 0 {
+			t.Errorf("class %d was served after Close", class)
+		}
+	}
+	rec, ok := q.Reserve(Lossless, 8, nil)
+	if ok || len(rec.Payload) != 8 {
+		t.Errorf("a lossless Reserve says %v and gives %d bytes", ok, len(rec.Payload))
+	}
+	q.Commit(rec, &Head{Type: 1, DataLen: 8})
+	q.Commit(spilt, &Head{Type: 1, DataLen: 10})
+	q.Pump()
+	if s := q.Stats(); s.Overflow != 0 || s.OverflowBytes != 0 || s.Waiting != 0 {
+		t.Errorf("left: %+v", s)
+	}
+	if q.Quiet() {
+		t.Error("quiet with two reservations")
+	}
+	q.Commit(reserved, &Head{Type: 1, Object: 7})
+	if q.Quiet() {
+		t.Error("quiet with one reservation")
+	}
+	q.Abort(given)
+	if !q.Quiet() {
+		t.Error("not quiet though all is committed or aborted")
+	}
+	if got := objects(r); got[0] != 7 {
+		t.Errorf("record %d came first", got[0])
+	}
+}
+
+// A producer that slept between its look at the tail and its claim finds another queue's ring in the same memory.
+func TestProducerFromBeforeCloseFindsNoWayIntoTheNextRing(t *testing.T) {
+	r, q := fresh(t, 4096, -1)
+	push(t, q, 1, 0)
+	objects(r)
+	q.Close()
+	if !q.Quiet() {
+		t.Fatal("not quiet")
+	}
+	start := (r.hdr.tail.Load()&^closedBit + 3*4096) &^ 4095 // as capi/ring.c does it
+	r.hdr.head.Store(start)
+	r.hdr.tail.Store(start)
+	next, err := Open(unsafe.Pointer(r.hdr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, class := range []Class{Lossless, Bulk, Lossy} {
+		if _, ok := q.Reserve(class, 0, nil); ok {
+			t.Errorf("class %d was served", class)
+		}
+	}
+	push(t, New(next), 2, 0)
+	equal(t, objects(next), 2)
+}
