@@ -78,8 +78,7 @@ def zigh3():
 
 
 def engine():
-    port = free_port()
-    return [go_build("tests/bench/engine"), "-addr", f"127.0.0.1:{port}"], port
+    return [go_build("tests/bench/engine"), "-cert", str(CERT), "-key", str(KEY)], None
 
 
 def floor():

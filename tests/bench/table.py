@@ -83,7 +83,7 @@ def lines(summary, columns):
     for server, s in summary.items():
         row = [server]
         for _, metric, divisor, digits in present:
-            row.append(f"{s['median'][metric] / divisor:,.{digits}f}")
+            row.append(f"{s['median'][metric] / divisor:,.{digits}f}" if metric in s["median"] else "")
         for _, metric in ratios:
             row.append(f"{s['ratio'][metric]:.2f}" if metric in s["ratio"] else "")
         rows.append(row)
