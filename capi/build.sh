@@ -18,4 +18,7 @@ esac
 CGO_ENABLED=1 CGO_CFLAGS="${CGO_CFLAGS:--O2}" go build -buildmode=c-shared -trimpath -buildvcs=false \
     -ldflags "-s -w -buildid= -extldflags '$link ${EXTLDFLAGS:-}'" -o "$out/lib/$lib" "$@" ./capi
 rm -f "$out/lib/${lib%.*}.h" # what cgo writes of its own; include/zig_h3.h is the contract
+case "$lib" in
+*.so) ln -sf "$lib" "$out/lib/$lib.1" ;; # the name that programs linked against it ask for
+esac
 cp include/zig_h3.h "$out/include/zig_h3.h"

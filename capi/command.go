@@ -58,6 +58,8 @@ func perform(c *C.struct_command) {
 			id, err := s.engine.Route(method, pattern, uint32(c.flags), uint64(c.user_data))
 			answer(c, uint64(id), err)
 		})
+	case C.COMMAND_FAILPOINT:
+		failpoint(c)
 	}
 }
 

@@ -20,7 +20,8 @@ enum command_kind {
     COMMAND_SERVER_ADD_QUEUE,
     COMMAND_SERVER_ROUTE,
     COMMAND_SERVER_START,
-    COMMAND_SERVER_STOP
+    COMMAND_SERVER_STOP,
+    COMMAND_FAILPOINT /* builds with the tag failpoint only */
 };
 
 /* Strings that a command carries, by index. */

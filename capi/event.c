@@ -12,6 +12,8 @@ int32_t zig_h3_next_event(zig_h3_handle handle, zig_h3_event *event)
     int32_t code;
     if (event == NULL)
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "event is NULL");
+    if (queue_is_empty(handle))
+        return 0;
     struct queue *queue = queue_enter(handle, CONSUMER_DRAINS, &code);
     if (queue == NULL)
         return code;
@@ -19,6 +21,7 @@ int32_t zig_h3_next_event(zig_h3_handle handle, zig_h3_event *event)
         queue_release(queue);
     const zig_h3_record *record = h3_ring_peek(queue->ring);
     if (record != NULL) {
+        queue_foresee(record);
         memcpy(event, record, sizeof *record);
         event->meta = (const uint8_t *)(record + 1);
         event->data = event->meta + ((record->meta_len + 7u) & ~7u);
@@ -42,6 +45,8 @@ int32_t zig_h3_next_events(zig_h3_handle handle, void *buffer, size_t capacity, 
         *needed = 0;
     if (buffer == NULL || (uintptr_t)buffer % 8 != 0)
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "buffer is NULL, or not 8-byte aligned");
+    if (queue_is_empty(handle))
+        return 0;
     if (max > INT32_MAX)
         max = INT32_MAX;
     struct queue *queue = queue_enter(handle, CONSUMER_DRAINS, &code);
@@ -57,6 +62,7 @@ int32_t zig_h3_next_events(zig_h3_handle handle, void *buffer, size_t capacity, 
                 used = room;
             break;
         }
+        queue_foresee(record);
         memcpy((uint8_t *)buffer + used, record, record->size);
         used += room;
         count++;
@@ -81,6 +87,8 @@ int32_t zig_h3_queue_peek(zig_h3_handle handle, uint32_t max, zig_h3_queue_span 
     int32_t code;
     if (span == NULL)
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "span is NULL");
+    if (queue_is_empty(handle))
+        return 0;
     struct queue *queue = queue_enter(handle, CONSUMER_DRAINS, &code);
     if (queue == NULL)
         return code;

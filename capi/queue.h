@@ -30,6 +30,26 @@ struct queue {
 /* Lets the calling thread in as the consumer, or gives NULL with *code set. */
 struct queue *queue_enter(zig_h3_handle handle, uint32_t as, int32_t *code);
 
+/* Whether a live queue has nothing and nobody inside: told without entering, since that is what most polls find. */
+static inline bool queue_is_empty(zig_h3_handle handle)
+{
+    uint64_t word;
+    if (state_now() != 0)
+        return false;
+    struct slot *slot = handle_find(handle, KIND_QUEUE, &word);
+    if (slot == NULL)
+        return false;
+    struct queue *queue = (struct queue *)(uintptr_t)atomic_load_explicit(&slot->object, memory_order_relaxed);
+    return queue != NULL && atomic_load_explicit(&queue->consumer, memory_order_relaxed) == CONSUMER_NONE &&
+           h3_ring_depth(queue->ring) == 0;
+}
+
+/* The consumer is about to answer a request whose slot another processor wrote last: have it fetched meanwhile. */
+static inline void queue_foresee(const zig_h3_record *record)
+{
+    __builtin_prefetch(&handle_slots[record->object & (HANDLE_SLOTS - 1)], 1);
+}
+
 /* Gives the memory of what was taken back, and tells producers that wait for it. */
 void queue_release(struct queue *queue);
 

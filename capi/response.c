@@ -140,19 +140,13 @@ int32_t zig_h3_response_send(zig_h3_handle request, uint32_t status, const void 
 
     /* One step from untouched to ended, without the lock: from here on the record is all that there is of this response. */
     uint64_t set = flags & ZIG_H3_SEND_FORGET ? SLOT_ENDED | SLOT_GONE | SLOT_FORGOTTEN : SLOT_ENDED | SLOT_GONE;
-    for (;;) {
+    while ((word & SLOT_LOCKED) || !atomic_compare_exchange_weak_explicit(&slot->word, &word, word | set, memory_order_acq_rel,
+                                                                          memory_order_relaxed)) {
         slot = handle_find(request, KIND_REQUEST, &word);
-        if (slot == NULL) {
-            code = handle_error(request, KIND_REQUEST);
+        if (slot == NULL || (word & (SLOT_BEGUN | SLOT_GONE | SLOT_ENDED))) {
+            code = slot == NULL ? handle_error(request, KIND_REQUEST) : ended(word);
             goto refused;
         }
-        if (word & (SLOT_BEGUN | SLOT_GONE | SLOT_ENDED)) {
-            code = ended(word);
-            goto refused;
-        }
-        if (!(word & SLOT_LOCKED) && atomic_compare_exchange_weak_explicit(&slot->word, &word, word | set, memory_order_acq_rel,
-                                                                           memory_order_relaxed))
-            break;
     }
     submission_publish(&at, (flags & ZIG_H3_SEND_LATER) != 0);
     return ZIG_H3_OK;
