@@ -18,10 +18,20 @@ export class RequestHead {
     /** The regular fields, packed. */
     readonly fields: string,
     readonly init: { method?: string; headers: Headers },
-    /** The bytes that this was read from, as 32-bit words; the last one is filled up with zeros. */
-    readonly words: Int32Array,
-    readonly length: number,
   ) {}
+}
+
+/** How many heads are kept, by their length: a power of two. */
+const KEPT = 16;
+
+/** Words of the longest head that is kept. */
+const LONGEST = 256;
+
+/** A head and the bytes that it was read from; what is behind the last byte counts as zero. */
+class Kept {
+  length = -1;
+  readonly words = new Int32Array(LONGEST);
+  head: RequestHead | undefined;
 }
 
 /** Lengths of the names that each head begins with. */
@@ -33,7 +43,9 @@ const PROTOCOL = ":protocol";
 
 /** Reads heads out of one queue's memory. */
 export class HeadReader {
-  #recent: (RequestHead | undefined)[] = new Array<RequestHead | undefined>(16).fill(undefined);
+  #kept: Kept[] = Array.from({ length: KEPT }, () => new Kept());
+  /** The head that was read last: the next one has its fields, more often than not. */
+  #last: RequestHead | undefined;
 
   /**
    * @param bytes the queue's memory
@@ -46,27 +58,37 @@ export class HeadReader {
 
   /** The head in the `length` bytes at `at`, a multiple of 8. */
   read(at: number, length: number): RequestHead {
-    const slot = (length >>> 2) & 15;
-    const recent = this.#recent[slot];
-    if (recent !== undefined && recent.length === length && this.#equal(recent.words, at, length)) return recent;
-    const head = this.#decode(at, length, recent);
-    this.#recent[slot] = head;
+    const kept = this.#kept[(length >>> 2) & (KEPT - 1)]!;
+    if (kept.length === length && this.#equal(kept.words, at, length)) return kept.head!;
+    const head = (this.#last = this.#decode(at, length));
+    if (length <= LONGEST * 4) {
+      const { words } = this;
+      const from = at >>> 2;
+      const whole = length >>> 2;
+      for (let i = 0; i < whole; i++) kept.words[i] = words[from + i]!;
+      if ((length & 3) !== 0) kept.words[whole] = this.#tail(at, length);
+      kept.length = length;
+      kept.head = head;
+    }
     return head;
   }
 
   #equal(known: Int32Array, at: number, length: number): boolean {
-    const { words, bytes } = this;
+    const { words } = this;
     const from = at >>> 2;
     const whole = length >>> 2;
     for (let i = 0; i < whole; i++) {
       if (words[from + i] !== known[i]) return false;
     }
-    let tail = 0;
-    for (let i = whole << 2, shift = 0; i < length; i++, shift += 8) tail |= bytes[at + i]! << shift;
-    return (length & 3) === 0 || tail === known[whole];
+    return (length & 3) === 0 || this.#tail(at, length) === known[whole];
   }
 
-  #decode(at: number, length: number, like: RequestHead | undefined): RequestHead {
+  /** The bytes behind the last whole word, as one. What is behind them in the queue may be anything. */
+  #tail(at: number, length: number): number {
+    return this.words[(at + length) >>> 2]! & ((1 << ((length & 3) << 3)) - 1);
+  }
+
+  #decode(at: number, length: number): RequestHead {
     const text = this.bytes.latin1Slice(at, at + length);
     const cursor = new Cursor(text);
     const method = cursor.next(METHOD);
@@ -75,6 +97,7 @@ export class HeadReader {
     const path = cursor.next(PATH);
     if (text.startsWith(PROTOCOL, cursor.at + 6)) cursor.next(PROTOCOL.length);
     const fields = text.substring(cursor.at);
+    const like = this.#last;
     let headers: Headers;
     if (like !== undefined && like.fields === fields && like.authority === authority) {
       headers = like.init.headers;
@@ -83,11 +106,9 @@ export class HeadReader {
       // What HTTP/1 says in the field host is said in :authority here; handlers know the field.
       if (authority !== "" && !headers.has("host")) headers.set("host", authority);
     }
-    const copy = new Int32Array((length + 3) >>> 2);
-    new Uint8Array(copy.buffer).set(this.bytes.subarray(at, at + length));
     const host = authority !== "" ? authority : (headers.get("host") ?? "localhost");
     const url = `${scheme === "http" ? "http" : "https"}://${host}${path.startsWith("/") ? path : "/" + path}`;
     const init = method === "GET" ? { headers } : { method, headers };
-    return new RequestHead(method, authority, path, url, fields, init, copy, length);
+    return new RequestHead(method, authority, path, url, fields, init);
   }
 }

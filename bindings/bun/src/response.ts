@@ -92,8 +92,7 @@ function respondWith(call: Call, response: Response, bytes: Uint8Array | null): 
     return;
   }
   const listed = listHeaders(response.headers);
-  // Like Bun.serve(), HEAD is not told what only the content tells.
-  if (bytes !== null && bytes.length > 0 && listed["content-type"] === undefined && call.request.method !== "HEAD") {
+  if (bytes !== null && bytes.length > 0 && listed["content-type"] === undefined && sendsBody(call, response)) {
     listed["content-type"] = guessContentType(bytes);
   }
   send(call, response.status, listed, bytes);
@@ -201,15 +200,19 @@ function stream(call: Call, response: Response, body: ReadableStream, length: nu
     body.cancel().catch(() => {});
     return refused(call, code);
   }
-  const { method } = call.request;
-  if (method === "HEAD" || response.status === 204 || response.status === 304) {
+  if (!sendsBody(call, response)) {
     // Nobody is going to read it; what it holds may be let go.
     body.cancel().catch(() => {});
     body = new Blob([]).stream();
   }
-  const sending = new ResponseStream(exchange, call.server, body, method === "HEAD" ? undefined : trailersOf(response));
+  const sending = new ResponseStream(exchange, call.server, body, trailersOf(response));
   exchange.sending = sending;
   void sending.run();
+}
+
+/** Whether the client gets the body: where it does not, it is not told either what only the content tells, as in Bun.serve(). */
+function sendsBody(call: Call, response: Response): boolean {
+  return call.request.method !== "HEAD" && response.status !== 204 && response.status !== 304;
 }
 
 /** Lets go of a response that nobody waits for. */

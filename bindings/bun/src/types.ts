@@ -98,7 +98,7 @@ export interface H3ServerOptions<Path extends string = string> {
   maxRequestBodySize?: number;
   /** Seconds without a packet from a client after which its connection is given up, 0 to 3600; 0: 3600. Default 30. */
   idleTimeout?: number;
-  /** Seconds that a handler may take to begin its response; then the client gets 503. 0 (the default): as long as it likes. */
+  /** Seconds that a handler may take to begin its response; then the client gets 504. 0 (the default): as long as it likes. */
   requestTimeout?: number;
   /** Show warnings and errors on the console when there is no `onLog`. Default false. */
   development?: boolean;
