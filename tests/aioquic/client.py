@@ -9,6 +9,7 @@ produce) and gets its length and SHA-256 back, and the bytes of short ones. test
 import asyncio
 import base64
 import json
+import socket
 import sys
 import traceback
 from typing import Any, Awaitable, Callable
@@ -68,6 +69,15 @@ class Driver:
         connection = self._connection(c)
         await connection.wire.until(lambda: len(connection.goaways) > 0, c.get("timeout", 20), "a GOAWAY")
         return {"goaways": connection.goaways}
+
+    async def do_replay(self, c: dict[str, Any]) -> dict[str, Any]:
+        """Sends the first datagram of a connection again, each time from a port of its own."""
+        connection = self._connection(c)
+        for _ in range(c["count"]):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+                sender.sendto(connection.wire.first_datagram, ("127.0.0.1", c["port"]))
+            await asyncio.sleep(0)
+        return {}
 
     # ---- requests
 
@@ -169,12 +179,13 @@ class Driver:
         """Puts hand-made frames on a stream; `pace` sends them a byte at a time, so many milliseconds apart."""
         connection = self._connection(c)
         data = b"".join(frame(f) for f in c.get("frames", []))
+        end: bool = c.get("end", False)
         if c.get("pace") is not None:
-            for i in range(len(data)):
+            for i in range(len(data) - 1):
                 connection.write(c["stream"], data[i : i + 1], False)
                 await asyncio.sleep(c["pace"] / 1000)
-            data = b""
-        connection.write(c["stream"], data, c.get("end", False))
+            data = data[-1:]
+        connection.write(c["stream"], data, end)
         return {}
 
     async def do_stream(self, c: dict[str, Any]) -> dict[str, Any]:
@@ -189,16 +200,25 @@ class Driver:
         return {**stream, "data": base64.b64encode(stream["data"]).decode(), "connection": connection.wire.end}
 
     async def do_flood(self, c: dict[str, Any]) -> dict[str, Any]:
-        """Opens requests and resets them at once, as many as asked or until the peer closes; says how many."""
+        """Opens requests and resets them at once, as fast as the stream limit allows, as many as asked or until the peer closes."""
         connection = self._connection(c)
         fields = [(n.encode("latin-1"), v.encode("latin-1")) for n, v in c["headers"]]
+        quic = connection.quic
         done = 0
-        while done < c["count"] and connection.wire.end is None and connection.quic._close_event is None:
-            for _ in range(min(16, c["count"] - done)):
+
+        def allowed() -> bool:
+            next_stream = quic.get_next_available_stream_id() // 4
+            return next_stream < quic._remote_max_streams_bidi or connection.wire.end is not None
+
+        while done < c["count"] and connection.wire.end is None:
+            await connection.wire.until(allowed, 10, "a stream to open")
+            for _ in range(16):
+                if done == c["count"] or not allowed() or connection.wire.end is not None:
+                    break
                 exchange = connection.request(fields, False, None)
                 connection.wire.transmit()
-                connection.quic.reset_stream(exchange.stream_id, 0x10C)
-                connection.quic.stop_stream(exchange.stream_id, 0x10C)
+                quic.reset_stream(exchange.stream_id, 0x10C)
+                quic.stop_stream(exchange.stream_id, 0x10C)
                 del connection.exchanges[exchange.stream_id]
                 done += 1
             connection.wire.transmit()

@@ -84,6 +84,7 @@ class Wire(QuicConnectionProtocol):
         self.bytes_in = 0
         self.bytes_out = 0
         self.vanished = False
+        self.first_datagram = b""  # the client's Initial, to be sent again by a test
         self.end: dict[str, Any] | None = None
         self._moved: set[asyncio.Future[None]] = set()
 
@@ -93,6 +94,8 @@ class Wire(QuicConnectionProtocol):
         self.datagrams_in += 1
         self.bytes_in += len(data)
         super().datagram_received(data, addr)
+        if self.end is None and self.quic.peer_closed and self.quic._close_event is not None:
+            self._ended(self.quic._close_event)  # aioquic itself tells only when the draining period is over
         self.pulse()
 
     def error_received(self, exc: Exception) -> None:
@@ -103,6 +106,7 @@ class Wire(QuicConnectionProtocol):
             return
         self._transmit_task = None
         for data, addr in self._quic.datagrams_to_send(now=self._loop.time()):
+            self.first_datagram = self.first_datagram or data
             self.datagrams_out += 1
             self.bytes_out += len(data)
             self._transport.sendto(data, addr)
@@ -119,20 +123,23 @@ class Wire(QuicConnectionProtocol):
         self.pulse()
 
     def quic_event_received(self, event: QuicEvent) -> None:
-        if isinstance(event, ConnectionTerminated):
-            if self.quic.peer_closed:
-                by = "peer"
-            elif event.reason_phrase == "Idle timeout":
-                by = "idle"
-            else:
-                by = "client"
-            self.end = {
-                "by": by,
-                "code": event.error_code,
-                "application": event.frame_type is None,
-                "reason": event.reason_phrase,
-            }
+        if isinstance(event, ConnectionTerminated) and self.end is None:
+            self._ended(event)
         self.on_event(event)
+
+    def _ended(self, event: ConnectionTerminated) -> None:
+        if self.quic.peer_closed:
+            by = "peer"
+        elif event.reason_phrase == "Idle timeout":
+            by = "idle"
+        else:
+            by = "client"
+        self.end = {
+            "by": by,
+            "code": event.error_code,
+            "application": event.frame_type is None,
+            "reason": event.reason_phrase,
+        }
 
     def vanish(self) -> None:
         """Sends nothing any more and hears nothing, as a machine that lost its network. No CONNECTION_CLOSE."""

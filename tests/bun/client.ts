@@ -224,12 +224,12 @@ export class Connection {
   }
 
   /** Waits for the end of the connection. */
-  async closed(timeout = 4): Promise<End> {
+  async closed(timeout = 15): Promise<End> {
     return (await this.command<{ end: End }>("closed", { timeout })).end;
   }
 
   /** Waits for GOAWAY; the ids of all that came. */
-  async goaway(timeout = 4): Promise<number[]> {
+  async goaway(timeout = 15): Promise<number[]> {
     return (await this.command<{ goaways: number[] }>("goaway", { timeout })).goaways;
   }
 
@@ -258,7 +258,7 @@ export class Exchange {
   }
 
   /** Waits for the headers, so many bytes of body, the server's STOP_SENDING, or the end, and gives what is there. */
-  response(until: "headers" | "stopped" | "end" | number = "end", timeout = 4): Promise<Report> {
+  response(until: "headers" | "stopped" | "end" | number = "end", timeout = 15): Promise<Report> {
     return this.#command("response", { until, timeout });
   }
 

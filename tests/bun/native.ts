@@ -182,6 +182,8 @@ export function bytes(s: string): { at: Pointer; length: number } {
   return { at: cString(s), length: new TextEncoder().encode(s).length };
 }
 
+const counters = memory(1024);
+
 /** Answers every request with "hello", polling by hand: for options that the package does not name. */
 export class RawServer {
   readonly queue = newQueue();
@@ -195,6 +197,14 @@ export class RawServer {
     if (call("zig_h3_server_start", this.handle) !== 0) throw new Error(text("zig_h3_last_error"));
     this.port = portOf(this.handle);
     this.#done = this.#poll();
+  }
+
+  /** The server's counters by name. */
+  stats(): Record<string, number> {
+    const count = call("zig_h3_stats_snapshot", this.handle, counters.address, counters.view.byteLength / 8);
+    return Object.fromEntries(
+      Array.from({ length: count }, (_, i) => [text("zig_h3_stats_name", i), Number(counters.view.getBigUint64(i * 8, true))]),
+    );
   }
 
   /** Frees the server, drains what is left, and frees the queue. */

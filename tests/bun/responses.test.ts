@@ -1,7 +1,8 @@
 /** What a client gets of a response. */
 import { describe, expect, test } from "bun:test";
+import { withTrailers } from "../../bindings/bun/src/index.ts";
 import { Suite, gate, settled, until } from "./suite.ts";
-import { Answer } from "./client.ts";
+import { Answer, sha256 } from "./client.ts";
 
 const suite = new Suite();
 const text = (s: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(s);
@@ -138,6 +139,42 @@ describe("responses", () => {
       [200, 0, true],
     ]);
     expect(answers[2]!.header("content-length")).toBe("8");
+  });
+
+  test("P08 trailers follow the body, also an empty one, and not the answer to HEAD", async () => {
+    const server = suite.serve({
+      routes: {
+        "/body": () => withTrailers(new Response("with a body"), { "X-Checksum": "abc", "x-count": "2" }),
+        "/empty": () => withTrailers(new Response(null), new Headers({ "x-empty": "yes" })),
+        "/stream": () => {
+          const hash = new Bun.CryptoHasher("sha256");
+          const body = new ReadableStream<Uint8Array>({
+            start(controller) {
+              for (const part of ["a", "b", "c"]) {
+                hash.update(part);
+                controller.enqueue(text(part));
+              }
+              controller.close();
+            },
+          });
+          return withTrailers(new Response(body), () => ({ "x-hash": hash.digest("hex") }));
+        },
+      },
+    });
+    const connection = await suite.connect(server);
+    const answers = [
+      await connection.fetch("/body"),
+      await connection.fetch("/empty"),
+      await connection.fetch("/stream"),
+      await connection.fetch("/body", { method: "HEAD" }),
+    ];
+    expect(answers.map((a) => [a.status, a.text, a.report.trailers, a.report.ended])).toEqual([
+      [200, "with a body", [["x-checksum", "abc"], ["x-count", "2"]], true],
+      [200, "", [["x-empty", "yes"]], true],
+      [200, "abc", [["x-hash", sha256("abc")]], true],
+      [200, "", null, true],
+    ]);
+    await connection.close();
   });
 
   test("P10 a handler that answers when the client has gone disturbs nobody", async () => {

@@ -6,7 +6,7 @@
  * PORT 0 or none: one that the system chooses. Without CERT and KEY it makes a development certificate. It prints one line,
  * `ready <url> <certificate hash>`; the hash is SHA-256 of the certificate in hex. SIGTERM stops it gracefully.
  */
-import { createH3Server } from "../../bindings/bun/src/index.ts";
+import { createH3Server, withTrailers, type H3Server } from "../../bindings/bun/src/index.ts";
 
 const { PORT, CERT, KEY } = process.env;
 
@@ -26,8 +26,7 @@ function bytes(n: number): ReadableStream<Uint8Array> {
   });
 }
 
-/** A field of a response that is not there in Response: trailers go behind the body. */
-const server = createH3Server({
+const server: H3Server = createH3Server({
   port: Number(PORT ?? 0),
   hostname: "127.0.0.1",
   ...(CERT !== undefined && KEY !== undefined ? { certPath: CERT, keyPath: KEY } : {}),
@@ -60,6 +59,9 @@ const server = createH3Server({
         return Response.json({ slept: ms });
       },
     },
+    "/trailers": {
+      GET: () => withTrailers(new Response("the body"), { "x-checksum": new Bun.CryptoHasher("sha256").update("the body").digest("hex") }),
+    },
     "/throw": {
       GET: () => {
         throw new Error("thrown on purpose");
@@ -72,6 +74,7 @@ const server = createH3Server({
 
 console.log(`ready ${server.url.href} ${server.certificateHash}`);
 
-process.once("SIGTERM", () => {
-  void server.close();
+process.once("SIGTERM", async () => {
+  await server.stop();
+  await server.close();
 });
