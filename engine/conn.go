@@ -44,6 +44,7 @@ type conn struct {
 
 	next     atomic.Uint64 // id of the stream that comes next
 	draining atomic.Bool   // GOAWAY was sent
+	taking   atomic.Bool   // a stream is being looked at or delivered
 	closing  atomic.Bool
 
 	mu          sync.Mutex
@@ -79,7 +80,9 @@ func (c *conn) serve() {
 			c.lost(err)
 			return
 		}
+		c.taking.Store(true)
 		c.accept(s)
+		c.taking.Store(false)
 	}
 }
 

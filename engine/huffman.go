@@ -143,12 +143,11 @@ func decodeHuffman(dst, src []byte) (int, error) {
 		if have < 8 && isHuffmanPadding(acc, have) {
 			return at, nil
 		}
-		// What is missing counts as ones: so it is the begin of EOS, and no other code can come out complete.
-		padded := acc | ^uint64(0)>>have
-		e := huffmanTable[padded>>(64-huffmanBits)]
+		// What is missing reads as zeros, both here and below: a code that needs some of it is longer than have.
+		e := huffmanTable[acc>>(64-huffmanBits)]
 		symbol, bits := byte(e>>8), e.firstBits()
 		if e.count() == 0 {
-			symbol, bits = longCode(uint32(padded >> 32))
+			symbol, bits = longCode(uint32(acc >> 32))
 		}
 		if bits == 0 || bits > have {
 			return 0, errHuffman

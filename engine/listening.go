@@ -37,6 +37,12 @@ func (l *listening) accept() {
 	for {
 		q, err := l.listener.Accept(context.Background())
 		if err != nil {
+			l.mu.Lock()
+			closed := l.closed
+			l.mu.Unlock()
+			if !closed {
+				emitLog(l.s.sinks[0], LogError, l.s.handle, l.s.handle, "no connections any more: "+err.Error())
+			}
 			return
 		}
 		if h, ok := q.Context().Value(handshakeKey{}).(*handshake); ok {
@@ -187,7 +193,7 @@ const shortestRest = 25 * time.Millisecond
 func (r *rest) reached(c *conn) bool {
 	stats := c.q.ConnectionStats()
 	c.mu.Lock()
-	busy := c.requests+c.goroutines > 0
+	busy := c.requests+c.goroutines > 0 || c.taking.Load()
 	c.mu.Unlock()
 	now := time.Now()
 	if busy || stats.PacketsSent != r.packets {

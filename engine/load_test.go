@@ -413,3 +413,114 @@ func TestGuardKeepsAPanic(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+func TestL05_RequestsWhileDrainingAreRejected(t *testing.T) {
+	held := make(chan event, 1)
+	f := serve(t, "", 0, func(_ *consumer, e event) {
+		if e.Type == EventRequest {
+			held <- e
+		}
+	})
+	q := dial(t, f.addr)
+	first, err := q.OpenStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.Write(request("GET", "/"))
+	first.Close()
+	e := within(t, "the request", held)
+	control, err := q.AcceptUniStream(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.ReadFull(control, make([]byte, len(f.server.settings)))
+	f.server.Stop(-1)
+	goAway := make([]byte, 3)
+	if _, err := io.ReadFull(control, goAway); err != nil || !bytes.Equal(goAway, []byte{frameGoAway, 1, 4}) {
+		t.Fatalf("GOAWAY %x, %v", goAway, err)
+	}
+	second, err := q.OpenStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	second.Write(request("GET", "/"))
+	second.Close()
+	var reset *quic.StreamError
+	if _, err := io.ReadAll(second); !asError(err, &reset) || reset.ErrorCode != quic.StreamErrorCode(http3.ErrCodeRequestRejected) {
+		t.Errorf("the second request got %v", err)
+	}
+	f.do(func() { f.send(e, 200, "done") })
+	if b, err := io.ReadAll(first); err != nil || !bytes.HasSuffix(b, []byte("done")) {
+		t.Errorf("the first request got %q, %v", b, err)
+	}
+	if e := f.waitStopped(); e.Code != OK {
+		t.Errorf("stopped with %d", e.Code)
+	}
+	if n := f.stats[StatRequestsRejected].Load(); n != 1 {
+		t.Errorf("%d rejected", n)
+	}
+}
+
+// A request that waits for room in the queue was taken: a graceful stop must not close its connection.
+func TestL05_StopWaitsForARequestThatIsNotDeliveredYet(t *testing.T) {
+	f := serve(t, "", 0, hello)
+	q := dial(t, f.addr)
+	s, err := q.OpenStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the connection", func() bool { return f.stats[StatConnectionsActive].Load() == 1 })
+	f.mu.Lock()
+	f.capacity = 1
+	f.mu.Unlock()
+	full, _ := f.Reserve(Bulk, 1, nil)
+	s.Write(request("GET", "/"))
+	s.Close()
+	eventually(t, "a request that waits", func() bool { return f.server.connsForTest()[0].taking.Load() })
+	f.server.Stop(-1)
+	time.Sleep(4 * shortestRest)
+	f.Abort(full)
+	if b, err := io.ReadAll(s); err != nil || !bytes.HasSuffix(b, []byte("hello world")) {
+		t.Errorf("%q, %v", b, err)
+	}
+	f.waitStopped()
+}
+
+func TestN05_RetryWhileHandshakesAreUnfinished(t *testing.T) {
+	f := serve(t, `{"max_unverified_handshakes": 0}`, 0, hello)
+	fetch(t, newClient(t), f.url("/"))
+	if n := f.stats[StatRetriesSent].Load(); n != 0 {
+		t.Fatalf("%d retries for one client at a time", n)
+	}
+	f.server.handshakes.Add(1)
+	defer f.server.handshakes.Add(-1)
+	if status, body := fetch(t, newClient(t), f.url("/")); status != 200 || body != "hello world" {
+		t.Errorf("%d %q", status, body)
+	}
+	if n := f.stats[StatRetriesSent].Load(); n == 0 { // more than one where the client repeats itself
+		t.Error("no retry")
+	}
+}
+
+func TestN05_OtherProtocolsAndRubbish(t *testing.T) {
+	f := serve(t, "", 0, hello)
+	_, err := quic.DialAddr(context.Background(), f.addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"other"}}, &quic.Config{})
+	if err == nil {
+		t.Error("a connection for another protocol was taken")
+	}
+	socket, err := net.Dial("udp4", f.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	for n := range 1400 {
+		socket.Write(pattern(n))
+	}
+	if status, body := fetch(t, newClient(t), f.url("/")); status != 200 || body != "hello world" {
+		t.Errorf("%d %q", status, body)
+	}
+	eventually(t, "the failed handshake counted", func() bool { return f.stats[StatHandshakesFailed].Load() == 1 })
+	if n := f.stats[StatHandshakesPending].Load(); n != 0 {
+		t.Errorf("%d handshakes pending", n)
+	}
+}

@@ -14,12 +14,12 @@ type Options struct {
 
 	Certificates []CertificateSource // in order of preference; empty: a development certificate is made
 
-	MaxRequestBodySize int64 // bytes of one request's body; 0 means that none may come
+	MaxRequestBodySize int64 // bytes of one request's body on a buffered route; 0 means that none may come
 	MaxHeaderBytes     int   // size of a field section as RFC 9114, 4.2.2 counts it
 	MaxIncomingStreams int   // requests that a peer may have open at once on one connection
 
 	IdleTimeout      time.Duration // without a packet from the peer; then the connection is gone
-	HandshakeTimeout time.Duration // for the QUIC handshake
+	HandshakeTimeout time.Duration // without a packet from the peer during the handshake
 	HeaderTimeout    time.Duration // from a stream's first byte to its complete header block
 	BodyTimeout      time.Duration // without a byte of a body that is being waited for
 	RequestTimeout   time.Duration // from the request event to the begin of its response; 0: for ever
@@ -29,7 +29,7 @@ type Options struct {
 	ConnectionReceiveWindow uint64 // the largest that QUIC's window of a connection grows to
 
 	ResetBudget             int // streams that a peer may reset unanswered within ResetWindow
-	MaxUnverifiedHandshakes int // when more handshakes than this are unfinished, Retry is demanded
+	MaxUnverifiedHandshakes int // while as many handshakes are unfinished, Retry is demanded
 
 	HighWaterMark int  // bytes of one response that may wait for the network; the consumer's side keeps this account
 	Date          bool // whether responses without a date get one

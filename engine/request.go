@@ -190,7 +190,7 @@ func (r *Request) cut(o outcome) {
 func (r *Request) promote() {
 	r.mu.Lock()
 	if !r.ended {
-		r.unwatch = r.x.watch(func(cause error) { Guard("abort", func() { r.aborted(cause) }) })
+		r.unwatch = r.x.watch(r.aborted)
 		if d := r.c.s.options.RequestTimeout; d > 0 && !r.begun {
 			r.timer = time.AfterFunc(d, func() { Guard("request timeout", r.timedOut) })
 		}

@@ -333,4 +333,3 @@ func TestSmallWindowOfThePeerDoesNotBlockTheReactor(t *testing.T) {
 		t.Errorf("%d %q", status, body)
 	}
 }
-

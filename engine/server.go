@@ -224,8 +224,7 @@ func (s *Server) listen() (*listening, error) {
 	}
 	l := &listening{s: s, socket: socket, port: uint16(socket.LocalAddr().(*net.UDPAddr).Port), conns: make(map[*conn]struct{}),
 		quit: make(chan struct{}), changed: make(chan struct{}, 1), until: -1}
-	l.transport = &quic.Transport{Conn: socket, ConnContext: l.handshakeBegins,
-		VerifySourceAddress: func(net.Addr) bool { return s.handshakes.Load() > int64(o.MaxUnverifiedHandshakes) }}
+	l.transport = &quic.Transport{Conn: socket, ConnContext: l.handshakeBegins, VerifySourceAddress: l.mustVerify}
 	l.listener, err = l.transport.Listen(s.identity.tlsConfig(), &quic.Config{
 		HandshakeIdleTimeout:           o.HandshakeTimeout,
 		MaxIdleTimeout:                 o.IdleTimeout,

@@ -20,9 +20,10 @@ const (
 	StatConnectionErrors // closed because the peer broke the protocol
 	StatHandshakesFailed
 	StatHandshakesPending
+	StatRetriesSent // demands to verify an address
 	StatBodyBytesIn
 	StatBodyBytesOut
-	StatBytesIn // these four: UDP payload, brought up to date ten times a second while there is traffic
+	StatBytesIn // these four: UDP payload, brought up to date while requests come and go, and when a connection ends
 	StatBytesOut
 	StatPacketsIn
 	StatPacketsOut
@@ -45,6 +46,7 @@ var StatNames = [StatCount]string{
 	StatConnectionErrors:  "connection_errors",
 	StatHandshakesFailed:  "handshakes_failed",
 	StatHandshakesPending: "handshakes_pending",
+	StatRetriesSent:       "retries_sent",
 	StatBodyBytesIn:       "body_bytes_in",
 	StatBodyBytesOut:      "body_bytes_out",
 	StatBytesIn:           "bytes_in",

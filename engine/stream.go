@@ -92,9 +92,11 @@ func (x *rawStream) trailers() []byte {
 func (x *rawStream) watch(f func(cause error)) func() bool {
 	ctx := x.s.Context()
 	return context.AfterFunc(ctx, func() {
-		if cause := context.Cause(ctx); !errors.Is(cause, quic.ErrStreamClosed) {
-			f(cause)
-		}
+		Guard("abort", func() {
+			if cause := context.Cause(ctx); !errors.Is(cause, quic.ErrStreamClosed) {
+				f(cause)
+			}
+		})
 	})
 }
 

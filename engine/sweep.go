@@ -11,6 +11,8 @@ const (
 	sweepEvery = 4 * time.Millisecond
 	// lasting is how many looks a request must have seen to be worth a watch and a timer.
 	lasting = 2
+	// restAfter is how many looks without a move make a connection rest: longer than a peer takes that asks one by one.
+	restAfter = 5
 	// accountEvery is how many looks pass between two updates of a busy connection's byte counters.
 	accountEvery = 25
 )
@@ -30,6 +32,7 @@ type connSweep struct {
 	wanted bool     // in the sweeper's list
 	from   *Request // the first request that was not promoted yet; none behind it was
 	seen   uint64   // moves at the last look
+	still  int      // looks since something has moved
 }
 
 // want has c looked at. c.mu is held.
@@ -105,8 +108,10 @@ func (w *sweeper) forget(c *conn) {
 func (c *conn) look(tick uint32) bool {
 	var old []*Request
 	c.mu.Lock()
-	resting := c.sweep.seen == c.moves
-	c.sweep.seen = c.moves
+	if c.sweep.still++; c.sweep.seen != c.moves {
+		c.sweep.seen, c.sweep.still = c.moves, 0
+	}
+	resting := c.sweep.still >= restAfter
 	r := c.sweep.from
 	for ; r != nil && tick-r.tick >= lasting; r = r.next {
 		r.shared = true
