@@ -3,6 +3,7 @@
 import filecmp
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -48,8 +49,23 @@ def lint(log, count):
         command = [compiler, f"-std={standard}", *WARNINGS, "-fsyntax-only", "-x", language, ROOT / "include/zig_h3.h"]
         code, _ = run(log, command, 60)
         count.check(log, code == 0, f"the header compiles as {standard}")
+    samples(log, count)
     published = BUILD / "include/zig_h3.h"
     count.check(log, filecmp.cmp(ROOT / "include/zig_h3.h", published, shallow=False), "build/include holds this very header")
+
+
+def samples(log, count):
+    """The programs that the documents show compile."""
+    folder = PROGRAMS / "samples"
+    folder.mkdir(parents=True, exist_ok=True)
+    shown = re.findall(r"```(\w+)\n(.*?)```", "".join((ROOT / page).read_text() for page in ("README.md", "docs/abi.md")), re.DOTALL)
+    code = {language: text for language, text in shown if language in ("c", "ts")}
+    (folder / "sample.c").write_text(code["c"])
+    (folder / "sample.ts").write_text(code["ts"].replace('"./bindings', f'"{ROOT}/bindings'))
+    (folder / "tsconfig.json").write_text(json.dumps({"extends": f"{ROOT}/tests/bun/tsconfig.json", "include": ["sample.ts"]}))
+    compiler = ["gcc", "-std=c11", *WARNINGS, "-fsyntax-only", f"-I{BUILD}/include", folder / "sample.c"]
+    count.check(log, run(log, compiler, 60)[0] == 0, "the C sample of docs/abi.md compiles")
+    count.check(log, run(log, [TSC, "-p", folder], 60)[0] == 0, "the server of README.md compiles")
 
 
 def layering(log, count):
