@@ -21,21 +21,17 @@ func perform(c *C.struct_command) {
 	case C.COMMAND_QUEUE_NEW:
 		makeQueue(c)
 	case C.COMMAND_QUEUE_FREE:
-		aside("queue free", func() {
-			if q := lookUp(registry.queues, uint64(c.target)); q != nil {
-				q.free()
-			}
-			answer(c, 0, nil)
-		})
+		if q := lookUp(registry.queues, uint64(c.target)); q != nil {
+			q.free()
+		}
+		answer(c, 0, nil)
 	case C.COMMAND_SERVER_NEW:
 		aside("server new", func() { makeServer(c) })
 	case C.COMMAND_SERVER_FREE:
-		aside("server free", func() {
-			if s := lookUp(registry.servers, uint64(c.target)); s != nil {
-				s.free()
-			}
-			answer(c, 0, nil)
-		})
+		if s := lookUp(registry.servers, uint64(c.target)); s != nil {
+			s.free()
+		}
+		answer(c, 0, nil)
 	case C.COMMAND_SERVER_STOP:
 		if s := lookUp(registry.servers, uint64(c.target)); s != nil {
 			s.stop(int32(c.deadline_ms))
@@ -92,7 +88,7 @@ func makeQueue(c *C.struct_command) {
 	}
 	if !answer(c, q.handle, nil) {
 		forget(q.handle)
-		aside("queue free", q.free)
+		q.free()
 	}
 }
 
@@ -116,7 +112,6 @@ func makeServer(c *C.struct_command) {
 		return
 	}
 	if !answer(c, s.handle, nil) {
-		forget(s.handle)
 		s.free()
 	}
 }

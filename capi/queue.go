@@ -49,7 +49,8 @@ func newQueue(c *C.struct_queue) (*queue, error) {
 	return q, nil
 }
 
-// free ends a queue whose consumer is gone: its servers first, then what is left of it. It waits for both.
+// free ends a queue whose consumer is gone, and the servers that deliver to it: at once for every later command, then, on goroutines
+// of their own, in fact.
 func (q *queue) free() {
 	q.events.Close() // nobody drains: let go of whoever waits for room
 	registry.Lock()
@@ -62,15 +63,18 @@ func (q *queue) free() {
 	}
 	registry.Unlock()
 	for _, s := range mine {
-		forget(s.handle)
 		s.free()
 	}
-	for !q.events.Quiet() {
-		time.Sleep(time.Millisecond) // whoever reserved a record is about to commit it
-	}
-	slots[indexOf(q.handle)].object.Store(0)
-	release(q.handle)
-	C.queue_let_go(q.c)
+	// Servers that are still stopping hold the closed queue and reach nothing by it; only who reserved a record before has yet to
+	// commit it.
+	aside("queue free", func() {
+		for !q.events.Quiet() {
+			time.Sleep(time.Millisecond)
+		}
+		slots[indexOf(q.handle)].object.Store(0)
+		release(q.handle)
+		C.queue_let_go(q.c)
+	})
 }
 
 // pumpQueues looks at the queues whose consumers have made room.

@@ -29,7 +29,6 @@ type server struct {
 
 	mu     sync.Mutex
 	queues []*queue
-	freed  bool
 }
 
 func newServer(c *C.struct_server, o *engine.Options, q *queue) (*server, error) {
@@ -48,8 +47,16 @@ func newServer(c *C.struct_server, o *engine.Options, q *queue) (*server, error)
 	hash := s.engine.CertificateHash()
 	copy(unsafe.Slice((*byte)(unsafe.Pointer(&c.certificate_hash)), len(hash)), hash[:])
 	registry.Lock()
-	registry.servers[s.handle] = s
+	_, there := registry.queues[q.handle]
+	if there {
+		registry.servers[s.handle] = s
+	}
 	registry.Unlock()
+	if !there { // freed meanwhile: it does not know of this server
+		s.engine.Free()
+		s.releaseHandle()
+		return nil, errStale
+	}
 	return s, nil
 }
 
@@ -92,23 +99,23 @@ func (s *server) stop(deadlineMs int32) {
 	s.engine.Stop(d)
 }
 
-// free ends the server and waits until all that it carried has ended. A second call waits for the first.
+// free ends the server: no later command finds it, and once all that it carried has ended its handle and memory are given back. Only
+// the first call does anything.
 func (s *server) free() {
-	s.mu.Lock()
-	first := !s.freed
-	s.freed = true
-	s.mu.Unlock()
-	s.engine.Free()
-	<-s.engine.Done()
-	if !first {
-		return
-	}
 	registry.Lock()
+	_, there := registry.servers[s.handle]
 	delete(registry.servers, s.handle)
 	registry.Unlock()
-	s.setPort(0)
-	s.releaseHandle()
-	C.server_give(s.c)
+	if !there {
+		return
+	}
+	forget(s.handle)
+	s.engine.Free()
+	aside("server free", func() {
+		<-s.engine.Done()
+		s.releaseHandle()
+		C.server_give(s.c)
+	})
 }
 
 func (s *server) releaseHandle() {

@@ -1,0 +1,55 @@
+/* A peer that is not ours (tests/c/peer, on quic-go's http3), run beside the test: it makes requests and prints what came back. */
+#ifndef TESTS_C_PEER_H
+#define TESTS_C_PEER_H
+
+#include <limits.h>
+#include <unistd.h>
+
+#include "check.h"
+
+/* The project's folder, from where this program lies: build/tests. */
+static inline const char *root(void)
+{
+    static char path[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    path[n < 0 ? 0 : n] = 0;
+    for (int up = 0; up < 3; up++)
+        *strrchr(path, '/') = 0;
+    return path;
+}
+
+static inline void peer_build(void)
+{
+    char command[2 * PATH_MAX + 128];
+    snprintf(command, sizeof command, "cd '%s' && go build -o build/tests/peer ./tests/c/peer", root());
+    if (system(command) != 0) {
+        printf("tests/c/peer does not build\n%d passed, %d failed\n", passed, failed + 1);
+        exit(1);
+    }
+}
+
+/* Starts it with these arguments, as "GET /a"; its output is the result's. */
+static inline FILE *peer_start(uint16_t port, const char *arguments)
+{
+    char command[2 * PATH_MAX + 256];
+    snprintf(command, sizeof command, "'%s/build/tests/peer' %u %s 2>&1", root(), (unsigned)port, arguments);
+    fflush(stdout);
+    FILE *output = popen(command, "r");
+    if (output == NULL) {
+        printf("the peer does not start\n%d passed, %d failed\n", passed, failed + 1);
+        exit(1);
+    }
+    return output;
+}
+
+/* All that it printed, once it has ended. */
+static inline const char *peer_output(FILE *output)
+{
+    static char text[65536];
+    size_t n = fread(text, 1, sizeof text - 1, output);
+    text[n] = 0;
+    pclose(output);
+    return text;
+}
+
+#endif

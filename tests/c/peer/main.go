@@ -1,0 +1,97 @@
+// Peer makes one HTTP/3 request over quic-go's own client and prints what came back, a fact a line:
+//
+//	peer PORT METHOD PATH [BODY-BYTES [ABORT]]
+//
+//	status 200
+//	header name: value
+//	body 5 hello         (length, and the bytes if they are few)
+//	trailer name: value
+//	error H3_INTERNAL_ERROR (local or remote)
+//
+// With ABORT the request is given up as soon as the response's headers are there.
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/quic-go/quic-go/http3"
+)
+
+func main() {
+	if len(os.Args) < 4 {
+		fmt.Fprintln(os.Stderr, "usage: peer PORT METHOD PATH [BODY-BYTES [ABORT]]")
+		os.Exit(2)
+	}
+	var body io.Reader
+	if len(os.Args) > 4 {
+		n, err := strconv.Atoi(os.Args[4])
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(2)
+		}
+		if n > 0 {
+			body = strings.NewReader(strings.Repeat("x", n))
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	transport := &http3.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableCompression: true}
+	defer transport.Close()
+	request, err := http.NewRequestWithContext(ctx, os.Args[2], "https://127.0.0.1:"+os.Args[1]+os.Args[3], body)
+	if err != nil {
+		tell(err)
+		return
+	}
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		tell(err)
+		return
+	}
+	fmt.Println("status", response.StatusCode)
+	fields("header", response.Header)
+	if len(os.Args) > 5 {
+		cancel()
+	}
+	data, err := io.ReadAll(response.Body)
+	if len(data) <= 100 {
+		fmt.Printf("body %d %s\n", len(data), data)
+	} else {
+		fmt.Printf("body %d sha256 %x\n", len(data), sha256.Sum256(data))
+	}
+	if err != nil {
+		tell(err)
+	}
+	fields("trailer", response.Trailer)
+	if len(os.Args) > 5 {
+		time.Sleep(time.Second) // closing the connection at once would overtake the reset
+	}
+}
+
+func fields(what string, h http.Header) {
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		for _, value := range h[name] {
+			fmt.Printf("%s %s: %s\n", what, strings.ToLower(name), value)
+		}
+	}
+}
+
+func tell(err error) {
+	var e *http3.Error
+	if errors.As(err, &e) {
+		fmt.Println("error", e.ErrorCode, e.Remote)
+		return
+	}
+	fmt.Println("error", err)
+}
