@@ -40,14 +40,11 @@ export function answer(server: H3Server, route: Route, request: H3Request, handl
     return;
   }
   const call: Call = { server, route, request, handle, exchange, stage: HANDLER };
-  let result: unknown;
   try {
-    result = handler.call(server, request, server);
+    take(call, handler.call(server, request, server));
   } catch (error) {
     fail(call, error);
-    return;
   }
-  take(call, result);
 }
 
 /** Makes the request known until its end, so that its events find it. */
@@ -112,14 +109,11 @@ export function fail(call: Call, error: unknown): void {
     const hook = server.errorHook;
     if (hook !== undefined) {
       call.stage = ERROR_HOOK;
-      let result: unknown;
       try {
-        result = hook.call(server, error as Error, request);
+        take(call, hook.call(server, error as Error, request));
       } catch (thrown) {
         fail(call, thrown);
-        return;
       }
-      take(call, result);
       return;
     }
   } else {

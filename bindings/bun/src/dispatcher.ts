@@ -16,7 +16,8 @@ import type { H3Server } from "./server.ts";
 
 /** Where requests of one native route go. Its index is the route's user data. */
 export interface Target {
-  server: H3Server;
+  /** Undefined while the server does not run: then nothing here keeps it from being collected. */
+  server: H3Server | undefined;
   /** Undefined: a reload took it away, and the server looks for what has taken its place. */
   route: Route | undefined;
 }
@@ -133,8 +134,8 @@ export class Dispatcher {
     const u32 = this.#u32;
     const handle = u32[word + OBJECT]! + u32[word + OBJECT + 1]! * HIGH;
     const target = this.#targets[u32[word + USER_DATA]!];
-    if (target === undefined) {
-      library().zig_h3_response_reset(handle, H3_INTERNAL_ERROR); // cannot be: targets outlive their server's events
+    if (target?.server === undefined) {
+      library().zig_h3_response_reset(handle, H3_INTERNAL_ERROR); // cannot be: no request comes after its server's end
       return;
     }
     const flags = u32[word + TYPE]! >>> 16;
@@ -156,8 +157,9 @@ export class Dispatcher {
       return;
     }
     exchange.body = new RequestBody(handle, data);
-    if (Number(head.init.headers.get("content-length")) > target.server.bodyLimit) {
-      target.server.tooLarge(exchange);
+    const { server } = target;
+    if (Number(head.init.headers.get("content-length")) > server.bodyLimit) {
+      server.tooLarge(exchange);
       return;
     }
     this.#handle(target, handle, conn, head, exchange.body.stream, exchange);
@@ -171,7 +173,7 @@ export class Dispatcher {
     body: Uint8Array | ReadableStream<Uint8Array> | null,
     exchange: Exchange | undefined,
   ): void {
-    const { server } = target;
+    const server = target.server!;
     const route = target.route ?? server.reroute(head.method, head.path);
     if (!("handler" in route)) {
       server.refuse(handle, route, exchange);
@@ -195,8 +197,9 @@ export class Dispatcher {
     const exchange = this.exchanges.get(object);
     if (exchange === undefined) return; // given up meanwhile
     if (exchange.pieces !== undefined) exchange.pieces.push(piece);
-    else if (exchange.body !== undefined && exchange.body.push(piece) > exchange.target.server.bodyLimit) {
-      exchange.target.server.tooLarge(exchange);
+    else if (exchange.body !== undefined) {
+      const { server } = exchange.target;
+      if (exchange.body.push(piece) > (server?.bodyLimit ?? Infinity)) server!.tooLarge(exchange);
     }
   }
 

@@ -28,8 +28,11 @@ export interface LogRecord {
   url?: string;
 }
 
-/** Takes a message. What it throws is dropped: a log must not bring down what it tells of. */
-export type LogHook = (record: LogRecord, server: H3Server) => void;
+/**
+ * Takes a message. What it throws is dropped: a log must not bring down what it tells of. `server` is null when the message is that
+ * the server was collected.
+ */
+export type LogHook = (record: LogRecord, server: H3Server | null) => void;
 
 /** Hands messages to a hook; without one, those that matter go to the console when the server is under development. */
 export class Log {
@@ -44,7 +47,7 @@ export class Log {
   }
 
   /** Passes a message on. */
-  write(server: H3Server, record: LogRecord): void {
+  write(server: H3Server | null, record: LogRecord): void {
     if (this.hook !== undefined) {
       try {
         this.hook(record, server);

@@ -18,12 +18,14 @@ import type { ErrorHandler, H3ServerOptions, Handler, ReloadOptions } from "./ty
 /** What is left of a server that was dropped without close(): enough to free it. */
 interface Remains {
   handle: number;
+  /** Indices of its targets. */
   targets: number[];
   pump: Pump;
   log: Log;
 }
 
-const dropped = new FinalizationRegistry<Remains>(({ handle, targets, pump }) => {
+const dropped = new FinalizationRegistry<Remains>(({ handle, targets, pump, log }) => {
+  log.write(null, { level: "warn", tier: "config", message: "a server was dropped without close(): it is freed now" });
   library().zig_h3_server_free(handle);
   for (const index of targets) pump.dispatcher.removeTarget(index);
   pump.release();
@@ -138,6 +140,7 @@ export class H3Server {
     check(native.zig_h3_server_port(this.#handle, memory.results));
     this.#port = memory.words[0]! & 0xffff;
     this.#running = true;
+    for (const { target } of this.#targets.values()) target.server = this;
     this.dispatcher.servers.set(this.#handle, this);
     if (this.#ref) this.pump.ref();
     return this;
@@ -262,6 +265,7 @@ export class H3Server {
   stopped(): void {
     if (!this.#running) return;
     this.#running = false;
+    for (const { target } of this.#targets.values()) target.server = undefined;
     this.dispatcher.servers.delete(this.#handle);
     if (this.#ref) this.pump.unref();
     const stopping = this.#stopping;
@@ -291,7 +295,7 @@ export class H3Server {
         known.target.route = route;
         continue;
       }
-      const target: Target = { server: this, route };
+      const target: Target = { server: this.#running ? this : undefined, route };
       const index = this.dispatcher.addTarget(target);
       this.#remains.targets.push(index);
       this.#targets.set(key, { target, index });

@@ -1,0 +1,129 @@
+/** What options a server takes. */
+import { describe, expect, test } from "bun:test";
+import { checkOptions, checkReload } from "../src/options.ts";
+
+const fetch = (): Response => new Response("ok");
+
+function thrown(run: () => unknown): Error {
+  try {
+    run();
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error("nothing was thrown");
+}
+
+describe("port", () => {
+  for (const port of [-1, 99_999, 1.5, NaN, Infinity, "70000"]) {
+    test(`C01 ${port} is a RangeError that says what is taken`, () => {
+      const error = thrown(() => checkOptions({ fetch, port }, {}));
+      expect(error).toBeInstanceOf(RangeError);
+      expect(error.message).toBe(`port must be a whole number from 0 to 65535, not ${port}`);
+    });
+  }
+
+  test("C01 what is no number is a TypeError", () => {
+    expect(thrown(() => checkOptions({ fetch, port: "http" }, {})).message).toBe('port must be a number from 0 to 65535, not "http"');
+  });
+
+  test("comes from the environment as in Bun.serve(), else it is 3000", () => {
+    expect(checkOptions({ fetch }, {}).port).toBe(3000);
+    expect(checkOptions({ fetch }, { NODE_PORT: "3" }).port).toBe(3);
+    expect(checkOptions({ fetch }, { NODE_PORT: "3", PORT: "2" }).port).toBe(2);
+    expect(checkOptions({ fetch }, { NODE_PORT: "3", PORT: "2", BUN_PORT: "1" }).port).toBe(1);
+    expect(checkOptions({ fetch, port: 0 }, { PORT: "2" }).port).toBe(0);
+    expect(checkOptions({ fetch, port: "4433" }, {}).port).toBe(4433);
+  });
+});
+
+describe("other options", () => {
+  test("C02 an empty hostname is a TypeError", () => {
+    const error = thrown(() => checkOptions({ fetch, hostname: "" }));
+    expect([error.constructor.name, error.message]).toEqual(["TypeError", "hostname must not be empty"]);
+  });
+
+  test("C03 neither fetch nor routes is a TypeError, either is enough", () => {
+    for (const options of [{}, { routes: {} }, { routes: [] }]) {
+      expect(thrown(() => checkOptions(options)).message).toBe("a server needs a fetch handler, or routes, or both");
+    }
+    expect(checkOptions({ fetch }).handlers.table.routes.map((r) => r.pattern)).toEqual(["/*"]);
+    expect(checkOptions({ routes: { "/a": fetch } }).handlers.table.routes.map((r) => r.pattern)).toEqual(["/a"]);
+  });
+
+  test("C09 unknown keys are named, at every depth", () => {
+    expect(thrown(() => checkOptions({ fetch, maxBanana: 1 })).message).toStartWith('unknown option "maxBanana" (known: port, ');
+    expect(thrown(() => checkOptions({ fetch, tls: { cert: "c", key: "k", ca: "x" } })).message).toBe(
+      'unknown option "tls.ca" (known: cert, key, serverName)',
+    );
+    expect(thrown(() => checkOptions({ fetch, pump: { every: 1 } })).message).toBe('unknown option "pump.every" (known: interval)');
+    expect(thrown(() => checkReload({ fetch, port: 1 })).message).toBe(
+      'reload() cannot change "port" (it takes routes, fetch, error, onLog)',
+    );
+  });
+
+  test("C09 what Bun.serve() takes and HTTP/3 has no use for says why", () => {
+    expect(thrown(() => checkOptions({ fetch, unix: "/tmp/x" })).message).toBe('option "unix": HTTP/3 runs over UDP');
+    expect(thrown(() => checkOptions({ fetch, websocket: {} })).message).toBe('option "websocket": WebSocket is not served over HTTP/3');
+  });
+
+  for (const [options, message] of [
+    [{ maxRequestBodySize: -1 }, "maxRequestBodySize must be a whole number from 0 to 9007199254740991, not -1"],
+    [{ idleTimeout: 3601 }, "idleTimeout must be 0 to 3600 seconds, not 3601"],
+    [{ requestTimeout: -1 }, "requestTimeout must be 0 to 86400 seconds, not -1"],
+    [{ pump: { interval: 0 } }, "pump.interval must be a whole number from 1 to 1000, not 0"],
+  ] as const) {
+    test(`C09 ${JSON.stringify(options)} is a RangeError`, () => {
+      const error = thrown(() => checkOptions({ fetch, ...options }));
+      expect([error.constructor.name, error.message]).toEqual(["RangeError", message]);
+    });
+  }
+
+  test("handlers must be functions", () => {
+    for (const name of ["fetch", "error", "onLog"]) {
+      expect(thrown(() => checkOptions({ fetch, [name]: 5 })).message).toBe(`${name} must be a function`);
+    }
+  });
+
+  test("times become the engine's milliseconds", () => {
+    const engine = (options: object): unknown => JSON.parse(checkOptions({ fetch, ...options }).engine);
+    expect(engine({})).toEqual({});
+    expect(engine({ idleTimeout: 1.5, requestTimeout: 2, maxRequestBodySize: 7 })).toEqual({
+      idle_timeout_ms: 1500,
+      request_timeout_ms: 2000,
+      max_request_body_size: 7,
+    });
+    expect(engine({ idleTimeout: 0 })).toEqual({ idle_timeout_ms: 3_600_000 });
+  });
+});
+
+describe("tls", () => {
+  const engine = (tls: unknown): unknown => (JSON.parse(checkOptions({ fetch, tls }).engine) as { tls: unknown }).tls;
+
+  test("text, Buffers and arrays of them are given as text", () => {
+    expect(engine({ cert: "CERT", key: Buffer.from("KEY") })).toEqual([{ cert: "CERT", key: "KEY" }]);
+    expect(engine({ cert: ["A", new TextEncoder().encode("B")], key: "KEY" })).toEqual([{ cert: "A\nB", key: "KEY" }]);
+  });
+
+  test("a file is given by its name, so that the engine's errors name it", () => {
+    expect(engine({ cert: Bun.file("/x/cert.pem"), key: Bun.file("/x/key.pem"), serverName: "a.example" })).toEqual([
+      { cert_path: "/x/cert.pem", key_path: "/x/key.pem", server_name: "a.example" },
+    ]);
+  });
+
+  test("several pairs are several", () => {
+    const pair = { cert: "C", key: "K" };
+    expect(engine([pair, { ...pair, serverName: "b" }])).toEqual([pair, { ...pair, server_name: "b" }]);
+  });
+
+  test("C07 halves, two ways at once and other types are TypeErrors", () => {
+    expect(thrown(() => engine({ cert: "C" })).message).toBe("tls.key is missing");
+    expect(thrown(() => engine({ cert: 5, key: "K" })).message).toBe(
+      "tls.cert must be a string, a Buffer, a Bun.file() or an array of them, not 5",
+    );
+    expect(thrown(() => engine([])).message).toBe("tls must not be an empty array");
+    expect(thrown(() => checkOptions({ fetch, certPath: "/c" })).message).toBe("certPath needs keyPath: the file with its key");
+    expect(thrown(() => checkOptions({ fetch, certPath: "/c", keyPath: "/k", tls: { cert: "C", key: "K" } })).message).toBe(
+      "tls and certPath/keyPath are two ways to say the same: give one",
+    );
+  });
+});
