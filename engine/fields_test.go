@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -302,6 +303,7 @@ func TestN08FieldSectionsThatAreNotQPACK(t *testing.T) {
 		"length beyond 62 bits":                   {0, 0, 0x51, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
 		"length of many zero groups":              {0, 0, 0x51, 0x7f, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0},
 		"Delta Base cut off":                      {0, 0x7f},
+		"Delta Base beyond 62 bits":               append([]byte{0, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}, encodeSection(get...)[2:]...),
 		"Required Insert Count spelled at length": {0xff, 0x00},
 	} {
 		if _, err := decodeRequest(make([]byte, 4096), block, newFieldLimits(4096)); err != errDecompression {
@@ -415,6 +417,44 @@ func BenchmarkDecode(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// Random requests whose fields matter to each other, in buffers of every size around what they need.
+func TestDecodeAgainstAModel(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	lim := newFieldLimits(4096)
+	for range 2000 {
+		fields := []string{":method", "GET", ":scheme", "https", ":path", "/" + strings.Repeat("p", rng.IntN(20))}
+		host := rng.IntN(len(fields))
+		if host%3 == 0 {
+			fields = append(fields, ":authority", "h")
+		}
+		for range rng.IntN(12) {
+			fields = append(fields, [][]string{
+				{"cookie", "a=1"}, {"cookie", strings.Repeat("c", rng.IntN(30))}, {"cookie", ""}, {"x-a", "b"}, {"accept", "*/*"}, {"content-length", "7"}, {"te", "trailers"},
+			}[rng.IntN(7)]...)
+			if host == 1 {
+				fields, host = append(fields, "host", "h"), 0
+			}
+		}
+		if !slices.Contains(fields, ":authority") && !slices.Contains(fields, "host") {
+			fields = append(fields, "host", strings.Repeat("h", 1+rng.IntN(40)))
+		}
+		block := encodeSection(fields...)
+		dst := make([]byte, lim.packedMax())
+		head, err := decodeRequest(dst, block, lim)
+		if err != nil {
+			t.Fatalf("%q: %v", fields, err)
+		}
+		if got, want := unpackList(t, dst[:head.MetaLen]), modelList(t, block); !slices.Equal(got, want) || head.Fields != len(want)/2 {
+			t.Fatalf("%q: %q, want %q", fields, got, want)
+		}
+		for size := range head.MetaLen {
+			if _, err := decodeRequest(make([]byte, size), block, lim); err != errShort {
+				t.Fatalf("%q in %d of %d bytes: %v, want errShort", fields, size, head.MetaLen, err)
+			}
+		}
 	}
 }
 
