@@ -222,6 +222,13 @@ describe("A04 handles", () => {
     });
   }
 
+  test("A04 zig_h3_server_new with a queue that is none", () => {
+    const config = native.memory(48);
+    config.view.setUint32(0, 48, true);
+    const codes = [0, 2 ** 53 - 1, gone.queue, server].map((handle) => call("zig_h3_server_new", config.address, handle, scratch.address));
+    expect(codes).toEqual([ZIG_H3_ERR_INVALID_HANDLE!, ZIG_H3_ERR_INVALID_HANDLE!, ZIG_H3_ERR_STALE_HANDLE!, ZIG_H3_ERR_WRONG_KIND!]);
+  });
+
   test("A04 null where a pointer is needed", () => {
     const cases: [string, (number | typeof path | null)[]][] = [
       ["zig_h3_queue_new", [null, null]],

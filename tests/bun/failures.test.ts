@@ -7,6 +7,7 @@ const suite = new Suite();
 describe("handler failures", () => {
   test("E01 what a handler throws reaches error(), whose Response is sent", async () => {
     const thrown: unknown[] = [];
+    const paths: string[] = [];
     const server = suite.serve({
       routes: {
         "/sync": () => {
@@ -18,8 +19,9 @@ describe("handler failures", () => {
         },
         "/type": () => (undefined as unknown as { response: Response }).response,
       },
-      error: (error) => {
+      error: (error, request) => {
         thrown.push(error);
+        paths.push(new URL(request.url).pathname);
         return Response.json({ failed: error.name }, { status: 500, headers: { "x-tier": "handler" } });
       },
     });
@@ -36,6 +38,7 @@ describe("handler failures", () => {
     ]);
     expect(thrown.map((e) => e instanceof Error && e.message).slice(0, 2)).toEqual(["sync", "async"]);
     expect(thrown[2]).toBeInstanceOf(TypeError);
+    expect(paths).toEqual(["/sync", "/async", "/type"]);
     await connection.close();
   });
 

@@ -107,18 +107,34 @@ describe("handshakes and strangers", () => {
 });
 
 describe("address validation", () => {
-  test("N05 a server that demands Retry is reached through one", async () => {
+  test("N05 while handshakes are unfinished a new client is asked for Retry, and served", async () => {
     const server = new native.RawServer('{"max_unverified_handshakes":0}');
+    const survivor = await suite.connect(server);
+    await suite.driver.command("initials", { port: server.port, count: 5 });
+    // What was sent before this has been received before this.
+    expect((await survivor.fetch("/")).text).toBe("hello");
     const connection = await suite.connect(server);
     expect(connection.handshake.retried).toBe(true);
     expect((await connection.fetch("/")).text).toBe("hello");
     await connection.close();
+    await survivor.close();
     await server.end();
   });
 
   test("N05 without that demand there is no Retry", async () => {
     const server = suite.serve(hello);
     expect((await suite.connect(server)).handshake.retried).toBe(false);
+  });
+
+  test("N05 handshakes that are begun and given up leave nothing behind", async () => {
+    const server = new native.RawServer('{"handshake_timeout_ms":300}');
+    await suite.driver.command("initials", { port: server.port, count: 50 });
+    await until(() => server.stats().handshakes_failed === 50, 15_000, () => JSON.stringify(server.stats()));
+    expect(server.stats()).toMatchObject({ handshakes_pending: 0, connections_active: 0, connections_total: 0 });
+    const connection = await suite.connect(server);
+    expect((await connection.fetch("/")).text).toBe("hello");
+    await connection.close();
+    await server.end();
   });
 
   test("N05 an Initial sent again a hundred times leaves nothing behind", async () => {

@@ -164,12 +164,13 @@ export function nextEvent(queue: number): Event | null {
   };
 }
 
-/** Waits for the next event of a type, dropping others. */
-export async function awaitEvent(queue: number, type: number, within = 5000): Promise<Event> {
+/** Waits for the next event of a type. Others that come before it are dropped, or kept in `passed`. */
+export async function awaitEvent(queue: number, type: number, passed?: Event[], within = 15_000): Promise<Event> {
   const deadline = performance.now() + within;
   for (;;) {
     const came = nextEvent(queue);
     if (came?.type === type) return came;
+    if (came !== null) passed?.push(came);
     if (came === null) {
       if (performance.now() > deadline) throw new Error(`no event ${type} within ${within} ms`);
       await Bun.sleep(1);
@@ -228,4 +229,19 @@ export class RawServer {
       }
     }
   }
+}
+
+/** The fields of a packed header list. */
+export function unpack(list: Uint8Array): [name: string, value: string][] {
+  const view = new DataView(list.buffer, list.byteOffset, list.byteLength);
+  const decoder = new TextDecoder();
+  const fields: [string, string][] = [];
+  for (let at = 0; at < list.length; ) {
+    const nameLength = view.getUint16(at, true);
+    const valueLength = view.getUint32(at + 2, true);
+    const value = at + 6 + nameLength;
+    fields.push([decoder.decode(list.subarray(at + 6, value)), decoder.decode(list.subarray(value, value + valueLength))]);
+    at = value + valueLength;
+  }
+  return fields;
 }

@@ -58,6 +58,18 @@ describe("routing", () => {
     ]);
   });
 
+  test("R03 params[\"*\"] is the rest, decoded once", async () => {
+    const server = suite.serve({ routes: { "/of/:who/*": (request) => Response.json(request.params) } });
+    const connection = await suite.connect(server);
+    const answers = [];
+    for (const path of ["/of/me/a/b.txt", "/of/me/", "/of/me/a%20b/c?d=e"]) answers.push((await connection.fetch(path)).json());
+    expect(answers).toEqual([
+      { who: "me", "*": "a/b.txt" },
+      { who: "me", "*": "" },
+      { who: "me", "*": "a b/c" },
+    ]);
+  });
+
   test("R04 literal before parameter before wildcard, whatever the order", async () => {
     const routes = {
       "/x/*": () => new Response("wildcard"),

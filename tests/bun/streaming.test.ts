@@ -1,7 +1,7 @@
 /** Request bodies read as they arrive. */
 import { describe, expect, test } from "bun:test";
 import { Suite, gate, settled, until } from "./suite.ts";
-import { Answer } from "./client.ts";
+import { Answer, http3, sha256 } from "./client.ts";
 
 const suite = new Suite();
 
@@ -46,6 +46,15 @@ describe("streaming bodies", () => {
       expect(answer.json<object>()).toMatchObject({ bytes: 2 << 20, sha256: answer.report.sent.sha256 });
     }
     await connection.close();
+  });
+
+  test("S02 three uploads of 2 MB by Bun's fetch are all exact", async () => {
+    const server = suite.serve({ fetch: async (request) => Response.json(await digest(request.body)) });
+    const bodies = [1, 2, 3].map((seed) => new Uint8Array(2 << 20).map((_, i) => (i * seed) >> 5));
+    const answers = await Promise.all(
+      bodies.map(async (body) => (await http3(server.port, "/", { method: "POST", body })).json() as Promise<object>),
+    );
+    bodies.forEach((body, i) => expect(answers[i]!).toMatchObject({ bytes: 2 << 20, sha256: sha256(body) }));
   });
 
   test("S03 an empty streaming body gives no chunk and ends", async () => {
