@@ -4,6 +4,9 @@ package eventq
 type waiter struct {
 	wake       chan struct{} // of capacity 1
 	need       uint64
+	arrival    uint64
+	out        bool // let out of the line
+	overtaken  bool // was let out, and others took the room
 	prev, next *waiter
 }
 
@@ -20,14 +23,23 @@ func (l *line) pushBack(w *waiter) {
 	l.last = w
 }
 
-func (l *line) pushFront(w *waiter) {
-	w.prev, w.next = nil, l.first
-	if l.first == nil {
-		l.last = w
-	} else {
-		l.first.prev = w
+// pushBefore puts w back before all that came later.
+func (l *line) pushBefore(w *waiter) {
+	next := l.first
+	for next != nil && next.arrival < w.arrival {
+		next = next.next
 	}
-	l.first = w
+	if next == nil {
+		l.pushBack(w)
+		return
+	}
+	w.prev, w.next = next.prev, next
+	if next.prev == nil {
+		l.first = w
+	} else {
+		next.prev.next = w
+	}
+	next.prev = w
 }
 
 func (l *line) remove(w *waiter) {
@@ -53,67 +65,87 @@ func (l *line) len() int {
 	return n
 }
 
-// wait reserves for a bulk producer that found no room, or others waiting. One waiter at a time is let out of the line, when the
-// room it needs is there; it takes that room under the lock and lets out the next. That a filler may make the next claim larger
-// than it looks is thereby no case of its own, and nobody overtakes for ever.
+// wait reserves for a bulk producer that found no room, or others waiting.
 func (q *Queue) wait(need uint64, n int, done <-chan struct{}) (Record, bool) {
 	w := &waiter{wake: make(chan struct{}, 1), need: need}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for q.line.pushBack(w); ; q.line.pushFront(w) {
-		if q.closed() {
-			q.line.remove(w)
-			return Record{}, false
-		}
+	if q.closed() {
+		return Record{}, false
+	}
+	w.arrival = q.arrivals
+	q.arrivals++
+	for q.line.pushBack(w); ; q.line.pushBefore(w) {
 		q.pump()
-		if q.granted != w {
+		gaveUp := false
+		if !w.out {
 			q.mu.Unlock()
-			var gaveUp bool
 			select {
 			case <-w.wake:
 			case <-done:
 				gaveUp = true
 			}
 			q.mu.Lock()
-			if q.closed() {
-				return Record{}, false
-			}
-			if gaveUp {
-				if q.granted == w {
-					q.granted = nil
-				} else {
-					q.line.remove(w)
-				}
-				q.pump()
-				return Record{}, false
-			}
 		} else {
 			<-w.wake
 		}
-		q.granted = nil
-		if pos, ok := q.claim(need, q.capacity, gateSpilling|gateClosed); ok {
-			q.pump()
-			return q.record(pos, need, n), true
+		q.leave(w)
+		if q.closed() {
+			return Record{}, false
 		}
+		if !gaveUp {
+			if pos, ok := q.claim(need, q.capacity, gateSpilling|gateClosed); ok {
+				q.pump()
+				return q.record(pos, need, n), true
+			}
+			w.overtaken = true
+			continue
+		}
+		q.pump() // the room that w was to have is for the next
+		return Record{}, false
 	}
 }
 
-// grant lets the first waiter out of the line if there is room for it.
+// leave takes w out of all accounts, wherever it is.
+func (q *Queue) leave(w *waiter) {
+	if !w.out {
+		if !q.closed() { // Close has emptied the line
+			q.line.remove(w)
+		}
+		return
+	}
+	w.out = false
+	q.out--
+	q.promised -= w.need
+	if q.alone == w {
+		q.alone = nil
+	}
+}
+
+// grant lets waiters out of the line, as many as there is room for. When all are out the gate opens: producers that go on at full
+// speed then need no wake-up for each record. One that was overtaken in this way is let out alone the next time, with the gate
+// shut behind it, so that nobody waits for ever.
 func (q *Queue) grant() {
-	w := q.line.first
-	if w == nil || q.granted != nil || q.overflow.len() != 0 {
-		return
+	tail := q.hdr.tail.Load() + q.promised
+	end := q.hdr.head.Load() + q.capacity
+	for q.overflow.len() == 0 && q.alone == nil && q.line.first != nil {
+		w := q.line.first
+		if rest := q.capacity - tail&q.mask; rest < w.need {
+			tail += rest
+		}
+		if tail += w.need; int64(end-tail) < 0 {
+			return
+		}
+		if w.overtaken {
+			if q.out != 0 {
+				return
+			}
+			q.alone = w
+		}
+		q.line.remove(w)
+		w.out = true
+		q.out++
+		q.promised += w.need
+		w.wake <- struct{}{}
 	}
-	tail := q.hdr.tail.Load()
-	room := q.capacity - (tail - q.hdr.head.Load())
-	need := w.need
-	if rest := q.capacity - tail&q.mask; rest < need {
-		need += rest
-	}
-	if int64(room) < int64(need) {
-		return
-	}
-	q.line.remove(w)
-	q.granted = w
-	w.wake <- struct{}{}
 }

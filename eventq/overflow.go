@@ -33,7 +33,7 @@ func (q *Queue) pump() {
 	q.setGate()
 	q.move()
 	q.grant()
-	if q.overflow.len() != 0 || q.line.first != nil && q.granted == nil {
+	if q.overflow.len() != 0 || q.line.first != nil {
 		// Room that was freed before the consumer could see this is found by looking again.
 		q.hdr.hungry.Store(1)
 		q.move()
@@ -61,7 +61,7 @@ func (q *Queue) move() {
 // the FIFO has claimed its place there.
 func (q *Queue) setGate() {
 	q.gateBit(gateSpilling, q.overflow.len() != 0)
-	q.gateBit(gateWaiting, q.line.first != nil || q.granted != nil)
+	q.gateBit(gateWaiting, q.line.first != nil || q.alone != nil)
 }
 
 func (q *Queue) gateBit(bit uint32, on bool) {
@@ -90,7 +90,7 @@ func (q *Queue) Close() {
 		q.line.remove(w)
 		w.wake <- struct{}{}
 	}
-	q.granted = nil
+	q.alone = nil
 }
 
 // Quiet reports, of a closed queue, that every record that was reserved has been committed or aborted: nobody writes to the data

@@ -69,7 +69,10 @@ type Queue struct {
 	overflowMax int
 	bytes       uint64 // payload bytes in overflow
 	line        line
-	granted     *waiter // left the line and has not tried its luck yet
+	arrivals    uint64  // waiters ever
+	out         int     // waiters that were let out and have not claimed yet
+	promised    uint64  // what they need
+	alone       *waiter // the one of them behind whom the gate stays shut
 	lost        [Types]atomic.Uint64
 	reported    [Types]uint64
 }

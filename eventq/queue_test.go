@@ -302,6 +302,9 @@ func TestSpilledRecordKeepsItsBytesAndOnlyThose(t *testing.T) {
 	if s := q.Stats(); s.Overflow != 1 || s.OverflowBytes != 11 {
 		t.Errorf("%d records with %d bytes overflowed", s.Overflow, s.OverflowBytes)
 	}
+	if n := cap(q.overflow.first().payload); n >= 1500 {
+		t.Errorf("the FIFO holds %d bytes for a payload of 11", n)
+	}
 	objects(r)
 	q.Pump()
 	payload, h, ok := r.Peek()

@@ -24,10 +24,7 @@ func (q *Queue) Stats() Stats {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	s.Overflow, s.OverflowMax, s.OverflowBytes = q.overflow.len(), q.overflowMax, int(q.bytes)
-	s.Waiting = q.line.len()
-	if q.granted != nil {
-		s.Waiting++
-	}
+	s.Waiting = q.line.len() + q.out
 	return s
 }
 

@@ -38,21 +38,28 @@ func TestBulkWaitsForRoomInTheOrderOfArrival(t *testing.T) {
 	r, q := fresh(t, 4096, -1)
 	full(t, q)
 	var said []<-chan bool
-	for i := range 5 {
-		said = append(said, bulk(q, uint64(i), 1000, nil))
+	for i := range 5 { // half of the ring each
+		said = append(said, bulk(q, uint64(i), q.MaxPayload(), nil))
 		settle(func() bool { return q.Stats().Waiting == i+1 })
 	}
 	if r.Doorbell() {
 		t.Error("rings though nothing was freed")
 	}
 	var got []uint64
-	for len(got) < 64+5 {
-		got = append(got, objects(r)...)
-		if r.Doorbell() {
-			q.Pump()
+	take := func(h *Head, _ []byte) { got = append(got, h.Object) }
+	for i := range 5 {
+		if i < 2 {
+			r.Drain(32, take)
+		} else {
+			settle(func() bool { return r.Drain(1, take) == 1 })
 		}
-		runtime.Gosched()
+		if !r.Doorbell() {
+			t.Fatal("no doorbell though half of the ring was freed")
+		}
+		q.Pump()
+		settle(func() bool { return q.Stats().Waiting == 4-i })
 	}
+	settle(func() bool { return r.Drain(2, take) >= 0 && len(got) == 64+5 })
 	equal(t, got[64:], 0, 1, 2, 3, 4)
 	for _, c := range said {
 		if !<-c {
@@ -188,4 +195,94 @@ func TestProducerFromBeforeCloseFindsNoWayIntoTheNextRing(t *testing.T) {
 	}
 	push(t, New(next), 2, 0)
 	equal(t, objects(next), 2)
+}
+
+func TestWaiterThatGivesUpWithRoomInHandPassesItOn(t *testing.T) {
+	for range 20 {
+		r, q := fresh(t, 4096, -1)
+		full(t, q)
+		done := make(chan struct{})
+		said := bulk(q, 1, 0, done)
+		settle(func() bool { return q.Stats().Waiting == 1 })
+		objects(r)
+		q.mu.Lock()
+		close(done)
+		runtime.Gosched()
+		q.grant()
+		q.mu.Unlock()
+		<-said
+		if n := q.Stats().Waiting; n != 0 {
+			t.Fatalf("%d wait", n)
+		}
+		if rec, ok := q.Reserve(Bulk, 0, shut); !ok {
+			t.Fatal("the way through the ring is closed though nobody waits")
+		} else {
+			q.Abort(rec)
+		}
+	}
+}
+
+func TestWaiterThatIsOvertakenStaysFirst(t *testing.T) {
+	r, q := fresh(t, 4096, -1)
+	full(t, q)
+	first := bulk(q, 1, 1000, nil)
+	settle(func() bool { return q.Stats().Waiting == 1 })
+	second := bulk(q, 2, 1000, nil)
+	settle(func() bool { return q.Stats().Waiting == 2 })
+	objects(r)
+	q.mu.Lock()
+	q.grant()
+	for i := range uint64(64) { // lossless records take the room before the one who was let out gets it
+		rec, _ := q.Reserve(Lossless, 0, nil)
+		q.Commit(rec, &Head{Type: 1, Object: 1000 + i})
+	}
+	q.mu.Unlock()
+	settle(func() bool { // both come back into the line
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		return q.out == 0
+	})
+	if n := q.Stats().Waiting; n != 2 {
+		t.Fatalf("%d wait", n)
+	}
+	all := objects(r)
+	q.mu.Lock()
+	q.pump()
+	if alone, gate := q.alone, q.gate.Load(); alone == nil || alone.arrival != 0 || gate != gateWaiting {
+		t.Errorf("the first is not let out alone behind a shut gate: %+v, %b", alone, gate)
+	}
+	q.mu.Unlock()
+	if !<-first || !<-second {
+		t.Fatal("refused")
+	}
+	equal(t, append(all, objects(r)...)[64:], 1, 2)
+	if q.gate.Load() != 0 {
+		t.Error("the gate stays shut though nobody waits")
+	}
+}
+
+func TestDoorbellComesWithAQuarterOfTheRing(t *testing.T) {
+	r, q := fresh(t, 4096, -1)
+	full(t, q)
+	for round := range 3 {
+		if _, ok := q.Reserve(LossyOf(11), 0, nil); ok {
+			t.Fatal("taken")
+		}
+		for i := range 16 {
+			if r.Doorbell() {
+				t.Fatalf("round %d: rings after %d records", round, i)
+			}
+			r.Advance()
+		}
+		if !r.Doorbell() || r.Doorbell() {
+			t.Fatalf("round %d: does not ring exactly once", round)
+		}
+	}
+	if _, ok := q.Reserve(Lossy, 1900, nil); ok {
+		t.Fatal("taken")
+	}
+	r.Drain(16, func(*Head, []byte) {})
+	if !r.Doorbell() {
+		t.Error("does not ring when the ring is empty")
+	}
 }
