@@ -7,7 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 )
 
@@ -194,7 +193,6 @@ func (b *bodyReader) settle(err error) {
 		breach *connError
 		fields *fieldError
 		stream *streamError
-		reset  *quic.StreamError
 	)
 	protocol := outcome{code: ErrProtocol, flags: FlagAborted | FlagRemote}
 	switch {
@@ -214,9 +212,6 @@ func (b *bodyReader) settle(err error) {
 		r.tooLarge()
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		r.expire(408)
-	case errors.As(err, &reset):
-		r.c.peerReset()
-		r.broken(err)
 	default:
 		r.broken(err)
 	}

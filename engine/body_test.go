@@ -26,7 +26,6 @@ func pattern(n int) []byte {
 // An upload is what a consumer has of one request's body.
 type upload struct {
 	body   []byte
-	ended  bool
 	whole  bool // with the REQUEST event
 	pieces int
 }

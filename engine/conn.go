@@ -28,14 +28,13 @@ const (
 // A conn is a connection whose streams the engine frames itself. One goroutine accepts its requests, reads those that are there at
 // once, and delivers them.
 type conn struct {
-	s       *Server
-	q       *quic.Conn
-	sink    Sink
-	stats   *Stats
-	handle  Handle
-	done    <-chan struct{} // closed once the connection is gone
-	control *quic.SendStream
-	uni     uniStreams
+	s      *Server
+	q      *quic.Conn
+	sink   Sink
+	stats  *Stats
+	handle Handle
+	done   <-chan struct{} // closed once the connection is gone
+	uni    uniStreams
 
 	// Of the connection's goroutine.
 	peek   []byte // what is there of a stream
@@ -49,9 +48,11 @@ type conn struct {
 
 	mu          sync.Mutex
 	gone        bool
-	first, last *Request // delivered, not ended; in order of delivery
+	control     *quic.SendStream // nil until the connection is announced
+	first, last *Request         // delivered, not ended; in order of delivery
 	requests    int
-	goroutines  int // of streams
+	streams     int // with a goroutine of their own
+	goroutines  int // of streams and others
 	empty       sync.Cond
 	finished    []*quic.Stream // to be completed together
 	spare       []*quic.Stream
@@ -96,7 +97,6 @@ func (c *conn) open() bool {
 		c.close(http3.ErrCodeStreamCreationError, "no room for a control stream")
 		return false
 	}
-	c.control = control
 	var ok bool
 	if c.handle, ok = c.sink.Issue(KindConn, c.s.handle, c); !ok {
 		c.close(http3.ErrCodeExcessiveLoad, "too many connections")
@@ -116,7 +116,13 @@ func (c *conn) open() bool {
 	c.sink.Commit(rec, &Event{Type: EventConnOpened, Object: c.handle, Parent: c.s.handle, Conn: c.handle, MetaLen: uint32(len(meta))})
 	c.stats.add(StatConnectionsTotal, 1)
 	c.stats.add(StatConnectionsActive, 1)
-	go Guard("uni streams", c.acceptUni)
+	c.spawn("uni streams", c.acceptUni)
+	c.mu.Lock()
+	c.control = control
+	c.mu.Unlock()
+	if c.draining.Load() {
+		c.goAway()
+	}
 	return true
 }
 
@@ -443,12 +449,22 @@ func (c *conn) breach(code http3.ErrCode, text string) {
 // drain tells the peer with GOAWAY that requests which come from now on are not served. The order matters: next is read after
 // draining is set, and accept looks at draining after it has set next, so no request between the two is lost without a word.
 func (c *conn) drain() {
-	if c.draining.Swap(true) {
+	if !c.draining.Swap(true) {
+		c.goAway()
+	}
+}
+
+// goAway sends GOAWAY, unless the connection is so new that it will do so itself.
+func (c *conn) goAway() {
+	c.mu.Lock()
+	control := c.control
+	c.mu.Unlock()
+	if control == nil {
 		return
 	}
 	id := c.next.Load()
 	frame := appendFrameHead(nil, frameGoAway, uint64(quicvarint.Len(id)))
-	if err := c.control.TryWriteAll(quicvarint.Append(frame, id)); err != nil {
+	if err := control.TryWriteAll(quicvarint.Append(frame, id)); err != nil {
 		emitLog(c.sink, LogDebug, c.s.handle, c.handle, "GOAWAY was not sent: "+err.Error())
 	}
 }
@@ -523,22 +539,35 @@ func (c *conn) refuse(s *quic.Stream, err error) {
 // late gives a stream whose request is not there at once a goroutine of its own. QUIC's limit of streams bounds how many there are.
 func (c *conn) late(s *quic.Stream) {
 	c.mu.Lock()
-	c.goroutines++
+	c.streams++
 	c.moves++
 	c.mu.Unlock()
-	go Guard("stream", func() {
+	c.spawn("stream", func() {
+		if err := c.serveLate(s); err != nil {
+			c.refuse(s, err)
+		}
+		c.mu.Lock()
+		c.streams--
+		c.moves++
+		c.mu.Unlock()
+	})
+}
+
+// spawn runs f on a goroutine that the connection's end waits for.
+func (c *conn) spawn(name string, f func()) {
+	c.mu.Lock()
+	c.goroutines++
+	c.mu.Unlock()
+	go Guard(name, func() {
 		defer func() {
 			c.mu.Lock()
 			c.goroutines--
-			c.moves++
 			if c.gone && c.requests+c.goroutines == 0 {
 				c.empty.Broadcast()
 			}
 			c.mu.Unlock()
 		}()
-		if err := c.serveLate(s); err != nil {
-			c.refuse(s, err)
-		}
+		f()
 	})
 }
 

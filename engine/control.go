@@ -71,7 +71,7 @@ func (c *conn) acceptUni() {
 		if err != nil {
 			return
 		}
-		go Guard("uni stream", func() {
+		c.spawn("uni stream", func() {
 			if err := c.serveUni(s); err != nil {
 				c.breach(err.code, err.text)
 			}

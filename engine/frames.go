@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 	"github.com/quic-go/quic-go/quicvarint"
 )
@@ -42,8 +41,6 @@ type streamError struct {
 }
 
 func (e *streamError) Error() string { return e.text }
-
-func (e *streamError) stream() quic.StreamErrorCode { return quic.StreamErrorCode(e.code) }
 
 // A frameScanner cuts a stream that arrives in pieces of any size into frames, without buffering more than a frame's head.
 type frameScanner struct {

@@ -11,7 +11,7 @@ import (
 
 // A handshake is one that has begun.
 type handshake struct {
-	s        *Server
+	l        *listening
 	finished atomic.Bool
 	unwatch  func() bool
 }
@@ -39,25 +39,28 @@ func (l *listening) handshakeBegins(ctx context.Context, _ *quic.ClientInfo) (co
 		return nil, errStopping // CONNECTION_REFUSED: a client need not wait to find out
 	}
 	s := l.s
-	h := &handshake{s: s}
+	h := &handshake{l: l}
 	s.handshakes.Add(1)
 	s.stats.add(StatHandshakesPending, 1)
 	h.unwatch = context.AfterFunc(ctx, func() { Guard("handshake", h.failed) })
 	return context.WithValue(ctx, handshakeKey{}, h), nil
 }
 
-func (h *handshake) failed() {
-	if h.end() {
-		h.s.stats.add(StatHandshakesFailed, 1)
-	}
-}
+func (h *handshake) failed() { h.end(StatHandshakesFailed) }
 
-// end reports whether this is the first that was heard of the handshake's end.
-func (h *handshake) end() bool {
+// end counts the handshake's end, once. counter, if not negative, is what it adds to.
+func (h *handshake) end(counter int) {
 	if h.finished.Swap(true) {
-		return false
+		return
 	}
-	h.s.handshakes.Add(-1)
-	h.s.stats.sub(StatHandshakesPending)
-	return true
+	h.l.s.handshakes.Add(-1)
+	h.l.mu.Lock()
+	defer h.l.mu.Unlock()
+	if h.l.over {
+		return
+	}
+	h.l.s.stats.sub(StatHandshakesPending)
+	if counter >= 0 {
+		h.l.s.stats.add(counter, 1)
+	}
 }

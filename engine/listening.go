@@ -27,6 +27,7 @@ type listening struct {
 	mu      sync.Mutex
 	conns   map[*conn]struct{}
 	closed  bool          // no connection is taken any more
+	over    bool          // all has ended: the counters may be gone
 	began   time.Time     // of the stop
 	until   time.Duration // after it, negative: for ever
 	forced  bool          // the consumer wanted it now
@@ -47,7 +48,7 @@ func (l *listening) accept() {
 		}
 		if h, ok := q.Context().Value(handshakeKey{}).(*handshake); ok {
 			h.unwatch()
-			h.end()
+			h.end(-1)
 		}
 		l.serve(q)
 	}
@@ -140,6 +141,9 @@ func (l *listening) shutDown() (overdue bool) {
 	l.goroutines.Wait()
 	l.transport.Close()
 	l.socket.Close()
+	l.mu.Lock()
+	l.over = true
+	l.mu.Unlock()
 	return overdue
 }
 
@@ -193,7 +197,7 @@ const shortestRest = 25 * time.Millisecond
 func (r *rest) reached(c *conn) bool {
 	stats := c.q.ConnectionStats()
 	c.mu.Lock()
-	busy := c.requests+c.goroutines > 0 || c.taking.Load()
+	busy := c.requests+c.streams > 0 || c.taking.Load()
 	c.mu.Unlock()
 	now := time.Now()
 	if busy || stats.PacketsSent != r.packets {

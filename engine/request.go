@@ -18,8 +18,6 @@ type Request struct {
 	x        exchange
 	raw      rawStream
 	handle   Handle
-	routeID  uint32
-	flags    uint32
 	userData uint64
 	isHead   bool // HEAD: the response's body is not sent
 
@@ -119,7 +117,14 @@ func (r *Request) fail(o outcome, code http3.ErrCode) {
 
 // broken ends the request for an error of its stream. r.mu is held.
 func (r *Request) broken(err error) {
-	r.fail(outcomeOf(err), http3.ErrCodeRequestCanceled)
+	if r.ended {
+		return
+	}
+	o := outcomeOf(err)
+	r.fail(o, http3.ErrCodeRequestCanceled)
+	if o.code == ErrReset {
+		r.c.peerReset()
+	}
 }
 
 // terminate emits the last event. The handle is stale before the consumer can see it, and the connection forgets the request only
@@ -144,9 +149,6 @@ func (r *Request) terminate() {
 // aborted is told by the watch on the stream.
 func (r *Request) aborted(cause error) {
 	r.mu.Lock()
-	if !r.ended && outcomeOf(cause).code == ErrReset {
-		r.c.peerReset()
-	}
 	r.broken(cause)
 	r.unlock()
 }

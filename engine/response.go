@@ -118,14 +118,31 @@ func (r *Request) respond(p *part) {
 			return
 		}
 	}
-	p.keep()
-	r.queue = append(r.queue, *p)
+	r.enqueue(p)
 	if !r.writing {
 		r.writing = true
 		r.running++
 		r.c.share(r)
 		go Guard("response", r.write)
 	}
+}
+
+// enqueue keeps a part for the writer. Small pieces of a body become one, so that what waits costs no more than its bytes.
+func (r *Request) enqueue(p *part) {
+	if n := len(r.queue); n > 0 && !p.head && !p.hasTrailers && p.body.Owner == nil {
+		last := &r.queue[n-1]
+		alike := last.counted == p.counted || len(p.body.Bytes) == 0 || len(last.body.Bytes) == 0
+		if alike && last.body.Owner == nil && len(last.body.Bytes)+len(p.body.Bytes) <= writePiece {
+			if len(p.body.Bytes) > 0 {
+				last.counted = p.counted
+				last.body.Bytes = append(last.body.Bytes, p.body.Bytes...)
+			}
+			last.end = p.end
+			return
+		}
+	}
+	p.keep()
+	r.queue = append(r.queue, *p)
 }
 
 func (r *Request) left(counted bool, n int) {

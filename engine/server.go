@@ -127,14 +127,17 @@ func (s *Server) Start() error {
 		s.mu.Unlock()
 		return err
 	}
-	s.state, s.running = stateRunning, l
-	pending := s.pending
+	s.running = l
 	sink := s.sinks[0]
 	s.mu.Unlock()
 	rec, _ := sink.Reserve(Terminal, 0, nil)
 	sink.Commit(rec, &Event{Type: EventServerStarted, Object: s.handle, Parent: s.handle, Status: uint32(l.port)})
 	l.goroutines.Go(func() { Guard("sweep", func() { s.sweep.run(l.quit) }) })
 	l.accepting.Go(func() { Guard("accept", l.accept) })
+	s.mu.Lock()
+	s.state = stateRunning
+	pending := s.pending
+	s.mu.Unlock()
 	if pending != nil {
 		s.Stop(*pending)
 	}
@@ -189,15 +192,18 @@ func (s *Server) finishFree() {
 // stop runs on a goroutine of its own until all has ended.
 func (s *Server) stop(l *listening) {
 	overdue := l.shutDown()
-	s.mu.Lock()
-	s.state, s.running = stateIdle, nil
-	sink := s.sinks[0]
-	s.mu.Unlock()
 	ev := Event{Type: EventServerStopped, Object: s.handle, Parent: s.handle}
 	if overdue {
 		ev.Code = ErrTimeout
 	}
+	// Whoever sees the event may start again; whoever starts again before must not see it late. So the record is reserved first.
+	s.mu.Lock()
+	sink := s.sinks[0]
+	s.mu.Unlock()
 	rec, _ := sink.Reserve(Terminal, 0, nil)
+	s.mu.Lock()
+	s.state, s.running = stateIdle, nil
+	s.mu.Unlock()
 	sink.Commit(rec, &ev)
 	s.mu.Lock()
 	if s.state == stateIdle {

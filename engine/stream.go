@@ -168,7 +168,6 @@ type streamBody struct {
 
 	one      [1]byte
 	unknown  uint64
-	inTrail  bool   // inside a HEADERS frame behind the first
 	section  []byte // of the trailers, as far as it is there
 	trailers []byte
 	trailed  bool

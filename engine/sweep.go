@@ -54,6 +54,12 @@ func (w *sweeper) want(c *conn) {
 func (w *sweeper) run(done <-chan struct{}) {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
+	defer func() {
+		w.mu.Lock()
+		clear(w.conns) // they have ended
+		w.conns = w.conns[:0]
+		w.mu.Unlock()
+	}()
 	var look []*conn
 	for {
 		w.mu.Lock()
