@@ -61,6 +61,11 @@ func TestN08FramesOfRequestStreams(t *testing.T) {
 		{"frame 0x8 of HTTP/2", [][]byte{post("/echo"), frame(0x8)}, "connection H3_FRAME_UNEXPECTED"},
 		{"frame 0x9 of HTTP/2", [][]byte{post("/echo"), data, frame(0x9)}, "connection H3_FRAME_UNEXPECTED"},
 
+		{"HEADERS of 4 EiB", [][]byte{appendFrameHead(nil, frameHeaders, 1<<62-1), make([]byte, 100)}, "431"},
+		{"DATA of 4 EiB", [][]byte{post("/echo"), appendFrameHead(nil, frameData, 1<<62-1), make([]byte, 100)}, "connection H3_FRAME_ERROR"},
+		{"unknown frame of 100 KiB", [][]byte{post("/echo"), frame(grease, make([]byte, 100<<10)), data}, "connection H3_EXCESSIVE_LOAD"},
+		{"trailers of 70 KiB", [][]byte{post("/echo"), frame(frameHeaders, make([]byte, 70<<10))}, "reset H3_EXCESSIVE_LOAD"},
+
 		// RFC 9204, 2.2, 4.5
 		{"empty HEADERS", [][]byte{frame(frameHeaders)}, "connection QPACK_DECOMPRESSION_FAILED"},
 		{"dynamic table", [][]byte{frame(frameHeaders, []byte{1, 0, 0x80})}, "connection QPACK_DECOMPRESSION_FAILED"},
@@ -173,6 +178,7 @@ func TestN08ControlStream(t *testing.T) {
 		{"H3_DATAGRAM without the transport parameter", [][]byte{frame(frameSettings, 0x33, 1)}, false, "connection H3_SETTINGS_ERROR"},
 		{"setting without its value", [][]byte{frame(frameSettings, 0x6)}, false, "connection H3_FRAME_ERROR"},
 		{"setting cut off", [][]byte{frame(frameSettings, 0x6, []byte{0x40})}, false, "connection H3_FRAME_ERROR"},
+		{"SETTINGS of 9 KiB", [][]byte{appendFrameHead(nil, frameSettings, 9<<10)}, false, "connection H3_EXCESSIVE_LOAD"},
 		{"second SETTINGS", [][]byte{settings, settings}, false, "connection H3_FRAME_UNEXPECTED"},
 
 		// 7.2
@@ -184,6 +190,7 @@ func TestN08ControlStream(t *testing.T) {
 		{"frame 0x8 of HTTP/2", [][]byte{settings, frame(0x8)}, false, "connection H3_FRAME_UNEXPECTED"},
 		{"frame 0x9 of HTTP/2", [][]byte{settings, frame(0x9)}, false, "connection H3_FRAME_UNEXPECTED"},
 		{"unknown frames", [][]byte{settings, frame(grease, "?"), frame(0x40), frame(grease, make([]byte, 5000))}, false, alive},
+		{"unknown frame of 4 EiB", [][]byte{settings, appendFrameHead(nil, grease, 1<<62-1), make([]byte, 500)}, false, alive},
 
 		// 7.2.3, 7.2.6, 7.2.7
 		{"CANCEL_PUSH of a push that was never promised", [][]byte{settings, frame(frameMaxPushID, 9), frame(frameCancelPush, 3)}, false, "connection H3_ID_ERROR"},
