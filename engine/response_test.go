@@ -333,3 +333,52 @@ func TestSmallWindowOfThePeerDoesNotBlockTheReactor(t *testing.T) {
 		t.Errorf("%d %q", status, body)
 	}
 }
+
+func TestP07_SmallPiecesThatWaitAreOne(t *testing.T) {
+	const pieces = 200_000
+	queued := make(chan int, 1)
+	f := serve(t, "", 0, func(c *consumer, e event) {
+		if e.Type != EventRequest {
+			return
+		}
+		r := c.request(e.Object)
+		r.Start(200, nil)
+		r.Write(Chunk{Bytes: pattern(100_000)})
+		for i := range pieces {
+			r.Write(Chunk{Bytes: []byte{byte(i)}})
+		}
+		r.mu.Lock()
+		queued <- len(r.queue)
+		r.mu.Unlock()
+		r.End(Chunk{Bytes: []byte("end")})
+	})
+	q := dialWindow(t, f.addr, 10_000)
+	s, err := q.OpenStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Write(request("GET", "/"))
+	s.Close()
+	if n := within(t, "the answer", queued); n > 2+pieces/writePiece {
+		t.Errorf("%d parts wait for %d bytes", n, pieces)
+	}
+	want := pattern(100_000)
+	for i := range pieces {
+		want = append(want, byte(i))
+	}
+	b, err := io.ReadAll(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var scan frameScanner
+	var got []byte
+	for len(b) > 0 {
+		payload, rest, _, _, ok := scan.next(b)
+		if b = rest; ok && scan.typ == frameData {
+			got = append(got, payload...)
+		}
+	}
+	if string(got) != string(want)+"end" {
+		t.Errorf("%d bytes came, not %d or others", len(got), len(want)+3)
+	}
+}

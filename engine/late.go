@@ -1,0 +1,91 @@
+package engine
+
+import (
+	"io"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+)
+
+// late gives a stream whose request is not there at once a goroutine of its own. QUIC's limit of streams bounds how many there are.
+func (c *conn) late(s *quic.Stream) {
+	c.mu.Lock()
+	c.streams++
+	c.moves++
+	c.mu.Unlock()
+	c.spawn("stream", func() {
+		if err := c.serveLate(s); err != nil {
+			c.refuse(s, err)
+		}
+		c.mu.Lock()
+		c.streams--
+		c.moves++
+		c.mu.Unlock()
+	})
+}
+
+// serveLate reads a request from its stream, delivers it, and then its body. An error means that nothing was delivered.
+func (c *conn) serveLate(s *quic.Stream) error {
+	o := c.s.options
+	s.SetReadDeadline(time.Now().Add(o.HeaderTimeout))
+	body := &streamBody{s: s, lim: c.s.limits}
+	block, tooLong, err := body.readHead(o.MaxHeaderBytes)
+	if err != nil {
+		return err
+	}
+	s.SetReadDeadline(time.Time{})
+	if tooLong {
+		return errLargeList
+	}
+	fields := make([]byte, min(512+4*len(block), c.s.limits.packedMax()))
+	head, err := decodeRequest(fields, block, c.s.limits)
+	if err == errShort {
+		fields = make([]byte, c.s.limits.packedMax())
+		head, err = decodeRequest(fields, block, c.s.limits)
+	}
+	if err != nil {
+		return err
+	}
+	r := &Request{c: c, raw: rawStream{s: s, body: body}, shared: true, running: 1}
+	r.x = &r.raw
+	route, ok := c.admit(r, &head, -1)
+	if !ok {
+		return nil
+	}
+	var ev Event
+	buffered := route.Flags&routeBuffered != 0
+	r.reader = newBodyReader(r, head.ContentLength, buffered)
+	meta := fields[:head.MetaLen]
+	if !buffered {
+		if !c.deliver(r, &ev, route, meta, nil, 0) {
+			return errNotDelivered
+		}
+		r.reader.run()
+		return nil
+	}
+	buf := bodyBuffers.Get().(*[largestBody]byte)
+	n, err := r.reader.gather(buf[:])
+	flags, whole := uint16(0), false
+	if err == io.EOF && r.x.trailers() == nil && len(r.reader.extra) == 0 {
+		flags, whole, err = FlagEnd, true, nil
+		r.bodyDone = true
+	}
+	if (err == nil || err == io.EOF) && !c.deliver(r, &ev, route, meta, buf[:n], flags) {
+		err = errNotDelivered
+	}
+	bodyBuffers.Put(buf)
+	switch {
+	case err != nil && err != io.EOF:
+		return err
+	case whole:
+		r.mu.Lock()
+		r.running--
+		r.unlock()
+	default:
+		r.reader.run()
+	}
+	return nil
+}
+
+var errNotDelivered = &streamError{http3.ErrCodeRequestRejected, "the request could not be delivered"}
