@@ -139,6 +139,9 @@ def c_serve(log, count):
     serve(log, count, [program], REQUESTS, 120)
 
 
+# Programs that a sanitizer cannot stand beside: it takes signals and forks into its own hands, and must be there before a dlopen.
+UNINSTRUMENTED = {"signals", "fork", "fatal", "poll_bench"}
+
 # Whatever a sanitizer finds ends the program with an exit code of its own.
 SANITIZERS = {
     "thread": {"TSAN_OPTIONS": f"halt_on_error=1 exitcode=66 suppressions={ROOT}/tests/c/thread.supp"},
@@ -162,17 +165,21 @@ def sanitized_ring(log, count):
         count.add(counts.of_program(log, *run(log, fixed_addresses([program]), 240, env=env)))
 
 
-def sanitized_serve(log, count):
-    """The whole library with its C side instrumented, in a C program that is instrumented too."""
+def sanitized_library(log, count):
+    """The whole library with its C side instrumented, in C programs that are instrumented too."""
     for sanitizer, env in SANITIZERS.items():
         name = sanitizer.split(",")[0]
-        folder = BUILD / f"sanitized-{name}"
-        folder.mkdir(parents=True, exist_ok=True)
-        flags = f"-fsanitize={sanitizer} -O1 -g -fno-omit-frame-pointer"
-        command = ["go", "build", "-buildmode=c-shared", "-o", folder / LIBRARY.name, "./capi"]
-        must(log, command, 600, env={"CGO_ENABLED": "1", "CGO_CFLAGS": flags, "CGO_LDFLAGS": f"-fsanitize={sanitizer}"})
-        program = compile_c(log, [ROOT / "tests/c/serve.c"], f"serve-{name}", f"-fsanitize={sanitizer}", library=folder)
-        serve(log, count, fixed_addresses([program]), SANITIZED_REQUESTS, 240, env=env)
+        folder = f"build/sanitized-{name}"
+        flags = {"CGO_CFLAGS": f"-fsanitize={sanitizer} -O1 -g -fno-omit-frame-pointer", "CGO_LDFLAGS": f"-fsanitize={sanitizer}"}
+        must(log, [ROOT / "capi/build.sh"], 600, env={"OUT": folder, **flags})
+        for source in [ROOT / "tests/c/serve.c", *c_tests()]:
+            if source.stem in UNINSTRUMENTED:
+                continue
+            program = compile_c(log, [source], f"{source.stem}-{name}", f"-fsanitize={sanitizer}", library=ROOT / folder / "lib")
+            if source.stem == "serve":
+                serve(log, count, fixed_addresses([program]), SANITIZED_REQUESTS, 240, env=env)
+            else:
+                count.add(counts.of_program(log, *run(log, fixed_addresses([program]), 240, env=env)))
 
 
 # ---------------------------------------------------------------------------------------------------------------------- python
@@ -214,13 +221,13 @@ ALL = [
     Suite("go:engine", "unit tests of engine/ under the race detector", go_tests("./engine/...")),
     Suite("layering", "who imports whom; no output, no exit, no signal, no callback", layering),
     Suite("go:eventq", "unit tests of eventq/ under the race detector", go_tests("./eventq/...")),
-    Suite("go:capi", "unit tests of capi/ under the race detector", go_tests("./capi/...")),
+    Suite("go:tests", "unit tests of what tests/ and capi/ hold in Go", go_tests("./capi/...", "./tests/...")),
     Suite("reproducible", "two builds in two folders are the same, byte for byte", reproducible.run),
     Suite("ring", "the ring in C under ThreadSanitizer and AddressSanitizer", sanitized_ring),
     Suite("abi", "header, exports, structs and TypeScript tables say the same (A03)", abi_checks.run),
     Suite("c", "the programs in tests/c against the library", c_programs, alone=True),
     Suite("c:serve", "a C program serves 10,000 requests", c_serve, alone=True),
-    Suite("c:sanitized", "the same with an instrumented library, under both sanitizers", sanitized_serve, alone=True),
+    Suite("c:sanitized", "both again with an instrumented library, under both sanitizers", sanitized_library, alone=True),
     Suite("python", "a Python program serves 10,000 requests", python, alone=True),
     Suite("host", "what the library must not do to a Bun process (A10, signals, collector)", host, alone=True),
     Suite("bindings", "bun test in bindings/bun", bun_tests("bindings/bun", 300), alone=True),
