@@ -1,6 +1,7 @@
 #include "chunk.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 /*
@@ -18,6 +19,7 @@
 struct chunk {
     _Alignas(64) struct chunk *next;
     uint32_t size_class;
+    _Atomic uint32_t filled;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -55,9 +57,15 @@ uint8_t *chunk_take(size_t size)
     return (uint8_t *)(chunk + 1);
 }
 
+void chunk_filled(uint8_t *bytes)
+{
+    atomic_store_explicit(&((struct chunk *)(void *)bytes - 1)->filled, 1, memory_order_release);
+}
+
 void chunk_give(uint8_t *bytes)
 {
     struct chunk *chunk = (struct chunk *)(void *)bytes - 1;
+    atomic_load_explicit(&chunk->filled, memory_order_acquire);
     if (chunk->size_class != UNPOOLED) {
         size_t size = class_bytes(chunk->size_class);
         pthread_mutex_lock(&lock);

@@ -8,6 +8,10 @@
 /* Room for at least size bytes, or NULL. */
 uint8_t *chunk_take(size_t size);
 
+/* To be called once its bytes are in: whoever gives it back is on another thread, and the way there leads through Go's memory
+ * operations, which neither the compiler nor ThreadSanitizer knows. */
+void chunk_filled(uint8_t *chunk);
+
 /* Gives back what chunk_take() gave. */
 void chunk_give(uint8_t *chunk);
 

@@ -90,8 +90,8 @@ static int32_t submit(struct command *command)
 
 int32_t command_post(struct command *command)
 {
-    atomic_store_explicit(&command->owners, 1, memory_order_relaxed);
     command->abandoned = 1;
+    atomic_store_explicit(&command->owners, 1, memory_order_release);
     int32_t code = submit(command);
     if (code != ZIG_H3_OK)
         free(command);
@@ -100,7 +100,7 @@ int32_t command_post(struct command *command)
 
 int32_t command_call(struct command *command, uint64_t *result)
 {
-    atomic_store_explicit(&command->owners, 2, memory_order_relaxed);
+    atomic_store_explicit(&command->owners, 2, memory_order_release);
     int32_t code = submit(command);
     if (code != ZIG_H3_OK) {
         if (command->unsubmitted != NULL)
@@ -124,6 +124,11 @@ int32_t command_call(struct command *command, uint64_t *result)
     pthread_mutex_unlock(&lock);
     let_go(command);
     return code;
+}
+
+void command_accept(struct command *command)
+{
+    atomic_load_explicit(&command->owners, memory_order_acquire);
 }
 
 bool command_answer(struct command *command, int32_t code, const char *text, size_t len, uint64_t result)

@@ -17,6 +17,7 @@ import (
 
 // perform carries out a command. What may take a while gets a goroutine; the rest happens in its place among the submissions.
 func perform(c *C.struct_command) {
+	C.command_accept(c)
 	switch c.kind {
 	case C.COMMAND_QUEUE_NEW:
 		makeQueue(c)

@@ -63,6 +63,9 @@ int32_t command_call(struct command *command, uint64_t *result);
 /* Gives it to the engine without waiting for what comes of it. */
 int32_t command_post(struct command *command);
 
+/* The engine's side: what the host wrote before it gave the command is there. To be called first. */
+void command_accept(struct command *command);
+
 /* The engine's side: answers, and lets go of the command. False when nobody waits any more, or ever did: then whatever was made for
  * the answer has to be undone. */
 bool command_answer(struct command *command, int32_t code, const char *text, size_t len, uint64_t result);

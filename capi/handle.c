@@ -78,6 +78,7 @@ struct slot *handle_lock(zig_h3_handle handle, enum handle_kind kind, uint64_t *
 
 void handle_recycle(struct slot *slot)
 {
+    atomic_load_explicit(&slot->word, memory_order_acquire); /* behind the unlock of whoever built */
     /* Whatever the host had begun to build dies with the request. Queues and servers clear the word before they come here. */
     free((void *)(uintptr_t)atomic_exchange_explicit(&slot->object, 0, memory_order_acquire));
     uint32_t link = (uint32_t)(slot - handle_slots) + 1;

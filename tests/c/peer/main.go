@@ -1,6 +1,6 @@
 // Peer makes one HTTP/3 request over quic-go's own client and prints what came back, a fact a line:
 //
-//	peer PORT METHOD PATH [BODY-BYTES [ABORT]]
+//	peer PORT METHOD PATH [BODY-BYTES [abort|hold]]
 //
 //	status 200
 //	header name: value
@@ -8,7 +8,8 @@
 //	trailer name: value
 //	error H3_INTERNAL_ERROR (local or remote)
 //
-// With ABORT the request is given up as soon as the response's headers are there.
+// With abort the request is given up as soon as the response's headers are there; with hold the body is read only after a second, so
+// that a response larger than the stream's window cannot end before.
 package main
 
 import (
@@ -31,7 +32,7 @@ import (
 
 func main() {
 	if len(os.Args) < 4 {
-		fmt.Fprintln(os.Stderr, "usage: peer PORT METHOD PATH [BODY-BYTES [ABORT]]")
+		fmt.Fprintln(os.Stderr, "usage: peer PORT METHOD PATH [BODY-BYTES [abort|hold]]")
 		os.Exit(2)
 	}
 	var body io.Reader
@@ -61,8 +62,15 @@ func main() {
 	}
 	fmt.Println("status", response.StatusCode)
 	fields("header", response.Header)
+	mode := ""
 	if len(os.Args) > 5 {
+		mode = os.Args[5]
+	}
+	switch mode {
+	case "abort":
 		cancel()
+	case "hold":
+		time.Sleep(time.Second)
 	}
 	data, err := io.ReadAll(response.Body)
 	if len(data) <= 100 {
@@ -74,7 +82,7 @@ func main() {
 		tell(err)
 	}
 	fields("trailer", response.Trailer)
-	if len(os.Args) > 5 {
+	if mode == "abort" {
 		time.Sleep(time.Second) // closing the connection at once would overtake the reset
 	}
 }

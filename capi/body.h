@@ -1,0 +1,37 @@
+/* A body on its way to the engine: in the record up to BODY_INLINE_MAX, in a chunk beyond. */
+#ifndef CAPI_BODY_H
+#define CAPI_BODY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../include/zig_h3.h"
+
+/* Bodies up to here ride in the submission ring. */
+#define BODY_INLINE_MAX 4096
+
+/* Most bytes of one call that takes a body whole. */
+#define BODY_MAX ((size_t)2 << 30)
+
+struct body {
+    const void *data;
+    size_t len;
+    uint8_t *chunk;
+};
+
+/* Copies what will not ride in the record. 0, or a code with the words set. */
+int32_t body_prepare(struct body *body, const void *data, size_t len);
+
+/* Gives the copy back, if there is one: the body was not sent. */
+void body_drop(struct body *body);
+
+/* Puts the body behind meta_len bytes that are in the record already, and says so in its head. */
+void body_fill(const struct body *body, zig_h3_record *record, size_t meta_len);
+
+/* Bytes of it that ride in the record. */
+static inline size_t body_inline(const struct body *body)
+{
+    return body->chunk == NULL ? body->len : 0;
+}
+
+#endif

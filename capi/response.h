@@ -1,0 +1,42 @@
+/*
+ * Responses: the state machine of each stands in the word of its handle's slot, what is being built in a struct of its own, and what
+ * is complete goes into the submission ring. Nothing here waits for the engine or the network.
+ */
+#ifndef CAPI_RESPONSE_H
+#define CAPI_RESPONSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../include/zig_h3.h"
+#include "handle.h"
+
+/* A response given in parts, before its headers go: hung into the slot, freed with it. */
+struct response {
+    uint32_t status;
+    uint32_t len;
+    uint32_t capacity;
+    uint8_t headers[];
+};
+
+/* Bytes that the headers which were built take in a record. The slot is locked, here and below. */
+size_t response_headers_room(struct slot *slot);
+
+/* Puts them, or none with status 200, into a record and returns their length. */
+size_t response_headers_fill(struct slot *slot, zig_h3_record *record);
+
+/* Forgets them: they are gone. */
+void response_headers_done(struct slot *slot);
+
+/* Refusals, with their words: the slot's word says that it is too late; no room in the ring; no status. */
+int32_t response_ended(uint64_t word);
+int32_t response_full(void);
+int32_t response_bad_status(uint32_t status);
+
+static inline bool response_status_fits(uint32_t status)
+{
+    return status >= 200 && status <= 599;
+}
+
+#endif

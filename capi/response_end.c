@@ -1,0 +1,127 @@
+/* The ends of a response: the last part of its body, trailers, a reset. */
+#include "body.h"
+#include "error.h"
+#include "handle.h"
+#include "header_check.h"
+#include "response.h"
+#include "state.h"
+#include "submission.h"
+#include "versioned.h"
+
+int32_t zig_h3_response_end(zig_h3_handle request, const void *data, size_t len)
+{
+    int32_t code = state_check();
+    if (code != 0)
+        return code;
+    if (data == NULL && len > 0)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a null pointer with a length");
+    if (len > BODY_MAX)
+        return error_set(ZIG_H3_ERR_TOO_LARGE, "a body of more than 2 GiB");
+    uint64_t word;
+    struct slot *slot = handle_lock(request, KIND_REQUEST, &word);
+    if (slot == NULL)
+        return handle_error(request, KIND_REQUEST);
+    if (word & SLOT_ENDED) {
+        handle_unlock(slot, 0);
+        return response_ended(word);
+    }
+    const bool whole = !(word & SLOT_GONE); /* headers, body and end at once: the engine then knows the length */
+    struct body body;
+    code = body_prepare(&body, data, (word & SLOT_HEAD) && !whole ? 0 : len);
+    if (code != ZIG_H3_OK) {
+        handle_unlock(slot, 0);
+        return code;
+    }
+    struct submission at;
+    zig_h3_record *record = submission_claim(&at, (whole ? response_headers_room(slot) : 0) + body_inline(&body));
+    if (record == NULL) {
+        handle_unlock(slot, 0);
+        body_drop(&body);
+        return response_full();
+    }
+    record->type = whole ? SUBMIT_SEND : SUBMIT_END;
+    record->flags = 0;
+    record->object = request;
+    record->aux = 0;
+    size_t meta_len = whole ? response_headers_fill(slot, record) : 0;
+    body_fill(&body, record, meta_len);
+    if (whole)
+        response_headers_done(slot);
+    submission_publish(&at, false);
+    handle_unlock(slot, SLOT_GONE | SLOT_ENDED);
+    return ZIG_H3_OK;
+}
+VERSIONED(zig_h3_response_end);
+
+int32_t zig_h3_response_send_trailers(zig_h3_handle request, const void *trailers, size_t trailers_len)
+{
+    int32_t code = state_check();
+    if (code != 0)
+        return code;
+    if (trailers == NULL && trailers_len > 0)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a null pointer with a length");
+    if (trailers_len > HEADER_LIST_MAX)
+        return error_set(ZIG_H3_ERR_TOO_LARGE, "trailers of more than 64 KiB");
+    uint64_t word, set = 0;
+    struct slot *slot = handle_lock(request, KIND_REQUEST, &word);
+    if (slot == NULL)
+        return handle_error(request, KIND_REQUEST);
+    if (word & SLOT_ENDED) {
+        handle_unlock(slot, 0);
+        return response_ended(word);
+    }
+    struct submission at;
+    const bool start = !(word & SLOT_GONE);
+    const size_t headers = start ? response_headers_room(slot) : 0;
+    zig_h3_record *record = submission_claim(&at, headers + trailers_len);
+    if (record == NULL) {
+        code = response_full();
+    } else {
+        int64_t n = trailers_len == 0 ? 0 : header_check_list(trailers, trailers_len, submission_payload(record) + headers);
+        if (n < 0) {
+            submission_abandon(&at);
+            code = (int32_t)n;
+        } else {
+            record->type = SUBMIT_TRAILERS;
+            record->flags = start ? SUBMIT_START : 0;
+            record->object = request;
+            record->aux = 0;
+            record->meta_len = start ? (uint32_t)response_headers_fill(slot, record) : 0;
+            record->data_len = word & SLOT_HEAD ? 0 : (uint32_t)n;
+            if (start)
+                response_headers_done(slot);
+            submission_publish(&at, false);
+            set = SLOT_GONE | SLOT_ENDED;
+        }
+    }
+    handle_unlock(slot, set);
+    return code;
+}
+VERSIONED(zig_h3_response_send_trailers);
+
+int32_t zig_h3_response_reset(zig_h3_handle request, uint64_t error_code)
+{
+    int32_t code = state_check();
+    if (code != 0)
+        return code;
+    if (error_code >> 62)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "an error code beyond 2^62");
+    uint64_t word;
+    struct slot *slot = handle_lock(request, KIND_REQUEST, &word);
+    if (slot == NULL)
+        return handle_error(request, KIND_REQUEST);
+    if (!(word & SLOT_RESET)) {
+        struct submission at;
+        zig_h3_record *record = submission_claim(&at, 0);
+        if (record == NULL) {
+            atomic_store_explicit(&slot->reset_code, error_code, memory_order_relaxed);
+            handle_attention(slot, request, ATTENTION_RESET);
+        } else {
+            *record = (zig_h3_record){.type = SUBMIT_RESET, .object = request, .aux = error_code};
+            submission_publish(&at, false);
+        }
+    }
+    handle_unlock(slot, SLOT_ENDED | SLOT_RESET);
+    return ZIG_H3_OK;
+}
+VERSIONED(zig_h3_response_reset);

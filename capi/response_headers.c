@@ -1,0 +1,167 @@
+/* The headers of a response that is given in parts, and what all of a response's calls refuse. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "handle.h"
+#include "header_check.h"
+#include "response.h"
+#include "state.h"
+#include "submission.h"
+#include "versioned.h"
+
+static const struct response plain = {.status = 200};
+
+int32_t response_ended(uint64_t word)
+{
+    return error_set(ZIG_H3_ERR_ENDED, word & SLOT_RESET   ? "the response was reset"
+                                       : word & SLOT_ENDED ? "the response has ended"
+                                                           : "the response's headers are gone, or begun by another call");
+}
+
+int32_t response_full(void)
+{
+    return error_set(ZIG_H3_ERR_WOULD_BLOCK, "no room in the ring to the engine");
+}
+
+int32_t response_bad_status(uint32_t status)
+{
+    return error_format(ZIG_H3_ERR_BAD_HEADER, "status %u is not within 200 to 599", (unsigned)status);
+}
+
+static struct response *response_of(struct slot *slot)
+{
+    return (struct response *)(uintptr_t)atomic_load_explicit(&slot->object, memory_order_relaxed);
+}
+
+/* The response that the locked slot builds, with room for more bytes of headers; NULL with *code set. */
+static struct response *response_grow(struct slot *slot, size_t more, int32_t *code)
+{
+    struct response *old = response_of(slot);
+    size_t len = old == NULL ? 0 : old->len;
+    if (len + more > HEADER_LIST_MAX) {
+        *code = error_set(ZIG_H3_ERR_TOO_LARGE, "headers of more than 64 KiB");
+        return NULL;
+    }
+    if (old != NULL && len + more <= old->capacity)
+        return old;
+    size_t capacity = old == NULL ? 512 : (size_t)old->capacity * 2;
+    while (capacity < len + more)
+        capacity *= 2;
+    struct response *grown = realloc(old, sizeof *grown + capacity);
+    if (grown == NULL) {
+        *code = error_set(ZIG_H3_ERR_NO_MEMORY, "no memory for the headers");
+        return NULL;
+    }
+    if (old == NULL)
+        *grown = plain;
+    grown->capacity = (uint32_t)capacity;
+    atomic_store_explicit(&slot->object, (uint64_t)(uintptr_t)grown, memory_order_relaxed);
+    return grown;
+}
+
+/* Locks a response whose headers are still here; NULL with *code set. */
+static struct slot *lock_unsent(zig_h3_handle request, int32_t *code)
+{
+    uint64_t word;
+    struct slot *slot = handle_lock(request, KIND_REQUEST, &word);
+    if (slot == NULL) {
+        *code = handle_error(request, KIND_REQUEST);
+        return NULL;
+    }
+    if (word & (SLOT_GONE | SLOT_ENDED)) {
+        handle_unlock(slot, 0);
+        *code = response_ended(word);
+        return NULL;
+    }
+    return slot;
+}
+
+int32_t zig_h3_response_status(zig_h3_handle request, uint32_t status)
+{
+    int32_t code = state_check();
+    if (code != 0)
+        return code;
+    struct slot *slot = lock_unsent(request, &code);
+    if (slot == NULL)
+        return code;
+    struct response *response = NULL;
+    if (!response_status_fits(status))
+        code = response_bad_status(status);
+    else if ((response = response_grow(slot, 0, &code)) != NULL)
+        response->status = status;
+    handle_unlock(slot, response != NULL ? SLOT_BEGUN : 0);
+    return code;
+}
+VERSIONED(zig_h3_response_status);
+
+int32_t zig_h3_response_header(zig_h3_handle request, const char *name, size_t name_len, const char *value, size_t value_len)
+{
+    int32_t code = state_check();
+    if (code != 0)
+        return code;
+    if ((name == NULL && name_len > 0) || (value == NULL && value_len > 0))
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a null pointer with a length");
+    struct slot *slot = lock_unsent(request, &code);
+    if (slot == NULL)
+        return code;
+    struct response *response = NULL;
+    int64_t n = -1;
+    if (name_len > HEADER_LIST_MAX || value_len > HEADER_LIST_MAX) {
+        code = error_set(ZIG_H3_ERR_TOO_LARGE, "headers of more than 64 KiB");
+    } else if ((response = response_grow(slot, HEADER_FRAME + name_len + value_len, &code)) != NULL) {
+        n = header_check_field((const uint8_t *)name, name_len, (const uint8_t *)value, value_len, response->headers + response->len);
+        if (n < 0)
+            code = (int32_t)n;
+        else
+            response->len += (uint32_t)n;
+    }
+    handle_unlock(slot, n >= 0 ? SLOT_BEGUN : 0);
+    return code;
+}
+VERSIONED(zig_h3_response_header);
+
+int32_t zig_h3_response_headers(zig_h3_handle request, const void *headers, size_t headers_len)
+{
+    int32_t code = state_check();
+    if (code != 0)
+        return code;
+    if (headers == NULL && headers_len > 0)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a null pointer with a length");
+    struct slot *slot = lock_unsent(request, &code);
+    if (slot == NULL)
+        return code;
+    int64_t n = -1;
+    struct response *response = response_grow(slot, headers_len, &code);
+    if (response != NULL) {
+        n = header_check_list(headers, headers_len, response->headers + response->len);
+        if (n < 0)
+            code = (int32_t)n;
+        else
+            response->len += (uint32_t)n;
+    }
+    handle_unlock(slot, n >= 0 ? SLOT_BEGUN : 0);
+    return code;
+}
+VERSIONED(zig_h3_response_headers);
+
+size_t response_headers_fill(struct slot *slot, zig_h3_record *record)
+{
+    const struct response *response = response_of(slot);
+    if (response == NULL)
+        response = &plain;
+    record->status = response->status;
+    memcpy(submission_payload(record), response->headers, response->len);
+    return response->len;
+}
+
+size_t response_headers_room(struct slot *slot)
+{
+    const struct response *response = response_of(slot);
+    return response == NULL ? 0 : (response->len + 7u) & ~7u;
+}
+
+void response_headers_done(struct slot *slot)
+{
+    free((void *)(uintptr_t)atomic_exchange_explicit(&slot->object, 0, memory_order_relaxed));
+}

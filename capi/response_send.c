@@ -1,0 +1,83 @@
+/* A whole response in one call. */
+#include "body.h"
+#include "error.h"
+#include "handle.h"
+#include "header_check.h"
+#include "response.h"
+#include "state.h"
+#include "submission.h"
+#include "versioned.h"
+
+int32_t zig_h3_response_send(zig_h3_handle request, uint32_t status, const void *headers, size_t headers_len, const void *data,
+                             size_t data_len, uint32_t flags)
+{
+    if (state_now() != 0)
+        return state_check();
+    if (flags & ~(uint32_t)(ZIG_H3_SEND_FORGET | ZIG_H3_SEND_LATER))
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "unknown flags");
+    if ((headers == NULL && headers_len > 0) || (data == NULL && data_len > 0))
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a null pointer with a length");
+    uint64_t word;
+    struct slot *slot = handle_find(request, KIND_REQUEST, &word);
+    if (slot == NULL)
+        return handle_error(request, KIND_REQUEST);
+    if (word & (SLOT_BEGUN | SLOT_GONE | SLOT_ENDED))
+        return response_ended(word);
+    if (!response_status_fits(status))
+        return response_bad_status(status);
+    if (headers_len > HEADER_LIST_MAX)
+        return error_set(ZIG_H3_ERR_TOO_LARGE, "headers of more than 64 KiB");
+    if (data_len > BODY_MAX)
+        return error_set(ZIG_H3_ERR_TOO_LARGE, "a body of more than 2 GiB");
+
+    struct body body;
+    int32_t code = body_prepare(&body, data, data_len);
+    if (code != ZIG_H3_OK)
+        return code;
+    struct submission at;
+    zig_h3_record *record = submission_claim(&at, ((headers_len + 7) & ~(size_t)7) + body_inline(&body));
+    if (record == NULL) {
+        body_drop(&body);
+        return response_full();
+    }
+    int64_t list_len = headers_len == 0 ? 0 : header_check_list(headers, headers_len, submission_payload(record));
+    if (list_len < 0) {
+        code = (int32_t)list_len;
+        goto refused;
+    }
+    record->type = SUBMIT_SEND;
+    record->flags = flags & ZIG_H3_SEND_FORGET ? SUBMIT_FORGET : 0;
+    record->object = request;
+    record->status = status;
+    record->aux = 0;
+    body_fill(&body, record, (size_t)list_len);
+
+    /* One step from untouched to ended, without the lock: from here on the record is all that there is of this response. */
+    uint64_t set = flags & ZIG_H3_SEND_FORGET ? SLOT_ENDED | SLOT_GONE | SLOT_FORGOTTEN : SLOT_ENDED | SLOT_GONE;
+    while ((word & SLOT_LOCKED) || !atomic_compare_exchange_weak_explicit(&slot->word, &word, word | set, memory_order_acq_rel,
+                                                                          memory_order_relaxed)) {
+        slot = handle_find(request, KIND_REQUEST, &word);
+        if (slot == NULL || (word & (SLOT_BEGUN | SLOT_GONE | SLOT_ENDED))) {
+            code = slot == NULL ? handle_error(request, KIND_REQUEST) : response_ended(word);
+            goto refused;
+        }
+    }
+    submission_publish(&at, (flags & ZIG_H3_SEND_LATER) != 0);
+    return ZIG_H3_OK;
+
+refused:
+    submission_abandon(&at);
+    body_drop(&body);
+    return code;
+}
+VERSIONED(zig_h3_response_send);
+
+int32_t zig_h3_flush(void)
+{
+    int32_t code = state_check();
+    if (code != 0)
+        return code;
+    submission_flush();
+    return ZIG_H3_OK;
+}
+VERSIONED(zig_h3_flush);
