@@ -23,7 +23,10 @@ const { call, constants, prototypes } = native;
 const version = native.text("zig_h3_version");
 
 /** Runs a program to its end with an environment. */
-async function run(program: string, env: Record<string, string> = {}): Promise<{ code: number | null; lines: string[]; stderr: string }> {
+async function run(
+  program: string,
+  env: Record<string, string> = {},
+): Promise<{ code: number | null; lines: string[]; stderr: string }> {
   const { code, lines, stderr } = await new Child(program, [], { ZIG_H3_LIBPATH: "", ZIG_H3_LIBDIR: "", ...env }).exit();
   return { code, lines, stderr };
 }
@@ -98,7 +101,11 @@ describe("A03 header and library", () => {
       prototypes.map(({ name, returns, parameters }) => [
         name,
         [...parameters.map((p) => p.type), returns].map((type) =>
-          width(type.includes("*") ? "ptr" : ({ zig_h3_handle: "u64", uint64_t: "u64", size_t: "u64" }[type] ?? type.replace(/^(.).*?(\d+)_t$/, "$1$2"))),
+          width(
+            type.includes("*")
+              ? "ptr"
+              : ({ zig_h3_handle: "u64", uint64_t: "u64", size_t: "u64" }[type] ?? type.replace(/^(.).*?(\d+)_t$/, "$1$2")),
+          ),
         ),
       ]),
     );
@@ -140,7 +147,20 @@ describe("A03 header and library", () => {
     ];
     writeFileSync(source, `#include <zig_h3.h>\n${lines.join("\n")}\n`);
     const include = join(native.headerPath, "..");
-    const compiled = Bun.spawnSync(["gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-I", include, "-c", source, "-o", "/dev/null"]);
+    const compiled = Bun.spawnSync([
+      "gcc",
+      "-std=c11",
+      "-Wall",
+      "-Wextra",
+      "-Werror",
+      "-pedantic",
+      "-I",
+      include,
+      "-c",
+      source,
+      "-o",
+      "/dev/null",
+    ]);
     expect(compiled.stderr.toString()).toBe("");
     // Nothing of the header is missing in the package's tables.
     for (const [prefix, names] of enums) {
@@ -168,13 +188,16 @@ describe("A03 header and library", () => {
       (name) => !name.includes("node_modules") && /\.(ts|js|mjs|json|md)$/.test(name),
     );
     expect(files.length).toBeGreaterThan(0);
-    const guilty = files.filter((name) => readFileSync(join(import.meta.dir, "../../bindings", name), "utf8").includes("JSCallback"));
+    const guilty = files.filter((name) =>
+      readFileSync(join(import.meta.dir, "../../bindings", name), "utf8").includes("JSCallback"),
+    );
     expect(guilty).toEqual([]);
   });
 });
 
 describe("A04 handles", () => {
-  const { ZIG_H3_ERR_INVALID_HANDLE, ZIG_H3_ERR_STALE_HANDLE, ZIG_H3_ERR_WRONG_KIND, ZIG_H3_ERR_INVALID_ARGUMENT } = constants as Record<string, number>;
+  const { ZIG_H3_ERR_INVALID_HANDLE, ZIG_H3_ERR_STALE_HANDLE, ZIG_H3_ERR_WRONG_KIND, ZIG_H3_ERR_INVALID_ARGUMENT } =
+    constants as Record<string, number>;
   const scratch = native.memory(4096);
   const path = native.cString("/pattern");
 
@@ -225,8 +248,15 @@ describe("A04 handles", () => {
   test("A04 zig_h3_server_new with a queue that is none", () => {
     const config = native.memory(48);
     config.view.setUint32(0, 48, true);
-    const codes = [0, 2 ** 53 - 1, gone.queue, server].map((handle) => call("zig_h3_server_new", config.address, handle, scratch.address));
-    expect(codes).toEqual([ZIG_H3_ERR_INVALID_HANDLE!, ZIG_H3_ERR_INVALID_HANDLE!, ZIG_H3_ERR_STALE_HANDLE!, ZIG_H3_ERR_WRONG_KIND!]);
+    const codes = [0, 2 ** 53 - 1, gone.queue, server].map((handle) =>
+      call("zig_h3_server_new", config.address, handle, scratch.address),
+    );
+    expect(codes).toEqual([
+      ZIG_H3_ERR_INVALID_HANDLE!,
+      ZIG_H3_ERR_INVALID_HANDLE!,
+      ZIG_H3_ERR_STALE_HANDLE!,
+      ZIG_H3_ERR_WRONG_KIND!,
+    ]);
   });
 
   test("A04 null where a pointer is needed", () => {
@@ -281,7 +311,10 @@ describe("polling without the package", () => {
   test("P09 a second end, a write after the end, a header after the headers: ENDED, and one intact response", async () => {
     const queue = native.newQueue();
     const server = native.newServer(queue);
-    const { ZIG_H3_ERR_ENDED, ZIG_H3_ERR_STALE_HANDLE, ZIG_H3_EVENT_REQUEST, ZIG_H3_EVENT_STREAM_CLOSED } = constants as Record<string, number>;
+    const { ZIG_H3_ERR_ENDED, ZIG_H3_ERR_STALE_HANDLE, ZIG_H3_EVENT_REQUEST, ZIG_H3_EVENT_STREAM_CLOSED } = constants as Record<
+      string,
+      number
+    >;
     const taken = native.memory(8);
     expect(call("zig_h3_server_start", server)).toBe(0);
     // The client's window holds the ends of both responses back, so that they stay in the state in question.
@@ -325,7 +358,10 @@ describe("polling without the package", () => {
       const report = await exchange.response();
       expect([report.status, report.ended, report.trailers, report.sha256]).toEqual([200, true, null, sha256(expected)]);
     }
-    const gone = [await native.awaitEvent(queue, ZIG_H3_EVENT_STREAM_CLOSED!), await native.awaitEvent(queue, ZIG_H3_EVENT_STREAM_CLOSED!)];
+    const gone = [
+      await native.awaitEvent(queue, ZIG_H3_EVENT_STREAM_CLOSED!),
+      await native.awaitEvent(queue, ZIG_H3_EVENT_STREAM_CLOSED!),
+    ];
     expect(new Set(gone.map((event) => event.object))).toEqual(new Set([first, second]));
     const stale = ZIG_H3_ERR_STALE_HANDLE!;
     expect(late(first)).toEqual({ status: stale, header: stale, send: stale, write: stale, end: stale, trailers: stale });

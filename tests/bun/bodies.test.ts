@@ -106,14 +106,11 @@ describe("bodies", () => {
   }
 
   test("B06 GET with a body is accepted, HEAD and OPTIONS too, HEAD answers without one", async () => {
-    const answers = await suite.same(
-      { fetch: (request: Request) => new Response(`to ${request.method}`) },
-      [
-        ["/", { method: "GET", body: "with a body" }],
-        ["/", { method: "HEAD" }],
-        ["/", { method: "OPTIONS" }],
-      ],
-    );
+    const answers = await suite.same({ fetch: (request: Request) => new Response(`to ${request.method}`) }, [
+      ["/", { method: "GET", body: "with a body" }],
+      ["/", { method: "HEAD" }],
+      ["/", { method: "OPTIONS" }],
+    ]);
     expect(answers.map((a) => [a.status, a.text, a.header("content-length")])).toEqual([
       [200, "to GET", "6"],
       [200, "", "7"],

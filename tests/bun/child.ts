@@ -54,7 +54,9 @@ export class Child {
   }
 
   /** Waits for it to end by itself. Kills it and fails when it does not. */
-  async exit(within = 10_000): Promise<{ code: number | null; signal: string | number | null; stderr: string; lines: string[]; ms: number }> {
+  async exit(
+    within = 10_000,
+  ): Promise<{ code: number | null; signal: string | number | null; stderr: string; lines: string[]; ms: number }> {
     const began = performance.now();
     let late = false;
     const timer = setTimeout(() => {
@@ -99,7 +101,9 @@ export class Child {
   }
 
   #status(key: string): number {
-    const line = readFileSync(`/proc/${this.pid}/status`, "utf8").split("\n").find((l) => l.startsWith(`${key}:`));
+    const line = readFileSync(`/proc/${this.pid}/status`, "utf8")
+      .split("\n")
+      .find((l) => l.startsWith(`${key}:`));
     return Number(/\d+/.exec(line ?? "")?.[0] ?? NaN) * 1024;
   }
 

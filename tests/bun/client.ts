@@ -13,8 +13,7 @@ export type Piece = ({ text: string } | { base64: string } | { mod256: number } 
 
 /** A frame made by hand; see tests/aioquic/connection.py, `frame`. */
 export type Frame =
-  | { raw: string }
-  | { type: number; base64?: string; text?: string; headers?: Field[]; varints?: number[]; length?: number };
+  { raw: string } | { type: number; base64?: string; text?: string; headers?: Field[]; varints?: number[]; length?: number };
 
 export type Field = [name: string, value: string];
 
@@ -117,7 +116,12 @@ export class Driver {
 
   /** The process, made when it is first needed, and again when bun:test has killed it with a test that took too long. */
   #running(): Bun.Subprocess<"pipe", "pipe", "pipe"> {
-    if (this.#process === undefined || this.#process.killed || this.#process.exitCode !== null || this.#process.signalCode !== null) {
+    if (
+      this.#process === undefined ||
+      this.#process.killed ||
+      this.#process.exitCode !== null ||
+      this.#process.signalCode !== null
+    ) {
       this.#process = Bun.spawn([join(root, "build/venv/bin/python"), join(root, "tests/aioquic/client.py")], {
         stdin: "pipe",
         stdout: "pipe",

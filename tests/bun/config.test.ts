@@ -116,7 +116,11 @@ describe("configuration", () => {
 
     test("tls as Bun.serve takes it", async () => {
       const tls = { cert: await Bun.file(mine.certPath).text(), key: await Bun.file(mine.keyPath).text() };
-      for (const form of [tls, { cert: Bun.file(mine.certPath), key: Bun.file(mine.keyPath) }, [{ ...tls, serverName: "localhost" }]]) {
+      for (const form of [
+        tls,
+        { cert: Bun.file(mine.certPath), key: Bun.file(mine.keyPath) },
+        [{ ...tls, serverName: "localhost" }],
+      ]) {
         const server = suite.serve({ fetch, tls: form } as H3ServerOptions);
         const connection = await suite.connect(server, { serverName: "localhost", ca: mine.certPath });
         expect((await connection.fetch("/")).text).toBe("hello");
@@ -126,7 +130,9 @@ describe("configuration", () => {
   });
 
   test("C08 a method of one's own is routable", async () => {
-    const server = suite.serve({ routes: [{ method: "PROPFIND", pattern: "/", fetch: (request) => new Response(request.method) }] });
+    const server = suite.serve({
+      routes: [{ method: "PROPFIND", pattern: "/", fetch: (request) => new Response(request.method) }],
+    });
     const connection = await suite.connect(server);
     expect((await connection.fetch("/", { method: "PROPFIND" })).text).toBe("PROPFIND");
     await connection.close();

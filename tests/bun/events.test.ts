@@ -72,7 +72,15 @@ async function endsOf(count: number): Promise<native.Event[]> {
 describe("events", () => {
   test("a request carries its pseudo fields first, its headers and its small body", async () => {
     const connection = await driver.connect(port);
-    await connection.request("/p?q", { method: "POST", authority: "a.test", headers: [["x-one", "1"], ["x-two", "2"]], body: "small" });
+    await connection.request("/p?q", {
+      method: "POST",
+      authority: "a.test",
+      headers: [
+        ["x-one", "1"],
+        ["x-two", "2"],
+      ],
+      body: "small",
+    });
     const event = await awaitEvent(queue, REQUEST);
     let body = new TextDecoder().decode(event.data);
     if ((event.flags & number("FLAG_END")) === 0) {
@@ -99,7 +107,9 @@ describe("events", () => {
     const request = (await awaitEvent(queue, REQUEST)).object;
     await exchange.abort(0x10c);
     const seen = ends(await endsOf(1));
-    expect(seen).toEqual([{ type: STREAM_CLOSED, object: request, code: number("ERR_RESET"), flags: ABORTED | REMOTE, aux: 0x10c }]);
+    expect(seen).toEqual([
+      { type: STREAM_CLOSED, object: request, code: number("ERR_RESET"), flags: ABORTED | REMOTE, aux: 0x10c },
+    ]);
     expect(call("zig_h3_response_send", request, 200, null, 0, null, 0, 0)).toBe(number("ERR_STALE_HANDLE"));
     await connection.close();
     expect(ends(await rest()).filter(({ object }) => object === request)).toEqual([]);
@@ -115,11 +125,17 @@ describe("events", () => {
     await connection.close(0x1234, "enough of it");
     const seen = await endsOf(4);
     const closed = seen.filter(({ type }) => type === STREAM_CLOSED);
-    expect(closed.map(({ code, flags }) => [code, flags])).toEqual(Array.from({ length: 3 }, () => [number("ERR_CLOSED"), ABORTED | REMOTE]));
+    expect(closed.map(({ code, flags }) => [code, flags])).toEqual(
+      Array.from({ length: 3 }, () => [number("ERR_CLOSED"), ABORTED | REMOTE]),
+    );
     expect(new Set(closed.map(({ object }) => object))).toEqual(requests);
     const last = seen.at(-1)!;
     expect([last.type, last.code, last.aux, last.flags & REMOTE, new TextDecoder().decode(last.data)]).toEqual([
-      CONN_CLOSED, number("ERR_CLOSED"), 0x1234, REMOTE, "enough of it",
+      CONN_CLOSED,
+      number("ERR_CLOSED"),
+      0x1234,
+      REMOTE,
+      "enough of it",
     ]);
     expect(ends(await rest()).map(({ type }) => type)).toEqual([SERVER_STOPPED]);
   });

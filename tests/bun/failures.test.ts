@@ -44,9 +44,19 @@ describe("handler failures", () => {
 
   for (const [what, error] of [
     ["no error()", undefined],
-    ["an error() that throws", () => { throw new Error("in error()"); }],
+    [
+      "an error() that throws",
+      () => {
+        throw new Error("in error()");
+      },
+    ],
     ["an error() that gives no Response", () => "not a response" as unknown as Response],
-    ["an error() that rejects", async () => { throw new Error("in error()"); }],
+    [
+      "an error() that rejects",
+      async () => {
+        throw new Error("in error()");
+      },
+    ],
   ] as const) {
     test(`E02 ${what}: 500, and other routes are healthy`, async () => {
       const server = suite.serve({

@@ -54,7 +54,10 @@ describe("interop server", () => {
       const bytes = new Uint8Array(n).map((_, i) => i % 256);
       const answer = await connection.fetch(`/bytes/${n}`);
       expect([answer.status, answer.report.bytes, answer.report.sha256, answer.header("content-length")]).toEqual([
-        200, n, sha256(bytes), String(n),
+        200,
+        n,
+        sha256(bytes),
+        String(n),
       ]);
     }
     expect((await connection.fetch("/bytes/many")).status).toBe(400);

@@ -153,9 +153,7 @@ describe("lifecycle", () => {
     );
     expect(await Promise.all(connections.map(async (c) => (await c.fetch("/")).text))).toEqual(names);
     expect(new Set(connections.map((c) => c.handshake.certificateHash)).size).toBe(2);
-    await expect(
-      suite.connect(servers[0]!, { serverName: "localhost", ca: certificate("bob").certPath }),
-    ).rejects.toThrow();
+    await expect(suite.connect(servers[0]!, { serverName: "localhost", ca: certificate("bob").certPath })).rejects.toThrow();
     await servers[0]!.stop(true);
     expect((await connections[1]!.fetch("/")).text).toBe("bob");
     await connections[1]!.close();

@@ -129,7 +129,11 @@ describe("address validation", () => {
   test("N05 handshakes that are begun and given up leave nothing behind", async () => {
     const server = new native.RawServer('{"handshake_timeout_ms":300}');
     await suite.driver.command("initials", { port: server.port, count: 50 });
-    await until(() => server.stats().handshakes_failed === 50, 15_000, () => JSON.stringify(server.stats()));
+    await until(
+      () => server.stats().handshakes_failed === 50,
+      15_000,
+      () => JSON.stringify(server.stats()),
+    );
     expect(server.stats()).toMatchObject({ handshakes_pending: 0, connections_active: 0, connections_total: 0 });
     const connection = await suite.connect(server);
     expect((await connection.fetch("/")).text).toBe("hello");
@@ -146,8 +150,10 @@ describe("address validation", () => {
     const next = await suite.connect(server);
     expect((await next.fetch("/")).text).toBe("hello");
     await next.close();
-    await until(() => server.stats().handshakes_pending === 0 && server.stats().connections_active === 0, 15_000, () =>
-      JSON.stringify(server.stats()),
+    await until(
+      () => server.stats().handshakes_pending === 0 && server.stats().connections_active === 0,
+      15_000,
+      () => JSON.stringify(server.stats()),
     );
     expect(server.stats().requests_total).toBe(2);
     await server.end();

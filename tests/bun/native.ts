@@ -62,7 +62,10 @@ export const symbols = dlopen(
   Object.fromEntries(
     prototypes.map(({ name, returns, parameters }) => [
       name,
-      { args: parameters.map((p) => ffiType(p.type)), returns: returns.startsWith("const char") ? FFIType.ptr : ffiType(returns) },
+      {
+        args: parameters.map((p) => ffiType(p.type)),
+        returns: returns.startsWith("const char") ? FFIType.ptr : ffiType(returns),
+      },
     ]),
   ),
 ).symbols as unknown as Record<string, (...args: Argument[]) => number>;
@@ -236,7 +239,7 @@ export function unpack(list: Uint8Array): [name: string, value: string][] {
   const view = new DataView(list.buffer, list.byteOffset, list.byteLength);
   const decoder = new TextDecoder();
   const fields: [string, string][] = [];
-  for (let at = 0; at < list.length; ) {
+  for (let at = 0; at < list.length;) {
     const nameLength = view.getUint16(at, true);
     const valueLength = view.getUint32(at + 2, true);
     const value = at + 6 + nameLength;

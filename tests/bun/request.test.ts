@@ -40,10 +40,9 @@ describe("request", () => {
   });
 
   test("Q01 a route sees cookies", async () => {
-    const [answer] = await suite.same(
-      { routes: { "/": (request) => Response.json([...request.cookies]) } },
-      [["/", { headers: [["cookie", "a=1; b=two"]] }]],
-    );
+    const [answer] = await suite.same({ routes: { "/": (request) => Response.json([...request.cookies]) } }, [
+      ["/", { headers: [["cookie", "a=1; b=two"]] }],
+    ]);
     expect(answer!.json()).toEqual([
       ["a", "1"],
       ["b", "two"],
@@ -60,7 +59,17 @@ describe("request", () => {
           return new Response("", { headers });
         },
       },
-      [["/", { headers: [["x-many", "one"], ["x-many", "two"]] }]],
+      [
+        [
+          "/",
+          {
+            headers: [
+              ["x-many", "one"],
+              ["x-many", "two"],
+            ],
+          },
+        ],
+      ],
     );
     expect(answer!.header("x-seen")).toBe("one, two");
     expect(answer!.headers("set-cookie")).toEqual(["a=1; Path=/", "b=2"]);

@@ -27,7 +27,10 @@ describe("responses", () => {
       "/typed": () => new Response("<p>", { headers: { "Content-Type": "text/html" }, status: 201 }),
       "/large": () => new Response("0123456789".repeat(100_000)),
     };
-    const answers = await suite.same({ routes: bodies }, Object.keys(bodies).map((path) => [path]));
+    const answers = await suite.same(
+      { routes: bodies },
+      Object.keys(bodies).map((path) => [path]),
+    );
     expect(answers.map((a) => [a.status, a.report.bytes, a.header("content-type")?.split("=")[0] ?? null])).toEqual([
       [200, 9, "text/plain;charset"],
       [200, 9, "application/json;charset"],
@@ -141,6 +144,76 @@ describe("responses", () => {
     expect(answers[2]!.header("content-length")).toBe("8");
   });
 
+  test("P12 headers of HTTP/1 and a wrong content-length: code moves over unchanged", async () => {
+    const answers = await suite.same(
+      {
+        routes: {
+          "/connection": () =>
+            new Response("kept", { headers: { connection: "keep-alive", "keep-alive": "timeout=5", "x-kept": "yes" } }),
+          "/encoding": () => new Response("kept", { headers: { "transfer-encoding": "chunked", upgrade: "h2c" } }),
+          "/short": () => new Response("hello", { headers: { "content-length": "3" } }),
+          "/long": () => new Response("hello", { headers: { "content-length": "30" } }),
+        },
+      },
+      [["/connection"], ["/encoding"], ["/short"], ["/long"]],
+    );
+    expect(answers.map((a) => [a.status, a.text, a.header("content-length"), a.header("x-kept")])).toEqual([
+      [200, "kept", "4", "yes"],
+      [200, "kept", "4", null],
+      [200, "hello", "5", null],
+      [200, "hello", "5", null],
+    ]);
+  });
+
+  test("P12 a status that is none, and headers that are too large, are 500 through error()", async () => {
+    const messages: string[] = [];
+    const server = suite.serve({
+      routes: {
+        "/status": () => Response.error(),
+        "/large": () => new Response("", { headers: { "x-large": "x".repeat(70_000) } }),
+      },
+      error: (error) => {
+        messages.push(error.message);
+        return new Response("failed", { status: 500 });
+      },
+    });
+    const connection = await suite.connect(server);
+    for (const path of ["/status", "/large"]) {
+      const answer = await connection.fetch(path);
+      expect([path, answer.status, answer.text]).toEqual([path, 500, "failed"]);
+    }
+    expect(messages[0]).toContain("status");
+    expect(messages[1]).toContain("64 KiB");
+  });
+
+  test("E03 a Response whose body is used or locked is 500 through error(), and never hangs", async () => {
+    const thrown: string[] = [];
+    const server = suite.serve({
+      routes: {
+        "/used": async () => {
+          const response = new Response("once");
+          await response.text();
+          return response;
+        },
+        "/locked": () => {
+          const response = new Response(new ReadableStream({ start: (c) => (c.enqueue(text("x")), c.close()) }));
+          response.body!.getReader();
+          return response;
+        },
+      },
+      error: (error) => {
+        thrown.push(error.name);
+        return new Response("failed", { status: 500 });
+      },
+    });
+    const connection = await suite.connect(server);
+    for (const path of ["/used", "/locked"]) {
+      const answer = new Answer(await (await connection.request(path)).response("end", 3));
+      expect([path, answer.status, answer.text]).toEqual([path, 500, "failed"]);
+    }
+    expect(thrown).toEqual(["TypeError", "TypeError"]);
+  });
+
   test("P08 trailers follow the body, also an empty one, and not the answer to HEAD", async () => {
     const server = suite.serve({
       routes: {
@@ -169,7 +242,15 @@ describe("responses", () => {
       await connection.fetch("/body", { method: "HEAD" }),
     ];
     expect(answers.map((a) => [a.status, a.text, a.report.trailers, a.report.ended])).toEqual([
-      [200, "with a body", [["x-checksum", "abc"], ["x-count", "2"]], true],
+      [
+        200,
+        "with a body",
+        [
+          ["x-checksum", "abc"],
+          ["x-count", "2"],
+        ],
+        true,
+      ],
       [200, "", [["x-empty", "yes"]], true],
       [200, "abc", [["x-hash", sha256("abc")]], true],
       [200, "", null, true],

@@ -141,6 +141,50 @@ describe("streaming bodies", () => {
     await connection.close();
   });
 
+  test("S07 Bun's fetch that is aborted aborts the handler's signal", async () => {
+    const began = gate();
+    const aborted = gate<unknown>();
+    const server = suite.serve({
+      fetch: async (request) => {
+        request.signal.addEventListener("abort", () => aborted.open(request.signal.reason));
+        began.open();
+        await aborted.promise;
+        return new Response("too late");
+      },
+    });
+    const controller = new AbortController();
+    const answer = http3(server.port, "/", { signal: controller.signal });
+    await began.promise;
+    controller.abort();
+    await expect(answer).rejects.toThrow();
+    expect(((await aborted.promise) as Error).name).toBe("AbortError");
+    await until(() => server.stats().requests_active === 0);
+  });
+
+  test("S06 while a handler waits without reading, the client waits too", async () => {
+    const proceed = gate();
+    const server = suite.serve({
+      fetch: async (request) => {
+        await proceed.promise;
+        return Response.json(await digest(request.body));
+      },
+    });
+    const connection = await suite.connect(server);
+    const exchange = await connection.request("/", { method: "POST", body: [{ random: 20 << 20 }] });
+    await until(() => server.stats().requests_active === 1);
+    let before = -1;
+    let now = 0;
+    while (now !== before) {
+      await Bun.sleep(300);
+      [before, now] = [now, (await exchange.progress()).acknowledged];
+    }
+    expect(now).toBeGreaterThan(64 << 10);
+    expect(now).toBeLessThan(2 << 20);
+    proceed.open();
+    const answer = new Answer(await exchange.response());
+    expect(answer.json<object>()).toMatchObject({ bytes: 20 << 20, sha256: answer.report.sent.sha256 });
+  });
+
   for (const how of ["closes", "vanishes"] as const) {
     test(`S08 a connection that ${how} in the middle fails each of its uploads once, and no other`, async () => {
       const failures = new Map<string, number>();

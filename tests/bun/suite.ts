@@ -92,10 +92,7 @@ export class Suite {
     const answers: Answer[] = [];
     for (const [path, init] of requests) {
       const authority = "same.example";
-      const [mine, reference] = [
-        await a.fetch(path, { authority, ...init }),
-        await b.fetch(path, { authority, ...init }),
-      ];
+      const [mine, reference] = [await a.fetch(path, { authority, ...init }), await b.fetch(path, { authority, ...init })];
       expect(comparable(path, mine)).toEqual(comparable(path, reference));
       answers.push(mine);
     }
@@ -108,7 +105,12 @@ export class Suite {
     const errors = await this.#driver?.stop();
     for (const server of this.#servers) {
       // Connections may be left: Bun's fetch keeps its own for later.
-      if (server.running) await until(() => server.stats().requests_active === 0, 2000, () => JSON.stringify(server.stats()));
+      if (server.running)
+        await until(
+          () => server.stats().requests_active === 0,
+          2000,
+          () => JSON.stringify(server.stats()),
+        );
       await server.close();
     }
     for (const reference of this.#references) await reference.stop(true);
@@ -118,10 +120,14 @@ export class Suite {
 
 /** Waits until a server has neither requests nor connections left; fails when it keeps some. */
 export async function settled(server: H3Server, within = 15_000): Promise<void> {
-  await until(() => {
-    const stats = server.stats();
-    return stats.requests_active === 0 && stats.connections_active === 0;
-  }, within, () => `nothing left open, but: ${JSON.stringify(server.stats())}`);
+  await until(
+    () => {
+      const stats = server.stats();
+      return stats.requests_active === 0 && stats.connections_active === 0;
+    },
+    within,
+    () => `nothing left open, but: ${JSON.stringify(server.stats())}`,
+  );
 }
 
 /** Waits for something to become true. */

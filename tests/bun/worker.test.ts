@@ -84,8 +84,17 @@ describe("pump", () => {
     const child = new Child("programs/keeper.ts");
     const port = await child.number();
     const connection = await driver.connect(port);
-    const kept = await connection.fetch("/keep", { method: "POST", headers: [["x-kept", "a header"]], body: [{ random: 200_000 }] });
-    const fields: Field[] = [[":method", "GET"], [":scheme", "https"], [":authority", "localhost"], [":path", "/other"]];
+    const kept = await connection.fetch("/keep", {
+      method: "POST",
+      headers: [["x-kept", "a header"]],
+      body: [{ random: 200_000 }],
+    });
+    const fields: Field[] = [
+      [":method", "GET"],
+      [":scheme", "https"],
+      [":authority", "localhost"],
+      [":path", "/other"],
+    ];
     expect(await connection.command<object>("many", { headers: fields, count: 10_000, inflight: 64 })).toMatchObject({
       statuses: { 200: 10_000 },
     });
@@ -111,7 +120,9 @@ describe("pump", () => {
     const before = child.resident();
     // More than the queue of 1 MiB holds: bodies wait in the network, requests and closes queue up.
     const uploads = await Promise.all(
-      connections.flatMap((c) => Array.from({ length: 20 }, (_, i) => c.request("/", { method: "POST", body: [{ random: 50_000, seed: i }] }))),
+      connections.flatMap((c) =>
+        Array.from({ length: 20 }, (_, i) => c.request("/", { method: "POST", body: [{ random: 50_000, seed: i }] })),
+      ),
     );
     const aborted = await Promise.all(connections.map((c) => c.request("/", { method: "POST", body: "begun", end: false })));
     await Promise.all(aborted.map((e) => e.abort()));

@@ -60,7 +60,8 @@ const server: H3Server = createH3Server({
       },
     },
     "/trailers": {
-      GET: () => withTrailers(new Response("the body"), { "x-checksum": new Bun.CryptoHasher("sha256").update("the body").digest("hex") }),
+      GET: () =>
+        withTrailers(new Response("the body"), { "x-checksum": new Bun.CryptoHasher("sha256").update("the body").digest("hex") }),
     },
     "/throw": {
       GET: () => {
