@@ -136,8 +136,7 @@ func (c *conn) request(s *quic.Stream, block, body []byte) {
 	}
 	c.stats.add(StatBodyBytesIn, uint64(len(body)))
 	if !c.deliver(r, &c.event, route, c.fields[:head.MetaLen], body, FlagEnd) {
-		s.CancelRead(quic.StreamErrorCode(http3.ErrCodeRequestRejected))
-		s.CancelWrite(quic.StreamErrorCode(http3.ErrCodeRequestRejected))
+		c.reject(s)
 		r.recycle()
 		return
 	}
@@ -252,6 +251,8 @@ func (c *conn) refuse(s *quic.Stream, err error) {
 		s.CancelWrite(quic.StreamErrorCode(code))
 	}
 	switch {
+	case err == errNotDelivered:
+		c.reject(s)
 	case errors.As(err, &breach):
 		c.breach(breach.code, breach.text)
 		abort(breach.code)

@@ -1,11 +1,11 @@
 package engine
 
 import (
+	"errors"
 	"io"
 	"time"
 
 	"github.com/quic-go/quic-go"
-	"github.com/quic-go/quic-go/http3"
 )
 
 // late gives a stream whose request is not there at once a goroutine of its own. QUIC's limit of streams bounds how many there are.
@@ -88,4 +88,5 @@ func (c *conn) serveLate(s *quic.Stream) error {
 	return nil
 }
 
-var errNotDelivered = &streamError{http3.ErrCodeRequestRejected, "the request could not be delivered"}
+// errNotDelivered: the sink took the request not.
+var errNotDelivered = errors.New("the request could not be delivered")

@@ -524,3 +524,52 @@ func TestN05_OtherProtocolsAndRubbish(t *testing.T) {
 		t.Errorf("%d handshakes pending", n)
 	}
 }
+
+func TestNoMoreHandles(t *testing.T) {
+	f := serve(t, "", 0, func(c *consumer, e event) {
+		if e.Type == EventRequest || e.Type == EventBodyEnd {
+			c.send(e, 200, "hello world")
+		}
+	})
+	q := dial(t, f.addr)
+	eventually(t, "the connection", func() bool { return f.stats[StatConnectionsActive].Load() == 1 })
+	full := func(on bool) {
+		f.mu.Lock()
+		f.full = on
+		f.mu.Unlock()
+	}
+	full(true)
+	for _, whole := range []bool{true, false} {
+		s, err := q.OpenStream()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Write(request("POST", "/"))
+		if whole {
+			s.Close()
+		}
+		var reset *quic.StreamError
+		if _, err := io.ReadAll(s); !asError(err, &reset) || reset.ErrorCode != quic.StreamErrorCode(http3.ErrCodeRequestRejected) {
+			t.Errorf("whole %v: the client got %v", whole, err)
+		}
+	}
+	other := dial(t, f.addr)
+	<-other.Context().Done()
+	var app *quic.ApplicationError
+	if cause := context.Cause(other.Context()); !asError(cause, &app) || app.ErrorCode != quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad) {
+		t.Errorf("the other connection ended with %v", cause)
+	}
+	full(false)
+	s, err := q.OpenStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Write(request("GET", "/"))
+	s.Close()
+	if b, err := io.ReadAll(s); err != nil || !bytes.HasSuffix(b, []byte("hello world")) {
+		t.Errorf("%q, %v", b, err)
+	}
+	if n := f.stats[StatRequestsRejected].Load(); n != 2 {
+		t.Errorf("%d rejected", n)
+	}
+}
