@@ -69,6 +69,9 @@ func (q *queue) free() {
 	// commit it.
 	aside("queue free", func() {
 		for !q.events.Quiet() {
+			if faulty.Load() {
+				return // who died with a record reserved never commits it: this ring is lost
+			}
 			time.Sleep(time.Millisecond)
 		}
 		slots[indexOf(q.handle)].object.Store(0)

@@ -29,7 +29,8 @@
  * Unload    The library stays in the process once loaded; dlclose() does nothing.
  *
  * Besides what is listed at a call, every call that takes a handle may return the three handle errors, ZIG_H3_ERR_FORKED, and
- * ZIG_H3_ERR_FATAL once the engine has died of a fault of its own (a ZIG_H3_EVENT_FATAL says which).
+ * ZIG_H3_ERR_FATAL once the engine has died of a fault of its own (a ZIG_H3_EVENT_FATAL says which). What is queued then can still be
+ * drained: the draining calls, arm and wait return ZIG_H3_ERR_FATAL when nothing is left.
  *
  * Every function is also exported with the suffix _v1, the name to bind when you want this very contract for good. docs/abi.md
  * holds the policy.
@@ -242,7 +243,7 @@ ZIG_H3_API int32_t zig_h3_queue_new(const zig_h3_queue_config *config, zig_h3_ha
  * Frees a queue and what it still holds. Servers that deliver to it are freed first, as by zig_h3_server_free(). A mapping of it
  * (zig_h3_queue_map) stays readable, its bytes mean nothing any more. A thread in zig_h3_queue_wait() comes back with
  * ZIG_H3_ERR_STALE_HANDLE. Freeing it again returns ZIG_H3_ERR_STALE_HANDLE and does nothing.
- * Returns 0 or ZIG_H3_ERR_BUSY (another thread is draining it).
+ * Returns 0, ZIG_H3_ERR_BUSY (another thread is draining it) or ZIG_H3_ERR_NO_MEMORY; then nothing happened.
  */
 ZIG_H3_API int32_t zig_h3_queue_free(zig_h3_handle queue);
 
@@ -254,7 +255,8 @@ ZIG_H3_API int32_t zig_h3_next_event(zig_h3_handle queue, zig_h3_event *event);
 
 /*
  * Copies up to max events, as many as fit, into buffer (8-byte aligned, capacity bytes): records as zig_h3_record describes, each
- * at a multiple of 64 from the start. Returns how many, 0 if there is none. *needed, if not NULL, receives the bytes used.
+ * at a multiple of 64 from the start and taking a multiple of 64. Returns how many, 0 if there is none. *needed, if not NULL, receives
+ * the bytes used.
  * ZIG_H3_ERR_BUFFER_TOO_SMALL: the first event alone does not fit; *needed says how much it wants, and it stays queued.
  * Or ZIG_H3_ERR_INVALID_ARGUMENT, _BUSY. Never blocks.
  */
@@ -334,14 +336,16 @@ typedef struct zig_h3_server_config {
 ZIG_H3_API int32_t zig_h3_server_new(const zig_h3_server_config *config, zig_h3_handle queue, zig_h3_handle *out);
 
 /*
- * Frees a server; a running one is stopped as by force. Its requests and connections end, their last events still come. Then its
- * handle is stale. Freeing it again returns ZIG_H3_ERR_STALE_HANDLE and does nothing. Does not wait. Returns 0.
+ * Frees a server; a running one is stopped as by force. Its requests and connections end, their last events and SERVER_STOPPED still
+ * come, but its handle is stale from now on. Freeing it again returns ZIG_H3_ERR_STALE_HANDLE and does nothing. Does not wait. Returns
+ * 0, or ZIG_H3_ERR_NO_MEMORY (nothing happened).
  */
 ZIG_H3_API int32_t zig_h3_server_free(zig_h3_handle server);
 
 /*
  * Gives the server one more queue: each new connection is pinned to one of them in turn, with all it carries, which is how several
- * threads share a server. Returns 0, or ZIG_H3_ERR_WRONG_STATE (running), _LIMIT (64 queues), _TIMEOUT.
+ * threads share a server. Returns 0, or ZIG_H3_ERR_WRONG_STATE (running), _INVALID_ARGUMENT (a queue that it has already), _LIMIT (64
+ * queues), _TIMEOUT.
  */
 ZIG_H3_API int32_t zig_h3_server_add_queue(zig_h3_handle server, zig_h3_handle queue);
 
@@ -393,7 +397,8 @@ ZIG_H3_API int32_t zig_h3_server_certificate_hash(zig_h3_handle server, uint8_t 
  */
 ZIG_H3_API int32_t zig_h3_stats_snapshot(zig_h3_handle server, uint64_t *values, size_t count);
 
-/* The name of a counter, as "requests_total"; NULL behind the last one. Static. */
+/* The name of a counter, as "requests_total"; NULL behind the last one. Static. In the first milliseconds after loading it waits for
+ * the engine, which knows them. */
 ZIG_H3_API const char *zig_h3_stats_name(uint32_t index);
 
 /* ---------------------------------------------------------------------------------------------------------------- requests */
@@ -417,8 +422,8 @@ enum zig_h3_send_flag {
 
 /*
  * Answers with a complete response. status: 200 to 599. headers: a packed list (see zig_h3_record), names in any case, without
- * pseudo fields; content-length and date are added where missing. body may be NULL when body_len is 0; to a HEAD request, and with
- * status 204 or 304, none is sent. A STREAM_CLOSED event follows unless FORGET is given.
+ * pseudo fields; blanks around values do not count; content-length and date are added where missing. body may be NULL when body_len
+ * is 0; to a HEAD request, and with status 204 or 304, none is sent. A STREAM_CLOSED event follows unless FORGET is given.
  * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT, _BAD_HEADER, _ENDED (a response was begun), _WOULD_BLOCK (no room in the ring to the
  * engine: nothing was taken; drain your queue or yield, then try again), _TOO_LARGE (headers over 64 KiB, body over 2 GiB),
  * _NO_MEMORY.
@@ -459,7 +464,8 @@ ZIG_H3_API int32_t zig_h3_response_end(zig_h3_handle request, const void *data, 
 ZIG_H3_API int32_t zig_h3_response_send_trailers(zig_h3_handle request, const void *trailers, size_t trailers_len);
 
 /* Gives the request up, both directions, with an HTTP/3 error code (RFC 9114, 8.1; e.g. 0x102 H3_INTERNAL_ERROR), so that the peer
- * sees an error and no clean end. STREAM_CLOSED follows with ZIG_H3_ERR_CANCELLED. Returns 0. */
+ * sees an error and no clean end. STREAM_CLOSED follows with ZIG_H3_ERR_CANCELLED. Also for a response that was ended and is still on
+ * its way; a second time does nothing. Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (a code beyond 2^62). */
 ZIG_H3_API int32_t zig_h3_response_reset(zig_h3_handle request, uint64_t error_code);
 
 /* Wakes the engine for what was sent with ZIG_H3_SEND_LATER. Cheap when there is nothing. Returns 0. */

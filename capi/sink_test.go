@@ -1,0 +1,138 @@
+package main
+
+import (
+	"testing"
+	"unsafe"
+
+	"zigh3/engine"
+	"zigh3/eventq"
+)
+
+const testCapacity = 64 << 10
+
+// testSink is a sink over Go memory, and the ring that its events come out of.
+func testSink(t *testing.T, highWater uint32) (*sink, *eventq.Ring) {
+	t.Helper()
+	words := make([]uint64, eventq.MemorySize(testCapacity)/8+16)
+	mem := unsafe.Pointer(&words[0])
+	mem = unsafe.Add(mem, (128-uintptr(mem)%128)%128)
+	eventq.Format(mem, testCapacity, -1)
+	ring, err := eventq.Open(mem)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &sink{events: eventq.New(ring), server: &server{handle: 5}, highWater: highWater}, ring
+}
+
+func take(ring *eventq.Ring) (heads []eventq.Head) {
+	ring.Drain(0, func(h *eventq.Head, _ []byte) { heads = append(heads, *h) })
+	return heads
+}
+
+func TestWritableComesOnceHalfOfTheMarkIsFree(t *testing.T) {
+	s, ring := testSink(t, 1000)
+	h, _ := issue(kindRequest, 0, new(engine.Request), s)
+	defer release(h)
+	p := &slots[indexOf(h)]
+	p.credit.Store(1000<<1 | 1) // full, and the consumer was refused
+	s.Drained(engine.Handle(h), 499)
+	if got := take(ring); len(got) != 0 {
+		t.Fatalf("%d events with more than half waiting", len(got))
+	}
+	s.Drained(engine.Handle(h), 1)
+	got := take(ring)
+	if len(got) != 1 || engine.EventType(got[0].Type) != engine.EventWritable || got[0].Object != h || got[0].Aux != 500 || got[0].Parent != 5 {
+		t.Fatalf("events %+v", got)
+	}
+	s.Drained(engine.Handle(h), 500)
+	if got := take(ring); len(got) != 0 || p.credit.Load() != 0 {
+		t.Fatalf("%d events for one refusal, credit %d", len(got), p.credit.Load())
+	}
+}
+
+func TestDrainedBeyondTheAccountEndsAtZero(t *testing.T) {
+	s, _ := testSink(t, 1000)
+	h, _ := issue(kindRequest, 0, new(engine.Request), s)
+	defer release(h)
+	s.Drained(engine.Handle(h), 5000)
+	if got := slots[indexOf(h)].credit.Load(); got != 0 {
+		t.Fatalf("credit %d", got)
+	}
+}
+
+func requestPayload(method string) []byte {
+	list := append([]byte{7, 0, byte(len(method)), 0, 0, 0}, ":method"...)
+	return append(list, method...)
+}
+
+func TestB06_TheSlotKnowsAHeadRequest(t *testing.T) {
+	s, _ := testSink(t, 1000)
+	for method, want := range map[string]bool{"HEAD": true, "GET": false, "POST": false, "HEAP": false} {
+		h, _ := issue(kindRequest, 0, new(engine.Request), s)
+		payload := requestPayload(method)
+		rec, _ := s.Reserve(engine.Bulk, len(payload), nil)
+		copy(rec.Payload, payload)
+		s.Commit(rec, &engine.Event{Type: engine.EventRequest, Object: engine.Handle(h), MetaLen: uint32(len(payload))})
+		const slotHead = 1 << 2
+		if got := slots[indexOf(h)].word.Load()&slotHead != 0; got != want {
+			t.Errorf("%s: HEAD %v", method, got)
+		}
+		release(h)
+	}
+}
+
+func TestBodyBytesCountAsArrived(t *testing.T) {
+	s, _ := testSink(t, 1000)
+	h, _ := issue(kindRequest, 0, new(engine.Request), s)
+	defer release(h)
+	for range 3 {
+		rec, _ := s.Reserve(engine.Bulk, 10, nil)
+		s.Commit(rec, &engine.Event{Type: engine.EventBody, Object: engine.Handle(h), DataLen: 10})
+	}
+	if got := slots[indexOf(h)].arrived.Load(); got != 30 {
+		t.Fatalf("%d bytes arrived", got)
+	}
+}
+
+func TestAClosedQueueTakesTerminalEventsNowhere(t *testing.T) {
+	s, ring := testSink(t, 1000)
+	s.events.Close()
+	rec, ok := s.Reserve(engine.Terminal, 16, nil)
+	if !ok || len(rec.Payload) != 16 {
+		t.Fatalf("reserved %d bytes, %v", len(rec.Payload), ok)
+	}
+	s.Commit(rec, &engine.Event{Type: engine.EventStreamClosed, DataLen: 16})
+	if got := take(ring); len(got) != 0 {
+		t.Fatalf("%d events", len(got))
+	}
+}
+
+func TestA08_LostEventsAreReportedOnceWithTheirNumber(t *testing.T) {
+	s, ring := testSink(t, 1000)
+	q := &queue{events: s.events}
+	sent := 0
+	for {
+		rec, ok := s.Reserve(engine.Lossy, 1000, nil)
+		if !ok {
+			break
+		}
+		s.Commit(rec, &engine.Event{Type: engine.EventLog, DataLen: 1000})
+		sent++
+	}
+	if _, ok := s.Reserve(engine.Lossy, 1000, nil); ok {
+		t.Fatal("room again without a drain")
+	}
+	if got := len(take(ring)); got != sent {
+		t.Fatalf("%d of %d events", got, sent)
+	}
+	if !ring.Doorbell() {
+		t.Fatal("nobody asked for the doorbell")
+	}
+	q.events.Pump()
+	q.events.TakeLost(q.reportLost)
+	q.events.TakeLost(q.reportLost)
+	got := take(ring)
+	if len(got) != 1 || got[0].Type != 10 || got[0].Aux != 2 || engine.EventType(got[0].Status) != engine.EventLog {
+		t.Fatalf("events %+v", got)
+	}
+}

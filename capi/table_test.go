@@ -1,0 +1,111 @@
+package main
+
+import (
+	"sync"
+	"testing"
+
+	"zigh3/engine"
+)
+
+func TestHandlesFitADouble(t *testing.T) {
+	h, ok := issue(kindConn, 0, nil, nil)
+	if !ok || h == 0 || h >= 1<<53 {
+		t.Fatalf("issue gave %#x, %v", h, ok)
+	}
+	release(h)
+}
+
+func TestAReleasedHandleIsNotIssuedAgain(t *testing.T) {
+	seen := map[uint64]bool{}
+	for range 1000 {
+		h, _ := issue(kindConn, 0, nil, nil)
+		if seen[h] {
+			t.Fatalf("%#x was issued twice", h)
+		}
+		seen[h] = true
+		release(h)
+	}
+}
+
+func TestReleasingTwiceGivesOneSlotBack(t *testing.T) {
+	h, _ := issue(kindConn, 0, nil, nil)
+	release(h)
+	release(h)
+	a, _ := issue(kindConn, 0, nil, nil)
+	b, _ := issue(kindConn, 0, nil, nil)
+	if indexOf(a) == indexOf(b) {
+		t.Fatalf("%#x and %#x share a slot", a, b)
+	}
+	release(a)
+	release(b)
+}
+
+func TestGenerationsGoRoundPastZero(t *testing.T) {
+	h, _ := issue(kindConn, 0, nil, nil)
+	p := &slots[indexOf(h)]
+	release(h)
+	p.word.Store(generationMask << generationShift)
+	again, _ := issue(kindConn, 0, nil, nil)
+	if indexOf(again) != indexOf(h) {
+		t.Fatalf("slot %d, not the one just released (%d)", indexOf(again), indexOf(h))
+	}
+	if got := again >> generationShift & generationMask; got != 1 {
+		t.Fatalf("generation %d, not 1", got)
+	}
+	release(again)
+}
+
+func TestARequestIsFoundUntilItsRelease(t *testing.T) {
+	r, s := new(engine.Request), &sink{highWater: 7}
+	h, _ := issue(kindRequest, 0, r, s)
+	if got, of := requestOf(h); got != r || of != s {
+		t.Fatal("not the request that was issued")
+	}
+	release(h)
+	if got, _ := requestOf(h); got != nil {
+		t.Fatal("found after its release")
+	}
+	next, _ := issue(kindRequest, 0, new(engine.Request), s)
+	if got, _ := requestOf(h); got != nil {
+		t.Fatal("found under the handle of an earlier one")
+	}
+	release(next)
+}
+
+// A slot that a host thread holds is given back by that thread: until then nobody else gets it.
+func TestAReleaseLeavesALockedSlotToItsHolder(t *testing.T) {
+	h, _ := issue(kindConn, 0, nil, nil)
+	p := &slots[indexOf(h)]
+	p.word.Or(1) // SLOT_LOCKED
+	release(h)
+	next, _ := issue(kindConn, 0, nil, nil)
+	if indexOf(next) == indexOf(h) {
+		t.Fatal("a locked slot was issued")
+	}
+	release(next)
+	p.word.And(^uint64(1))
+	giveSlot(indexOf(h))
+}
+
+func TestIssuersNeverShareASlot(t *testing.T) {
+	var wg sync.WaitGroup
+	var owners [1 << 12]sync.Mutex
+	for range 4 {
+		wg.Go(func() {
+			for range 5000 {
+				h, ok := issue(kindConn, 0, nil, nil)
+				if !ok {
+					t.Error("no slot left")
+					return
+				}
+				if o := &owners[indexOf(h)%uint32(len(owners))]; o.TryLock() {
+					o.Unlock()
+				} else {
+					t.Error("two own one slot")
+				}
+				release(h)
+			}
+		})
+	}
+	wg.Wait()
+}
