@@ -85,7 +85,10 @@ enum zig_h3_error {
     ZIG_H3_ERR_TIMEOUT = -408,           /* a deadline passed */
     ZIG_H3_ERR_ENDED = -409,             /* out of order: the response has ended, or its headers are gone already */
     ZIG_H3_ERR_TOO_LARGE = -413,         /* larger than the limit: the request body, or what you sent */
+    ZIG_H3_ERR_NOT_NEGOTIATED = -421,    /* the peer, or this server's options, did not offer it: datagrams, WebTransport */
     ZIG_H3_ERR_WOULD_BLOCK = -425,       /* no room just now, nothing was taken; a WRITABLE event follows where the call says so */
+    ZIG_H3_ERR_QUEUE_FULL = -429,        /* the bounded queue of outgoing datagrams, or the peer's limit of streams: nothing was taken */
+    ZIG_H3_ERR_DATAGRAM_TOO_LARGE = -431,/* larger than what fits into a packet now: last_error says the limit */
     ZIG_H3_ERR_CANCELLED = -499,         /* ended by this side: a reset, a stop */
     ZIG_H3_ERR_INTERNAL = -500,          /* a fault of the library */
     ZIG_H3_ERR_CLOSED = -503,            /* the peer closed the connection */
@@ -139,7 +142,48 @@ enum zig_h3_event_type {
     /* A message. status: enum zig_h3_log_level; data: the text; object: what it is about, or 0. */
     ZIG_H3_EVENT_LOG = 11,
     /* The engine has died of a fault of its own. data: which. Every later call returns ZIG_H3_ERR_FATAL; the host is unharmed. */
-    ZIG_H3_EVENT_FATAL = 12
+    ZIG_H3_EVENT_FATAL = 12,
+    /*
+     * A raw QUIC datagram (RFC 9221). Lossy. object: the connection; data: the payload; aux: when it came, ns on the monotonic clock.
+     * Comes only from peers that did not announce SETTINGS_H3_DATAGRAM, on servers with the option quic_datagrams.
+     */
+    ZIG_H3_EVENT_QUIC_DATAGRAM = 13,
+    /* A datagram of a request (RFC 9297) whose route has ZIG_H3_ROUTE_DATAGRAM. Lossy. object: the request; data: the payload;
+     * status: the route; aux: when it came. The flow id (quarter stream id) is a quarter of the REQUEST's aux. */
+    ZIG_H3_EVENT_H3_DATAGRAM = 14,
+    /*
+     * A peer asks for a WebTransport session. object: the session; parent: the server; user_data and status: as given to its route
+     * and the route's id; aux: the stream id of its CONNECT, which is the session id; meta: as in REQUEST, :protocol included.
+     * Answer with zig_h3_wt_accept() or zig_h3_wt_reject() within the option webtransport.decision_timeout_ms; it is rejected with
+     * 503 otherwise.
+     */
+    ZIG_H3_EVENT_SESSION_REQUEST = 15,
+    /* An accepted session is open. object: it; status: the largest datagram it can send now, in bytes; meta: a list of protocol. */
+    ZIG_H3_EVENT_SESSION_OPENED = 16,
+    /* The peer wants the session to end soon (its DRAIN capsule or a GOAWAY). object: the session. */
+    ZIG_H3_EVENT_SESSION_DRAINING = 17,
+    /* T. A session has ended, or was never opened. object: it; code: 0 when it was closed in the regular way, by whom says the flag
+     * REMOTE, else why; aux: the application's close code; data: the reason it came with, UTF-8. The ends of its streams come
+     * before. */
+    ZIG_H3_EVENT_SESSION_CLOSED = 18,
+    /* A datagram of a session. Lossy. object: the session; data: the payload, possibly empty; aux: when it came. */
+    ZIG_H3_EVENT_SESSION_DATAGRAM = 19,
+    /* A stream of a session. object: the stream; parent: the session; status: enum zig_h3_wt_stream_kind; aux: its QUIC stream id.
+     * Flag REMOTE: the peer opened it; without it, one that zig_h3_wt_open_stream() asked for is there now. */
+    ZIG_H3_EVENT_STREAM_OPENED = 20,
+    /* Bytes of a stream. object: it; parent: the session; data: at most 64 KiB; aux: bytes before these. Flag END: the peer has
+     * finished its side. */
+    ZIG_H3_EVENT_STREAM_DATA = 21,
+    /* The peer has reset its side of a stream: no more data. object: it; aux: the application's code, 32 bits. */
+    ZIG_H3_EVENT_STREAM_RESET = 22,
+    /* The peer wants no more of this side of a stream: writes fail from now on. object: it; aux: the application's code. */
+    ZIG_H3_EVENT_STREAM_STOPPED = 23,
+    /* T. Both sides of a stream have ended, or it was never opened. object: it; parent: the session; code: 0 or why, e.g.
+     * ZIG_H3_ERR_QUEUE_FULL for one that the peer's limit did not let open. */
+    ZIG_H3_EVENT_STREAM_ENDED = 24,
+    /* Datagrams that were taken for sending and were not sent. object: the session, request or connection; code:
+     * ZIG_H3_ERR_TIMEOUT (older than the age given), _DATAGRAM_TOO_LARGE (the path shrank), _CLOSED; aux: how many since the last. */
+    ZIG_H3_EVENT_DATAGRAMS_DROPPED = 25
 };
 
 enum zig_h3_event_flag {
@@ -203,7 +247,8 @@ enum zig_h3_struct {
     ZIG_H3_STRUCT_EVENT = 2,
     ZIG_H3_STRUCT_QUEUE_CONFIG = 3,
     ZIG_H3_STRUCT_SERVER_CONFIG = 4,
-    ZIG_H3_STRUCT_QUEUE_SPAN = 5
+    ZIG_H3_STRUCT_QUEUE_SPAN = 5,
+    ZIG_H3_STRUCT_DATAGRAM = 6
 };
 
 /* Bytes of a struct as the library was built (enum zig_h3_struct), 0 for an unknown one. */
@@ -350,7 +395,9 @@ ZIG_H3_API int32_t zig_h3_server_free(zig_h3_handle server);
 ZIG_H3_API int32_t zig_h3_server_add_queue(zig_h3_handle server, zig_h3_handle queue);
 
 enum zig_h3_route_flag {
-    ZIG_H3_ROUTE_BUFFERED = 0x1 /* the request counts only with its whole body: see below */
+    ZIG_H3_ROUTE_BUFFERED = 0x1,    /* the request counts only with its whole body: see below */
+    ZIG_H3_ROUTE_DATAGRAM = 0x2,    /* HTTP/3 datagrams of its requests are delivered (RFC 9297) */
+    ZIG_H3_ROUTE_WEBTRANSPORT = 0x4 /* takes WebTransport sessions, nothing else; method must be NULL or "CONNECT" */
 };
 
 /*
@@ -467,6 +514,102 @@ ZIG_H3_API int32_t zig_h3_response_send_trailers(zig_h3_handle request, const vo
  * sees an error and no clean end. STREAM_CLOSED follows with ZIG_H3_ERR_CANCELLED. Also for a response that was ended and is still on
  * its way; a second time does nothing. Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (a code beyond 2^62). */
 ZIG_H3_API int32_t zig_h3_response_reset(zig_h3_handle request, uint64_t error_code);
+
+/* ------------------------------------------------------------------------------------------------------------ datagrams */
+
+/*
+ * Datagrams are sent at once or not at all, in order of the calls, from a queue of the option datagrams.outgoing (256) for each
+ * session, request or connection. max_age_ms: what waits longer is dropped and told by DATAGRAMS_DROPPED; 0: no limit. An empty
+ * datagram is one. flags: ZIG_H3_SEND_LATER. All of them return 0 when it is queued, or ZIG_H3_ERR_INVALID_ARGUMENT,
+ * _DATAGRAM_TOO_LARGE, _QUEUE_FULL, _NOT_NEGOTIATED, _WRONG_STATE (the session is not accepted yet), and _STALE_HANDLE once it
+ * has ended.
+ */
+
+/* Sends a raw QUIC datagram to the peer of a connection (option quic_datagrams). */
+ZIG_H3_API int32_t zig_h3_server_send_quic_datagram(zig_h3_handle conn, const void *data, size_t len, uint32_t max_age_ms,
+                                                    uint32_t flags);
+
+/* Sends an HTTP/3 datagram of a request. Its route must have ZIG_H3_ROUTE_DATAGRAM. */
+ZIG_H3_API int32_t zig_h3_response_send_h3_datagram(zig_h3_handle request, const void *data, size_t len, uint32_t max_age_ms,
+                                                    uint32_t flags);
+
+/* Sends a datagram of a session. */
+ZIG_H3_API int32_t zig_h3_wt_send_datagram(zig_h3_handle session, const void *data, size_t len, uint32_t max_age_ms, uint32_t flags);
+
+/* One of the datagrams that zig_h3_send_datagrams() takes, packed one behind the other at multiples of 8: this head, then len
+ * bytes. */
+typedef struct zig_h3_datagram {
+    uint64_t object;     /*  0  session, request or connection */
+    uint32_t len;        /*  8  bytes */
+    uint32_t max_age_ms; /* 12 */
+    int32_t result;      /* 16  out: what the call of its own would have returned */
+    uint32_t reserved;   /* 20  0 */
+} zig_h3_datagram;
+
+/*
+ * Sends many datagrams, of any objects, in one call: list_len bytes at list, an array of heads with their payloads. Writes the
+ * result of each into its head. Returns how many were queued, or ZIG_H3_ERR_INVALID_ARGUMENT when the list is cut short: then none
+ * was.
+ */
+ZIG_H3_API int32_t zig_h3_send_datagrams(void *list, size_t list_len, uint32_t flags);
+
+/* ---------------------------------------------------------------------------------------------------------- WebTransport */
+
+/* Accepts a session: protocol (NULL for none) must be one that the peer offered; headers is a packed list for the response, or
+ * NULL. SESSION_OPENED follows, or SESSION_CLOSED. Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT, _BAD_HEADER, _WRONG_STATE (it was
+ * decided already), _WOULD_BLOCK. */
+ZIG_H3_API int32_t zig_h3_wt_accept(zig_h3_handle session, const char *protocol, const void *headers, size_t headers_len);
+
+/* Rejects a session with a status from 300 to 599, headers and a body, as zig_h3_response_send() has them. SESSION_CLOSED with
+ * ZIG_H3_ERR_CANCELLED follows. Returns as zig_h3_wt_accept(). */
+ZIG_H3_API int32_t zig_h3_wt_reject(zig_h3_handle session, uint32_t status, const void *headers, size_t headers_len,
+                                    const void *body, size_t body_len);
+
+/* Closes a session with a code and a reason of at most 1024 bytes of UTF-8, which the peer gets; streams that are open end. Before
+ * the decision it rejects with 500. SESSION_CLOSED follows. Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (reason too long, no UTF-8),
+ * _WOULD_BLOCK. */
+ZIG_H3_API int32_t zig_h3_wt_close(zig_h3_handle session, uint32_t code, const char *reason, size_t reason_len);
+
+/* Asks the peer to end the session soon (DRAIN_WEBTRANSPORT_SESSION capsule). Returns 0, or ZIG_H3_ERR_WRONG_STATE, _WOULD_BLOCK. */
+ZIG_H3_API int32_t zig_h3_wt_drain(zig_h3_handle session);
+
+/* The largest datagram that a session can send now, in bytes, or an error. It follows the path's MTU. */
+ZIG_H3_API int32_t zig_h3_wt_max_datagram_size(zig_h3_handle session);
+
+/* Counters of a session, as zig_h3_stats_snapshot() has them; names by zig_h3_wt_stats_name(). Refreshed when something happens on
+ * the connection, at most every 100 ms. */
+ZIG_H3_API int32_t zig_h3_wt_stats_snapshot(zig_h3_handle session, uint64_t *values, size_t count);
+ZIG_H3_API const char *zig_h3_wt_stats_name(uint32_t index);
+
+enum zig_h3_wt_stream_kind { ZIG_H3_WT_BIDIRECTIONAL = 0, ZIG_H3_WT_UNIDIRECTIONAL = 1 };
+enum zig_h3_wt_open_flag {
+    ZIG_H3_WT_OPEN_WAIT = 0x1 /* wait for the peer's limit of streams instead of failing */
+};
+
+/*
+ * Opens a stream: *out is its handle at once, and takes writes at once; STREAM_OPENED or STREAM_ENDED follows. kind: enum
+ * zig_h3_wt_stream_kind. Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT, _WRONG_STATE (the session is not open), _LIMIT, _WOULD_BLOCK.
+ */
+ZIG_H3_API int32_t zig_h3_wt_open_stream(zig_h3_handle session, uint32_t kind, uint32_t flags, zig_h3_handle *out);
+
+/* As zig_h3_response_write(): *taken of len bytes were taken; a WRITABLE event of the stream follows when that is fewer. */
+ZIG_H3_API int32_t zig_h3_wt_stream_write(zig_h3_handle stream, const void *data, size_t len, size_t *taken);
+
+/* Finishes this side of a stream, after what was written. Returns 0, or ZIG_H3_ERR_ENDED, _WOULD_BLOCK. */
+ZIG_H3_API int32_t zig_h3_wt_stream_end(zig_h3_handle stream);
+
+/* Resets this side of a stream with an application code (32 bits). What was written may be lost. Returns 0 or ZIG_H3_ERR_ENDED. */
+ZIG_H3_API int32_t zig_h3_wt_stream_reset(zig_h3_handle stream, uint32_t code);
+
+/* Tells the peer to stop sending, with an application code. No data after what is queued already. Returns 0 or ZIG_H3_ERR_ENDED. */
+ZIG_H3_API int32_t zig_h3_wt_stream_stop(zig_h3_handle stream, uint32_t code);
+
+/* Says that n bytes of a stream were dealt with: only this lets the peer send more. As zig_h3_request_consumed(). */
+ZIG_H3_API int32_t zig_h3_wt_stream_consumed(zig_h3_handle stream, uint64_t n);
+
+/* Ranks a stream against others of its session for sending: streams of one group with a higher order go first, groups share. The
+ * default is group 0, order 0. Returns 0. */
+ZIG_H3_API int32_t zig_h3_wt_stream_priority(zig_h3_handle stream, uint32_t group, int64_t order);
 
 /* Wakes the engine for what was sent with ZIG_H3_SEND_LATER. Cheap when there is nothing. Returns 0. */
 ZIG_H3_API int32_t zig_h3_flush(void);
