@@ -20,6 +20,9 @@ const (
 	ErrBadRoute           Code = -404
 	ErrTimeout            Code = -408
 	ErrTooLarge           Code = -413
+	ErrNotNegotiated      Code = -421
+	ErrQueueFull          Code = -429
+	ErrDatagramTooLarge   Code = -431
 	ErrCancelled          Code = -499
 	ErrInternal           Code = -500
 	ErrClosed             Code = -503

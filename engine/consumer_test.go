@@ -35,6 +35,11 @@ type consumer struct {
 	stalled  bool
 	full     bool // there is no handle to be had
 	drained  map[Handle]int
+	given    map[Handle]bool // by give, without an object
+	limits   map[Handle]int  // of datagrams
+	rooms    map[Handle]int
+	offered  map[Handle][]string
+	sessions map[Handle]SessionStats
 	logged   []string
 
 	// Of the reactor's goroutine.
@@ -62,6 +67,8 @@ type event struct {
 
 func newConsumer(t testing.TB) *consumer {
 	c := &consumer{t: t, capacity: 1 << 20, room: make(chan struct{}), objects: map[Handle]any{}, drained: map[Handle]int{},
+		given: map[Handle]bool{}, limits: map[Handle]int{}, rooms: map[Handle]int{},
+		offered: map[Handle][]string{}, sessions: map[Handle]SessionStats{},
 		open: map[Handle]Handle{}, counts: map[EventType]int{}, forgot: map[Handle]bool{}, stopped: make(chan event, 16), ended: make(chan struct{})}
 	c.more.L = &c.mu
 	go c.react()
@@ -94,6 +101,8 @@ func (c *consumer) Release(h Handle) {
 	}
 	delete(c.objects, h)
 	delete(c.drained, h)
+	delete(c.limits, h)
+	delete(c.rooms, h)
 }
 
 func (c *consumer) Reserve(class Class, n int, done <-chan struct{}) (Record, bool) {
@@ -140,6 +149,48 @@ func (c *consumer) Drained(h Handle, n int) {
 	c.mu.Lock()
 	c.drained[h] += n
 	c.mu.Unlock()
+}
+
+func (c *consumer) IssueFor(h Handle, obj any) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.given[h] {
+		return false
+	}
+	delete(c.given, h)
+	c.objects[h] = obj
+	return true
+}
+
+func (c *consumer) Datagrams(h Handle, limit, returned int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, ok := c.objects[h]; !ok {
+		c.t.Errorf("datagrams of %d, whose handle is stale", h)
+	}
+	c.limits[h] = limit
+	c.rooms[h] += returned
+}
+
+func (c *consumer) Offered(h Handle, protocols []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.offered[h] = protocols
+}
+
+func (c *consumer) SessionStats(h Handle, values *SessionStats) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sessions[h] = *values
+}
+
+// give is a handle as the C side gives one out for a stream that is to be opened.
+func (c *consumer) give() Handle {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last++
+	c.given[c.last] = true
+	return c.last
 }
 
 // do runs f on the goroutine that handles events.

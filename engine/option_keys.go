@@ -39,6 +39,19 @@ var optionKeys = [...]optionKey{
 	{"high_water_mark", "bytes", kib, gib, mib, func(o *Options, v int64) { o.HighWaterMark = int(v) }},
 }
 
+// datagramOptionKeys are the settings inside the object "datagrams".
+var datagramOptionKeys = [...]optionKey{
+	{"outgoing", "datagrams", 1, 65_535, 256, func(o *Options, v int64) { o.Datagrams.Outgoing = int(v) }},
+}
+
+// webTransportOptionKeys are the settings with numbers inside the object "webtransport".
+var webTransportOptionKeys = [...]optionKey{
+	{"max_streams_bidi", "streams", 1, 10_000, 100, func(o *Options, v int64) { o.WebTransport.MaxStreamsBidi = int(v) }},
+	{"max_streams_uni", "streams", 1, 10_000, 100, func(o *Options, v int64) { o.WebTransport.MaxStreamsUni = int(v) }},
+	{"max_data", "bytes", 64 * kib, gib, 16 * mib, func(o *Options, v int64) { o.WebTransport.MaxData = v }},
+	{"decision_timeout_ms", "ms", 10, 3_600_000, 10_000, func(o *Options, v int64) { o.WebTransport.DecisionTimeout = millis(v) }},
+}
+
 // goOptionKeys are the settings inside the object "go".
 var goOptionKeys = [...]optionKey{
 	{"max_procs", "processors", 0, 1024, 0, func(o *Options, v int64) { o.Go.MaxProcs = int(v) }},

@@ -31,10 +31,29 @@ type Options struct {
 	ResetBudget             int // streams that a peer may reset unanswered within ResetWindow
 	MaxUnverifiedHandshakes int // while as many handshakes are unfinished, Retry is demanded
 
-	HighWaterMark int  // bytes of one response that may wait for the network; the consumer's side keeps this account
+	HighWaterMark int  // bytes of one response or stream that may wait for the network; the consumer's side keeps this account
 	Date          bool // whether responses without a date get one
 
+	QUICDatagrams bool // raw QUIC datagrams are delivered and may be sent
+	RawDatagrams  bool // all datagrams are raw: HTTP datagrams are not offered, and WebTransport with them
+	Datagrams     DatagramOptions
+	WebTransport  WebTransportOptions
+
 	Go GoOptions
+}
+
+// DatagramOptions are about datagrams of every kind.
+type DatagramOptions struct {
+	Outgoing int // datagrams that may wait for the network, for each session, request or connection
+}
+
+// WebTransportOptions are about sessions.
+type WebTransportOptions struct {
+	MaxStreamsBidi  int           // bidirectional streams that a peer may have open in one session
+	MaxStreamsUni   int           // unidirectional ones
+	MaxData         int64         // bytes of all streams of a session that may be unread
+	DecisionTimeout time.Duration // from the session's request to its acceptance or rejection
+	Origins         []string      // that may open sessions; nil: only the server's own, "*": any
 }
 
 // GoOptions are settings of Go's own runtime, which are the whole process's. Zero leaves a setting as it is.
@@ -69,8 +88,10 @@ func ParseOptions(hostname string, port uint16, certPath, keyPath string, option
 	}
 	o.Date = true
 	p := optionsParser{options: o}
-	for i := range optionKeys {
-		optionKeys[i].setDefault(o)
+	for _, keys := range [][]optionKey{optionKeys[:], datagramOptionKeys[:], webTransportOptionKeys[:]} {
+		for i := range keys {
+			keys[i].setDefault(o)
+		}
 	}
 	if len(optionsJSON) > 0 {
 		if err := p.parse(optionsJSON); err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,14 +50,75 @@ func (p *optionsParser) option(key string, value json.RawMessage) error {
 	case "tls":
 		return p.certificates(value)
 	case "go":
-		return walkObject(value, "go", func(key string, value json.RawMessage) error {
-			if done, err := setNumber(p.options, goOptionKeys[:], "go.", key, value); done {
+		return p.numbers("go", goOptionKeys[:], value)
+	case "quic_datagrams":
+		return parseBool(key, value, &p.options.QUICDatagrams)
+	case "raw_datagrams":
+		return parseBool(key, value, &p.options.RawDatagrams)
+	case "datagrams":
+		return p.numbers("datagrams", datagramOptionKeys[:], value)
+	case "webtransport":
+		return walkObject(value, "webtransport", func(key string, value json.RawMessage) error {
+			if key == "origins" {
+				return p.origins(value)
+			}
+			if done, err := setNumber(p.options, webTransportOptionKeys[:], "webtransport.", key, value); done {
 				return err
 			}
-			return unknownKey("go."+key, numberNames(goOptionKeys[:]))
+			return unknownKey("webtransport."+key, append(numberNames(webTransportOptionKeys[:]), "origins"))
 		})
 	}
-	return unknownKey(key, append(numberNames(optionKeys[:]), "date", "cert", "key", "tls", "go"))
+	return unknownKey(key, append(numberNames(optionKeys[:]), "date", "cert", "key", "tls", "go", "quic_datagrams", "raw_datagrams",
+		"datagrams", "webtransport"))
+}
+
+// numbers takes an object that holds nothing but numbers.
+func (p *optionsParser) numbers(name string, keys []optionKey, value json.RawMessage) error {
+	return walkObject(value, name, func(key string, value json.RawMessage) error {
+		if done, err := setNumber(p.options, keys, name+".", key, value); done {
+			return err
+		}
+		return unknownKey(name+"."+key, numberNames(keys))
+	})
+}
+
+// maxOrigins bounds the list of origins.
+const maxOrigins = 1024
+
+// origins takes "same", or a list of origins as browsers send them; "*" among them is any.
+func (p *optionsParser) origins(value json.RawMessage) error {
+	const key = "webtransport.origins"
+	if string(value) == `"same"` {
+		p.options.WebTransport.Origins = nil
+		return nil
+	}
+	var list []string
+	if value[0] != '[' || json.Unmarshal(value, &list) != nil {
+		return wrongType(key, `"same" or an array of strings`, value)
+	}
+	if len(list) == 0 || len(list) > maxOrigins {
+		return configError("%s must list 1 to %d origins, not %d", key, maxOrigins, len(list))
+	}
+	for i, origin := range list {
+		if err := checkOrigin(origin); err != nil {
+			return configError("%s[%d]: %q %v", key, i, origin, err)
+		}
+	}
+	p.options.WebTransport.Origins = list
+	return nil
+}
+
+var errNoOrigin = errors.New(`is no origin: "https://host", with ":port" where it is not the scheme's own, or "*"`)
+
+func checkOrigin(origin string) error {
+	if origin == "*" {
+		return nil
+	}
+	u, err := url.Parse(origin)
+	if err != nil || u.Scheme == "" || u.Host == "" || origin != u.Scheme+"://"+u.Host {
+		return errNoOrigin
+	}
+	return nil
 }
 
 func (p *optionsParser) certificates(value json.RawMessage) error {

@@ -21,6 +21,7 @@ func TestOptionsHaveDefaults(t *testing.T) {
 			IdleTimeout: 30 * time.Second, HandshakeTimeout: 10 * time.Second, HeaderTimeout: 10 * time.Second, BodyTimeout: 30 * time.Second,
 			ReceiveWindow: 256 << 10, StreamReceiveWindow: 6 << 20, ConnectionReceiveWindow: 15 << 20,
 			ResetBudget: 1024, MaxUnverifiedHandshakes: 256, HighWaterMark: 1 << 20, Date: true,
+			Datagrams: DatagramOptions{256}, WebTransport: WebTransportOptions{100, 100, 16 << 20, 10 * time.Second, nil},
 		}
 		if fmt.Sprint(*o) != fmt.Sprint(want) {
 			t.Errorf("%q: %+v\nwant %+v", text, *o, want)
@@ -34,7 +35,9 @@ func TestB03EveryOptionIsTaken(t *testing.T) {
 		"header_timeout_ms": 16, "body_timeout_ms": 17, "request_timeout_ms": 18, "receive_window": 9000, "stream_receive_window": 100000,
 		"connection_receive_window": 110000, "reset_budget": 12, "max_unverified_handshakes": 13, "high_water_mark": 1024, "date": false,
 		"tls": [{"cert": "C", "key": "K"}, {"cert_path": "cp", "key_path": "kp", "server_name": "n"}],
-		"go": {"max_procs": 1, "gc_percent": 2, "memory_limit": 3}}`))
+		"go": {"max_procs": 1, "gc_percent": 2, "memory_limit": 3}, "quic_datagrams": true, "raw_datagrams": true,
+		"datagrams": {"outgoing": 4}, "webtransport": {"max_streams_bidi": 5, "max_streams_uni": 6, "max_data": 65536,
+		"decision_timeout_ms": 20, "origins": ["https://a.example", "http://b:8080", "*"]}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +46,8 @@ func TestB03EveryOptionIsTaken(t *testing.T) {
 		IdleTimeout: 104 * time.Millisecond, HandshakeTimeout: 105 * time.Millisecond, HeaderTimeout: 16 * time.Millisecond,
 		BodyTimeout: 17 * time.Millisecond, RequestTimeout: 18 * time.Millisecond,
 		ReceiveWindow: 9000, StreamReceiveWindow: 100000, ConnectionReceiveWindow: 110000, ResetBudget: 12, MaxUnverifiedHandshakes: 13,
-		HighWaterMark: 1024, Go: GoOptions{1, 2, 3},
+		HighWaterMark: 1024, Go: GoOptions{1, 2, 3}, QUICDatagrams: true, RawDatagrams: true, Datagrams: DatagramOptions{4},
+		WebTransport: WebTransportOptions{5, 6, 65536, 20 * time.Millisecond, []string{"https://a.example", "http://b:8080", "*"}},
 		Certificates: []CertificateSource{{CertPath: "c.pem", KeyPath: "k.pem"}, {Cert: "C", Key: "K"}, {CertPath: "cp", KeyPath: "kp", ServerName: "n"}},
 	}
 	if fmt.Sprint(*o) != fmt.Sprint(want) {
@@ -56,8 +60,8 @@ func TestB03EveryOptionIsTaken(t *testing.T) {
 
 func TestC09OptionsThatAreRefused(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{`{"idle_timeout": 1}`, `unknown option "idle_timeout" (known here: body_timeout_ms, cert, connection_receive_window, date, go, handshake_timeout_ms, header_timeout_ms, high_water_mark, idle_timeout_ms, key, max_header_bytes, max_incoming_streams, max_request_body_size, max_unverified_handshakes, receive_window, request_timeout_ms, reset_budget, stream_receive_window, tls)`},
-		{`{"Date": true}`, `unknown option "Date" (known here: body_timeout_ms, cert, connection_receive_window, date, go, handshake_timeout_ms, header_timeout_ms, high_water_mark, idle_timeout_ms, key, max_header_bytes, max_incoming_streams, max_request_body_size, max_unverified_handshakes, receive_window, request_timeout_ms, reset_budget, stream_receive_window, tls)`},
+		{`{"idle_timeout": 1}`, `unknown option "idle_timeout" (known here: body_timeout_ms, cert, connection_receive_window, datagrams, date, go, handshake_timeout_ms, header_timeout_ms, high_water_mark, idle_timeout_ms, key, max_header_bytes, max_incoming_streams, max_request_body_size, max_unverified_handshakes, quic_datagrams, raw_datagrams, receive_window, request_timeout_ms, reset_budget, stream_receive_window, tls, webtransport)`},
+		{`{"Date": true}`, `unknown option "Date" (known here: body_timeout_ms, cert, connection_receive_window, datagrams, date, go, handshake_timeout_ms, header_timeout_ms, high_water_mark, idle_timeout_ms, key, max_header_bytes, max_incoming_streams, max_request_body_size, max_unverified_handshakes, quic_datagrams, raw_datagrams, receive_window, request_timeout_ms, reset_budget, stream_receive_window, tls, webtransport)`},
 		{`{"go": {"maxprocs": 1}}`, `unknown option "go.maxprocs" (known here: gc_percent, max_procs, memory_limit)`},
 		{`{"tls": [{"cert": "c", "key": "k", "name": "x"}]}`, `unknown option "tls[0].name" (known here: cert, cert_path, key, key_path, server_name)`},
 		{`{"max_header_bytes": 1023}`, `max_header_bytes must be a whole number of bytes from 1024 to 65536, not 1023`},
@@ -119,7 +123,7 @@ func TestOptionsAreDocumented(t *testing.T) {
 		}
 	}
 	var want []string
-	for _, k := range append(slices.Clone(optionKeys[:]), goOptionKeys[:]...) {
+	for _, k := range slices.Concat(optionKeys[:], datagramOptionKeys[:], webTransportOptionKeys[:], goOptionKeys[:]) {
 		want = append(want, fmt.Sprintf("| `%s` | %s | %d | %d | %d", k.name, k.unit, k.initial, k.min, k.max))
 	}
 	if !slices.Equal(rows, want) {

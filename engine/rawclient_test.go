@@ -75,6 +75,14 @@ func (s *conformanceSink) Abort(Record) {}
 
 func (s *conformanceSink) Drained(Handle, int) {}
 
+func (s *conformanceSink) IssueFor(Handle, any) bool { return false }
+
+func (s *conformanceSink) Datagrams(Handle, int, int) {}
+
+func (s *conformanceSink) Offered(Handle, []string) {}
+
+func (s *conformanceSink) SessionStats(Handle, *SessionStats) {}
+
 // react is the reactor.
 func (s *conformanceSink) react() {
 	for {

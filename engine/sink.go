@@ -10,6 +10,8 @@ type Kind uint8
 const (
 	KindConn Kind = iota + 1
 	KindRequest
+	KindSession
+	KindStream
 )
 
 // An EventType says what an event tells. The values are those of enum zig_h3_event_type.
@@ -28,6 +30,20 @@ const (
 	EventServerStopped EventType = 9
 	EventLog           EventType = 11
 	EventFatal         EventType = 12
+
+	EventQUICDatagram     EventType = 13
+	EventH3Datagram       EventType = 14
+	EventSessionRequest   EventType = 15
+	EventSessionOpened    EventType = 16
+	EventSessionDraining  EventType = 17
+	EventSessionClosed    EventType = 18
+	EventSessionDatagram  EventType = 19
+	EventStreamOpened     EventType = 20
+	EventStreamData       EventType = 21
+	EventStreamReset      EventType = 22
+	EventStreamStopped    EventType = 23
+	EventStreamEnded      EventType = 24
+	EventDatagramsDropped EventType = 25
 )
 
 // Flags of an event. The values are those of enum zig_h3_event_flag.
@@ -71,9 +87,20 @@ const (
 	Terminal Class = iota
 	// Bulk events (requests, bodies) are never dropped; their producer waits for room, so that flow control reaches the peer.
 	Bulk
-	// Lossy events (log lines, later datagrams) are dropped and counted.
+	// Lossy events are dropped and counted: this one is of log lines, LossyOf gives those of datagrams.
 	Lossy
 )
+
+// LossyOf is the class of lossy events of type t, so that their losses are counted apart.
+func LossyOf(t EventType) Class { return Lossy + Class(t) }
+
+// Lost is the type of event that a lossy class is about.
+func (c Class) Lost() EventType {
+	if c > Lossy {
+		return EventType(c - Lossy)
+	}
+	return EventLog
+}
 
 // A Record is room for one event's payload, possibly inside the ring itself. Fill Payload, then Commit or Abort, soon: whatever was
 // reserved later waits behind it.
@@ -94,8 +121,8 @@ type Sink interface {
 	Release(h Handle)
 
 	// Reserve makes room for an event with n bytes of payload, n <= MaxPayload. For Bulk it waits until there is room or done is
-	// closed (nil: for ever); it reports false for Bulk when done was closed, for Lossy when the event was dropped, and never for
-	// Terminal.
+	// closed (nil: for ever); it reports false for Bulk when done was closed, for the lossy classes when the event was dropped, and
+	// never for Terminal.
 	Reserve(class Class, n int, done <-chan struct{}) (Record, bool)
 
 	// Commit publishes a reserved record with its head. ev.MetaLen and ev.DataLen may describe less than was reserved.
@@ -104,7 +131,24 @@ type Sink interface {
 	// Abort gives a reserved record back unpublished.
 	Abort(r Record)
 
-	// Drained says that n more bytes of a response's body have left the engine for QUIC. The sink keeps the account of what a
-	// consumer may write, and emits WRITABLE.
+	// Drained says that n more bytes of a response's body, or of a stream of a session, have left the engine for QUIC. The sink
+	// keeps the account of what a consumer may write, and emits WRITABLE.
 	Drained(h Handle, n int)
+
+	// IssueFor binds obj to a handle that the consumer's side has given out itself, for Session.OpenStream. It reports false when
+	// the handle is not one of those (any more).
+	IssueFor(h Handle, obj any) bool
+
+	// Datagrams says that a session, request or connection may queue as many more datagrams as returned says, and that the largest
+	// may have limit bytes from now on. The first call, with all places, comes between Issue and the Commit of the event from which
+	// on datagrams may be sent; objects without such a call may send none. Each SendDatagram takes one place, whatever becomes of
+	// it. It is never called after Release.
+	Datagrams(h Handle, limit, returned int)
+
+	// Offered tells which protocols the peer of a session offers, between Issue and the Commit of SESSION_REQUEST. Without a call it
+	// offers none.
+	Offered(h Handle, protocols []string)
+
+	// SessionStats brings the counters of a session up to date, at most every 100 ms. It may come after Release.
+	SessionStats(h Handle, values *SessionStats)
 }

@@ -27,6 +27,21 @@ const (
 	StatBytesOut
 	StatPacketsIn
 	StatPacketsOut
+	StatSessionsTotal  // WebTransport sessions that were asked for
+	StatSessionsActive // that were accepted
+	StatSessionsRejected
+	StatStreamsTotal // streams of sessions
+	StatStreamsActive
+	StatDatagramsIn              // that came, of every kind
+	StatDatagramsDelivered       // of these: given to the consumer
+	StatDatagramsDroppedRing     // of these: the consumer's queue had no room
+	StatDatagramsDroppedEarly    // of these: before their session was accepted or their request delivered, and too many
+	StatDatagramsDroppedUnknown  // of these: no request or session, or one that takes none
+	StatDatagramsDroppedInternal // of these: they came faster than quic-go's own queue was emptied
+	StatDatagramsOut             // handed to QUIC
+	StatDatagramsExpired         // not sent: older than their age
+	StatDatagramsTooLarge        // not sent: the path had become too narrow
+	StatDatagramsUnsent          // not sent: the connection, session or request ended
 
 	StatCount // how many there are
 )
@@ -53,6 +68,22 @@ var StatNames = [StatCount]string{
 	StatBytesOut:          "bytes_out",
 	StatPacketsIn:         "packets_in",
 	StatPacketsOut:        "packets_out",
+
+	StatSessionsTotal:            "sessions_total",
+	StatSessionsActive:           "sessions_active",
+	StatSessionsRejected:         "sessions_rejected",
+	StatStreamsTotal:             "session_streams_total",
+	StatStreamsActive:            "session_streams_active",
+	StatDatagramsIn:              "datagrams_in",
+	StatDatagramsDelivered:       "datagrams_delivered",
+	StatDatagramsDroppedRing:     "datagrams_dropped_queue_full",
+	StatDatagramsDroppedEarly:    "datagrams_dropped_early",
+	StatDatagramsDroppedUnknown:  "datagrams_dropped_unknown",
+	StatDatagramsDroppedInternal: "datagrams_dropped_internal",
+	StatDatagramsOut:             "datagrams_out",
+	StatDatagramsExpired:         "datagrams_dropped_expired",
+	StatDatagramsTooLarge:        "datagrams_dropped_too_large",
+	StatDatagramsUnsent:          "datagrams_dropped_unsent",
 }
 
 func (s *Stats) add(i int, n uint64) { s[i].Add(n) }

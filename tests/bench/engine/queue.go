@@ -122,6 +122,16 @@ func (q *queue) Abort(r engine.Record) {
 
 func (q *queue) Drained(engine.Handle, int) {} // responses of this program are sent whole
 
+// The rest of a sink is about sessions and datagrams, which this program has none of.
+
+func (q *queue) IssueFor(engine.Handle, any) bool { return false }
+
+func (q *queue) Datagrams(engine.Handle, int, int) {}
+
+func (q *queue) Offered(engine.Handle, []string) {}
+
+func (q *queue) SessionStats(engine.Handle, *engine.SessionStats) {}
+
 // take waits for events and takes all there are, for the ones dealt with.
 func (q *queue) take(used []entry) []entry {
 	const buffersKept = 1024
