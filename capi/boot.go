@@ -5,6 +5,7 @@ package main
 #cgo LDFLAGS: -pthread
 #include <stdlib.h>
 #include "server.h"
+#include "session.h"
 */
 import "C"
 
@@ -40,10 +41,17 @@ func init() {
 
 // nameStats gives C the names of the counters, once and for all.
 func nameStats() {
-	const size = unsafe.Sizeof((*C.char)(nil))
-	names := (*[engine.StatCount]*C.char)(C.malloc(C.size_t(engine.StatCount * size)))
-	for i, name := range engine.StatNames {
-		names[i] = C.CString(name)
+	names := inC(engine.SessionStatNames[:])
+	C.session_stats_set_names(names, engine.SessionStatCount)
+	names = inC(engine.StatNames[:])
+	C.stats_set_names(names, engine.StatCount)
+}
+
+// inC copies texts to memory of C's.
+func inC(texts []string) **C.char {
+	first := (**C.char)(C.malloc(C.size_t(len(texts)) * C.size_t(unsafe.Sizeof((*C.char)(nil)))))
+	for i, text := range texts {
+		unsafe.Slice(first, len(texts))[i] = C.CString(text)
 	}
-	C.stats_set_names(&names[0], engine.StatCount)
+	return first
 }

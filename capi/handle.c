@@ -76,10 +76,56 @@ struct slot *handle_lock(zig_h3_handle handle, enum handle_kind kind, uint64_t *
     }
 }
 
+static struct slot *take_slot(void)
+{
+    uint64_t head = atomic_load_explicit(&handle_table.free, memory_order_acquire);
+    while ((uint32_t)head != 0) {
+        struct slot *slot = &handle_slots[(uint32_t)head - 1];
+        uint64_t next = ((head >> 32) + 1) << 32 | atomic_load_explicit(&slot->next_free, memory_order_relaxed);
+        if (atomic_compare_exchange_weak_explicit(&handle_table.free, &head, next, memory_order_acq_rel, memory_order_acquire))
+            return slot;
+    }
+    uint32_t used = atomic_load_explicit(&handle_table.used, memory_order_relaxed);
+    do {
+        if (used == HANDLE_SLOTS)
+            return NULL;
+    } while (!atomic_compare_exchange_weak_explicit(&handle_table.used, &used, used + 1, memory_order_acq_rel, memory_order_relaxed));
+    return &handle_slots[used];
+}
+
+zig_h3_handle handle_issue(enum handle_kind kind, uint64_t state, struct slot **out)
+{
+    struct slot *slot = *out = take_slot();
+    if (slot == NULL)
+        return 0;
+    atomic_store_explicit(&slot->credit, 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->arrived, 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->owed, 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->datagrams, 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->codes, 0, memory_order_relaxed);
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+    uint64_t generation = (generation_of(word) + 1) & 0xffffff;
+    uint64_t wrapped = word & SLOT_WRAPPED;
+    if (generation == 0) {
+        generation = 1;
+        wrapped = SLOT_WRAPPED;
+    }
+    uint64_t name = (uint64_t)kind << HANDLE_KIND_SHIFT | generation << HANDLE_GENERATION_SHIFT;
+    atomic_store_explicit(&slot->word, name | wrapped | state, memory_order_release);
+    return name | (uint64_t)(slot - handle_slots);
+}
+
+void handle_withdraw(struct slot *slot)
+{
+    atomic_fetch_and_explicit(&slot->word, ~HANDLE_KIND_MASK, memory_order_acq_rel);
+    handle_recycle(slot);
+}
+
 void handle_recycle(struct slot *slot)
 {
     atomic_load_explicit(&slot->word, memory_order_acquire); /* behind the unlock of whoever built */
-    /* Whatever the host had begun to build dies with the request. Queues and servers clear the word before they come here. */
+    /* Whatever the host had begun to build dies with the request, and a session's struct with it. Queues and servers clear the word
+     * before they come here. */
     free((void *)(uintptr_t)atomic_exchange_explicit(&slot->object, 0, memory_order_acquire));
     uint32_t link = (uint32_t)(slot - handle_slots) + 1;
     uint64_t head = atomic_load_explicit(&handle_table.free, memory_order_relaxed);
@@ -107,4 +153,16 @@ void handle_attention(struct slot *slot, zig_h3_handle handle, uint64_t bits)
         } while (!atomic_compare_exchange_weak(&handle_table.attention, &head, (uint32_t)(slot - handle_slots) + 1));
     }
     submission_ring_bell();
+}
+
+void handle_insist(struct slot *slot, zig_h3_handle handle, uint16_t type, uint64_t aux, uint64_t bits)
+{
+    struct submission at;
+    zig_h3_record *record = submission_claim(&at, 0);
+    if (record == NULL) {
+        handle_attention(slot, handle, bits);
+        return;
+    }
+    *record = (zig_h3_record){.type = type, .object = handle, .aux = aux};
+    submission_publish(&at, false);
 }

@@ -2,11 +2,17 @@
  * The handle table: 2^20 slots of 64 bytes, shared by the host's threads (C) and the engine's goroutines (Go, table.go).
  *
  * A handle is kind << 48 | generation << 24 | index, and a slot's word carries the same kind and generation in the same bits, so one
- * comparison tells a live handle. The low 24 bits of the word are the slot's lock and the request's state.
+ * comparison tells a live handle. The low 24 bits of the word are the slot's lock and the object's state.
  *
- * The engine issues and releases; a host thread locks a slot for its short critical section. A release never waits for that lock: it
- * takes the kind out of the word, which makes the handle stale, and when a host thread is inside, that thread's unlock is what gives
- * the slot back.
+ * The engine issues and releases (only a stream that the host opens has its handle issued here); a host thread locks a slot for its
+ * short critical section. A release never waits for that lock: it takes the kind out of the word, which makes the handle stale, and
+ * when a host thread is inside, that thread's unlock is what gives the slot back.
+ *
+ * Datagrams are taken by places. The engine gives an object as many as its queue of outgoing datagrams holds, in the field datagrams;
+ * a host thread that sends takes one away under the slot's lock, and none being left is ZIG_H3_ERR_QUEUE_FULL. The engine adds places
+ * as datagrams leave it, sent or dropped. Nobody ever writes how many are left, only how many more or fewer there are, so that those
+ * on their way in the submission ring are counted: there are never more than the queue holds, and none is lost. The lock is what
+ * keeps the slot this object's until the place is taken; the engine gives none back after the release.
  */
 #ifndef CAPI_HANDLE_H
 #define CAPI_HANDLE_H
@@ -17,7 +23,16 @@
 
 #include "../include/zig_h3.h"
 
-enum handle_kind { KIND_QUEUE = 1, KIND_SERVER = 2, KIND_CONN = 3, KIND_REQUEST = 4, KIND_LAST = KIND_REQUEST };
+/* 5 is for requests that go out. */
+enum handle_kind {
+    KIND_QUEUE = 1,
+    KIND_SERVER = 2,
+    KIND_CONN = 3,
+    KIND_REQUEST = 4,
+    KIND_SESSION = 6,
+    KIND_STREAM = 7,
+    KIND_LAST = KIND_STREAM
+};
 
 #define HANDLE_SLOTS (1u << 20)
 #define HANDLE_GENERATION_SHIFT 24
@@ -32,10 +47,12 @@ enum {
     SLOT_BUFFERED = 1 << 3,  /* its route is buffered: consumed() has nothing to do */
     SLOT_BEGUN = 1 << 4,     /* a status or a header was set */
     SLOT_GONE = 1 << 5,      /* the headers are on their way */
-    SLOT_ENDED = 1 << 6,     /* no more response: ended, or reset */
+    SLOT_ENDED = 1 << 6,     /* request, stream: no more is sent: ended, reset, stopped by the peer; session: rejected or closed */
     SLOT_RESET = 1 << 7,
-    SLOT_STOPPED = 1 << 8,   /* no more of the request's body is wanted */
-    SLOT_WRAPPED = 1 << 9    /* generations have gone round once: none is unheard of any more */
+    SLOT_STOPPED = 1 << 8,   /* request, stream: no more is received: stopped, or (stream) finished by the peer */
+    SLOT_WRAPPED = 1 << 9,   /* generations have gone round once: none is unheard of any more */
+    SLOT_DECIDED = 1 << 10,  /* session: accepted, rejected or closed by the host */
+    SLOT_OPEN = 1 << 11      /* session: its SESSION_OPENED is out */
 };
 
 /* What the reactor must look at besides the submission ring, because that was full when it happened. */
@@ -43,19 +60,20 @@ enum {
     ATTENTION_WRITABLE = 1 << 0, /* a write found no room: tell when there is */
     ATTENTION_CONSUMED = 1 << 1, /* credit in slot.owed */
     ATTENTION_STOP = 1 << 2,
-    ATTENTION_RESET = 1 << 3     /* with slot.reset_code */
+    ATTENTION_RESET = 1 << 3     /* with slot.codes */
 };
 
 /* One cache line; table.go mirrors it. */
 struct slot {
     _Atomic uint64_t word;
-    _Atomic uint64_t credit;     /* request: bytes of response taken and not drained yet, << 1, | 1 when a WRITABLE is owed */
-    _Atomic uint64_t object;     /* queue, server: its struct; request: the struct response that it builds, or 0 */
-    _Atomic uint32_t arrived;    /* request: bytes of body that came and were not declared consumed; the engine's window bounds it */
-    _Atomic uint32_t owed;       /* request: consumed bytes that the engine was not told of yet */
-    _Atomic uint32_t high_water; /* request: most bytes of response that may wait for the network */
-    uint32_t spare;
-    _Atomic uint64_t reset_code;
+    _Atomic uint64_t credit;     /* request, stream: bytes taken and not drained yet, << 1, | 1 when a WRITABLE is owed; session: the
+                                    number of the sink that its events go through */
+    _Atomic uint64_t object;     /* queue, server, session: its struct; request: the struct response that it builds, or 0 */
+    _Atomic uint32_t arrived;    /* request, stream: bytes that came and were not declared consumed; the engine's window bounds it */
+    _Atomic uint32_t owed;       /* request, stream: consumed bytes that the engine was not told of yet */
+    _Atomic uint32_t high_water; /* request, stream: most bytes that may wait for the network; session: that of its streams */
+    _Atomic uint32_t datagrams;  /* conn, request, session: the largest datagram << 16 (0: not negotiated) | places that are free */
+    _Atomic uint64_t codes;      /* request: that of its reset; stream: of its stop << 32 | of its reset */
     _Atomic uint64_t attention;  /* generation << 24 | bits; not 0 while the slot is on the attention stack */
     _Atomic uint32_t next_free;  /* index + 1 */
     _Atomic uint32_t next_attention;
@@ -77,11 +95,24 @@ struct slot *handle_base(void);
 /* Why a handle is not a live one of that kind: a negative code, with the words set. */
 int32_t handle_error(zig_h3_handle handle, enum handle_kind kind);
 
+/*
+ * Issues a handle to a host thread, with these state bits; 0 when all slots are in use. Nobody knows it yet: what its slot has to say
+ * besides may still be filled in.
+ */
+zig_h3_handle handle_issue(enum handle_kind kind, uint64_t state, struct slot **slot);
+
+/* Takes it back, never used. */
+void handle_withdraw(struct slot *slot);
+
 /* Gives a released slot back. Called by whoever finds it both released and unlocked. */
 void handle_recycle(struct slot *slot);
 
 /* Makes a slot's owner look at it: puts it on the attention stack unless it is there, and rings the reactor. */
 void handle_attention(struct slot *slot, zig_h3_handle handle, uint64_t bits);
+
+/* Posts a record without payload that may not be refused. With no room in the ring the reactor finds the bits, and what they go with
+ * in the slot. The slot is locked. */
+void handle_insist(struct slot *slot, zig_h3_handle handle, uint16_t type, uint64_t aux, uint64_t bits);
 
 /* The slot of a live handle, and its word; NULL for anything else. Nothing is locked: the object may end at once. */
 static inline struct slot *handle_find(zig_h3_handle handle, enum handle_kind kind, uint64_t *word)

@@ -40,7 +40,7 @@ func newQueue(c *C.struct_queue) (*queue, error) {
 	}
 	q := &queue{c: c, events: eventq.New(ring), pump: (*atomic.Uint32)(unsafe.Pointer(c))}
 	var ok bool
-	if q.handle, ok = issue(kindQueue, uint64(uintptr(unsafe.Pointer(c))), nil, nil); !ok {
+	if q.handle, ok = issue(kindQueue, uint64(uintptr(unsafe.Pointer(c)))); !ok {
 		return nil, errTooManyObjects
 	}
 	registry.Lock()

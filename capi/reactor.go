@@ -3,7 +3,6 @@ package main
 /*
 #include "chunk.h"
 #include "command.h"
-#include "handle.h"
 #include "submission.h"
 */
 import "C"
@@ -60,7 +59,7 @@ func (r *reactor) run() {
 		}
 		if n < batch && r.bell.Load() != 0 {
 			r.bell.Store(0)
-			r.attend()
+			attend()
 			pumpQueues()
 			continue
 		}
@@ -98,40 +97,40 @@ func (r *reactor) sleep() bool {
 
 // take carries out one submission.
 func (r *reactor) take(h *eventq.Head, payload []byte) {
-	if h.Type == C.SUBMIT_COMMAND {
-		perform((*C.struct_command)(pointer(h.Aux)))
+	switch h.Object >> kindShift {
+	case kindRequest:
+		if request, _ := objectOf[engine.Request](h.Object, kindRequest); request != nil {
+			forRequest(request, h, payload)
+			return
+		}
+	case kindStream:
+		if stream, _ := objectOf[engine.Stream](h.Object, kindStream); stream != nil {
+			forStream(stream, h, payload)
+			return
+		}
+	case kindSession:
+		if h.Type == C.SUBMIT_OPEN {
+			openStream(h)
+			return
+		}
+		if session, _ := objectOf[engine.Session](h.Object, kindSession); session != nil {
+			forSession(session, h, payload)
+			return
+		}
+	case kindConn:
+		sendDatagram(h.Object, payload[:h.DataLen], h.Status)
+		return
+	default: // of no object
+		if h.Type == C.SUBMIT_COMMAND {
+			perform((*C.struct_command)(pointer(h.Aux)))
+		} else {
+			sendDatagrams(payload[:h.DataLen])
+		}
 		return
 	}
-	request, _ := requestOf(h.Object)
-	if request == nil {
-		if h.Flags&C.SUBMIT_CHUNK != 0 {
-			C.chunk_give((*C.uint8_t)(pointer(h.Aux)))
-		}
-		return
-	}
-	switch h.Type {
-	case C.SUBMIT_SEND:
-		request.Send(int(h.Status), payload[:h.MetaLen], body(h, payload), h.Flags&C.SUBMIT_FORGET != 0)
-	case C.SUBMIT_WRITE:
-		if h.Flags&C.SUBMIT_START != 0 {
-			request.Start(int(h.Status), payload[:h.MetaLen])
-		}
-		if h.DataLen > 0 {
-			request.Write(body(h, payload))
-		}
-	case C.SUBMIT_END:
-		request.End(body(h, payload))
-	case C.SUBMIT_TRAILERS:
-		if h.Flags&C.SUBMIT_START != 0 {
-			request.Start(int(h.Status), payload[:h.MetaLen])
-		}
-		request.Trailers(body(h, payload).Bytes)
-	case C.SUBMIT_RESET:
-		request.Reset(h.Aux)
-	case C.SUBMIT_STOP:
-		request.Stop()
-	case C.SUBMIT_CONSUMED:
-		request.Consumed(h.Aux)
+	// The object has ended.
+	if h.Flags&C.SUBMIT_CHUNK != 0 {
+		C.chunk_give((*C.uint8_t)(pointer(h.Aux)))
 	}
 }
 
@@ -145,37 +144,6 @@ func body(h *eventq.Head, payload []byte) engine.Chunk {
 		return engine.Chunk{}
 	}
 	return engine.Chunk{Bytes: payload[at : at+int(h.DataLen) : at+int(h.DataLen)]}
-}
-
-// attend sees to the slots that found no room in the ring.
-func (r *reactor) attend() {
-	for link := table.attention.Swap(0); link != 0; {
-		index := link - 1
-		p := &slots[index]
-		link = p.nextAttention.Load()
-		word := p.word.Load()
-		bits := p.attention.Swap(0) // from here on the slot may be on the stack again
-		h := word&nameMask | uint64(index)
-		if (bits^word)&(generationMask<<generationShift) != 0 {
-			continue // of a request that has ended
-		}
-		request, s := requestOf(h)
-		if request == nil {
-			continue
-		}
-		if n := p.owed.Swap(0); n != 0 {
-			request.Consumed(uint64(n))
-		}
-		if bits&C.ATTENTION_STOP != 0 {
-			request.Stop()
-		}
-		if bits&C.ATTENTION_WRITABLE != 0 {
-			s.owed(engine.Handle(h))
-		}
-		if bits&C.ATTENTION_RESET != 0 {
-			request.Reset(p.resetCode.Load())
-		}
-	}
 }
 
 // pointer makes a pointer of an address in C memory that came through a ring.

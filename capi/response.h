@@ -29,9 +29,8 @@ size_t response_headers_fill(struct slot *slot, zig_h3_record *record);
 /* Forgets them: they are gone. */
 void response_headers_done(struct slot *slot);
 
-/* Refusals, with their words: the slot's word says that it is too late; no room in the ring; no status. */
+/* Refusals, with their words: the slot's word says that it is too late; no status. */
 int32_t response_ended(uint64_t word);
-int32_t response_full(void);
 int32_t response_bad_status(uint32_t status);
 
 static inline bool response_status_fits(uint32_t status)

@@ -37,7 +37,7 @@ int32_t zig_h3_response_end(zig_h3_handle request, const void *data, size_t len)
     if (record == NULL) {
         handle_unlock(slot, 0);
         body_drop(&body);
-        return response_full();
+        return submission_full();
     }
     record->type = whole ? SUBMIT_SEND : SUBMIT_END;
     record->flags = 0;
@@ -75,7 +75,7 @@ int32_t zig_h3_response_send_trailers(zig_h3_handle request, const void *trailer
     const size_t headers = start ? response_headers_room(slot) : 0;
     zig_h3_record *record = submission_claim(&at, headers + trailers_len);
     if (record == NULL) {
-        code = response_full();
+        code = submission_full();
     } else {
         int64_t n = trailers_len == 0 ? 0 : header_check_list(trailers, trailers_len, submission_payload(record) + headers);
         if (n < 0) {
@@ -111,15 +111,8 @@ int32_t zig_h3_response_reset(zig_h3_handle request, uint64_t error_code)
     if (slot == NULL)
         return handle_error(request, KIND_REQUEST);
     if (!(word & SLOT_RESET)) {
-        struct submission at;
-        zig_h3_record *record = submission_claim(&at, 0);
-        if (record == NULL) {
-            atomic_store_explicit(&slot->reset_code, error_code, memory_order_relaxed);
-            handle_attention(slot, request, ATTENTION_RESET);
-        } else {
-            *record = (zig_h3_record){.type = SUBMIT_RESET, .object = request, .aux = error_code};
-            submission_publish(&at, false);
-        }
+        atomic_store_explicit(&slot->codes, error_code, memory_order_relaxed);
+        handle_insist(slot, request, SUBMIT_RESET, error_code, ATTENTION_RESET);
     }
     handle_unlock(slot, SLOT_ENDED | SLOT_RESET);
     return ZIG_H3_OK;

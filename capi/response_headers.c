@@ -19,11 +19,6 @@ int32_t response_ended(uint64_t word)
                                                            : "the response's headers are gone, or begun by another call");
 }
 
-int32_t response_full(void)
-{
-    return error_set(ZIG_H3_ERR_WOULD_BLOCK, "no room in the ring to the engine");
-}
-
 int32_t response_bad_status(uint32_t status)
 {
     return error_format(ZIG_H3_ERR_BAD_HEADER, "status %u is not within 200 to 599", (unsigned)status);

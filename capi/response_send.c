@@ -38,7 +38,7 @@ int32_t zig_h3_response_send(zig_h3_handle request, uint32_t status, const void 
     zig_h3_record *record = submission_claim(&at, ((headers_len + 7) & ~(size_t)7) + body_inline(&body));
     if (record == NULL) {
         body_drop(&body);
-        return response_full();
+        return submission_full();
     }
     int64_t list_len = headers_len == 0 ? 0 : header_check_list(headers, headers_len, submission_payload(record));
     if (list_len < 0) {

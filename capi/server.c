@@ -160,8 +160,10 @@ int32_t zig_h3_server_route(zig_h3_handle server, const char *method, const char
         return code;
     if (pattern == NULL)
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "pattern is NULL");
-    if (flags & ~(uint32_t)ZIG_H3_ROUTE_BUFFERED)
+    if (flags & ~(uint32_t)(ZIG_H3_ROUTE_BUFFERED | ZIG_H3_ROUTE_DATAGRAM | ZIG_H3_ROUTE_WEBTRANSPORT))
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "unknown flags");
+    if ((flags & ZIG_H3_ROUTE_WEBTRANSPORT) && flags != ZIG_H3_ROUTE_WEBTRANSPORT)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a route takes WebTransport sessions or requests");
     uint64_t word, id;
     if (handle_find(server, KIND_SERVER, &word) == NULL)
         return handle_error(server, KIND_SERVER);
@@ -171,6 +173,8 @@ int32_t zig_h3_server_route(zig_h3_handle server, const char *method, const char
         return error_set(ZIG_H3_ERR_BAD_ROUTE, "a method or pattern longer than 16 MiB");
     if (method != NULL && lens[0] == 0)
         return error_set(ZIG_H3_ERR_BAD_ROUTE, "an empty method is no token; NULL is for any method");
+    if ((flags & ZIG_H3_ROUTE_WEBTRANSPORT) && method != NULL && strcmp(method, "CONNECT") != 0)
+        return error_set(ZIG_H3_ERR_BAD_ROUTE, "the method of a WebTransport route is CONNECT, or NULL");
     struct command *command = command_new(COMMAND_SERVER_ROUTE, strings, lens, 2);
     if (command == NULL)
         return ZIG_H3_ERR_NO_MEMORY;

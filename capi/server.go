@@ -34,7 +34,7 @@ type server struct {
 func newServer(c *C.struct_server, o *engine.Options, q *queue) (*server, error) {
 	s := &server{c: c, highWater: uint32(min(o.HighWaterMark, math.MaxUint32)), queues: []*queue{q}}
 	var ok bool
-	if s.handle, ok = issue(kindServer, uint64(uintptr(unsafe.Pointer(c))), nil, nil); !ok {
+	if s.handle, ok = issue(kindServer, uint64(uintptr(unsafe.Pointer(c)))); !ok {
 		return nil, errTooManyObjects
 	}
 	applyGoOptions(&o.Go)
@@ -64,7 +64,7 @@ func newServer(c *C.struct_server, o *engine.Options, q *queue) (*server, error)
 var _ [C.SERVER_STATS_MAX - engine.StatCount]struct{}
 
 func (s *server) sinkTo(q *queue) *sink {
-	return &sink{events: q.events, server: s, highWater: s.highWater}
+	return (&sink{events: q.events, server: s, highWater: s.highWater}).enrol()
 }
 
 func (s *server) addQueue(q *queue) error {
@@ -119,6 +119,7 @@ func (s *server) free() {
 }
 
 func (s *server) releaseHandle() {
+	s.retire()
 	slots[indexOf(s.handle)].object.Store(0)
 	release(s.handle)
 }

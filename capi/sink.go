@@ -7,6 +7,10 @@ package main
 import "C"
 
 import (
+	"sync/atomic"
+	"time"
+	"unsafe"
+
 	"zigh3/engine"
 	"zigh3/eventq"
 )
@@ -15,17 +19,66 @@ import (
 type sink struct {
 	events    *eventq.Queue
 	server    *server
-	highWater uint32 // bytes of a response that may wait for the network
+	highWater uint32 // bytes of a response, or of a stream, that may wait for the network
+	number    uint32 // see sinkOf
+}
+
+// A datagramSender is a connection as far as the host addresses it.
+type datagramSender interface {
+	SendDatagram(data []byte, maxAge time.Duration)
 }
 
 // Issue implements engine.Sink.
-func (s *sink) Issue(kind engine.Kind, _ engine.Handle, obj any) (engine.Handle, bool) {
-	if kind == engine.KindRequest {
-		h, ok := issue(kindRequest, 0, obj.(*engine.Request), s)
-		return engine.Handle(h), ok
+func (s *sink) Issue(kind engine.Kind, parent engine.Handle, obj any) (engine.Handle, bool) {
+	switch kind {
+	case engine.KindRequest:
+		return s.issue(kindRequest, parent, unsafe.Pointer(obj.(*engine.Request)), 0)
+	case engine.KindSession:
+		return s.issueSession(parent, obj.(*engine.Session))
+	case engine.KindStream:
+		return s.issue(kindStream, parent, unsafe.Pointer(obj.(*engine.Stream)), 0)
+	default:
+		sender := obj.(datagramSender)
+		return s.issue(kindConn, parent, unsafe.Pointer(&sender), 0)
 	}
-	h, ok := issue(kindConn, 0, nil, nil)
-	return engine.Handle(h), ok
+}
+
+// issue gives out the handle of an object of the engine's. inC is what of it lives in C.
+func (s *sink) issue(kind uint64, parent engine.Handle, object unsafe.Pointer, inC uint64) (engine.Handle, bool) {
+	index, ok := takeSlot()
+	if !ok {
+		return 0, false
+	}
+	s.bind(index, parent, object)
+	p := &slots[index]
+	p.arrived.Store(0)
+	p.owed.Store(0)
+	p.datagrams.Store(0)
+	p.highWater.Store(s.highWater)
+	p.credit.Store(0)
+	if kind == kindSession {
+		p.credit.Store(uint64(s.number))
+	}
+	return engine.Handle(name(kind, index, inC)), true
+}
+
+// bind tells the reactor what a slot's handle stands for.
+func (s *sink) bind(index uint32, parent engine.Handle, object unsafe.Pointer) {
+	e := entryOf(index)
+	e.parent.Store(uint64(parent))
+	e.sink.Store(s)
+	atomic.StorePointer(&e.object, object)
+}
+
+// IssueFor implements engine.Sink: the handle was issued by zig_h3_wt_open_stream. The reactor has noted whose it is.
+func (s *sink) IssueFor(h engine.Handle, obj any) bool {
+	index := indexOf(uint64(h))
+	if uint64(h)>>kindShift != kindStream || (slots[index].word.Load()^uint64(h))&nameMask != 0 {
+		return false
+	}
+	e := entryOf(index)
+	s.bind(index, engine.Handle(e.parent.Load()), unsafe.Pointer(obj.(*engine.Stream)))
+	return true
 }
 
 // Release implements engine.Sink.
@@ -38,11 +91,11 @@ func (s *sink) Reserve(class engine.Class, n int, done <-chan struct{}) (engine.
 	switch class {
 	case engine.Bulk:
 		r, ok = s.events.Reserve(eventq.Bulk, n, done)
-	case engine.Lossy:
-		r, ok = s.events.Reserve(eventq.LossyOf(uint16(engine.EventLog)), n, nil)
-	default:
+	case engine.Terminal:
 		r, _ = s.events.Reserve(eventq.Lossless, n, nil)
 		ok = true // of a closed queue too: what is committed then goes nowhere
+	default:
+		r, ok = s.events.Reserve(eventq.LossyOf(uint16(class.Lost())), n, nil)
 	}
 	return engine.Record{Payload: r.Payload, Token: r.Token}, ok
 }
@@ -59,6 +112,10 @@ func (s *sink) Commit(r engine.Record, ev *engine.Event) {
 		s.noteRequest(r.Payload, ev)
 	case engine.EventBody:
 		slots[indexOf(uint64(ev.Object))].arrived.Add(ev.DataLen)
+	case engine.EventSessionOpened:
+		slots[indexOf(uint64(ev.Object))].word.Or(C.SLOT_OPEN)
+	case engine.EventStreamOpened, engine.EventStreamData, engine.EventStreamReset, engine.EventStreamStopped:
+		noteStream(ev)
 	case engine.EventServerStarted:
 		s.server.setPort(uint16(ev.Status))
 	case engine.EventServerStopped:
@@ -89,6 +146,23 @@ func (s *sink) noteRequest(payload []byte, ev *engine.Event) {
 	}
 }
 
+// noteStream tells the slot of a stream which of its sides are over.
+func noteStream(ev *engine.Event) {
+	p := &slots[indexOf(uint64(ev.Object))]
+	switch {
+	case ev.Type == engine.EventStreamOpened && ev.Flags&engine.FlagRemote != 0 && ev.Status == C.ZIG_H3_WT_UNIDIRECTIONAL,
+		ev.Type == engine.EventStreamStopped:
+		p.word.Or(C.SLOT_ENDED | C.SLOT_RESET)
+	case ev.Type == engine.EventStreamReset:
+		p.word.Or(C.SLOT_STOPPED)
+	case ev.Type == engine.EventStreamData:
+		p.arrived.Add(ev.DataLen)
+		if ev.Flags&engine.FlagEnd != 0 {
+			p.word.Or(C.SLOT_STOPPED)
+		}
+	}
+}
+
 // Drained implements engine.Sink: it gives credit back, and tells a consumer that was refused once half of it is there again.
 func (s *sink) Drained(h engine.Handle, n int) {
 	p := &slots[indexOf(uint64(h))]
@@ -116,5 +190,9 @@ func (s *sink) owed(h engine.Handle) { s.Drained(h, 0) }
 
 func (s *sink) writable(h engine.Handle, room uint64) {
 	r, _ := s.Reserve(engine.Terminal, 0, nil)
-	s.commit(r, &engine.Event{Type: engine.EventWritable, Object: h, Parent: engine.Handle(s.server.handle), Aux: room})
+	parent := engine.Handle(s.server.handle)
+	if uint64(h)>>kindShift == kindStream {
+		parent = engine.Handle(entryOf(indexOf(uint64(h))).parent.Load())
+	}
+	s.commit(r, &engine.Event{Type: engine.EventWritable, Object: h, Parent: parent, Aux: room})
 }

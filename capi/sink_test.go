@@ -24,6 +24,15 @@ func testSink(t *testing.T, highWater uint32) (*sink, *eventq.Ring) {
 	return &sink{events: eventq.New(ring), server: &server{handle: 5}, highWater: highWater}, ring
 }
 
+func issueRequest(t *testing.T, s *sink) uint64 {
+	t.Helper()
+	h, ok := s.Issue(engine.KindRequest, 0, new(engine.Request))
+	if !ok {
+		t.Fatal("no slot left")
+	}
+	return uint64(h)
+}
+
 func take(ring *eventq.Ring) (heads []eventq.Head) {
 	ring.Drain(0, func(h *eventq.Head, _ []byte) { heads = append(heads, *h) })
 	return heads
@@ -31,7 +40,7 @@ func take(ring *eventq.Ring) (heads []eventq.Head) {
 
 func TestWritableComesOnceHalfOfTheMarkIsFree(t *testing.T) {
 	s, ring := testSink(t, 1000)
-	h, _ := issue(kindRequest, 0, new(engine.Request), s)
+	h := issueRequest(t, s)
 	defer release(h)
 	p := &slots[indexOf(h)]
 	p.credit.Store(1000<<1 | 1) // full, and the consumer was refused
@@ -52,7 +61,7 @@ func TestWritableComesOnceHalfOfTheMarkIsFree(t *testing.T) {
 
 func TestDrainedBeyondTheAccountEndsAtZero(t *testing.T) {
 	s, _ := testSink(t, 1000)
-	h, _ := issue(kindRequest, 0, new(engine.Request), s)
+	h := issueRequest(t, s)
 	defer release(h)
 	s.Drained(engine.Handle(h), 5000)
 	if got := slots[indexOf(h)].credit.Load(); got != 0 {
@@ -68,7 +77,7 @@ func requestPayload(method string) []byte {
 func TestB06_TheSlotKnowsAHeadRequest(t *testing.T) {
 	s, _ := testSink(t, 1000)
 	for method, want := range map[string]bool{"HEAD": true, "GET": false, "POST": false, "HEAP": false} {
-		h, _ := issue(kindRequest, 0, new(engine.Request), s)
+		h := issueRequest(t, s)
 		payload := requestPayload(method)
 		rec, _ := s.Reserve(engine.Bulk, len(payload), nil)
 		copy(rec.Payload, payload)
@@ -83,7 +92,7 @@ func TestB06_TheSlotKnowsAHeadRequest(t *testing.T) {
 
 func TestBodyBytesCountAsArrived(t *testing.T) {
 	s, _ := testSink(t, 1000)
-	h, _ := issue(kindRequest, 0, new(engine.Request), s)
+	h := issueRequest(t, s)
 	defer release(h)
 	for range 3 {
 		rec, _ := s.Reserve(engine.Bulk, 10, nil)

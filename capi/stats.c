@@ -1,6 +1,7 @@
 /* A server's counters. The engine counts in memory of ours, so reading them asks nobody. */
+#include "stats.h"
+
 #include <errno.h>
-#include <pthread.h>
 #include <time.h>
 
 #include "error.h"
@@ -9,34 +10,40 @@
 #include "state.h"
 #include "versioned.h"
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t named = PTHREAD_COND_INITIALIZER;
-static const char *const *names;
-static uint32_t name_count;
+static struct stats_names names = STATS_NAMES_NONE;
 
-void stats_set_names(const char *const *list, uint32_t count)
+void stats_names_set(struct stats_names *n, const char *const *list, uint32_t count)
 {
-    pthread_mutex_lock(&lock);
-    names = list;
-    name_count = count < SERVER_STATS_MAX ? count : SERVER_STATS_MAX;
-    pthread_cond_broadcast(&named);
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_lock(&n->lock);
+    n->list = list;
+    n->count = count;
+    pthread_cond_broadcast(&n->given);
+    pthread_mutex_unlock(&n->lock);
 }
 
-const char *zig_h3_stats_name(uint32_t index)
+const char *stats_names_at(struct stats_names *n, uint32_t index)
 {
     if (state_now() == ZIG_H3_ERR_FORKED)
         return NULL;
     struct timespec deadline;
     clock_gettime(CLOCK_REALTIME, &deadline);
     deadline.tv_sec += 10;
-    pthread_mutex_lock(&lock);
-    /* The engine gives them within milliseconds of the library's loading. */
-    while (name_count == 0 && pthread_cond_timedwait(&named, &lock, &deadline) != ETIMEDOUT) {
+    pthread_mutex_lock(&n->lock);
+    while (n->count == 0 && pthread_cond_timedwait(&n->given, &n->lock, &deadline) != ETIMEDOUT) {
     }
-    const char *name = index < name_count ? names[index] : NULL;
-    pthread_mutex_unlock(&lock);
+    const char *name = index < n->count ? n->list[index] : NULL;
+    pthread_mutex_unlock(&n->lock);
     return name;
+}
+
+void stats_set_names(const char *const *list, uint32_t count)
+{
+    stats_names_set(&names, list, count < SERVER_STATS_MAX ? count : SERVER_STATS_MAX);
+}
+
+const char *zig_h3_stats_name(uint32_t index)
+{
+    return stats_names_at(&names, index);
 }
 VERSIONED(zig_h3_stats_name);
 
@@ -62,9 +69,9 @@ int32_t zig_h3_stats_snapshot(zig_h3_handle handle, uint64_t *values, size_t cou
         return handle_error(handle, KIND_SERVER);
     struct server *server = (struct server *)(uintptr_t)atomic_load(&slot->object);
     /* The names were set before there was a server. */
-    for (size_t i = 0; i < count && i < name_count; i++)
+    for (size_t i = 0; i < count && i < names.count; i++)
         values[i] = i == 0 ? uptime_ms(server) : atomic_load_explicit(&server->stats[i], memory_order_relaxed);
     handle_unlock(slot, 0);
-    return (int32_t)name_count;
+    return (int32_t)names.count;
 }
 VERSIONED(zig_h3_stats_snapshot);

@@ -2,6 +2,8 @@
 
 #include <stdatomic.h>
 
+#include "error.h"
+
 /* A burst of replies that the engine has not come to yet: some hundred bodies of the largest size that rides along, or twenty
  * thousand answers without one. */
 #define SUBMISSION_CAPACITY ((size_t)2 << 20)
@@ -13,6 +15,11 @@ _Atomic uint32_t submission_bell;
 __attribute__((constructor(102))) static void open_ring(void)
 {
     submission_ring = h3_ring_new(SUBMISSION_CAPACITY);
+}
+
+int32_t submission_full(void)
+{
+    return error_set(ZIG_H3_ERR_WOULD_BLOCK, "no room in the ring to the engine");
 }
 
 void submission_flush(void)

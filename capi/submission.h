@@ -12,19 +12,36 @@
 #include "../include/zig_h3.h"
 #include "ring.h"
 
-/* object: the request. Where there is a body it is data, data_len bytes in place, or at the address in aux (SUBMIT_CHUNK). */
+/* object: what it is about. Where there is a body it is data, data_len bytes in place, or at the address in aux (SUBMIT_CHUNK). */
 enum submission_type {
-    SUBMIT_SEND = 1, /* a whole response. status; meta: headers; data: body */
-    SUBMIT_WRITE,    /* data: part of a body. With SUBMIT_START the headers come first: status; meta */
-    SUBMIT_END,      /* data: last part of a body */
-    SUBMIT_TRAILERS, /* data: trailers. With SUBMIT_START as in WRITE */
-    SUBMIT_RESET,    /* aux: error code */
-    SUBMIT_STOP,
-    SUBMIT_CONSUMED, /* aux: bytes */
-    SUBMIT_COMMAND   /* aux: a struct command */
+    SUBMIT_COMMAND = 1, /* aux: a struct command */
+    /* Requests; those from WRITE to CONSUMED streams too. */
+    SUBMIT_SEND,        /* a whole response. status; meta: headers; data: body */
+    SUBMIT_TRAILERS,    /* data: trailers. With SUBMIT_START as in WRITE */
+    SUBMIT_WRITE,       /* data: part of a body. With SUBMIT_START the headers come first: status; meta */
+    SUBMIT_END,         /* data: last part of a body */
+    SUBMIT_RESET,       /* aux: error code */
+    SUBMIT_STOP,        /* aux: error code, of a stream */
+    SUBMIT_CONSUMED,    /* aux: bytes */
+    SUBMIT_PRIORITY,    /* stream. status: group; aux: order */
+    /* Sessions. */
+    SUBMIT_ACCEPT,      /* meta: headers; data: protocol */
+    SUBMIT_REJECT,      /* status; meta: headers; data: body */
+    SUBMIT_CLOSE,       /* status: code; data: reason */
+    SUBMIT_DRAIN,
+    SUBMIT_OPEN,        /* aux: the stream; status: the number of the sink that tells of it; SUBMIT_UNIDIRECTIONAL, SUBMIT_WAIT */
+    /* Whatever sends them. */
+    SUBMIT_DATAGRAM,    /* status: most milliseconds that it may wait; data */
+    SUBMIT_DATAGRAMS    /* object: 0; data: zig_h3_datagram heads, each followed by its bytes, at multiples of 8 */
 };
 
-enum submission_flag { SUBMIT_FORGET = 0x1, SUBMIT_CHUNK = 0x2, SUBMIT_START = 0x4 };
+enum submission_flag {
+    SUBMIT_FORGET = 0x1,
+    SUBMIT_CHUNK = 0x2,
+    SUBMIT_START = 0x4,
+    SUBMIT_UNIDIRECTIONAL = 0x8,
+    SUBMIT_WAIT = 0x10
+};
 
 /* A record that is being filled. */
 struct submission {
@@ -63,6 +80,9 @@ static inline void submission_abandon(struct submission *at)
 {
     h3_ring_abort(submission_ring, at->record, at->payload);
 }
+
+/* What a call returns that found no room: ZIG_H3_ERR_WOULD_BLOCK, with the words set. */
+int32_t submission_full(void);
 
 /* Wakes the engine if it sleeps although there is something for it. */
 void submission_flush(void);

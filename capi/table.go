@@ -8,8 +8,6 @@ import "C"
 import (
 	"sync/atomic"
 	"unsafe"
-
-	"zigh3/engine"
 )
 
 // Kinds of handles; the values are those of enum handle_kind.
@@ -18,6 +16,8 @@ const (
 	kindServer  = C.KIND_SERVER
 	kindConn    = C.KIND_CONN
 	kindRequest = C.KIND_REQUEST
+	kindSession = C.KIND_SESSION
+	kindStream  = C.KIND_STREAM
 )
 
 const (
@@ -31,11 +31,10 @@ const (
 
 // slot mirrors struct slot, whose comments say what each field is.
 type slot struct {
-	word, credit, object     atomic.Uint64
-	arrived, owed, highWater atomic.Uint32
-	_                        uint32
-	resetCode, attention     atomic.Uint64
-	nextFree, nextAttention  atomic.Uint32
+	word, credit, object                atomic.Uint64
+	arrived, owed, highWater, datagrams atomic.Uint32
+	codes, attention                    atomic.Uint64
+	nextFree, nextAttention             atomic.Uint32
 }
 
 // tableHead mirrors struct handle_table.
@@ -47,11 +46,12 @@ type tableHead struct {
 	attention atomic.Uint32
 }
 
-// An entry is what the engine keeps beside a slot. It is only right for a handle whose slot says so, looked at afterwards: see
-// requestOf.
+// An entry is what the engine keeps beside a slot, for the kinds of objects that the host's submissions are about. It is only right
+// for a handle whose slot says so, looked at afterwards: see objectOf.
 type entry struct {
-	request atomic.Pointer[engine.Request]
-	sink    atomic.Pointer[sink]
+	object unsafe.Pointer // to what the handle's kind says: *engine.Request, *datagramSender, ...
+	sink   atomic.Pointer[sink]
+	parent atomic.Uint64 // stream: its session
 }
 
 const (
@@ -79,22 +79,19 @@ func entryOf(index uint32) *entry {
 	return &page[index%pageEntries]
 }
 
-// issue gives out a handle. It reports false when all slots are in use.
-func issue(kind uint64, object uint64, request *engine.Request, s *sink) (uint64, bool) {
+// issue gives out a handle of an object that lives in C; see sink.issue for those of the engine. It reports false when all slots are
+// in use.
+func issue(kind, object uint64) (uint64, bool) {
 	index, ok := takeSlot()
 	if !ok {
 		return 0, false
 	}
+	return name(kind, index, object), true
+}
+
+// name makes a taken slot an object's and gives its handle.
+func name(kind uint64, index uint32, object uint64) uint64 {
 	p := &slots[index]
-	if kind == kindRequest {
-		e := entryOf(index)
-		e.request.Store(request)
-		e.sink.Store(s)
-		p.arrived.Store(0)
-		p.owed.Store(0)
-		p.highWater.Store(s.highWater)
-		p.credit.Store(0)
-	}
 	p.object.Store(object)
 	word := p.word.Load()
 	generation := (word>>generationShift + 1) & generationMask
@@ -104,7 +101,7 @@ func issue(kind uint64, object uint64, request *engine.Request, s *sink) (uint64
 	}
 	name := kind<<kindShift | generation<<generationShift
 	p.word.Store(name | wrapped)
-	return name | uint64(index), true
+	return name | uint64(index)
 }
 
 func takeSlot() (uint32, bool) {
@@ -139,10 +136,10 @@ func release(h uint64) {
 		if (word^h)&nameMask != 0 {
 			return
 		}
-		if h>>kindShift == kindRequest {
+		if h>>kindShift > kindServer {
 			// Only here and now does nobody else write it: the next one may be issued as soon as the kind is gone.
 			e := entryOf(index)
-			e.request.Store(nil)
+			atomic.StorePointer(&e.object, nil)
 			e.sink.Store(nil)
 		}
 		if !p.word.CompareAndSwap(word, word&^kindMask) {
@@ -171,16 +168,16 @@ func giveSlot(index uint32) {
 	}
 }
 
-// requestOf gives the request that a handle names, nil when it has ended. The slot is looked at after the entry: if it still has the
-// handle's name, what was in the entry is the handle's.
-func requestOf(h uint64) (*engine.Request, *sink) {
-	if h>>kindShift != kindRequest {
+// objectOf gives the object that a handle names, of the type that its kind has, and its sink; nil when it has ended. The slot is looked
+// at after the entry: if it still has the handle's name, what was in the entry is the handle's.
+func objectOf[T any](h, kind uint64) (*T, *sink) {
+	if h>>kindShift != kind {
 		return nil, nil
 	}
 	e := entryOf(indexOf(h))
-	request, s := e.request.Load(), e.sink.Load()
+	object, s := atomic.LoadPointer(&e.object), e.sink.Load()
 	if (slots[indexOf(h)].word.Load()^h)&nameMask != 0 {
 		return nil, nil
 	}
-	return request, s
+	return (*T)(object), s
 }

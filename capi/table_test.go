@@ -8,7 +8,7 @@ import (
 )
 
 func TestHandlesFitADouble(t *testing.T) {
-	h, ok := issue(kindConn, 0, nil, nil)
+	h, ok := issue(kindConn, 0)
 	if !ok || h == 0 || h >= 1<<53 {
 		t.Fatalf("issue gave %#x, %v", h, ok)
 	}
@@ -18,7 +18,7 @@ func TestHandlesFitADouble(t *testing.T) {
 func TestAReleasedHandleIsNotIssuedAgain(t *testing.T) {
 	seen := map[uint64]bool{}
 	for range 1000 {
-		h, _ := issue(kindConn, 0, nil, nil)
+		h, _ := issue(kindConn, 0)
 		if seen[h] {
 			t.Fatalf("%#x was issued twice", h)
 		}
@@ -28,11 +28,11 @@ func TestAReleasedHandleIsNotIssuedAgain(t *testing.T) {
 }
 
 func TestReleasingTwiceGivesOneSlotBack(t *testing.T) {
-	h, _ := issue(kindConn, 0, nil, nil)
+	h, _ := issue(kindConn, 0)
 	release(h)
 	release(h)
-	a, _ := issue(kindConn, 0, nil, nil)
-	b, _ := issue(kindConn, 0, nil, nil)
+	a, _ := issue(kindConn, 0)
+	b, _ := issue(kindConn, 0)
 	if indexOf(a) == indexOf(b) {
 		t.Fatalf("%#x and %#x share a slot", a, b)
 	}
@@ -41,11 +41,11 @@ func TestReleasingTwiceGivesOneSlotBack(t *testing.T) {
 }
 
 func TestGenerationsGoRoundPastZero(t *testing.T) {
-	h, _ := issue(kindConn, 0, nil, nil)
+	h, _ := issue(kindConn, 0)
 	p := &slots[indexOf(h)]
 	release(h)
 	p.word.Store(generationMask << generationShift)
-	again, _ := issue(kindConn, 0, nil, nil)
+	again, _ := issue(kindConn, 0)
 	if indexOf(again) != indexOf(h) {
 		t.Fatalf("slot %d, not the one just released (%d)", indexOf(again), indexOf(h))
 	}
@@ -55,30 +55,34 @@ func TestGenerationsGoRoundPastZero(t *testing.T) {
 	release(again)
 }
 
-func TestARequestIsFoundUntilItsRelease(t *testing.T) {
+func TestAnObjectIsFoundUntilItsRelease(t *testing.T) {
 	r, s := new(engine.Request), &sink{highWater: 7}
-	h, _ := issue(kindRequest, 0, r, s)
-	if got, of := requestOf(h); got != r || of != s {
+	issued, _ := s.Issue(engine.KindRequest, 0, r)
+	h := uint64(issued)
+	if got, of := objectOf[engine.Request](h, kindRequest); got != r || of != s {
 		t.Fatal("not the request that was issued")
 	}
+	if got, _ := objectOf[engine.Stream](h, kindStream); got != nil {
+		t.Fatal("a request was taken for a stream")
+	}
 	release(h)
-	if got, _ := requestOf(h); got != nil {
+	if got, _ := objectOf[engine.Request](h, kindRequest); got != nil {
 		t.Fatal("found after its release")
 	}
-	next, _ := issue(kindRequest, 0, new(engine.Request), s)
-	if got, _ := requestOf(h); got != nil {
+	next, _ := s.Issue(engine.KindRequest, 0, new(engine.Request))
+	if got, _ := objectOf[engine.Request](h, kindRequest); got != nil {
 		t.Fatal("found under the handle of an earlier one")
 	}
-	release(next)
+	release(uint64(next))
 }
 
 // A slot that a host thread holds is given back by that thread: until then nobody else gets it.
 func TestAReleaseLeavesALockedSlotToItsHolder(t *testing.T) {
-	h, _ := issue(kindConn, 0, nil, nil)
+	h, _ := issue(kindConn, 0)
 	p := &slots[indexOf(h)]
 	p.word.Or(1) // SLOT_LOCKED
 	release(h)
-	next, _ := issue(kindConn, 0, nil, nil)
+	next, _ := issue(kindConn, 0)
 	if indexOf(next) == indexOf(h) {
 		t.Fatal("a locked slot was issued")
 	}
@@ -93,7 +97,7 @@ func TestIssuersNeverShareASlot(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for range 5000 {
-				h, ok := issue(kindConn, 0, nil, nil)
+				h, ok := issue(kindConn, 0)
 				if !ok {
 					t.Error("no slot left")
 					return

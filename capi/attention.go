@@ -1,0 +1,76 @@
+package main
+
+/*
+#include "handle.h"
+*/
+import "C"
+
+import (
+	"unsafe"
+
+	"zigh3/engine"
+)
+
+// attend sees to the slots that found no room in the ring.
+func attend() {
+	for link := table.attention.Swap(0); link != 0; {
+		index := link - 1
+		p := &slots[index]
+		link = p.nextAttention.Load()
+		word := p.word.Load()
+		bits := p.attention.Swap(0) // from here on the slot may be on the stack again
+		h := word&nameMask | uint64(index)
+		if (bits^word)&(generationMask<<generationShift) != 0 {
+			continue // of an object that has ended
+		}
+		switch h >> kindShift {
+		case kindRequest:
+			attendRequest(p, h, bits)
+		case kindStream:
+			attendStream(p, h, bits)
+		}
+	}
+}
+
+func attendRequest(p *slot, h, bits uint64) {
+	request, s := objectOf[engine.Request](h, kindRequest)
+	if request == nil {
+		return
+	}
+	if n := p.owed.Swap(0); n != 0 {
+		request.Consumed(uint64(n))
+	}
+	if bits&C.ATTENTION_STOP != 0 {
+		request.Stop()
+	}
+	if bits&C.ATTENTION_WRITABLE != 0 {
+		s.owed(engine.Handle(h))
+	}
+	if bits&C.ATTENTION_RESET != 0 {
+		request.Reset(p.codes.Load())
+	}
+}
+
+func attendStream(p *slot, h, bits uint64) {
+	stream, s := objectOf[engine.Stream](h, kindStream)
+	if stream == nil {
+		if (p.word.Load()^h)&nameMask == 0 {
+			// The host has just opened it, and the record that says so is on its way: after that.
+			C.handle_attention((*C.struct_slot)(unsafe.Pointer(p)), C.zig_h3_handle(h), C.uint64_t(bits&(1<<generationShift-1)))
+		}
+		return
+	}
+	if n := p.owed.Swap(0); n != 0 {
+		stream.Consumed(uint64(n))
+	}
+	codes := p.codes.Load()
+	if bits&C.ATTENTION_STOP != 0 {
+		stream.Stop(uint32(codes >> 32))
+	}
+	if bits&C.ATTENTION_WRITABLE != 0 {
+		s.owed(engine.Handle(h))
+	}
+	if bits&C.ATTENTION_RESET != 0 {
+		stream.Reset(uint32(codes))
+	}
+}

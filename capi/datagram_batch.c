@@ -1,0 +1,146 @@
+/* Many datagrams in one call, and in one record of the ring as far as they fit. */
+#include <string.h>
+
+#include "datagram.h"
+#include "error.h"
+#include "state.h"
+#include "submission.h"
+#include "versioned.h"
+
+/* Most payload of one record: it is claimed before it is known which datagrams are taken, and others wait behind it. */
+#define RECORD_MAX ((size_t)32 << 10)
+
+/* Where the datagram stands whose head was read at an offset, and where the next one. */
+static size_t behind(size_t at, uint32_t len, size_t list_len)
+{
+    size_t next = at + sizeof(zig_h3_datagram) + (((size_t)len + 7) & ~(size_t)7);
+    return next < list_len ? next : list_len;
+}
+
+static bool well_formed(const uint8_t *list, size_t list_len)
+{
+    zig_h3_datagram head;
+    for (size_t at = 0; at < list_len; at = behind(at, head.len, list_len)) {
+        if (list_len - at < sizeof head)
+            return false;
+        memcpy(&head, list + at, sizeof head);
+        if (head.len > list_len - at - sizeof head)
+            return false;
+    }
+    return true;
+}
+
+/* The end of what goes into one record, and the room that it wants there. */
+static size_t portion(const uint8_t *list, size_t list_len, size_t from, size_t *room)
+{
+    size_t at = from;
+    *room = 0;
+    while (at < list_len) {
+        zig_h3_datagram head;
+        memcpy(&head, list + at, sizeof head);
+        if (head.len <= DATAGRAM_MAX) {
+            size_t n = sizeof head + (((size_t)head.len + 7) & ~(size_t)7);
+            if (*room > 0 && *room + n > RECORD_MAX)
+                break;
+            *room += n;
+        }
+        at = behind(at, head.len, list_len);
+    }
+    return at;
+}
+
+/* The slot that was locked last: datagrams of one object often follow one another. */
+struct held {
+    struct slot *slot;
+    zig_h3_handle object;
+    uint64_t word;
+};
+
+static void let_go(struct held *held)
+{
+    if (held->slot != NULL)
+        handle_unlock(held->slot, 0);
+    held->slot = NULL;
+}
+
+/* Takes a place for a datagram, with its object locked. */
+static int32_t take(struct held *held, const zig_h3_datagram *head)
+{
+    enum handle_kind kind = (enum handle_kind)(head->object >> HANDLE_KIND_SHIFT);
+    if (head->reserved != 0)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "reserved is not 0");
+    if (kind != KIND_CONN && kind != KIND_REQUEST)
+        kind = KIND_SESSION;
+    if (held->slot == NULL || held->object != head->object) {
+        let_go(held);
+        held->slot = handle_lock(head->object, kind, &held->word);
+        held->object = head->object;
+        if (held->slot == NULL)
+            return handle_error(head->object, kind);
+    }
+    return datagram_place(held->slot, held->word, kind, head->len);
+}
+
+/* Sends what stands between two offsets by one record; NULL: the ring has no room. Returns how many were queued. */
+static int32_t send_portion(uint8_t *list, size_t list_len, size_t from, size_t to, struct submission *at)
+{
+    int32_t count = 0;
+    size_t used = 0;
+    struct held held = {0};
+    for (size_t here = from; here < to;) {
+        zig_h3_datagram head;
+        memcpy(&head, list + here, sizeof head);
+        int32_t code = take(&held, &head);
+        if (code == ZIG_H3_OK && at->record == NULL) {
+            datagram_unplace(held.slot);
+            code = datagram_full();
+        }
+        if (code == ZIG_H3_OK) {
+            memcpy(submission_payload(at->record) + used, list + here, sizeof head + head.len);
+            used += sizeof head + (((size_t)head.len + 7) & ~(size_t)7);
+            count++;
+        }
+        memcpy(list + here + offsetof(zig_h3_datagram, result), &code, sizeof code);
+        here = behind(here, head.len, list_len);
+    }
+    if (count > 0) {
+        at->record->type = SUBMIT_DATAGRAMS;
+        at->record->flags = 0;
+        at->record->object = 0;
+        at->record->meta_len = 0;
+        at->record->data_len = (uint32_t)used;
+        at->record->aux = 0;
+        submission_publish(at, true);
+    } else if (at->record != NULL) {
+        submission_abandon(at);
+    }
+    let_go(&held);
+    return count;
+}
+
+int32_t zig_h3_send_datagrams(void *list, size_t list_len, uint32_t flags)
+{
+    int32_t code = state_check();
+    if (code != 0)
+        return code;
+    if (flags & ~(uint32_t)ZIG_H3_SEND_LATER)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "unknown flags");
+    if (list == NULL && list_len > 0)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a null pointer with a length");
+    if (!well_formed(list, list_len))
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a list that ends inside a datagram");
+    int32_t count = 0;
+    for (size_t from = 0; from < list_len;) {
+        struct submission at = {0};
+        size_t room;
+        size_t to = portion(list, list_len, from, &room);
+        if (room > 0)
+            submission_claim(&at, room);
+        count += send_portion(list, list_len, from, to, &at);
+        from = to;
+    }
+    if (count > 0 && !(flags & ZIG_H3_SEND_LATER))
+        h3_ring_wake(submission_ring);
+    return count;
+}
+VERSIONED(zig_h3_send_datagrams);

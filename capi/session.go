@@ -1,0 +1,88 @@
+package main
+
+/*
+#include "session.h"
+#include "submission.h"
+*/
+import "C"
+
+import (
+	"encoding/binary"
+	"math"
+	"unsafe"
+
+	"zigh3/engine"
+	"zigh3/eventq"
+)
+
+// issueSession gives out the handle of a session, with its struct in C.
+func (s *sink) issueSession(parent engine.Handle, session *engine.Session) (engine.Handle, bool) {
+	inC := C.session_new(nil, 0)
+	if inC == nil {
+		return 0, false
+	}
+	h, ok := s.issue(kindSession, parent, unsafe.Pointer(session), uint64(uintptr(unsafe.Pointer(inC))))
+	if !ok {
+		C.session_free(inC)
+	}
+	return h, ok
+}
+
+// Offered implements engine.Sink. The host does not know of the session yet.
+func (s *sink) Offered(h engine.Handle, protocols []string) {
+	var list []byte
+	for _, p := range protocols {
+		if len(p) <= math.MaxUint16 {
+			list = binary.NativeEndian.AppendUint16(list, uint16(len(p)))
+			list = append(list, p...)
+		}
+	}
+	// Without memory nothing was offered: an accept with a protocol is refused, one without goes on.
+	if inC := C.session_new((*C.uint8_t)(unsafe.SliceData(list)), C.uint32_t(len(list))); inC != nil {
+		C.session_put((*C.struct_slot)(unsafe.Pointer(&slots[indexOf(uint64(h))])), inC)
+	}
+}
+
+// The counters' memory is laid out in C.
+var _ [C.SESSION_STATS_MAX - engine.SessionStatCount]struct{}
+
+// SessionStats implements engine.Sink.
+func (s *sink) SessionStats(h engine.Handle, values *engine.SessionStats) {
+	C.session_count(C.zig_h3_handle(h), (*C.uint64_t)(&values[0]), C.uint32_t(len(values)))
+}
+
+// Datagrams implements engine.Sink: see capi/handle.h for the account.
+func (s *sink) Datagrams(h engine.Handle, limit, returned int) {
+	p := &slots[indexOf(uint64(h))]
+	for {
+		now := p.datagrams.Load()
+		places := min(now&0xffff+uint32(returned), 0xffff)
+		if p.datagrams.CompareAndSwap(now, uint32(min(limit, 0xffff))<<16|places) {
+			return
+		}
+	}
+}
+
+// openStream has a stream opened that the host has the handle of already. When the session has ended in the meantime, so has the
+// stream.
+func openStream(h *eventq.Head) {
+	stream := h.Aux
+	entryOf(indexOf(stream)).parent.Store(h.Object)
+	if session, _ := objectOf[engine.Session](h.Object, kindSession); session != nil {
+		session.OpenStream(engine.Handle(stream), h.Flags&C.SUBMIT_UNIDIRECTIONAL != 0, h.Flags&C.SUBMIT_WAIT != 0)
+		return
+	}
+	s := sinkOf(h.Status)
+	if s == nil {
+		release(stream)
+		return
+	}
+	kind := uint32(C.ZIG_H3_WT_BIDIRECTIONAL)
+	if h.Flags&C.SUBMIT_UNIDIRECTIONAL != 0 {
+		kind = C.ZIG_H3_WT_UNIDIRECTIONAL
+	}
+	r, _ := s.Reserve(engine.Terminal, 0, nil)
+	release(stream)
+	s.commit(r, &engine.Event{Type: engine.EventStreamEnded, Object: engine.Handle(stream), Parent: engine.Handle(h.Object),
+		Code: engine.ErrClosed, Status: kind})
+}

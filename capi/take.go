@@ -1,0 +1,110 @@
+package main
+
+/*
+#include "submission.h"
+*/
+import "C"
+
+import (
+	"encoding/binary"
+	"time"
+	"unsafe"
+
+	"zigh3/engine"
+	"zigh3/eventq"
+)
+
+// forRequest carries out a submission about a request.
+func forRequest(request *engine.Request, h *eventq.Head, payload []byte) {
+	switch h.Type {
+	case C.SUBMIT_SEND:
+		request.Send(int(h.Status), payload[:h.MetaLen], body(h, payload), h.Flags&C.SUBMIT_FORGET != 0)
+	case C.SUBMIT_WRITE:
+		if h.Flags&C.SUBMIT_START != 0 {
+			request.Start(int(h.Status), payload[:h.MetaLen])
+		}
+		if h.DataLen > 0 {
+			request.Write(body(h, payload))
+		}
+	case C.SUBMIT_END:
+		request.End(body(h, payload))
+	case C.SUBMIT_TRAILERS:
+		if h.Flags&C.SUBMIT_START != 0 {
+			request.Start(int(h.Status), payload[:h.MetaLen])
+		}
+		request.Trailers(body(h, payload).Bytes)
+	case C.SUBMIT_RESET:
+		request.Reset(h.Aux)
+	case C.SUBMIT_STOP:
+		request.Stop()
+	case C.SUBMIT_CONSUMED:
+		request.Consumed(h.Aux)
+	case C.SUBMIT_DATAGRAM:
+		request.SendDatagram(payload[:h.DataLen], age(h.Status))
+	}
+}
+
+// forStream carries out a submission about a stream of a session.
+func forStream(stream *engine.Stream, h *eventq.Head, payload []byte) {
+	switch h.Type {
+	case C.SUBMIT_WRITE:
+		stream.Write(body(h, payload))
+	case C.SUBMIT_END:
+		stream.End()
+	case C.SUBMIT_RESET:
+		stream.Reset(uint32(h.Aux))
+	case C.SUBMIT_STOP:
+		stream.Stop(uint32(h.Aux))
+	case C.SUBMIT_CONSUMED:
+		stream.Consumed(h.Aux)
+	case C.SUBMIT_PRIORITY:
+		stream.SetPriority(h.Status, int64(h.Aux))
+	}
+}
+
+// forSession carries out a submission about a session.
+func forSession(session *engine.Session, h *eventq.Head, payload []byte) {
+	switch h.Type {
+	case C.SUBMIT_DATAGRAM:
+		session.SendDatagram(payload[:h.DataLen], age(h.Status))
+	case C.SUBMIT_ACCEPT:
+		session.Accept(string(body(h, payload).Bytes), payload[:h.MetaLen])
+	case C.SUBMIT_REJECT:
+		session.Reject(int(h.Status), payload[:h.MetaLen], body(h, payload))
+	case C.SUBMIT_CLOSE:
+		session.CloseWith(h.Status, string(body(h, payload).Bytes))
+	case C.SUBMIT_DRAIN:
+		session.Drain()
+	}
+}
+
+// sendDatagram sends one datagram of whatever sends them.
+func sendDatagram(object uint64, data []byte, maxAgeMs uint32) {
+	switch object >> kindShift {
+	case kindSession:
+		if session, _ := objectOf[engine.Session](object, kindSession); session != nil {
+			session.SendDatagram(data, age(maxAgeMs))
+		}
+	case kindRequest:
+		if request, _ := objectOf[engine.Request](object, kindRequest); request != nil {
+			request.SendDatagram(data, age(maxAgeMs))
+		}
+	case kindConn:
+		if conn, _ := objectOf[datagramSender](object, kindConn); conn != nil {
+			(*conn).SendDatagram(data, age(maxAgeMs))
+		}
+	}
+}
+
+// sendDatagrams sends what came in one record: heads of zig_h3_datagram, each with its bytes, at multiples of 8.
+func sendDatagrams(list []byte) {
+	const head = int(unsafe.Sizeof(C.zig_h3_datagram{}))
+	for len(list) > 0 {
+		object, n := binary.NativeEndian.Uint64(list), int(binary.NativeEndian.Uint32(list[8:]))
+		sendDatagram(object, list[head:head+n:head+n], binary.NativeEndian.Uint32(list[12:]))
+		list = list[head+eventq.DataOffset(n):]
+	}
+}
+
+// age is how long a datagram may wait; 0: for ever.
+func age(ms uint32) time.Duration { return time.Duration(ms) * time.Millisecond }

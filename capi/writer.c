@@ -1,0 +1,77 @@
+#include "writer.h"
+
+#include "body.h"
+#include "error.h"
+#include "response.h"
+#include "submission.h"
+
+/*
+ * Notes that the host was refused, so that a WRITABLE event comes. False when the network has taken enough in the meantime that none
+ * would: then there is room now.
+ */
+static bool owe_writable(struct slot *slot, uint64_t half)
+{
+    uint64_t credit = atomic_load_explicit(&slot->credit, memory_order_relaxed);
+    do {
+        if (credit >> 1 <= half)
+            return false;
+    } while (!atomic_compare_exchange_weak_explicit(&slot->credit, &credit, credit | 1, memory_order_acq_rel, memory_order_relaxed));
+    return true;
+}
+
+/* Counts n more bytes as taken; true when a WRITABLE has to follow and nobody else will see to it. */
+static bool charge(struct slot *slot, uint64_t n, bool cut, uint64_t half)
+{
+    uint64_t credit = atomic_load_explicit(&slot->credit, memory_order_relaxed);
+    uint64_t next;
+    do {
+        next = (credit + (n << 1)) | (cut ? 1 : 0);
+    } while (!atomic_compare_exchange_weak_explicit(&slot->credit, &credit, next, memory_order_acq_rel, memory_order_relaxed));
+    return cut && next >> 1 <= half;
+}
+
+int32_t writer_write(struct slot *slot, zig_h3_handle handle, const struct write *write, size_t *taken, uint64_t *set)
+{
+    const uint64_t mark = atomic_load_explicit(&slot->high_water, memory_order_relaxed);
+    size_t part = 0;
+    if (!write->discard && write->len > 0) {
+        do {
+            uint64_t pending = atomic_load_explicit(&slot->credit, memory_order_acquire) >> 1;
+            part = pending >= mark ? 0 : mark - pending < write->len ? (size_t)(mark - pending) : write->len;
+        } while (part == 0 && !owe_writable(slot, mark / 2));
+        if (part == 0)
+            return error_set(ZIG_H3_ERR_WOULD_BLOCK, "the high-water mark of bytes waits for the network");
+    }
+    if (part == 0 && !write->start) {
+        *taken = write->len; /* nothing to say: an empty write, or one to a HEAD request */
+        return ZIG_H3_OK;
+    }
+    struct body body;
+    int32_t code = body_prepare(&body, write->data, part);
+    if (code != ZIG_H3_OK)
+        return code;
+    struct submission at;
+    zig_h3_record *record = submission_claim(&at, (write->start ? response_headers_room(slot) : 0) + body_inline(&body));
+    if (record == NULL) {
+        body_drop(&body);
+        atomic_fetch_or_explicit(&slot->credit, 1, memory_order_acq_rel);
+        handle_attention(slot, handle, ATTENTION_WRITABLE);
+        return submission_full();
+    }
+    record->type = SUBMIT_WRITE;
+    record->flags = write->start ? SUBMIT_START : 0;
+    record->object = handle;
+    record->aux = 0;
+    size_t meta_len = write->start ? response_headers_fill(slot, record) : 0;
+    body_fill(&body, record, meta_len);
+    if (write->start) {
+        response_headers_done(slot);
+        *set = SLOT_GONE;
+    }
+    *taken = write->discard ? write->len : part;
+    bool late = charge(slot, part, *taken < write->len, mark / 2);
+    submission_publish(&at, false);
+    if (late)
+        handle_attention(slot, handle, ATTENTION_WRITABLE);
+    return ZIG_H3_OK;
+}
