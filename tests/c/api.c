@@ -13,7 +13,7 @@ static zig_h3_handle queue, server;
 struct call {
     const char *name;
     int32_t (*make)(zig_h3_handle handle);
-    enum { TAKES_QUEUE, TAKES_SERVER, TAKES_REQUEST } kind;
+    enum { TAKES_QUEUE, TAKES_SERVER, TAKES_CONN, TAKES_REQUEST, TAKES_SESSION, TAKES_STREAM } kind;
 };
 
 static int32_t queue_free(zig_h3_handle h) { return zig_h3_queue_free(h); }
@@ -51,6 +51,28 @@ static int32_t write_it(zig_h3_handle h) { size_t n; return zig_h3_response_writ
 static int32_t end(zig_h3_handle h) { return zig_h3_response_end(h, NULL, 0); }
 static int32_t trailers(zig_h3_handle h) { return zig_h3_response_send_trailers(h, NULL, 0); }
 static int32_t reset(zig_h3_handle h) { return zig_h3_response_reset(h, 0x102); }
+static int32_t quic_datagram(zig_h3_handle h) { return zig_h3_server_send_quic_datagram(h, "x", 1, 0, 0); }
+static int32_t h3_datagram(zig_h3_handle h) { return zig_h3_response_send_h3_datagram(h, "x", 1, 0, 0); }
+static int32_t wt_datagram(zig_h3_handle h) { return zig_h3_wt_send_datagram(h, "x", 1, 0, ZIG_H3_SEND_LATER); }
+static int32_t in_a_batch(zig_h3_handle h)
+{
+    zig_h3_datagram d = {.object = h};
+    int32_t n = zig_h3_send_datagrams(&d, sizeof d, 0);
+    return n == 0 ? d.result : n;
+}
+static int32_t wt_accept(zig_h3_handle h) { return zig_h3_wt_accept(h, NULL, NULL, 0); }
+static int32_t wt_reject(zig_h3_handle h) { return zig_h3_wt_reject(h, 403, NULL, 0, NULL, 0); }
+static int32_t wt_close(zig_h3_handle h) { return zig_h3_wt_close(h, 0, NULL, 0); }
+static int32_t wt_drain(zig_h3_handle h) { return zig_h3_wt_drain(h); }
+static int32_t wt_limit(zig_h3_handle h) { return zig_h3_wt_max_datagram_size(h); }
+static int32_t wt_stats(zig_h3_handle h) { uint64_t v[4]; return zig_h3_wt_stats_snapshot(h, v, 4); }
+static int32_t wt_open(zig_h3_handle h) { zig_h3_handle s; return zig_h3_wt_open_stream(h, 0, 0, &s); }
+static int32_t wt_write(zig_h3_handle h) { size_t n; return zig_h3_wt_stream_write(h, "x", 1, &n); }
+static int32_t wt_end(zig_h3_handle h) { return zig_h3_wt_stream_end(h); }
+static int32_t wt_reset(zig_h3_handle h) { return zig_h3_wt_stream_reset(h, 1); }
+static int32_t wt_stop(zig_h3_handle h) { return zig_h3_wt_stream_stop(h, 1); }
+static int32_t wt_consumed(zig_h3_handle h) { return zig_h3_wt_stream_consumed(h, 1); }
+static int32_t wt_priority(zig_h3_handle h) { return zig_h3_wt_stream_priority(h, 1, -1); }
 
 static const struct call calls[] = {
     {"queue_free", queue_free, TAKES_QUEUE},     {"next_event", next_event, TAKES_QUEUE},
@@ -68,6 +90,15 @@ static const struct call calls[] = {
     {"header", header, TAKES_REQUEST},           {"headers", headers, TAKES_REQUEST},
     {"write", write_it, TAKES_REQUEST},          {"end", end, TAKES_REQUEST},
     {"send_trailers", trailers, TAKES_REQUEST},  {"reset", reset, TAKES_REQUEST},
+    {"send_quic_datagram", quic_datagram, TAKES_CONN}, {"send_h3_datagram", h3_datagram, TAKES_REQUEST},
+    {"wt_send_datagram", wt_datagram, TAKES_SESSION},  {"send_datagrams", in_a_batch, TAKES_SESSION},
+    {"wt_accept", wt_accept, TAKES_SESSION},           {"wt_reject", wt_reject, TAKES_SESSION},
+    {"wt_close", wt_close, TAKES_SESSION},             {"wt_drain", wt_drain, TAKES_SESSION},
+    {"wt_max_datagram_size", wt_limit, TAKES_SESSION}, {"wt_stats_snapshot", wt_stats, TAKES_SESSION},
+    {"wt_open_stream", wt_open, TAKES_SESSION},        {"wt_stream_write", wt_write, TAKES_STREAM},
+    {"wt_stream_end", wt_end, TAKES_STREAM},           {"wt_stream_reset", wt_reset, TAKES_STREAM},
+    {"wt_stream_stop", wt_stop, TAKES_STREAM},         {"wt_stream_consumed", wt_consumed, TAKES_STREAM},
+    {"wt_stream_priority", wt_priority, TAKES_STREAM},
 };
 
 static void every(int except, zig_h3_handle handle, int32_t want)
@@ -82,7 +113,8 @@ static void handles(void)
 {
     static const zig_h3_handle garbage[] = {
         0, 1, 42, UINT64_MAX, (uint64_t)1 << 63, (uint64_t)1 << 53, 0xdeadbeefcafe, (uint64_t)4 << 48, (uint64_t)1 << 48 | 5,
-        (uint64_t)4 << 48 | (uint64_t)9 << 24 | 77, (uint64_t)1 << 48 | (uint64_t)1 << 24 | 0xffffff, (uint64_t)15 << 48 | 1 << 24,
+        (uint64_t)4 << 48 | (uint64_t)9 << 24 | 77, (uint64_t)6 << 48, (uint64_t)7 << 48 | (uint64_t)1 << 24, (uint64_t)8 << 48 | 1 << 24,
+        (uint64_t)1 << 48 | (uint64_t)1 << 24 | 0xffffff, (uint64_t)15 << 48 | 1 << 24,
     };
     for (size_t i = 0; i < sizeof garbage / sizeof *garbage; i++)
         every(-1, garbage[i], ZIG_H3_ERR_INVALID_HANDLE);
@@ -146,7 +178,10 @@ static void arguments(void)
     HOLDS(strstr(zig_h3_last_error(), "/nowhere/cert.pem") != NULL);
     HOLDS(h == 77);
     SAME(zig_h3_server_route(server, "GET", NULL, 0, 0, NULL), ZIG_H3_ERR_INVALID_ARGUMENT);
-    SAME(zig_h3_server_route(server, "GET", "/", 2, 0, NULL), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_server_route(server, "GET", "/", 8, 0, NULL), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_server_route(server, NULL, "/", ZIG_H3_ROUTE_WEBTRANSPORT | ZIG_H3_ROUTE_BUFFERED, 0, NULL), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_server_route(server, NULL, "/", ZIG_H3_ROUTE_WEBTRANSPORT | ZIG_H3_ROUTE_DATAGRAM, 0, NULL), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_server_route(server, "GET", "/", ZIG_H3_ROUTE_WEBTRANSPORT, 0, NULL), ZIG_H3_ERR_BAD_ROUTE);
     SAME(zig_h3_server_route(server, "", "/", 0, 0, NULL), ZIG_H3_ERR_BAD_ROUTE);
     SAME(zig_h3_server_route(server, "G T", "/", 0, 0, NULL), ZIG_H3_ERR_BAD_ROUTE);
     SAME(zig_h3_server_route(server, "GET", "no-slash", 0, 0, NULL), ZIG_H3_ERR_BAD_ROUTE);
@@ -167,6 +202,79 @@ static void arguments(void)
     SAME(zig_h3_flush(), 0);
 }
 
+static void session_arguments(void)
+{
+    uint64_t value;
+    char long_reason[1025];
+    size_t n = 77;
+    memset(long_reason, 'x', sizeof long_reason);
+    SAME(zig_h3_server_send_quic_datagram(0, NULL, 1, 0, 0), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_server_send_quic_datagram(0, "x", 1, 0, ZIG_H3_SEND_FORGET), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_response_send_h3_datagram(0, NULL, 1, 0, 0), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_response_send_h3_datagram(0, "x", 1, 0, 4), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_wt_send_datagram(0, NULL, 1, 0, 0), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_wt_send_datagram(0, "x", 1, 0, 4), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_wt_accept(0, NULL, NULL, 1), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_wt_accept(0, NULL, long_reason, (64 << 10) + 1), ZIG_H3_ERR_TOO_LARGE);
+    SAME(zig_h3_wt_reject(0, 403, NULL, 1, NULL, 0), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_wt_reject(0, 403, NULL, 0, NULL, 1), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_wt_reject(0, 200, NULL, 0, NULL, 0), ZIG_H3_ERR_BAD_HEADER);
+    SAME(zig_h3_wt_reject(0, 299, NULL, 0, NULL, 0), ZIG_H3_ERR_BAD_HEADER);
+    SAME(zig_h3_wt_reject(0, 600, NULL, 0, NULL, 0), ZIG_H3_ERR_BAD_HEADER);
+    SAME(zig_h3_wt_reject(0, 403, long_reason, (64 << 10) + 1, NULL, 0), ZIG_H3_ERR_TOO_LARGE);
+    SAME(zig_h3_wt_stats_snapshot(0, NULL, 1), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_wt_open_stream(0, 0, 0, NULL), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_wt_open_stream(0, 2, 0, &value), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_wt_open_stream(0, 0, 2, &value), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_wt_stream_write(0, "x", 1, NULL), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_wt_stream_write(0, NULL, 1, &n), ZIG_H3_ERR_INVALID_ARGUMENT);
+    HOLDS(n == 77);
+
+    /* W12: what a reason may be is told before whose it is. */
+    SAME(zig_h3_wt_close(0, 0, NULL, 1), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_wt_close(0, 0, long_reason, 1025), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_wt_close(0, 0, long_reason, 1024), ZIG_H3_ERR_INVALID_HANDLE);
+    static const char *const utf8[] = {
+        "", "a", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80", "\xef\xbf\xbf", "\xf0\x90\x80\x80",
+        "\xf4\x8f\xbf\xbf", "a\xe2\x82\xac" "b",
+    };
+    for (size_t i = 0; i < sizeof utf8 / sizeof *utf8; i++)
+        SAME(zig_h3_wt_close(0, 0, utf8[i], strlen(utf8[i])), ZIG_H3_ERR_INVALID_HANDLE);
+    static const char *const no_utf8[] = {
+        "\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2" "a", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xed\xbf\xbf", "\xe2\x82",
+        "\xe2\x82" "a", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xf0\x90\x80", "\xf0\x90" "a\x80", "\xff",
+    };
+    for (size_t i = 0; i < sizeof no_utf8 / sizeof *no_utf8; i++)
+        SAME(zig_h3_wt_close(0, 0, no_utf8[i], strlen(no_utf8[i])), ZIG_H3_ERR_INVALID_ARGUMENT);
+}
+
+/* A list of datagrams is taken as a whole, or each of it is answered for. */
+static void datagram_lists(void)
+{
+    struct {
+        zig_h3_datagram a;
+        char payload[8];
+        zig_h3_datagram b;
+    } list = {.a = {.object = queue, .len = 5}, .b = {.object = 0, .reserved = 1}};
+    SAME(zig_h3_send_datagrams(NULL, 0, 0), 0);
+    SAME(zig_h3_send_datagrams(NULL, 1, 0), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_send_datagrams(&list, sizeof list, ZIG_H3_SEND_FORGET), ZIG_H3_ERR_INVALID_ARGUMENT);
+    for (size_t len = 1; len < sizeof list; len++) {
+        /* Cut behind the first payload, of which the filler may be missing: one datagram. */
+        const int whole = len >= sizeof list.a + 5 && len <= sizeof list.a + sizeof list.payload;
+        SAME(zig_h3_send_datagrams(&list, len, 0), whole ? 0 : ZIG_H3_ERR_INVALID_ARGUMENT);
+        SAME(list.a.result, whole ? ZIG_H3_ERR_WRONG_KIND : 0);
+        list.a.result = 0;
+    }
+    SAME(zig_h3_send_datagrams(&list, sizeof list, 0), 0);
+    SAME(list.a.result, ZIG_H3_ERR_WRONG_KIND);
+    SAME(list.b.result, ZIG_H3_ERR_INVALID_ARGUMENT);
+    list.b.len = UINT32_MAX;
+    list.a.result = 0;
+    SAME(zig_h3_send_datagrams(&list, sizeof list, 0), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(list.a.result, 0);
+}
+
 static void *other_thread(void *result)
 {
     *(int *)result = strcmp(zig_h3_last_error(), "") == 0;
@@ -182,6 +290,7 @@ static void texts(void)
     SAME(zig_h3_struct_size(ZIG_H3_STRUCT_QUEUE_CONFIG), sizeof(zig_h3_queue_config));
     SAME(zig_h3_struct_size(ZIG_H3_STRUCT_SERVER_CONFIG), sizeof(zig_h3_server_config));
     SAME(zig_h3_struct_size(ZIG_H3_STRUCT_QUEUE_SPAN), sizeof(zig_h3_queue_span));
+    SAME(zig_h3_struct_size(ZIG_H3_STRUCT_DATAGRAM), sizeof(zig_h3_datagram));
     SAME(zig_h3_struct_size(0), 0);
     HOLDS(strcmp(zig_h3_error_name(ZIG_H3_ERR_BUSY), "ZIG_H3_ERR_BUSY") == 0);
     HOLDS(strcmp(zig_h3_error_name(-12345), "ZIG_H3_ERR_UNKNOWN") == 0);
@@ -189,6 +298,8 @@ static void texts(void)
     HOLDS(strcmp(zig_h3_event_name(999), "ZIG_H3_EVENT_UNKNOWN") == 0);
     HOLDS(strcmp(zig_h3_stats_name(0), "uptime_ms") == 0);
     HOLDS(zig_h3_stats_name(1000) == NULL);
+    HOLDS(strcmp(zig_h3_wt_stats_name(0), "datagrams_in") == 0);
+    HOLDS(zig_h3_wt_stats_name(1000) == NULL);
     uint64_t values[64];
     int32_t count = zig_h3_stats_snapshot(server, values, 64);
     HOLDS(count > 0 && zig_h3_stats_name((uint32_t)count - 1) != NULL && zig_h3_stats_name((uint32_t)count) == NULL);
@@ -220,6 +331,8 @@ int main(void)
     HOLDS(queue < (uint64_t)1 << 53 && server < (uint64_t)1 << 53);
     texts();
     arguments();
+    session_arguments();
+    datagram_lists();
     handles();
     SAME(zig_h3_server_free(server), 0);
     SAME(zig_h3_queue_free(queue), 0);

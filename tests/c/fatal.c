@@ -22,6 +22,12 @@ static struct {
     int32_t (*server_start)(zig_h3_handle);
     int32_t (*server_free)(zig_h3_handle);
     int32_t (*response_send)(zig_h3_handle, uint32_t, const void *, size_t, const void *, size_t, uint32_t);
+    int32_t (*send_datagrams)(void *, size_t, uint32_t);
+    int32_t (*wt_send_datagram)(zig_h3_handle, const void *, size_t, uint32_t, uint32_t);
+    int32_t (*wt_accept)(zig_h3_handle, const char *, const void *, size_t);
+    int32_t (*wt_close)(zig_h3_handle, uint32_t, const char *, size_t);
+    int32_t (*wt_open_stream)(zig_h3_handle, uint32_t, uint32_t, zig_h3_handle *);
+    int32_t (*wt_stream_reset)(zig_h3_handle, uint32_t);
     int32_t (*flush)(void);
     const char *(*last_error)(void);
 } h3;
@@ -35,7 +41,9 @@ static int bind_all(const char *path)
     }
 #define BIND(name) (*(void **)(void *)&h3.name = dlsym(library, "zig_h3_" #name), h3.name != NULL)
     return BIND(failpoint) && BIND(queue_new) && BIND(queue_free) && BIND(queue_wait) && BIND(next_event) && BIND(queue_arm) &&
-           BIND(server_new) && BIND(server_start) && BIND(server_free) && BIND(response_send) && BIND(flush) && BIND(last_error);
+           BIND(server_new) && BIND(server_start) && BIND(server_free) && BIND(response_send) && BIND(send_datagrams) &&
+           BIND(wt_send_datagram) && BIND(wt_accept) && BIND(wt_close) && BIND(wt_open_stream) && BIND(wt_stream_reset) && BIND(flush) &&
+           BIND(last_error);
 }
 
 static zig_h3_handle queue, other, server;
@@ -84,6 +92,12 @@ static int broken_at(uint32_t place, int lost)
     SAME(h3.server_new(&config, queue, &out), ZIG_H3_ERR_FATAL);
     SAME(h3.server_start(server), ZIG_H3_ERR_FATAL);
     SAME(h3.response_send(1, 200, NULL, 0, NULL, 0, 0), ZIG_H3_ERR_FATAL);
+    SAME(h3.send_datagrams(NULL, 0, 0), ZIG_H3_ERR_FATAL);
+    SAME(h3.wt_send_datagram(1, NULL, 0, 0, 0), ZIG_H3_ERR_FATAL);
+    SAME(h3.wt_accept(1, NULL, NULL, 0), ZIG_H3_ERR_FATAL);
+    SAME(h3.wt_close(1, 0, NULL, 0), ZIG_H3_ERR_FATAL);
+    SAME(h3.wt_open_stream(1, 0, 0, &out), ZIG_H3_ERR_FATAL);
+    SAME(h3.wt_stream_reset(1, 0), ZIG_H3_ERR_FATAL);
     SAME(h3.flush(), ZIG_H3_ERR_FATAL);
     SAME(h3.server_free(server), ZIG_H3_ERR_FATAL);
     SAME(h3.queue_free(queue), ZIG_H3_ERR_FATAL);

@@ -50,10 +50,28 @@ static int in_child(void)
     SAME(zig_h3_response_end(1, NULL, 0), ZIG_H3_ERR_FORKED);
     SAME(zig_h3_response_send_trailers(1, NULL, 0), ZIG_H3_ERR_FORKED);
     SAME(zig_h3_response_reset(1, 0), ZIG_H3_ERR_FORKED);
+    SAME(zig_h3_server_send_quic_datagram(1, "a", 1, 0, 0), ZIG_H3_ERR_FORKED);
+    SAME(zig_h3_response_send_h3_datagram(1, "a", 1, 0, 0), ZIG_H3_ERR_FORKED);
+    SAME(zig_h3_wt_send_datagram(1, "a", 1, 0, 0), ZIG_H3_ERR_FORKED);
+    SAME(zig_h3_send_datagrams(NULL, 0, 0), ZIG_H3_ERR_FORKED);
+    SAME(zig_h3_wt_accept(1, NULL, NULL, 0), ZIG_H3_ERR_FORKED);
+    SAME(zig_h3_wt_reject(1, 403, NULL, 0, NULL, 0), ZIG_H3_ERR_FORKED);
+    SAME(zig_h3_wt_close(1, 0, NULL, 0), ZIG_H3_ERR_FORKED);
+    SAME(zig_h3_wt_drain(1), ZIG_H3_ERR_FORKED);
+    SAME(zig_h3_wt_max_datagram_size(1), ZIG_H3_ERR_FORKED);
+    SAME(zig_h3_wt_stats_snapshot(1, NULL, 0), ZIG_H3_ERR_FORKED);
+    SAME(zig_h3_wt_open_stream(1, 0, 0, &out), ZIG_H3_ERR_FORKED);
+    SAME(zig_h3_wt_stream_write(1, "a", 1, &n), ZIG_H3_ERR_FORKED);
+    SAME(zig_h3_wt_stream_end(1), ZIG_H3_ERR_FORKED);
+    SAME(zig_h3_wt_stream_reset(1, 0), ZIG_H3_ERR_FORKED);
+    SAME(zig_h3_wt_stream_stop(1, 0), ZIG_H3_ERR_FORKED);
+    SAME(zig_h3_wt_stream_consumed(1, 1), ZIG_H3_ERR_FORKED);
+    SAME(zig_h3_wt_stream_priority(1, 0, 0), ZIG_H3_ERR_FORKED);
+    HOLDS(zig_h3_wt_stats_name(0) == NULL);
     SAME(zig_h3_flush(), ZIG_H3_ERR_FORKED);
     HOLDS(strstr(zig_h3_last_error(), "fork") != NULL);
     HOLDS(strlen(zig_h3_version()) > 0);
-    return failed == 0 && passed == 33 ? 0 : 1;
+    return failed == 0 && passed == 51 ? 0 : 1;
 }
 
 int main(void)

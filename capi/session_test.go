@@ -1,0 +1,261 @@
+package main
+
+import (
+	"encoding/binary"
+	"testing"
+	"time"
+
+	"zigh3/engine"
+	"zigh3/eventq"
+)
+
+// State bits and numbers of handle.h and zig_h3.h: a test cannot ask C for them.
+const (
+	slotEnded   = 1 << 6
+	slotReset   = 1 << 7
+	slotStopped = 1 << 8
+	slotOpen    = 1 << 11
+
+	submitUnidirectional = 0x8
+)
+
+func commit(s *sink, ev engine.Event) {
+	r, _ := s.Reserve(engine.Terminal, int(ev.DataLen), nil)
+	s.Commit(r, &ev)
+}
+
+func TestDatagramPlacesAreAddedToWhatIsLeft(t *testing.T) {
+	s, _ := testSink(t, 1000)
+	h, _ := s.Issue(engine.KindConn, 0, sender{})
+	defer s.Release(h)
+	p := &slots[indexOf(uint64(h))]
+	if got := p.datagrams.Load(); got != 0 {
+		t.Fatalf("%#x before anything was given", got)
+	}
+	s.Datagrams(h, 1200, 256)
+	p.datagrams.Add(^uint32(9)) // the host has sent ten, of which the engine has seen four leave
+	s.Datagrams(h, 1100, 4)
+	if got, want := p.datagrams.Load(), uint32(1100<<16|250); got != want {
+		t.Fatalf("%d bytes, %d places instead of 1100 and 250", got>>16, got&0xffff)
+	}
+	s.Datagrams(h, 1<<20, 1<<20)
+	if got := p.datagrams.Load(); got != 0xffffffff {
+		t.Fatalf("%#x: limits have 16 bits", got)
+	}
+}
+
+// A sender counts what it is given.
+type sender struct{ got *[]string }
+
+func (s sender) SendDatagram(data []byte, maxAge time.Duration) {
+	*s.got = append(*s.got, string(data)+" "+maxAge.String())
+}
+
+// appendDatagram packs as zig_h3_send_datagrams does.
+func appendDatagram(list []byte, object uint64, data string, maxAgeMs uint32) []byte {
+	list = binary.NativeEndian.AppendUint64(list, object)
+	list = binary.NativeEndian.AppendUint32(list, uint32(len(data)))
+	list = binary.NativeEndian.AppendUint32(list, maxAgeMs)
+	list = append(list, make([]byte, 8)...)
+	list = append(list, data...)
+	return append(list, make([]byte, eventq.DataOffset(len(data))-len(data))...)
+}
+
+func TestARecordOfManyDatagramsIsTakenApart(t *testing.T) {
+	s, _ := testSink(t, 1000)
+	var got []string
+	h, _ := s.Issue(engine.KindConn, 0, sender{&got})
+	defer s.Release(h)
+	gone, _ := s.Issue(engine.KindConn, 0, sender{&got})
+	s.Release(gone)
+	var list []byte
+	list = appendDatagram(list, uint64(h), "one", 5)
+	list = appendDatagram(list, uint64(gone), "lost", 0)
+	list = appendDatagram(list, uint64(h), "", 0)
+	list = appendDatagram(list, uint64(h), "eight by", 1000)
+	sendDatagrams(list)
+	want := []string{"one 5ms", " 0s", "eight by 1s"}
+	if len(got) != 3 || got[0] != want[0] || got[1] != want[1] || got[2] != want[2] {
+		t.Fatalf("%q instead of %q", got, want)
+	}
+}
+
+func TestTheSlotKnowsTheStateOfASession(t *testing.T) {
+	s, _ := testSink(t, 1000)
+	s.number = 77
+	h, ok := s.Issue(engine.KindSession, 0, new(engine.Session))
+	if !ok {
+		t.Fatal("no slot left")
+	}
+	p := &slots[indexOf(uint64(h))]
+	if p.object.Load() == 0 || p.credit.Load() != 77 || p.highWater.Load() != 1000 {
+		t.Fatalf("struct %#x, sink %d, high-water mark %d", p.object.Load(), p.credit.Load(), p.highWater.Load())
+	}
+	before := p.object.Load()
+	s.Offered(h, []string{"chat", "chat-2"})
+	if p.object.Load() == before {
+		t.Fatal("what was offered went nowhere")
+	}
+	s.SessionStats(h, &engine.SessionStats{1, 2, 3})
+	if p.word.Load()&slotOpen != 0 {
+		t.Fatal("open before SESSION_OPENED")
+	}
+	commit(s, engine.Event{Type: engine.EventSessionOpened, Object: h})
+	if p.word.Load()&slotOpen == 0 {
+		t.Fatal("not open behind SESSION_OPENED")
+	}
+	s.Release(h)
+	if p.object.Load() != 0 {
+		t.Fatal("its struct outlived it")
+	}
+	s.SessionStats(h, &engine.SessionStats{1}) // of one that has ended: nothing happens
+}
+
+func TestTheSlotKnowsWhichSidesOfAStreamAreOver(t *testing.T) {
+	for name, c := range map[string]struct {
+		ev   engine.Event
+		want uint64
+	}{
+		"the peer's, both ways":  {engine.Event{Type: engine.EventStreamOpened, Flags: engine.FlagRemote, Status: 0}, 0},
+		"the peer's, one way":    {engine.Event{Type: engine.EventStreamOpened, Flags: engine.FlagRemote, Status: 1}, slotEnded | slotReset},
+		"ours, one way":          {engine.Event{Type: engine.EventStreamOpened, Status: 1}, 0}, // zig_h3_wt_open_stream has said it
+		"data":                   {engine.Event{Type: engine.EventStreamData, DataLen: 5}, 0},
+		"the last data":          {engine.Event{Type: engine.EventStreamData, DataLen: 5, Flags: engine.FlagEnd}, slotStopped},
+		"reset by the peer":      {engine.Event{Type: engine.EventStreamReset}, slotStopped},
+		"stopped by the peer":    {engine.Event{Type: engine.EventStreamStopped}, slotEnded | slotReset},
+		"everything was written": {engine.Event{Type: engine.EventWritable, Flags: engine.FlagEnd}, 0},
+	} {
+		s, _ := testSink(t, 1000)
+		h, _ := s.Issue(engine.KindStream, 9, new(engine.Stream))
+		p := &slots[indexOf(uint64(h))]
+		c.ev.Object = h
+		commit(s, c.ev)
+		if got := p.word.Load() & (slotEnded | slotReset | slotStopped); got != c.want {
+			t.Errorf("%s: state %#x instead of %#x", name, got, c.want)
+		}
+		if got := p.arrived.Load(); got != c.ev.DataLen {
+			t.Errorf("%s: %d bytes arrived", name, got)
+		}
+		s.Release(h)
+	}
+}
+
+func TestWritableOfAStreamNamesItsSession(t *testing.T) {
+	s, ring := testSink(t, 1000)
+	h, _ := s.Issue(engine.KindStream, 9, new(engine.Stream))
+	defer s.Release(h)
+	slots[indexOf(uint64(h))].credit.Store(1000<<1 | 1)
+	s.Drained(h, 1000)
+	if got := take(ring); len(got) != 1 || got[0].Parent != 9 || got[0].Aux != 1000 {
+		t.Fatalf("events %+v", got)
+	}
+}
+
+// hostStream stands for zig_h3_wt_open_stream.
+func hostStream(t *testing.T) uint64 {
+	t.Helper()
+	h, ok := issue(kindStream, 0)
+	if !ok {
+		t.Fatal("no slot left")
+	}
+	return h
+}
+
+func TestAStreamOfTheHostIsBoundByTheEngine(t *testing.T) {
+	s, _ := testSink(t, 1000)
+	h, stream := hostStream(t), new(engine.Stream)
+	if !s.IssueFor(engine.Handle(h), stream) {
+		t.Fatal("not bound")
+	}
+	if got, of := objectOf[engine.Stream](h, kindStream); got != stream || of != s {
+		t.Fatal("bound to something else")
+	}
+	release(h)
+	if s.IssueFor(engine.Handle(h), stream) {
+		t.Fatal("bound after its end")
+	}
+	conn, _ := issue(kindConn, 0)
+	defer release(conn)
+	if s.IssueFor(engine.Handle(conn), stream) {
+		t.Fatal("a connection was bound to a stream")
+	}
+}
+
+func TestAStreamOpenedAsItsSessionEndsHasItsOneEnd(t *testing.T) {
+	s, ring := testSink(t, 1000)
+	s.enrol()
+	session, _ := s.Issue(engine.KindSession, 0, new(engine.Session))
+	s.Release(session)
+	h := hostStream(t)
+	openStream(&eventq.Head{Object: uint64(session), Aux: h, Flags: submitUnidirectional, Status: s.number})
+	got := take(ring)
+	if len(got) != 1 || engine.EventType(got[0].Type) != engine.EventStreamEnded || got[0].Object != h ||
+		got[0].Parent != uint64(session) || engine.Code(got[0].Code) != engine.ErrClosed || got[0].Status != 1 {
+		t.Fatalf("events %+v", got)
+	}
+	if (slots[indexOf(h)].word.Load()^h)&nameMask == 0 {
+		t.Fatal("its handle is still good")
+	}
+
+	s.server.retire()
+	h = hostStream(t)
+	openStream(&eventq.Head{Object: uint64(session), Aux: h, Status: s.number})
+	if got := take(ring); len(got) != 0 || (slots[indexOf(h)].word.Load()^h)&nameMask == 0 {
+		t.Fatalf("without its server: %d events", len(got))
+	}
+}
+
+func TestAttentionWaitsForAStreamThatIsNotBoundYet(t *testing.T) {
+	h := hostStream(t)
+	p := &slots[indexOf(h)]
+	const reset = 1 << 3
+	bits := h&(generationMask<<generationShift) | reset
+	attendStream(p, h, bits)
+	if got := p.attention.Load(); got != bits {
+		t.Fatalf("attention %#x instead of %#x", got, bits)
+	}
+	if table.attention.Load() != indexOf(h)+1 {
+		t.Fatal("not on the stack")
+	}
+	release(h)
+	attend()
+	if p.attention.Load() != 0 || table.attention.Load() != 0 {
+		t.Fatal("attention for one that has ended")
+	}
+}
+
+func TestA08_LostDatagramsAreCountedByType(t *testing.T) {
+	s, ring := testSink(t, 1000)
+	q := &queue{events: s.events}
+	classes := []engine.Class{engine.LossyOf(engine.EventSessionDatagram), engine.LossyOf(engine.EventQUICDatagram), engine.Lossy}
+	for {
+		r, ok := s.Reserve(engine.LossyOf(engine.EventH3Datagram), 1000, nil)
+		if !ok {
+			break
+		}
+		s.Commit(r, &engine.Event{Type: engine.EventH3Datagram, DataLen: 1000})
+	}
+	for i, class := range classes {
+		for range i + 2 {
+			if _, ok := s.Reserve(class, 1000, nil); ok {
+				t.Fatal("room for more")
+			}
+		}
+	}
+	take(ring)
+	q.events.Pump()
+	q.events.TakeLost(q.reportLost)
+	lost := map[engine.EventType]uint64{}
+	for _, h := range take(ring) {
+		lost[engine.EventType(h.Status)] = h.Aux
+	}
+	want := map[engine.EventType]uint64{engine.EventH3Datagram: 1, engine.EventSessionDatagram: 2, engine.EventQUICDatagram: 3, engine.EventLog: 4}
+	for typ, n := range want {
+		if lost[typ] != n {
+			t.Errorf("type %d: %d lost instead of %d", typ, lost[typ], n)
+		}
+	}
+	if len(lost) != len(want) {
+		t.Errorf("lost %v", lost)
+	}
+}
