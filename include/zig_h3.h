@@ -122,7 +122,9 @@ enum zig_h3_event_type {
     /* The request's body is complete. aux: its length; meta: its trailers, if any. Follows every REQUEST without the flag END whose
      * body arrives whole. */
     ZIG_H3_EVENT_BODY_END = 3,
-    /* A response whose write was refused or cut takes more again. aux: how many bytes. */
+    /* A response or a stream whose write was refused or cut takes more again. object: it; parent: the server, or the stream's session;
+     * aux: how many bytes. With flag END, of a stream that zig_h3_wt_stream_end() was called for: all of it, its end included, is on
+     * its way. */
     ZIG_H3_EVENT_WRITABLE = 4,
     /* T. A request has ended. code: 0, or why it ended early (flag ABORTED, and REMOTE if it was the peer); aux: the peer's
      * HTTP/3 error code if it gave one; status: the response's status, 0 if none was sent. */
@@ -179,7 +181,8 @@ enum zig_h3_event_type {
     /* The peer wants no more of this side of a stream: writes fail from now on. object: it; aux: the application's code. */
     ZIG_H3_EVENT_STREAM_STOPPED = 23,
     /* T. Both sides of a stream have ended, or it was never opened. object: it; parent: the session; code: 0 or why, e.g.
-     * ZIG_H3_ERR_QUEUE_FULL for one that the peer's limit did not let open. */
+     * ZIG_H3_ERR_QUEUE_FULL for one that the peer's limit did not let open. One that you asked for just when its session ended may
+     * have its end, with ZIG_H3_ERR_CLOSED, behind that of the session. */
     ZIG_H3_EVENT_STREAM_ENDED = 24,
     /* Datagrams that were taken for sending and were not sent. object: the session, request or connection; code:
      * ZIG_H3_ERR_TIMEOUT (older than the age given), _DATAGRAM_TOO_LARGE (the path shrank), _CLOSED; aux: how many since the last. */
@@ -206,7 +209,7 @@ typedef struct zig_h3_record {
     uint16_t type;      /*  4  enum zig_h3_event_type */
     uint16_t flags;     /*  6  enum zig_h3_event_flag */
     uint64_t object;    /*  8  what the event is about */
-    uint64_t parent;    /* 16  what that belongs to: the server */
+    uint64_t parent;    /* 16  what that belongs to: the server; of a stream, its session */
     uint64_t conn;      /* 24  the connection, or 0 */
     uint64_t user_data; /* 32  what you gave the route, or 0 */
     int32_t code;       /* 40  0 or enum zig_h3_error */
@@ -397,7 +400,7 @@ ZIG_H3_API int32_t zig_h3_server_add_queue(zig_h3_handle server, zig_h3_handle q
 enum zig_h3_route_flag {
     ZIG_H3_ROUTE_BUFFERED = 0x1,    /* the request counts only with its whole body: see below */
     ZIG_H3_ROUTE_DATAGRAM = 0x2,    /* HTTP/3 datagrams of its requests are delivered (RFC 9297) */
-    ZIG_H3_ROUTE_WEBTRANSPORT = 0x4 /* takes WebTransport sessions, nothing else; method must be NULL or "CONNECT" */
+    ZIG_H3_ROUTE_WEBTRANSPORT = 0x4 /* takes WebTransport sessions, nothing else */
 };
 
 /*
@@ -406,13 +409,15 @@ enum zig_h3_route_flag {
  * registration. GET answers HEAD too (its body is not sent). A path that no pattern matches is answered 404, one with other
  * methods only 405 with Allow, both without an event.
  *
+ * WEBTRANSPORT stands alone: a route takes sessions or requests, not both; method must be NULL or "CONNECT".
+ *
  * BUFFERED: a body up to 64 KiB comes whole with its REQUEST event; of a longer one the pieces follow as BODY events that need no
  * zig_h3_request_consumed(), and the handler should wait for BODY_END. A body beyond the server's limit (max_request_body_size)
  * is answered 413 and stopped; if its REQUEST event was out already, STREAM_CLOSED says ZIG_H3_ERR_TOO_LARGE.
  *
  * *route_id, if not NULL, receives the number that REQUEST events carry in status; user_data comes back in user_data. On a running
  * server, requests that come later see the route.
- * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (pattern is NULL, unknown flags), _BAD_ROUTE, _TIMEOUT.
+ * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (pattern is NULL, flags unknown or at odds), _BAD_ROUTE, _TIMEOUT.
  */
 ZIG_H3_API int32_t zig_h3_server_route(zig_h3_handle server, const char *method, const char *pattern, uint32_t flags,
                                        uint64_t user_data, uint32_t *route_id);
@@ -520,9 +525,14 @@ ZIG_H3_API int32_t zig_h3_response_reset(zig_h3_handle request, uint64_t error_c
 /*
  * Datagrams are sent at once or not at all, in order of the calls, from a queue of the option datagrams.outgoing (256) for each
  * session, request or connection. max_age_ms: what waits longer is dropped and told by DATAGRAMS_DROPPED; 0: no limit. An empty
- * datagram is one. flags: ZIG_H3_SEND_LATER. All of them return 0 when it is queued, or ZIG_H3_ERR_INVALID_ARGUMENT,
- * _DATAGRAM_TOO_LARGE, _QUEUE_FULL, _NOT_NEGOTIATED, _WRONG_STATE (the session is not accepted yet), and _STALE_HANDLE once it
- * has ended.
+ * datagram is one. flags: ZIG_H3_SEND_LATER. All of them return 0 when it is queued, or
+ * ZIG_H3_ERR_INVALID_ARGUMENT    data is NULL and len is not 0, unknown flags
+ * _DATAGRAM_TOO_LARGE            zig_h3_last_error() says the limit
+ * _QUEUE_FULL                    as many wait, or there is no room in the ring to the engine; no event says when there is room
+ * _NOT_NEGOTIATED                the peer, the route or the options do not have them
+ * _WRONG_STATE                   the session is not open yet, or was closed
+ * _ENDED                         the request's response has ended
+ * _STALE_HANDLE                  the session, request or connection has ended
  */
 
 /* Sends a raw QUIC datagram to the peer of a connection (option quic_datagrams). */
@@ -539,7 +549,7 @@ ZIG_H3_API int32_t zig_h3_wt_send_datagram(zig_h3_handle session, const void *da
 /* One of the datagrams that zig_h3_send_datagrams() takes, packed one behind the other at multiples of 8: this head, then len
  * bytes. */
 typedef struct zig_h3_datagram {
-    uint64_t object;     /*  0  session, request or connection */
+    uint64_t object;     /*  0  session, request or connection; any other live handle is ZIG_H3_ERR_WRONG_KIND */
     uint32_t len;        /*  8  bytes */
     uint32_t max_age_ms; /* 12 */
     int32_t result;      /* 16  out: what the call of its own would have returned */
@@ -547,37 +557,39 @@ typedef struct zig_h3_datagram {
 } zig_h3_datagram;
 
 /*
- * Sends many datagrams, of any objects, in one call: list_len bytes at list, an array of heads with their payloads. Writes the
- * result of each into its head. Returns how many were queued, or ZIG_H3_ERR_INVALID_ARGUMENT when the list is cut short: then none
- * was.
+ * Sends many datagrams, of any objects, in one call: list_len bytes at list, heads with their payloads (the filler behind the last
+ * one may be missing; list need not be aligned). Writes the result of each into its head. Returns how many were queued, or
+ * ZIG_H3_ERR_INVALID_ARGUMENT when the list is cut short, or flags are unknown: then none was, and no result is written.
  */
 ZIG_H3_API int32_t zig_h3_send_datagrams(void *list, size_t list_len, uint32_t flags);
 
 /* ---------------------------------------------------------------------------------------------------------- WebTransport */
 
-/* Accepts a session: protocol (NULL for none) must be one that the peer offered; headers is a packed list for the response, or
- * NULL. SESSION_OPENED follows, or SESSION_CLOSED. Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT, _BAD_HEADER, _WRONG_STATE (it was
- * decided already), _WOULD_BLOCK. */
+/* Accepts a session: protocol (NULL for none) must be one that the peer offered in WT-Available-Protocols; headers is a packed list
+ * for the response, or NULL. SESSION_OPENED follows, or SESSION_CLOSED; until then the session sends nothing. Returns 0, or
+ * ZIG_H3_ERR_INVALID_ARGUMENT, _BAD_HEADER, _TOO_LARGE, _WRONG_STATE (it was decided already), _WOULD_BLOCK (nothing happened). */
 ZIG_H3_API int32_t zig_h3_wt_accept(zig_h3_handle session, const char *protocol, const void *headers, size_t headers_len);
 
-/* Rejects a session with a status from 300 to 599, headers and a body, as zig_h3_response_send() has them. SESSION_CLOSED with
- * ZIG_H3_ERR_CANCELLED follows. Returns as zig_h3_wt_accept(). */
+/* Rejects a session with a status from 300 to 599 (ZIG_H3_ERR_BAD_HEADER for another), headers and a body, as zig_h3_response_send()
+ * has them. SESSION_CLOSED with ZIG_H3_ERR_CANCELLED follows. Returns as zig_h3_wt_accept(), and _NO_MEMORY. */
 ZIG_H3_API int32_t zig_h3_wt_reject(zig_h3_handle session, uint32_t status, const void *headers, size_t headers_len,
                                     const void *body, size_t body_len);
 
 /* Closes a session with a code and a reason of at most 1024 bytes of UTF-8, which the peer gets; streams that are open end. Before
- * the decision it rejects with 500. SESSION_CLOSED follows. Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (reason too long, no UTF-8),
- * _WOULD_BLOCK. */
+ * the decision it rejects with 500. SESSION_CLOSED follows. A second time, and on one that was rejected, nothing happens. Returns 0,
+ * or ZIG_H3_ERR_INVALID_ARGUMENT (reason too long, no UTF-8), _WOULD_BLOCK. */
 ZIG_H3_API int32_t zig_h3_wt_close(zig_h3_handle session, uint32_t code, const char *reason, size_t reason_len);
 
-/* Asks the peer to end the session soon (DRAIN_WEBTRANSPORT_SESSION capsule). Returns 0, or ZIG_H3_ERR_WRONG_STATE, _WOULD_BLOCK. */
+/* Asks the peer to end the session soon (DRAIN_WEBTRANSPORT_SESSION capsule). Returns 0, or ZIG_H3_ERR_WRONG_STATE (not open, or
+ * closed), _WOULD_BLOCK. */
 ZIG_H3_API int32_t zig_h3_wt_drain(zig_h3_handle session);
 
-/* The largest datagram that a session can send now, in bytes, or an error. It follows the path's MTU. */
+/* The largest datagram that a session can send now, in bytes, or ZIG_H3_ERR_WRONG_STATE (not open, or closed), _NOT_NEGOTIATED. It
+ * follows the path's MTU. */
 ZIG_H3_API int32_t zig_h3_wt_max_datagram_size(zig_h3_handle session);
 
-/* Counters of a session, as zig_h3_stats_snapshot() has them; names by zig_h3_wt_stats_name(). Refreshed when something happens on
- * the connection, at most every 100 ms. */
+/* Counters of a session, as zig_h3_stats_snapshot() has them; names by zig_h3_wt_stats_name(), as zig_h3_stats_name() gives those.
+ * Refreshed when something happens on the connection, at most every 100 ms. Readable until SESSION_CLOSED. */
 ZIG_H3_API int32_t zig_h3_wt_stats_snapshot(zig_h3_handle session, uint64_t *values, size_t count);
 ZIG_H3_API const char *zig_h3_wt_stats_name(uint32_t index);
 
@@ -588,27 +600,33 @@ enum zig_h3_wt_open_flag {
 
 /*
  * Opens a stream: *out is its handle at once, and takes writes at once; STREAM_OPENED or STREAM_ENDED follows. kind: enum
- * zig_h3_wt_stream_kind. Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT, _WRONG_STATE (the session is not open), _LIMIT, _WOULD_BLOCK.
+ * zig_h3_wt_stream_kind. Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT, _WRONG_STATE (the session is not open, or was closed), _LIMIT,
+ * _WOULD_BLOCK.
  */
 ZIG_H3_API int32_t zig_h3_wt_open_stream(zig_h3_handle session, uint32_t kind, uint32_t flags, zig_h3_handle *out);
 
-/* As zig_h3_response_write(): *taken of len bytes were taken; a WRITABLE event of the stream follows when that is fewer. */
+/* As zig_h3_response_write(): *taken of len bytes were taken; a WRITABLE event of the stream follows when that is fewer.
+ * ZIG_H3_ERR_ENDED once this side was finished or reset, behind STREAM_STOPPED, and on a unidirectional stream of the peer. */
 ZIG_H3_API int32_t zig_h3_wt_stream_write(zig_h3_handle stream, const void *data, size_t len, size_t *taken);
 
-/* Finishes this side of a stream, after what was written. Returns 0, or ZIG_H3_ERR_ENDED, _WOULD_BLOCK. */
+/* Finishes this side of a stream, after what was written. A WRITABLE event with flag END says that all of it is on its way, unless
+ * STREAM_ENDED follows at once. Returns 0, or ZIG_H3_ERR_ENDED as zig_h3_wt_stream_write(), _WOULD_BLOCK. */
 ZIG_H3_API int32_t zig_h3_wt_stream_end(zig_h3_handle stream);
 
-/* Resets this side of a stream with an application code (32 bits). What was written may be lost. Returns 0 or ZIG_H3_ERR_ENDED. */
+/* Resets this side of a stream with an application code (32 bits). What was written may be lost. Also for a side that was finished
+ * and is still on its way. Returns 0, or ZIG_H3_ERR_ENDED (reset already, stopped by the peer, or a unidirectional stream of the
+ * peer's). */
 ZIG_H3_API int32_t zig_h3_wt_stream_reset(zig_h3_handle stream, uint32_t code);
 
-/* Tells the peer to stop sending, with an application code. No data after what is queued already. Returns 0 or ZIG_H3_ERR_ENDED. */
+/* Tells the peer to stop sending, with an application code. No data after what is queued already. Returns 0, or ZIG_H3_ERR_ENDED
+ * (stopped already, all of it has come or was reset, or a unidirectional stream of ours). */
 ZIG_H3_API int32_t zig_h3_wt_stream_stop(zig_h3_handle stream, uint32_t code);
 
 /* Says that n bytes of a stream were dealt with: only this lets the peer send more. As zig_h3_request_consumed(). */
 ZIG_H3_API int32_t zig_h3_wt_stream_consumed(zig_h3_handle stream, uint64_t n);
 
 /* Ranks a stream against others of its session for sending: streams of one group with a higher order go first, groups share. The
- * default is group 0, order 0. Returns 0. */
+ * default is group 0, order 0. Returns 0 or ZIG_H3_ERR_WOULD_BLOCK. */
 ZIG_H3_API int32_t zig_h3_wt_stream_priority(zig_h3_handle stream, uint32_t group, int64_t order);
 
 /* Wakes the engine for what was sent with ZIG_H3_SEND_LATER. Cheap when there is nothing. Returns 0. */
