@@ -184,6 +184,57 @@ class Driver:
         await connection.wire.until(ready, c.get("timeout", 20), f"{until} of the response on stream {exchange.stream_id}")
         return {**exchange.report(), "connection": connection.wire.end}
 
+    # ---- datagrams and WebTransport
+
+    async def do_datagrams(self, c: dict[str, Any]) -> dict[str, Any]:
+        """Sends raw QUIC datagrams, each of `payloads` `count` times; `pace` waits so many milliseconds after each."""
+        connection = self._connection(c)
+        for payload in [base64.b64decode(p) for p in c["payloads"]] * c.get("count", 1):
+            connection.quic.send_datagram_frame(payload)
+            connection.wire.transmit()
+            await asyncio.sleep(c.get("pace", 0) / 1000)
+        return {}
+
+    async def do_received(self, c: dict[str, Any]) -> dict[str, Any]:
+        """Waits for so many datagrams, and takes all that came. Fewer after the timeout are no error."""
+        connection = self._connection(c)
+        try:
+            await connection.wire.until(lambda: len(connection.datagrams) >= c["count"], c.get("timeout", 15), "datagrams")
+        except TimeoutError:
+            pass
+        taken = [base64.b64encode(d).decode() for d in connection.datagrams]
+        connection.datagrams.clear()
+        return {"payloads": taken}
+
+    async def do_session_stream(self, c: dict[str, Any]) -> dict[str, Any]:
+        connection = self._connection(c)
+        return {"stream": connection.open_webtransport_stream(c["session"], c.get("unidirectional", False))}
+
+    async def do_opened(self, c: dict[str, Any]) -> dict[str, Any]:
+        """Waits for the WebTransport stream number `index` that the server opened, of either kind."""
+        connection = self._connection(c)
+        head = bytes.fromhex("4054" if c.get("unidirectional") else "4041")
+
+        def found() -> list[int]:
+            return [s for s in connection.opened if connection.streams[s]["data"].startswith(head)]
+
+        await connection.wire.until(lambda: len(found()) > c["index"], c.get("timeout", 15), "a stream of the server's")
+        return {"stream": found()[c["index"]]}
+
+    async def do_bytes(self, c: dict[str, Any]) -> dict[str, Any]:
+        """Waits for so many bytes of a raw stream."""
+        connection = self._connection(c)
+        stream = connection._stream(c["stream"])
+        await connection.wire.until(lambda: len(stream["data"]) >= c["count"], c.get("timeout", 15), "bytes")
+        return {"data": base64.b64encode(stream["data"]).decode()}
+
+    async def do_stopped(self, c: dict[str, Any]) -> dict[str, Any]:
+        """Waits for STOP_SENDING on a raw stream."""
+        connection = self._connection(c)
+        stream = connection._stream(c["stream"])
+        await connection.wire.until(lambda: stream["stopped"] is not None, c.get("timeout", 15), "STOP_SENDING")
+        return {"code": stream["stopped"]}
+
     # ---- raw streams
 
     async def do_open(self, c: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,14 @@ from aioquic.buffer import Buffer, BufferReadError, encode_uint_var
 from aioquic.h3.connection import H3_ALPN, H3Connection, H3Stream, ProtocolError
 from aioquic.h3.events import DataReceived, HeadersReceived
 from aioquic.quic.configuration import QuicConfiguration
-from aioquic.quic.events import ConnectionTerminated, QuicEvent, StopSendingReceived, StreamDataReceived, StreamReset
+from aioquic.quic.events import (
+    ConnectionTerminated,
+    DatagramFrameReceived,
+    QuicEvent,
+    StopSendingReceived,
+    StreamDataReceived,
+    StreamReset,
+)
 
 from exchange import Exchange, produce
 from wire import CreditedConnection, Wire
@@ -22,10 +29,12 @@ SEND_BUFFER = 512 << 10
 class Http(H3Connection):
     """aioquic's HTTP/3, which takes a response without a body at its word when the request was HEAD or the status is 304."""
 
-    def __init__(self, quic: CreditedConnection, exchanges: dict[int, Exchange], own_settings: dict[int, int] | None) -> None:
+    def __init__(
+        self, quic: CreditedConnection, exchanges: dict[int, Exchange], own_settings: dict[int, int] | None, webtransport: bool
+    ) -> None:
         self._exchanges = exchanges
         self._own_settings = own_settings
-        super().__init__(quic)
+        super().__init__(quic, enable_webtransport=webtransport)
 
     def _get_local_settings(self) -> dict[int, int]:
         return super()._get_local_settings() if self._own_settings is None else self._own_settings
@@ -38,13 +47,17 @@ class Http(H3Connection):
 
 
 class Connection:
-    """One connection. Streams that are not requests of ours keep their bytes in `streams`."""
+    """One connection. Streams that are not requests of ours keep their bytes in `streams`, datagrams in `datagrams`."""
 
-    def __init__(self, http: bool, settings: dict[int, int] | None) -> None:
+    def __init__(self, http: bool, settings: dict[int, int] | None, webtransport: bool) -> None:
         self.want_http = http
+        self.want_webtransport = webtransport
         self.settings = settings
         self.exchanges: dict[int, Exchange] = {}
         self.streams: dict[int, dict[str, Any]] = {}
+        self.datagrams: list[bytes] = []
+        self.session_streams: set[int] = set()  # opened here: aioquic would read what comes back as frames
+        self.opened: list[int] = []  # streams of the server's, control and QPACK streams among them
         self.goaways: list[int] = []
         self.http: Http | None = None
         self.wire: Wire
@@ -56,7 +69,8 @@ class Connection:
     async def open(cls, host: str, port: int, options: dict[str, Any]) -> "Connection":
         """Connects, and returns once the handshake is confirmed. Raises ConnectionError with the reason when it fails."""
         settings = options.get("settings")
-        self = cls(options.get("http", True), None if settings is None else {int(k): v for k, v in settings.items()})
+        own_settings = None if settings is None else {int(k): v for k, v in settings.items()}
+        self = cls(options.get("http", True), own_settings, options.get("webtransport", False))
         config = QuicConfiguration(
             is_client=True,
             alpn_protocols=options.get("alpn", H3_ALPN),
@@ -64,7 +78,7 @@ class Connection:
             max_data=options.get("maxData", 16 << 20),
             max_stream_data=options.get("maxStreamData", 1 << 20),
             idle_timeout=options.get("idleTimeout", 60.0),
-            max_datagram_frame_size=65536 if options.get("datagrams") else None,
+            max_datagram_frame_size=65536 if options.get("datagrams") or self.want_webtransport else None,
         )
         if "ca" in options:
             config.load_verify_locations(cafile=options["ca"])
@@ -72,7 +86,7 @@ class Connection:
             config.verify_mode = ssl.CERT_NONE
         self.quic = CreditedConnection(configuration=config)
         if self.want_http:
-            self.http = Http(self.quic, self.exchanges, self.settings)
+            self.http = Http(self.quic, self.exchanges, self.settings, self.want_webtransport)
         loop = asyncio.get_running_loop()
         _, self.wire = await loop.create_datagram_endpoint(
             lambda: Wire(self.quic, self._on_event), remote_addr=None, local_addr=("::1" if ":" in host else "127.0.0.1", 0)
@@ -166,6 +180,14 @@ class Connection:
         self.quic.send_stream_data(stream_id, b"")
         return stream_id
 
+    def open_webtransport_stream(self, session_id: int, unidirectional: bool) -> int:
+        """A stream of a WebTransport session, with its head on it already."""
+        assert self.http is not None
+        stream_id = self.http.create_webtransport_stream(session_id, unidirectional)
+        self.session_streams.add(stream_id)
+        self.wire.transmit()
+        return stream_id
+
     def write(self, stream_id: int, data: bytes, end: bool) -> None:
         self.quic.send_stream_data(stream_id, data, end)
         self.wire.transmit()
@@ -185,9 +207,11 @@ class Connection:
                 self.exchanges[event.stream_id].reset = event.error_code
             else:
                 self._stream(event.stream_id)["reset"] = event.error_code
+        elif isinstance(event, DatagramFrameReceived):
+            self.datagrams.append(event.data)
         elif isinstance(event, ConnectionTerminated) and self.wire.end is not None and self.http is not None:
             self.wire.end["protocolError"] = self.http._is_done
-        if self.http is None:
+        if self.http is None or getattr(event, "stream_id", -1) in self.session_streams:
             return
         for h3_event in self.http.handle_event(event):
             exchange = self.exchanges.get(getattr(h3_event, "stream_id", -1))
@@ -199,6 +223,8 @@ class Connection:
                 exchange.add_body(h3_event.data, h3_event.stream_ended)
 
     def _stream(self, stream_id: int) -> dict[str, Any]:
+        if stream_id % 2 == 1 and stream_id not in self.streams:
+            self.opened.append(stream_id)
         return self.streams.setdefault(stream_id, {"data": bytearray(), "ended": False, "reset": None, "stopped": None})
 
     def _note_bytes(self, event: StreamDataReceived) -> None:

@@ -3,6 +3,7 @@
  * over every part of an exchange; {@link http3} is Bun's own fetch.
  */
 import { join } from "node:path";
+import { Lines } from "./lines.ts";
 
 const root = join(import.meta.dir, "../..");
 
@@ -61,6 +62,8 @@ export interface ConnectOptions {
   idleTimeout?: number;
   /** Offer QUIC datagrams in the transport parameters. */
   datagrams?: boolean;
+  /** Offer them, and WebTransport of draft 02 in SETTINGS. */
+  webtransport?: boolean;
   /** Seconds for the handshake. */
   timeout?: number;
 }
@@ -81,21 +84,11 @@ export interface RequestOptions {
 
 /** One aioquic process. Ends with {@link stop}. */
 export class Driver {
-  #process: Bun.Subprocess<"pipe", "pipe", "pipe"> | undefined;
-  #waiting = new Map<number, { resolve: (answer: unknown) => void; reject: (error: Error) => void }>();
-  #next = 1;
-  #errors = "";
+  #lines = new Lines("aioquic", [join(root, "build/venv/bin/python"), join(root, "tests/aioquic/client.py")]);
 
   /** The commands of tests/aioquic/client.py, `do_*`. */
-  async command<T>(what: string, args: object = {}): Promise<T> {
-    const { stdin } = this.#running();
-    const id = this.#next++;
-    const answer = new Promise<T>((resolve, reject) => {
-      this.#waiting.set(id, { resolve: resolve as (answer: unknown) => void, reject });
-    });
-    stdin.write(JSON.stringify({ id, do: what, ...args }) + "\n");
-    stdin.flush();
-    return answer;
+  command<T>(what: string, args: object = {}): Promise<T> {
+    return this.#lines.command<T & object>(what, args);
   }
 
   async connect(port: number, options: ConnectOptions = {}): Promise<Connection> {
@@ -104,56 +97,8 @@ export class Driver {
   }
 
   /** Ends the process, and returns what it wrote to stderr: nothing, unless something is wrong with the driver. */
-  async stop(): Promise<string> {
-    const process = this.#process;
-    if (process === undefined) return "";
-    process.stdin.end();
-    const late = setTimeout(() => process.kill("SIGKILL"), 3000);
-    await process.exited;
-    clearTimeout(late);
-    return this.#errors;
-  }
-
-  /** The process, made when it is first needed, and again when bun:test has killed it with a test that took too long. */
-  #running(): Bun.Subprocess<"pipe", "pipe", "pipe"> {
-    if (
-      this.#process === undefined ||
-      this.#process.killed ||
-      this.#process.exitCode !== null ||
-      this.#process.signalCode !== null
-    ) {
-      this.#process = Bun.spawn([join(root, "build/venv/bin/python"), join(root, "tests/aioquic/client.py")], {
-        stdin: "pipe",
-        stdout: "pipe",
-        stderr: "pipe",
-      });
-      void this.#read(this.#process);
-      void this.#readErrors(this.#process);
-    }
-    return this.#process;
-  }
-
-  async #read(process: Bun.Subprocess<"pipe", "pipe", "pipe">): Promise<void> {
-    const decoder = new TextDecoder();
-    let pending = "";
-    for await (const chunk of process.stdout) {
-      pending += decoder.decode(chunk, { stream: true });
-      const lines = pending.split("\n");
-      pending = lines.pop() ?? "";
-      for (const line of lines) {
-        const answer = JSON.parse(line) as { id: number; ok: boolean; error?: string };
-        const waiting = this.#waiting.get(answer.id);
-        this.#waiting.delete(answer.id);
-        if (answer.ok) waiting?.resolve(answer);
-        else waiting?.reject(new Error(`aioquic: ${answer.error}`));
-      }
-    }
-    for (const waiting of this.#waiting.values()) waiting.reject(new Error(`the aioquic process has ended: ${this.#errors}`));
-    this.#waiting.clear();
-  }
-
-  async #readErrors(process: Bun.Subprocess<"pipe", "pipe", "pipe">): Promise<void> {
-    this.#errors += await new Response(process.stderr).text();
+  stop(): Promise<string> {
+    return this.#lines.stop();
   }
 }
 
@@ -215,6 +160,17 @@ export class Connection {
     const { stream } = await this.command<{ stream: number }>("open", { unidirectional: true });
     await this.command("write", { stream, frames, end });
     return stream;
+  }
+
+  /** Sends raw QUIC datagrams, the whole list `count` times, `pace` ms after each. */
+  async sendDatagrams(payloads: (string | Uint8Array)[], options: { count?: number; pace?: number } = {}): Promise<void> {
+    await this.command("datagrams", { payloads: payloads.map((p) => Buffer.from(p).toString("base64")), ...options });
+  }
+
+  /** Waits for so many raw QUIC datagrams and takes all that came; fewer when the time, in seconds, is over. */
+  async datagrams(count: number, timeout = 15): Promise<Uint8Array[]> {
+    const { payloads } = await this.command<{ payloads: string[] }>("received", { count, timeout });
+    return payloads.map((p) => Buffer.from(p, "base64"));
   }
 
   /** CONNECTION_CLOSE with an application code. */

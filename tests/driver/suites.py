@@ -190,11 +190,26 @@ def python(log, count):
 
 def bun_tests(folder, limit):
     def suite(log, count):
-        report = BUILD / "test-logs" / (folder.replace("/", "-") + ".xml")
-        report.unlink(missing_ok=True)
-        command = [BUN, "test", "--reporter=junit", f"--reporter-outfile={report}"]
-        code, _ = run(log, command, limit, cwd=ROOT / folder, env={"PYTHON": str(PYTHON)})
-        count.add(counts.of_junit(log, code, report))
+        bun_files(log, count, folder, limit, sorted((ROOT / folder).rglob("*.test.ts")))
+
+    return suite
+
+
+def bun_files(log, count, folder, limit, files):
+    report = BUILD / "test-logs" / (log.path.stem + ".xml")
+    report.unlink(missing_ok=True)
+    command = [BUN, "test", "--reporter=junit", f"--reporter-outfile={report}", *(f"./{f.relative_to(ROOT / folder)}" for f in files)]
+    code, _ = run(log, command, limit, cwd=ROOT / folder, env={"PYTHON": str(PYTHON)})
+    count.add(counts.of_junit(log, code, report))
+
+
+def behaviours(of_sessions):
+    """tests/bun: those of sessions and datagrams, which need more clients, or all others."""
+    def suite(log, count):
+        must(log, ["go", "build", "-o", PROGRAMS / "wtgo", "./tests/wtgo"], 300)
+        files = sorted((ROOT / "tests/bun").glob("*.test.ts"))
+        chosen = [f for f in files if f.name.startswith(("webtransport", "datagrams")) == of_sessions]
+        bun_files(log, count, "tests/bun", 600, chosen)
 
     return suite
 
@@ -227,6 +242,7 @@ ALL = [
     Suite("python", "a Python program serves 10,000 requests", python, alone=True),
     Suite("host", "what the library must not do to a Bun process (A10, signals, collector)", host, alone=True),
     Suite("bindings", "bun test in bindings/bun", bun_tests("bindings/bun", 300), alone=True),
-    Suite("bun", "bun test in tests/bun: behaviours, end to end", bun_tests("tests/bun", 600), alone=True),
+    Suite("bun", "bun test in tests/bun: behaviours, end to end", behaviours(False), alone=True),
+    Suite("webtransport", "those of sessions and datagrams: Chromium, webtransport-go, aioquic", behaviours(True), alone=True),
     Suite("demo", "what the README promises", demo, alone=True),
 ]
