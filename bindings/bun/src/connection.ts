@@ -1,5 +1,7 @@
 /** A client's connection, as far as handlers can see it. */
 import { readFields } from "./packed.ts";
+import type { Pump } from "./pump.ts";
+import { QuicDatagramContext } from "./quic_datagram.ts";
 
 /** An address as Bun's requestIP() gives it. */
 export interface SocketAddress {
@@ -12,9 +14,11 @@ export interface SocketAddress {
 export class Connection {
   #remote: SocketAddress | undefined;
   #text: string;
+  #datagrams: QuicDatagramContext | undefined;
 
   /** @param text the event's packed list, which is taken apart when somebody asks */
   constructor(
+    readonly handle: number,
     readonly server: number,
     text: string,
   ) {
@@ -24,6 +28,11 @@ export class Connection {
   /** The client's address. */
   get remote(): SocketAddress {
     return (this.#remote ??= parseAddress(readFields(this.#text).find(([name]) => name === "remote")?.[1] ?? ""));
+  }
+
+  /** What handlers of its raw datagrams get. */
+  datagrams(pump: Pump): QuicDatagramContext {
+    return (this.#datagrams ??= new QuicDatagramContext(this.handle, this.remote, pump));
   }
 }
 

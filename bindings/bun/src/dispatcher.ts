@@ -3,16 +3,19 @@ import { answer } from "./answer.ts";
 import { Connection } from "./connection.ts";
 import { H3Error, errorName } from "./errors.ts";
 import { Exchange } from "./exchange.ts";
-import { ERROR, EVENT, FLAG, H3_INTERNAL_ERROR, RECORD, RECORD_SIZE } from "./layout.ts";
+import { H3DatagramContext } from "./h3_datagram.ts";
+import { ERROR, EVENT, FLAG, H3_INTERNAL_ERROR, RECORD_SIZE } from "./layout.ts";
 import { library } from "./library.ts";
 import { LOG_LEVELS } from "./log.ts";
-import type { RawBuffer } from "./memory.ts";
 import type { Pump, QueueMemory } from "./pump.ts";
+import { AUX, CODE, CONN, DATA_LEN, HIGH, META_LEN, OBJECT, PARENT, RecordReader, STATUS, TYPE, USER_DATA } from "./record_reader.ts";
 import { H3Request } from "./request.ts";
 import { RequestBody } from "./request_body.ts";
 import { HeadReader, type RequestHead } from "./request_head.ts";
 import type { Route } from "./route_table.ts";
 import type { H3Server } from "./server.ts";
+import { askSession } from "./session_request.ts";
+import { SessionEvents } from "./webtransport/session_events.ts";
 
 /** Where requests of one native route go. Its index is the route's user data. */
 export interface Target {
@@ -22,20 +25,6 @@ export interface Target {
   route: Route | undefined;
 }
 
-// Fields of a record as indices of 32-bit words.
-const TYPE = RECORD.type >>> 2;
-const OBJECT = RECORD.object >>> 2;
-const PARENT = RECORD.parent >>> 2;
-const CONN = RECORD.conn >>> 2;
-const USER_DATA = RECORD.user_data >>> 2;
-const CODE = RECORD.code >>> 2;
-const STATUS = RECORD.status >>> 2;
-const META_LEN = RECORD.meta_len >>> 2;
-const DATA_LEN = RECORD.data_len >>> 2;
-const AUX = RECORD.aux >>> 2;
-
-const HIGH = 2 ** 32;
-
 /** The events of one queue. */
 export class Dispatcher {
   /** Requests that are not answered yet, by handle. */
@@ -44,13 +33,14 @@ export class Dispatcher {
   readonly connections = new Map<number, Connection>();
   /** Running servers, by handle: they are kept alive by this. */
   readonly servers = new Map<number, H3Server>();
+  /** Sessions and their streams. */
+  readonly sessions: SessionEvents;
   /** The engine or the pump has failed for good. */
   dead = false;
 
   #targets: (Target | undefined)[] = [];
   #unused: number[] = [];
-  #bytes: RawBuffer;
-  #u8: Uint8Array;
+  #records: RecordReader;
   #u32: Uint32Array;
   #heads: HeadReader;
 
@@ -58,9 +48,9 @@ export class Dispatcher {
     readonly pump: Pump,
     memory: QueueMemory,
   ) {
-    this.#bytes = memory.bytes;
-    this.#u8 = memory.u8;
+    this.#records = new RecordReader(memory);
     this.#u32 = memory.u32;
+    this.sessions = new SessionEvents(this.#records);
     this.#heads = new HeadReader(memory.bytes, memory.words);
   }
 
@@ -83,38 +73,48 @@ export class Dispatcher {
     const u32 = this.#u32;
     const type = u32[word + TYPE]! & 0xffff;
     if (type === EVENT.REQUEST) return this.#request(at, word);
+    if (type > EVENT.SESSION_REQUEST) return this.sessions.dispatch(type, at);
     const object = u32[word + OBJECT]! + u32[word + OBJECT + 1]! * HIGH;
     const flags = u32[word + TYPE]! >>> 16;
     switch (type) {
       case EVENT.BODY:
-        return this.#body(object, this.#data(at, word));
+        return this.#body(object, this.#records.data(at));
       case EVENT.BODY_END:
         return this.#bodyEnd(object);
       case EVENT.WRITABLE:
-        return this.exchanges.get(object)?.sending?.writable();
+        return this.#writable(object, flags);
       case EVENT.STREAM_CLOSED:
         return this.#closed(object, u32[word + CODE]! | 0, flags);
       case EVENT.CONN_OPENED: {
         const parent = u32[word + PARENT]! + u32[word + PARENT + 1]! * HIGH;
-        this.connections.set(object, new Connection(parent, this.#meta(at, word)));
+        this.connections.set(object, new Connection(object, parent, this.#records.meta(at)));
         return;
       }
       case EVENT.CONN_CLOSED:
         this.connections.delete(object);
         return;
+      case EVENT.QUIC_DATAGRAM:
+        return this.#quicDatagram(object, at);
+      case EVENT.H3_DATAGRAM: {
+        const datagrams = this.exchanges.get(object)?.datagrams;
+        if (datagrams !== undefined) H3DatagramContext.deliver(datagrams, this.#records.data(at));
+        return;
+      }
+      case EVENT.SESSION_REQUEST:
+        return this.#sessionRequest(object, at, word);
       case EVENT.SERVER_STOPPED:
         this.servers.get(object)?.stopped();
         return;
       case EVENT.LOG: {
         const level = LOG_LEVELS[u32[word + STATUS]!] ?? "info";
-        return this.#log(object, level, this.#text(at, word));
+        return this.#log(object, level, this.#records.text(at));
       }
       case EVENT.LOST: {
         const lost = u32[word + AUX]! + u32[word + AUX + 1]! * HIGH;
         return this.#log(0, "warn", `${lost} events of type ${u32[word + STATUS]} were dropped: the queue was full`);
       }
       case EVENT.FATAL:
-        return this.broken(new H3Error(ERROR.FATAL, `the engine has failed: ${this.#text(at, word)}`));
+        return this.broken(new H3Error(ERROR.FATAL, `the engine has failed: ${this.#records.text(at)}`));
       // SERVER_STARTED tells nothing that start() did not; later versions of the library may have more types.
     }
   }
@@ -124,6 +124,7 @@ export class Dispatcher {
     if (this.dead) return;
     this.dead = true;
     for (const exchange of [...this.exchanges.values()]) this.#end(exchange, error);
+    this.sessions.broken();
     for (const server of [...this.servers.values()]) {
       server.report({ level: "error", tier: "engine", message: String((error as Error)?.message ?? error), error });
       server.stopped();
@@ -141,13 +142,19 @@ export class Dispatcher {
     const flags = u32[word + TYPE]! >>> 16;
     const conn = u32[word + CONN]! + u32[word + CONN + 1]! * HIGH;
     const head = this.#heads.read(at + RECORD_SIZE, u32[word + META_LEN]!);
-    const data = u32[word + DATA_LEN]! === 0 ? null : this.#data(at, word);
-    if ((flags & FLAG.END) !== 0) {
+    const data = u32[word + DATA_LEN]! === 0 ? null : this.#records.data(at);
+    const datagrams = target.route?.h3Datagram !== undefined;
+    if ((flags & FLAG.END) !== 0 && !datagrams) {
       this.#handle(target, handle, conn, head, data, undefined);
       return;
     }
     const exchange = new Exchange(handle, target);
     this.exchanges.set(handle, exchange);
+    if (datagrams) exchange.streamId = u32[word + AUX]! + u32[word + AUX + 1]! * HIGH;
+    if ((flags & FLAG.END) !== 0) {
+      this.#handle(target, handle, conn, head, data, exchange);
+      return;
+    }
     if ((flags & FLAG.BUFFERED) !== 0) {
       exchange.pieces = data === null ? [] : [data];
       exchange.begin = (pieces) => {
@@ -189,8 +196,33 @@ export class Dispatcher {
       server.refuse(handle, { status: 400 }, exchange);
       return;
     }
-    if (exchange !== undefined) exchange.request = request;
+    if (exchange !== undefined) {
+      exchange.request = request;
+      if (route.h3Datagram !== undefined) {
+        exchange.datagrams = new H3DatagramContext(request, exchange.streamId, route.h3Datagram, server, handle);
+      }
+    }
     answer(server, route, request, handle, exchange);
+  }
+
+  #sessionRequest(handle: number, at: number, word: number): void {
+    const u32 = this.#u32;
+    const target = this.#targets[u32[word + USER_DATA]!];
+    if (target?.server === undefined) return; // cannot be; the engine rejects what nobody decides
+    const conn = u32[word + CONN]! + u32[word + CONN + 1]! * HIGH;
+    askSession(target, handle, conn, this.#heads.read(at + RECORD_SIZE, u32[word + META_LEN]!));
+  }
+
+  #quicDatagram(object: number, at: number): void {
+    const connection = this.connections.get(object);
+    const server = connection === undefined ? undefined : this.servers.get(connection.server);
+    server?.quicDatagram(this.#records.data(at), connection!);
+  }
+
+  #writable(object: number, flags: number): void {
+    const exchange = this.exchanges.get(object);
+    if (exchange !== undefined) exchange.sending?.writable();
+    else this.sessions.writable(object, flags);
   }
 
   #body(object: number, piece: Uint8Array): void {
@@ -243,24 +275,5 @@ export class Dispatcher {
     const server = this.servers.get(object);
     if (server !== undefined) server.report({ level, tier: "engine", message });
     else for (const server of this.servers.values()) server.report({ level, tier: "engine", message });
-  }
-
-  #dataAt(at: number, word: number): number {
-    return at + RECORD_SIZE + ((this.#u32[word + META_LEN]! + 7) & -8);
-  }
-
-  /** A copy of the data of a record. */
-  #data(at: number, word: number): Uint8Array {
-    const from = this.#dataAt(at, word);
-    return this.#u8.slice(from, from + this.#u32[word + DATA_LEN]!);
-  }
-
-  #meta(at: number, word: number): string {
-    return this.#bytes.latin1Slice(at + RECORD_SIZE, at + RECORD_SIZE + this.#u32[word + META_LEN]!);
-  }
-
-  #text(at: number, word: number): string {
-    const from = this.#dataAt(at, word);
-    return this.#bytes.toString("utf8", from, from + this.#u32[word + DATA_LEN]!);
   }
 }

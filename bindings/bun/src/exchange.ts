@@ -1,4 +1,5 @@
 /** A request that could not be answered at once: what must be known of it until its end. */
+import type { H3DatagramContext } from "./h3_datagram.ts";
 import type { H3Request } from "./request.ts";
 import type { RequestBody } from "./request_body.ts";
 import type { Target } from "./dispatcher.ts";
@@ -19,6 +20,9 @@ export class Exchange {
   body: RequestBody | undefined;
   /** The response, while it is being sent in parts. */
   sending: Sending | undefined;
+  /** Who takes the request's datagrams, if its route does, and its stream's id. */
+  datagrams: H3DatagramContext | undefined;
+  streamId = 0;
   /** Pieces of a body whose handler waits for all of it, and how to go on then. */
   pieces: Uint8Array[] | undefined;
   begin: ((pieces: Uint8Array[]) => void) | undefined;

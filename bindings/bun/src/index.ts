@@ -6,12 +6,31 @@
 export { createH3Server, H3Server } from "./server.ts";
 export { H3Request } from "./request.ts";
 export { H3Error } from "./errors.ts";
+export { H3DatagramContext, type H3DatagramHandler } from "./h3_datagram.ts";
+export { QuicDatagramContext, type QuicDatagramHandler } from "./quic_datagram.ts";
+export type { DatagramResult } from "./datagram_result.ts";
+export type { OriginCheck, Origins } from "./origins.ts";
+export { WebTransportBidirectionalStream } from "./webtransport/bidirectional_stream.ts";
+export type { BufferSource } from "./webtransport/buffer_source.ts";
+export type { WebTransportCloseInfo } from "./webtransport/close_info.ts";
+export type { WebTransportConnectionStats, WebTransportDatagramStats } from "./webtransport/connection_stats.ts";
+export { WebTransportDatagramsWritable, type WebTransportSendOptions } from "./webtransport/datagrams_writable.ts";
+export { WebTransportReceiveStream, type WebTransportReceiveStreamStats } from "./webtransport/receive_stream.ts";
+export { WebTransportSendGroup, type WebTransportSendStreamStats } from "./webtransport/send_group.ts";
+export { WebTransportSendStream } from "./webtransport/send_stream.ts";
+export { WebTransportServerSession, type AcceptOptions } from "./webtransport/server_session.ts";
+export { WebTransportSession, type WebTransportSendStreamOptions } from "./webtransport/session.ts";
+export type { DatagramHandler } from "./webtransport/session_core.ts";
+export { WebTransportDatagramDuplexStream } from "./webtransport/session_datagrams.ts";
+export { WebTransportError, type WebTransportErrorOptions, type WebTransportErrorSource } from "./webtransport/webtransport_error.ts";
+export { WebTransportWriter } from "./webtransport/writer.ts";
 export { withTrailers, type Trailers } from "./response.ts";
 export { libraryPath, version } from "./library.ts";
 export type { CertificateHash } from "./certificate_hash.ts";
 export type { SocketAddress } from "./connection.ts";
 export type { LogHook, LogLevel, LogRecord, LogTier } from "./log.ts";
 export type {
+  DatagramOptions,
   ErrorHandler,
   H3ServerOptions,
   Handler,
@@ -22,6 +41,9 @@ export type {
   PumpOptions,
   ReloadOptions,
   RouteDefinition,
+  RouteExtensions,
   RouteValue,
+  SessionHandler,
   TlsOptions,
+  WebTransportOptions,
 } from "./types.ts";

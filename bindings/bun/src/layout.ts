@@ -32,7 +32,10 @@ export const ERROR = {
   TIMEOUT: -408,
   ENDED: -409,
   TOO_LARGE: -413,
+  NOT_NEGOTIATED: -421,
   WOULD_BLOCK: -425,
+  QUEUE_FULL: -429,
+  DATAGRAM_TOO_LARGE: -431,
   CANCELLED: -499,
   INTERNAL: -500,
   CLOSED: -503,
@@ -57,6 +60,19 @@ export const EVENT = {
   LOST: 10,
   LOG: 11,
   FATAL: 12,
+  QUIC_DATAGRAM: 13,
+  H3_DATAGRAM: 14,
+  SESSION_REQUEST: 15,
+  SESSION_OPENED: 16,
+  SESSION_DRAINING: 17,
+  SESSION_CLOSED: 18,
+  SESSION_DATAGRAM: 19,
+  STREAM_OPENED: 20,
+  STREAM_DATA: 21,
+  STREAM_RESET: 22,
+  STREAM_STOPPED: 23,
+  STREAM_ENDED: 24,
+  DATAGRAMS_DROPPED: 25,
 } as const;
 
 /** enum zig_h3_event_flag. */
@@ -66,13 +82,19 @@ export const FLAG = { END: 0x1, REMOTE: 0x2, ABORTED: 0x4, BUFFERED: 0x8 } as co
 export const LOG_LEVEL = { DEBUG: 0, INFO: 1, WARN: 2, ERROR: 3 } as const;
 
 /** enum zig_h3_route_flag. */
-export const ROUTE_FLAG = { BUFFERED: 0x1 } as const;
+export const ROUTE_FLAG = { BUFFERED: 0x1, DATAGRAM: 0x2, WEBTRANSPORT: 0x4 } as const;
 
 /** enum zig_h3_send_flag. */
 export const SEND_FLAG = { FORGET: 0x1, LATER: 0x2 } as const;
 
 /** enum zig_h3_struct: what zig_h3_struct_size() takes. */
-export const STRUCT = { RECORD: 1, EVENT: 2, QUEUE_CONFIG: 3, SERVER_CONFIG: 4, QUEUE_SPAN: 5 } as const;
+export const STRUCT = { RECORD: 1, EVENT: 2, QUEUE_CONFIG: 3, SERVER_CONFIG: 4, QUEUE_SPAN: 5, DATAGRAM: 6 } as const;
+
+/** enum zig_h3_wt_stream_kind. */
+export const WT_STREAM = { BIDIRECTIONAL: 0, UNIDIRECTIONAL: 1 } as const;
+
+/** enum zig_h3_wt_open_flag. */
+export const WT_OPEN = { WAIT: 0x1 } as const;
 
 /** Offsets in zig_h3_record, the head of an event. The first part of the payload (meta) follows it at once. */
 export const RECORD = {
@@ -122,6 +144,9 @@ export const QUEUE_SPAN = { offset: 0, bytes: 8 } as const;
 
 /** sizeof(zig_h3_queue_span). */
 export const QUEUE_SPAN_SIZE = 16;
+
+/** sizeof(zig_h3_datagram); this package sends datagrams one by one, which measured better than collecting them. */
+export const DATAGRAM_SIZE = 24;
 
 /** sizeof(zig_h3_event); this package reads records in place and never asks for one. */
 export const EVENT_SIZE = 80;

@@ -43,6 +43,9 @@ export function newServer(queue: number, options: Checked): number {
  */
 export function addRoute(server: number, route: Route, index: number): void {
   const method = route.method === "" ? 0 : cString(route.method);
-  const flags = route.buffered ? ROUTE_FLAG.BUFFERED : 0;
+  const flags =
+    (route.buffered ? ROUTE_FLAG.BUFFERED : 0) |
+    (route.h3Datagram === undefined ? 0 : ROUTE_FLAG.DATAGRAM) |
+    (route.webtransport === undefined ? 0 : ROUTE_FLAG.WEBTRANSPORT);
   check(library().zig_h3_server_route(server, method, cString(route.pattern), flags, index, 0));
 }

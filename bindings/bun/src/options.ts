@@ -1,6 +1,8 @@
 /** Checks what createH3Server() is given, and turns it into what the engine takes. */
 import { readFileSync } from "node:fs";
 import { Log, type LogHook } from "./log.ts";
+import { checkOrigins, type OriginCheck } from "./origins.ts";
+import type { QuicDatagramHandler } from "./quic_datagram.ts";
 import { parseRoutes, Route, RouteTable } from "./route_table.ts";
 import type { ErrorHandler, H3ServerOptions, Handler, ReloadOptions } from "./types.ts";
 
@@ -24,6 +26,12 @@ export interface Checked {
   development: boolean;
   /** Bytes that a request's body may have. */
   bodyLimit: number;
+  /** Takes raw datagrams. */
+  quicDatagram: QuicDatagramHandler | undefined;
+  /** Which pages may open sessions; undefined: those of the same origin. */
+  origins: OriginCheck | undefined;
+  /** How many datagrams of a session may wait to be read. */
+  incomingDatagrams: number;
   id: string;
   /** Milliseconds between looks; 0: sleep until there is something. */
   interval: number;
@@ -38,6 +46,10 @@ const KEYS = new Set<string>([
   "routes",
   "fetch",
   "error",
+  "quicDatagram",
+  "rawDatagrams",
+  "datagrams",
+  "webtransport",
   "maxRequestBodySize",
   "idleTimeout",
   "requestTimeout",
@@ -48,6 +60,11 @@ const KEYS = new Set<string>([
 ] satisfies (keyof H3ServerOptions)[]);
 
 const TLS_KEYS = new Set(["cert", "key", "serverName"]);
+const DATAGRAM_KEYS = new Set(["incoming", "outgoing"]);
+const WEBTRANSPORT_KEYS = new Set(["origins", "maxStreamsBidi", "maxStreamsUni", "maxData", "decisionTimeout"]);
+
+/** The engine's own default, and this side's. */
+const DEFAULT_DATAGRAMS = 256;
 
 /** Why some of what Bun.serve() takes is refused here. */
 const REFUSED: Record<string, string> = {
@@ -81,13 +98,23 @@ export function checkOptions(options: unknown, env: Record<string, string | unde
   }
   const development = boolean("development", given.development, false);
   const onLog = hook(given.onLog);
-  const engine = engineOptions(given);
+  const quicDatagram = callable<QuicDatagramHandler>("quicDatagram", given.quicDatagram);
+  const datagrams = group("datagrams", given.datagrams, DATAGRAM_KEYS);
+  const webtransport = group("webtransport", given.webtransport, WEBTRANSPORT_KEYS);
+  const handlers = checkHandlers(given);
+  const sessions = handlers.table.routes.some((route) => route.webtransport !== undefined);
+  const settings = sessionOptions(webtransport);
+  const engine: Record<string, unknown> = { ...engineOptions(given), ...datagramOptions(given, datagrams), ...(sessions ? settings : {}) };
+  if (engine.raw_datagrams === true) mustBeRaw(handlers.table);
   return {
     port: port(given.port, env),
     hostname: hostname(given.hostname),
     ...files(given),
     engine: JSON.stringify(engine),
-    handlers: checkHandlers(given),
+    handlers,
+    quicDatagram,
+    origins: checkOrigins("webtransport.origins", webtransport.origins),
+    incomingDatagrams: datagrams.incoming === undefined ? DEFAULT_DATAGRAMS : whole("datagrams.incoming", datagrams.incoming, 1, 65_535),
     log: new Log(onLog, development),
     development,
     bodyLimit: (engine.max_request_body_size as number | undefined) ?? DEFAULT_BODY_LIMIT,
@@ -114,7 +141,7 @@ function checkHandlers(given: Record<string, unknown>): Handlers {
   const fetch = callable<Handler>("fetch", given.fetch);
   const error = callable<ErrorHandler>("error", given.error);
   const routes = parseRoutes(given.routes);
-  if (fetch === undefined && routes.length === 0) {
+  if (fetch === undefined && routes.length === 0 && !given.quicDatagram) {
     throw new TypeError("a server needs a fetch handler, or routes, or both");
   }
   const table = new RouteTable(routes);
@@ -215,6 +242,50 @@ function engineOptions(given: Record<string, unknown>): Record<string, unknown> 
     engine.tls = list.map((one: unknown, i) => pair(list.length > 1 ? `tls[${i}]` : "tls", one));
   }
   return engine;
+}
+
+/** An option that is an object of known keys; an empty one when it is not given. */
+function group(name: string, value: unknown, keys: ReadonlySet<string>): Record<string, unknown> {
+  if (value === undefined) return {};
+  if (typeof value !== "object" || value === null) throw new TypeError(`${name} must be an object, not ${show(value)}`);
+  for (const key of Object.keys(value)) {
+    if (!keys.has(key)) throw new TypeError(`unknown option "${name}.${key}" (known: ${[...keys].join(", ")})`);
+  }
+  return value as Record<string, unknown>;
+}
+
+function datagramOptions(given: Record<string, unknown>, datagrams: Record<string, unknown>): Record<string, unknown> {
+  const engine: Record<string, unknown> = {};
+  if (given.quicDatagram) engine.quic_datagrams = true;
+  if (boolean("rawDatagrams", given.rawDatagrams, false)) engine.raw_datagrams = true;
+  if (datagrams.outgoing !== undefined) {
+    engine.datagrams = { outgoing: whole("datagrams.outgoing", datagrams.outgoing, 1, 65_535) };
+  }
+  return engine;
+}
+
+function sessionOptions(given: Record<string, unknown>): Record<string, unknown> {
+  // Which pages may open sessions is decided on this side, where functions and the routes' own rules are.
+  const sessions: Record<string, unknown> = { origins: ["*"] };
+  for (const [name, key, min, max] of [
+    ["maxStreamsBidi", "max_streams_bidi", 1, 10_000],
+    ["maxStreamsUni", "max_streams_uni", 1, 10_000],
+    ["maxData", "max_data", 65_536, Number.MAX_SAFE_INTEGER],
+  ] as const) {
+    if (given[name] !== undefined) sessions[key] = whole(`webtransport.${name}`, given[name], min, max);
+  }
+  if (given.decisionTimeout !== undefined) {
+    sessions.decision_timeout_ms = Math.max(seconds("webtransport.decisionTimeout", given.decisionTimeout, 3600), 1);
+  }
+  return { webtransport: sessions };
+}
+
+/** Without HTTP/3 datagrams there is nothing that such routes could get. */
+function mustBeRaw(table: RouteTable): void {
+  for (const { pattern, h3Datagram, webtransport } of table.routes) {
+    const what = h3Datagram !== undefined ? "h3Datagram" : webtransport !== undefined ? "webtransport" : undefined;
+    if (what !== undefined) throw new TypeError(`route "${pattern}": ${what} needs HTTP/3 datagrams, which rawDatagrams turns off`);
+  }
 }
 
 function pair(name: string, value: unknown): Record<string, string> {

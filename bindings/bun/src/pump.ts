@@ -28,7 +28,7 @@ export interface QueueMemory {
   /** For strings: a Buffer's slices would share its memory. */
   bytes: RawBuffer;
   /** For copies. */
-  u8: Uint8Array;
+  u8: Uint8Array<ArrayBuffer>;
   words: Int32Array;
   u32: Uint32Array;
 }

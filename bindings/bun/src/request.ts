@@ -73,6 +73,11 @@ export class H3Request<Path extends string = string> extends NativeRequest {
     aborter.controller?.abort(reason);
   }
 
+  /** The pattern of the route that the request came by. @internal */
+  static route(request: H3Request): string {
+    return request.#route.pattern;
+  }
+
   /** The handle of the connection that the request came on. @internal */
   static connection(request: H3Request): number {
     return request.#conn;

@@ -1,6 +1,8 @@
 /** Routes: their patterns, what each one does, and which comes first. The engine matches; this side decodes parameters. */
 import { BODY, bodyKind } from "./body_kind.ts";
-import type { Handler, RouteDefinition } from "./types.ts";
+import type { H3DatagramHandler } from "./h3_datagram.ts";
+import { checkOrigins, type OriginCheck } from "./origins.ts";
+import type { Handler, RouteDefinition, SessionHandler } from "./types.ts";
 
 /** RFC 9110, 5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -16,10 +18,26 @@ interface Segment {
   text: string;
 }
 
+/** What a route has beside its handler. */
+export interface RouteExtras {
+  /** Takes the datagrams of its requests. */
+  h3Datagram?: H3DatagramHandler | undefined;
+  /** Takes sessions; then the route takes nothing else. */
+  webtransport?: SessionHandler | undefined;
+  /** Who may open them, where the server's own rule does not hold. */
+  origins?: OriginCheck | undefined;
+}
+
 /** One method of one pattern, and what answers it. */
 export class Route {
   /** What the path is made of. @internal */
   readonly segments: readonly Segment[];
+  /** See RouteExtras. */
+  readonly h3Datagram: H3DatagramHandler | undefined;
+  /** See RouteExtras. */
+  readonly webtransport: SessionHandler | undefined;
+  /** See RouteExtras. */
+  readonly origins: OriginCheck | undefined;
 
   /**
    * @param method empty: any
@@ -32,16 +50,20 @@ export class Route {
     readonly pattern: string,
     readonly handler: Handler | null,
     readonly buffered: boolean,
+    extras: RouteExtras = {},
   ) {
     if (method !== "" && !TOKEN.test(method)) {
       throw new TypeError(`route "${pattern}": the method ${JSON.stringify(method)} is no token`);
     }
     this.segments = parsePattern(pattern);
+    this.h3Datagram = extras.h3Datagram;
+    this.webtransport = extras.webtransport;
+    this.origins = extras.origins;
   }
 
   /** The same for all routes that the engine cannot tell apart. */
   get key(): string {
-    return `${this.method} ${this.segments.map((s) => (s.kind === LITERAL ? "=" + encodeURIComponent(s.text) : s.kind)).join("/")}`;
+    return `${this.webtransport === undefined ? this.method : "webtransport"} ${this.segments.map((s) => (s.kind === LITERAL ? "=" + encodeURIComponent(s.text) : s.kind)).join("/")}`;
   }
 
   /** The parameters in a path that this route matched (query included or not). */
@@ -116,7 +138,7 @@ export class RouteTable {
     // Where the exact method, GET for HEAD and any method stand at one pattern, they win in this order.
     let found: Route | undefined;
     for (const route of this.routes) {
-      if (!route.matches(path)) continue;
+      if (route.webtransport !== undefined || !route.matches(path)) continue;
       if (found !== undefined) {
         if (sameShape(found, route) && route.method === method) return route;
         continue;
@@ -131,6 +153,12 @@ export class RouteTable {
     }
     if (found !== undefined) return found;
     return { status: allowed.size > 0 ? 405 : 404, allow: [...allowed].sort().join(", ") };
+  }
+
+  /** Finds the route of a session, as match() does that of a request. */
+  matchSession(target: string): Route | undefined {
+    const path = target.split("?", 1)[0]!;
+    return this.routes.find((route) => route.webtransport !== undefined && route.matches(path));
   }
 }
 
@@ -154,12 +182,12 @@ function precedence(a: Route, b: Route): number {
 export function parseRoutes(routes: unknown): Route[] {
   if (routes === undefined || routes === null) return [];
   if (typeof routes !== "object") throw new TypeError("routes must be an object or an array");
-  return Array.isArray(routes) ? routes.map(parseDefinition) : Object.entries(routes).flatMap(parseEntry);
+  return Array.isArray(routes) ? routes.flatMap(parseDefinition) : Object.entries(routes).flatMap(parseEntry);
 }
 
-const DEFINITION_KEYS = new Set(["method", "pattern", "mode", "fetch"]);
+const DEFINITION_KEYS = new Set(["method", "pattern", "mode", "fetch", "h3Datagram", "webtransport", "origins"]);
 
-function parseDefinition(value: unknown, index: number): Route {
+function parseDefinition(value: unknown, index: number): Route[] {
   if (typeof value !== "object" || value === null) throw new TypeError(`routes[${index}] must be an object`);
   const route = value as Partial<Record<keyof RouteDefinition, unknown>>;
   const { method = undefined, pattern, mode = "streaming", fetch } = route;
@@ -173,10 +201,42 @@ function parseDefinition(value: unknown, index: number): Route {
   if (mode !== "buffered" && mode !== "streaming") {
     throw new TypeError(`${where}: mode must be "buffered" or "streaming", not ${JSON.stringify(mode)}`);
   }
-  if (fetch === undefined) throw new TypeError(`${where} has no handler: fetch is missing`);
+  const { h3Datagram, sessions } = parseExtras(pattern, route);
+  if (fetch === undefined) {
+    if (sessions === undefined) throw new TypeError(`${where} has no handler: fetch is missing`);
+    for (const key of ["method", "mode", "h3Datagram"] as const) {
+      if (route[key] !== undefined) throw new TypeError(`${where}: ${key} is about requests, which fetch would take`);
+    }
+    return [sessions];
+  }
   if (typeof fetch !== "function") throw new TypeError(`${where}: fetch must be a function`);
-  return new Route(method ?? "", pattern, fetch as Handler, mode === "buffered");
+  if (h3Datagram !== undefined && mode === "buffered") {
+    throw new TypeError(`${where}: h3Datagram needs mode "streaming": datagrams come while the body does`);
+  }
+  const own = new Route(method ?? "", pattern, fetch as Handler, mode === "buffered", { h3Datagram });
+  return sessions === undefined ? [own] : [own, sessions];
 }
+
+/** What both forms have beside handlers of requests: who takes datagrams, and the route of sessions. */
+function parseExtras(
+  pattern: string,
+  value: { h3Datagram?: unknown; webtransport?: unknown; origins?: unknown },
+): { h3Datagram: H3DatagramHandler | undefined; sessions: Route | undefined } {
+  const { h3Datagram, webtransport } = value;
+  for (const [name, handler] of Object.entries({ h3Datagram, webtransport })) {
+    if (handler !== undefined && typeof handler !== "function") throw new TypeError(`route "${pattern}": ${name} must be a function`);
+  }
+  const origins = checkOrigins(`route "${pattern}": origins`, value.origins);
+  if (webtransport === undefined) {
+    if (origins !== undefined) throw new TypeError(`route "${pattern}": origins is about sessions, which webtransport would take`);
+    return { h3Datagram: h3Datagram as H3DatagramHandler | undefined, sessions: undefined };
+  }
+  const sessions = new Route("CONNECT", pattern, null, false, { webtransport: webtransport as SessionHandler, origins });
+  return { h3Datagram: h3Datagram as H3DatagramHandler | undefined, sessions };
+}
+
+/** Keys of an object at a path that are no methods: those are in upper case. */
+const EXTRA_KEYS = new Set(["fetch", "h3Datagram", "webtransport", "origins"]);
 
 function parseEntry([pattern, value]: [string, unknown]): Route[] {
   if (value === false) return [new Route("", pattern, null, false)];
@@ -186,13 +246,21 @@ function parseEntry([pattern, value]: [string, unknown]): Route[] {
   if (!isMap) {
     throw new TypeError(`route "${pattern}" must be a function, an object of functions by method, a Response, a file or false`);
   }
-  return Object.entries(value).map(([method, value]) => {
+  const extras = value as { fetch?: unknown; h3Datagram?: unknown; webtransport?: unknown; origins?: unknown };
+  const { h3Datagram, sessions } = parseExtras(pattern, extras);
+  const methods = Object.entries(value).filter(([key]) => !EXTRA_KEYS.has(key));
+  if (extras.fetch !== undefined) methods.unshift(["", extras.fetch]);
+  if (methods.length === 0 && h3Datagram !== undefined) {
+    throw new TypeError(`route "${pattern}": h3Datagram is about requests, which fetch or a method would take`);
+  }
+  const own = methods.map(([method, value]) => {
     const handler = asHandler(pattern, value);
-    if (handler === undefined) throw new TypeError(`route "${pattern}": ${method} must be a function, a Response or a file`);
+    if (handler === undefined) throw new TypeError(`route "${pattern}": ${method || "fetch"} must be a function, a Response or a file`);
     // "get" would be a method of its own, which no client sends.
     if (method !== method.toUpperCase()) throw new TypeError(`route "${pattern}": the method "${method}" must be in upper case`);
-    return new Route(method, pattern, handler, false);
+    return new Route(method, pattern, handler, false, { h3Datagram });
   });
+  return sessions === undefined ? own : [...own, sessions];
 }
 
 function asHandler(pattern: string, value: unknown): Handler | undefined {

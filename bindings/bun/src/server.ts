@@ -1,6 +1,6 @@
 /** The server: what Bun.serve() gives, for HTTP/3. */
 import { CertificateHash } from "./certificate_hash.ts";
-import type { SocketAddress } from "./connection.ts";
+import type { Connection, SocketAddress } from "./connection.ts";
 import type { Dispatcher, Target } from "./dispatcher.ts";
 import type { Exchange } from "./exchange.ts";
 import { check, library } from "./library.ts";
@@ -8,7 +8,9 @@ import type { Log, LogRecord } from "./log.ts";
 import { scratch } from "./memory.ts";
 import { addRoute, newServer } from "./native_server.ts";
 import { checkOptions, checkReload, type Handlers } from "./options.ts";
+import type { OriginCheck } from "./origins.ts";
 import { Pump } from "./pump.ts";
+import type { QuicDatagramHandler } from "./quic_datagram.ts";
 import { refuse, refuseTooLarge } from "./refusal.ts";
 import { H3Request } from "./request.ts";
 import type { Route, Unmatched } from "./route_table.ts";
@@ -51,7 +53,14 @@ export class H3Server {
   readonly pump: Pump;
   /** Bytes that a request's body may have. @internal */
   readonly bodyLimit: number;
+  /** Which pages may open sessions, where a route does not say so. @internal */
+  readonly origins: OriginCheck | undefined;
+  /** How many datagrams of a session may wait to be read. @internal */
+  readonly incomingDatagrams: number;
 
+  #quicDatagram: QuicDatagramHandler | undefined;
+  /** Which kinds of routes the engine was started with: others cannot be added. */
+  #kinds: { h3Datagram: boolean; webtransport: boolean };
   #handle: number;
   #handlers: Handlers;
   #log: Log;
@@ -74,6 +83,10 @@ export class H3Server {
     this.hostname = checked.hostname;
     this.development = checked.development;
     this.bodyLimit = checked.bodyLimit;
+    this.origins = checked.origins;
+    this.incomingDatagrams = checked.incomingDatagrams;
+    this.#quicDatagram = checked.quicDatagram;
+    this.#kinds = kinds(checked.handlers);
     this.#log = checked.log;
     this.#handlers = checked.handlers;
     this.#port = checked.port;
@@ -157,6 +170,7 @@ export class H3Server {
     this.#stopping ??= Promise.withResolvers<void>();
     const { promise } = this.#stopping;
     const code = library().zig_h3_server_stop(this.#handle, deadline);
+    for (const session of this.dispatcher.sessions.sessions.values()) if (session.host === this) session.drains();
     // An engine that has died stops nothing, and nothing goes on.
     if (code < 0) this.stopped();
     return promise;
@@ -180,6 +194,12 @@ export class H3Server {
   reload<Path extends string = string>(options: ReloadOptions<Path>): this {
     this.#mustLive();
     const { handlers, onLog, hasLog } = checkReload(options);
+    const wanted = kinds(handlers);
+    for (const kind of ["h3Datagram", "webtransport"] as const) {
+      if (wanted[kind] && !this.#kinds[kind]) {
+        throw new TypeError(`reload() cannot add the first route with ${kind}: clients are told of it when they connect`);
+      }
+    }
     this.#handlers = handlers;
     if (hasLog) this.#log.hook = onLog;
     for (const { target } of this.#targets.values()) target.route = undefined;
@@ -251,6 +271,25 @@ export class H3Server {
     return this.#handlers.table.match(method, path);
   }
 
+  /** Finds who decides on a session whose route a reload took away. @internal */
+  rerouteSession(path: string): Route | undefined {
+    return this.#handlers.table.matchSession(path);
+  }
+
+  /** Brings a raw datagram to its handler. @internal */
+  quicDatagram(payload: Uint8Array<ArrayBuffer>, connection: Connection): void {
+    const blame = (error: unknown): void => {
+      const message = `quicDatagram failed: ${error instanceof Error ? error.message : Bun.inspect(error, { depth: 0 })}`;
+      this.report({ level: "error", tier: "protocol", message, error });
+    };
+    try {
+      const result = this.#quicDatagram?.call(this, payload, connection.datagrams(this.pump));
+      if (result instanceof Promise) result.catch(blame);
+    } catch (error) {
+      blame(error);
+    }
+  }
+
   /** Answers a request that no handler sees. @internal */
   refuse(handle: number, why: Unmatched | { status: 400 }, exchange: Exchange | undefined): void {
     refuse(this, handle, why.status, "allow" in why ? why.allow : "", exchange);
@@ -289,7 +328,7 @@ export class H3Server {
   /** Tells the engine of the routes that it does not know yet; those that it knows get their new handlers. */
   #addRoutes(): void {
     for (const route of this.#handlers.table.routes) {
-      const key = `${route.key} ${route.buffered}`;
+      const key = `${route.key} ${route.buffered} ${route.h3Datagram !== undefined}`;
       const known = this.#targets.get(key);
       if (known !== undefined) {
         known.target.route = route;
@@ -302,6 +341,14 @@ export class H3Server {
       addRoute(this.#handle, route, index);
     }
   }
+}
+
+/** What the routes of a server take beside requests. */
+function kinds({ table }: Handlers): { h3Datagram: boolean; webtransport: boolean } {
+  return {
+    h3Datagram: table.routes.some((route) => route.h3Datagram !== undefined),
+    webtransport: table.routes.some((route) => route.webtransport !== undefined),
+  };
 }
 
 /**

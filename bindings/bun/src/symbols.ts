@@ -51,6 +51,26 @@ export const symbols = {
   zig_h3_response_end: { args: ["ptr", "ptr", "ptr"], returns: "i32" },
   zig_h3_response_send_trailers: { args: ["ptr", "ptr", "ptr"], returns: "i32" },
   zig_h3_response_reset: { args: ["ptr", "ptr"], returns: "i32" },
+
+  zig_h3_server_send_quic_datagram: { args: ["ptr", "ptr", "ptr", "u32", "u32"], returns: "i32" },
+  zig_h3_response_send_h3_datagram: { args: ["ptr", "ptr", "ptr", "u32", "u32"], returns: "i32" },
+  zig_h3_wt_send_datagram: { args: ["ptr", "ptr", "ptr", "u32", "u32"], returns: "i32" },
+  zig_h3_send_datagrams: { args: ["ptr", "ptr", "u32"], returns: "i32" },
+
+  zig_h3_wt_accept: { args: ["ptr", "ptr", "ptr", "ptr"], returns: "i32" },
+  zig_h3_wt_reject: { args: ["ptr", "u32", "ptr", "ptr", "ptr", "ptr"], returns: "i32" },
+  zig_h3_wt_close: { args: ["ptr", "u32", "ptr", "ptr"], returns: "i32" },
+  zig_h3_wt_drain: { args: ["ptr"], returns: "i32" },
+  zig_h3_wt_max_datagram_size: { args: ["ptr"], returns: "i32" },
+  zig_h3_wt_stats_snapshot: { args: ["ptr", "ptr", "ptr"], returns: "i32" },
+  zig_h3_wt_stats_name: { args: ["u32"], returns: "ptr" },
+  zig_h3_wt_open_stream: { args: ["ptr", "u32", "u32", "ptr"], returns: "i32" },
+  zig_h3_wt_stream_write: { args: ["ptr", "ptr", "ptr", "ptr"], returns: "i32" },
+  zig_h3_wt_stream_end: { args: ["ptr"], returns: "i32" },
+  zig_h3_wt_stream_reset: { args: ["ptr", "u32"], returns: "i32" },
+  zig_h3_wt_stream_stop: { args: ["ptr", "u32"], returns: "i32" },
+  zig_h3_wt_stream_consumed: { args: ["ptr", "ptr"], returns: "i32" },
+  zig_h3_wt_stream_priority: { args: ["ptr", "u32", "i64"], returns: "i32" },
   zig_h3_flush: { args: [], returns: "i32" },
 } as const satisfies Record<string, FFIFunction>;
 

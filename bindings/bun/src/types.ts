@@ -1,7 +1,11 @@
 /** The types of what users pass in. */
+import type { H3DatagramHandler } from "./h3_datagram.ts";
 import type { LogHook } from "./log.ts";
+import type { Origins } from "./origins.ts";
+import type { QuicDatagramHandler } from "./quic_datagram.ts";
 import type { H3Request } from "./request.ts";
 import type { H3Server } from "./server.ts";
+import type { WebTransportServerSession } from "./webtransport/server_session.ts";
 
 /** What a handler may give: a Response, or chunks of a body (strings or bytes) that are sent as they are made. */
 export type HandlerResult = Response | AsyncIterable<string | Uint8Array | ArrayBuffer> | ReadableStream;
@@ -24,8 +28,34 @@ export type Handler<Path extends string = string> = (
   server: H3Server,
 ) => HandlerResult | Promise<HandlerResult>;
 
+/**
+ * Decides on a session with `session.accept()` or `session.reject()`, in time (`webtransport.decisionTimeout`), and then works with it.
+ * What it throws before it has decided rejects the session with 500; what it throws later is logged, and the session lives on. Called
+ * with the server as `this`.
+ */
+export type SessionHandler<Path extends string = string> = (
+  this: H3Server,
+  session: WebTransportServerSession<Path>,
+  request: H3Request<Path>,
+  server: H3Server,
+) => unknown;
+
+/** What stands at a path beside its methods. */
+export interface RouteExtensions<Path extends string = string> {
+  /** Answers methods that have no handler of their own. */
+  readonly fetch?: Handler<Path> | Response;
+  /** Takes the datagrams of requests (RFC 9297). */
+  readonly h3Datagram?: H3DatagramHandler<Path>;
+  /** Takes WebTransport sessions. */
+  readonly webtransport?: SessionHandler<Path>;
+  /** Which pages may open them. Default: what `webtransport.origins` of the server says. */
+  readonly origins?: Origins;
+}
+
 /** Handlers by method, in upper case. Any token of RFC 9110 is a method. `GET` answers `HEAD` too. */
-export type MethodRoutes<Path extends string = string> = { readonly [method: string]: Handler<Path> | Response };
+export type MethodRoutes<Path extends string = string> = RouteExtensions<Path> & {
+  readonly [Method in Uppercase<string>]: Handler<Path> | Response;
+};
 
 /**
  * What stands at a path of the object form of `routes`: a handler for any method, handlers by method, a Response or a file that is
@@ -44,8 +74,39 @@ export interface RouteDefinition {
    * `"buffered"`: it is called once the whole body is there, and not at all when that is larger than `maxRequestBodySize`.
    */
   mode?: "buffered" | "streaming";
-  /** Answers the request. */
-  fetch: Handler;
+  /** Answers the request. May be left out where there is `webtransport`. */
+  fetch?: Handler;
+  /** Takes the datagrams of requests (RFC 9297), in mode `"streaming"`. */
+  h3Datagram?: H3DatagramHandler;
+  /** Takes WebTransport sessions. */
+  webtransport?: SessionHandler;
+  /** Which pages may open them. Default: what `webtransport.origins` of the server says. */
+  origins?: Origins;
+}
+
+/** Rules for the WebTransport sessions of a server. */
+export interface WebTransportOptions {
+  /**
+   * Which pages may open sessions: origins like `"https://example.com"`, `"*"` for any, or a function that decides. Others get 403.
+   * Clients that name no origin are no browsers, and may. Default: pages of the server's own origin.
+   */
+  origins?: Origins;
+  /** Streams both ways that a client may have open in one session, 1 to 10000. Default 100. */
+  maxStreamsBidi?: number;
+  /** Streams one way that a client may have open in one session, 1 to 10000. Default 100. */
+  maxStreamsUni?: number;
+  /** Bytes of all streams of a session that may wait to be read, from 65536. Default 16777216 (16 MiB). */
+  maxData?: number;
+  /** Seconds that a handler may take to accept or reject; then the client gets 503. Default 10. */
+  decisionTimeout?: number;
+}
+
+/** Bounds for datagrams. */
+export interface DatagramOptions {
+  /** How many of a session may wait to be read, 1 to 65535; the oldest is dropped. Default 256. */
+  incoming?: number;
+  /** How many of a session, request or connection may wait to be sent, 1 to 65535. Default 256. */
+  outgoing?: number;
 }
 
 /** PEM text, a file with it, or several that are put together, as Bun.serve() takes them. */
@@ -92,6 +153,20 @@ export interface H3ServerOptions<Path extends string = string> {
   routes?: { readonly [P in Path]: RouteValue<P> } | readonly RouteDefinition[];
   /** Answers what no route does. Default: 404, or 405 where only other methods have a route. */
   fetch?: Handler;
+  /**
+   * Takes raw QUIC datagrams (RFC 9221) of all connections; there are none without it. Not those of clients that announce HTTP/3
+   * datagrams (SETTINGS_H3_DATAGRAM): what such a client sends belongs to a request, or is dropped.
+   */
+  quicDatagram?: QuicDatagramHandler;
+  /**
+   * Do not announce HTTP/3 datagrams, so that clients send raw ones. Routes then can have neither `h3Datagram` nor `webtransport`.
+   * Default false.
+   */
+  rawDatagrams?: boolean;
+  /** Bounds for datagrams of all kinds. */
+  datagrams?: DatagramOptions;
+  /** Rules for WebTransport sessions. */
+  webtransport?: WebTransportOptions;
   /** Called with what a handler threw. Default: 500 "Internal Server Error". */
   error?: ErrorHandler;
   /** Bytes of a request's body, beyond which it is answered 413. Default 134217728 (128 MiB). */
@@ -113,5 +188,5 @@ export interface H3ServerOptions<Path extends string = string> {
   onLog?: LogHook;
 }
 
-/** What H3Server.reload() takes: the handlers. They replace all that there were; what is left out is none from then on. */
+/** What H3Server.reload() takes: the handlers. Where no route had datagrams or sessions at the start, none can be given them. They replace all that there were; what is left out is none from then on. */
 export type ReloadOptions<Path extends string = string> = Pick<H3ServerOptions<Path>, "routes" | "fetch" | "error" | "onLog">;

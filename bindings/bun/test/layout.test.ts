@@ -25,6 +25,8 @@ describe("layout", () => {
     expect(enumerators("ZIG_H3_ROUTE_")).toEqual(layout.ROUTE_FLAG);
     expect(enumerators("ZIG_H3_SEND_")).toEqual(layout.SEND_FLAG);
     expect(enumerators("ZIG_H3_STRUCT_")).toEqual(layout.STRUCT);
+    expect(enumerators("ZIG_H3_WT_OPEN_")).toEqual(layout.WT_OPEN);
+    expect(enumerators("ZIG_H3_WT_(?=BIDI|UNI)")).toEqual(layout.WT_STREAM);
   });
 
   test("A03 every function of the header is bound, and no other", () => {
@@ -55,6 +57,7 @@ describe.if(built)("library", () => {
       expect(native.zig_h3_event_name(type).toString()).toBe(`ZIG_H3_EVENT_${name}`);
     }
     expect(native.zig_h3_struct_size(layout.STRUCT.EVENT)).toBe(layout.EVENT_SIZE);
+    expect(native.zig_h3_struct_size(layout.STRUCT.DATAGRAM)).toBe(layout.DATAGRAM_SIZE);
   });
 });
 

@@ -1,0 +1,51 @@
+/** Raw QUIC datagrams (RFC 9221). */
+import type { SocketAddress } from "./connection.ts";
+import { datagramResult, type DatagramResult } from "./datagram_result.ts";
+import { SEND_FLAG } from "./layout.ts";
+import { library } from "./library.ts";
+import type { Pump } from "./pump.ts";
+import type { H3Server } from "./server.ts";
+import { bytesOf, type BufferSource } from "./webtransport/buffer_source.ts";
+
+/**
+ * Takes the raw datagrams of a server's connections. The payload is yours. What it throws, and what a promise that it gives rejects
+ * with, goes to the log; the connection lives on. Called with the server as `this`.
+ */
+export type QuicDatagramHandler = (this: H3Server, payload: Uint8Array<ArrayBuffer>, context: QuicDatagramContext) => unknown;
+
+/** The connection that a raw datagram came on. It is the same object for all datagrams of a connection. */
+export class QuicDatagramContext {
+  /** 8 bytes that name the connection for as long as this process lives. */
+  readonly connectionId: Uint8Array<ArrayBuffer>;
+  /** The client's address. */
+  readonly remoteAddress: SocketAddress;
+
+  #handle: number;
+  #pump: Pump;
+
+  /** @internal */
+  constructor(handle: number, remote: SocketAddress, pump: Pump) {
+    this.#handle = handle;
+    this.#pump = pump;
+    this.remoteAddress = remote;
+    this.connectionId = new Uint8Array(8);
+    new DataView(this.connectionId.buffer).setBigUint64(0, BigInt(handle));
+  }
+
+  /** The connection's name in hex. */
+  get connectionIdHex(): string {
+    return this.connectionId.toHex();
+  }
+
+  /**
+   * Sends a raw datagram to the client, also later than the one that came. Says at once what became of it.
+   * @throws TypeError when `data` is neither an ArrayBuffer nor a view of one
+   */
+  sendReply(data: BufferSource): DatagramResult {
+    const bytes = bytesOf(data);
+    const { length } = bytes;
+    const code = library().zig_h3_server_send_quic_datagram(this.#handle, length === 0 ? 0 : bytes, length, 0, SEND_FLAG.LATER);
+    if (code === 0) this.#pump.flushSoon();
+    return datagramResult(code);
+  }
+}

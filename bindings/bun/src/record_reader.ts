@@ -1,0 +1,53 @@
+/** Reads records where they stand in a queue's memory. */
+import { RECORD, RECORD_SIZE } from "./layout.ts";
+import type { RawBuffer } from "./memory.ts";
+import type { QueueMemory } from "./pump.ts";
+
+// Fields of a record as indices of 32-bit words.
+export const TYPE = RECORD.type >>> 2;
+export const OBJECT = RECORD.object >>> 2;
+export const PARENT = RECORD.parent >>> 2;
+export const CONN = RECORD.conn >>> 2;
+export const USER_DATA = RECORD.user_data >>> 2;
+export const CODE = RECORD.code >>> 2;
+export const STATUS = RECORD.status >>> 2;
+export const META_LEN = RECORD.meta_len >>> 2;
+export const DATA_LEN = RECORD.data_len >>> 2;
+export const AUX = RECORD.aux >>> 2;
+
+/** What the upper word of a 64-bit number counts. */
+export const HIGH = 2 ** 32;
+
+/** The variable parts of a queue's records. */
+export class RecordReader {
+  readonly u32: Uint32Array;
+  #u8: Uint8Array<ArrayBuffer>;
+  #bytes: RawBuffer;
+
+  constructor(memory: QueueMemory) {
+    this.u32 = memory.u32;
+    this.#u8 = memory.u8;
+    this.#bytes = memory.bytes;
+  }
+
+  /** A copy of the data of the record at `at`. A view would cost as much to make. */
+  data(at: number): Uint8Array<ArrayBuffer> {
+    const from = this.#dataAt(at);
+    return this.#u8.slice(from, from + this.u32[(at >>> 2) + DATA_LEN]!);
+  }
+
+  /** The data of a record as UTF-8. */
+  text(at: number): string {
+    const from = this.#dataAt(at);
+    return this.#bytes.toString("utf8", from, from + this.u32[(at >>> 2) + DATA_LEN]!);
+  }
+
+  /** The meta of a record as latin1. */
+  meta(at: number): string {
+    return this.#bytes.latin1Slice(at + RECORD_SIZE, at + RECORD_SIZE + this.u32[(at >>> 2) + META_LEN]!);
+  }
+
+  #dataAt(at: number): number {
+    return at + RECORD_SIZE + ((this.u32[(at >>> 2) + META_LEN]! + 7) & -8);
+  }
+}

@@ -1,0 +1,106 @@
+/** A client asks for a session: finds out who decides, and sees to it that somebody does. */
+import type { Target } from "./dispatcher.ts";
+import { H3Request } from "./request.ts";
+import type { RequestHead } from "./request_head.ts";
+import type { Route } from "./route_table.ts";
+import type { H3Server } from "./server.ts";
+import { untilTaken } from "./webtransport/retry.ts";
+import { WebTransportServerSession } from "./webtransport/server_session.ts";
+import { SessionCore } from "./webtransport/session_core.ts";
+import { library } from "./library.ts";
+import { sameOrigin } from "./origins.ts";
+
+/** One session between its event and its handler's end. */
+interface Asked {
+  server: H3Server;
+  route: Route;
+  core: SessionCore;
+  session: WebTransportServerSession;
+}
+
+/** Brings a session to its route's handler, when the page may open it. */
+export function askSession(target: Target, handle: number, conn: number, head: RequestHead): void {
+  const server = target.server!;
+  const route = target.route ?? server.rerouteSession(head.path);
+  if (route === undefined) {
+    refuse(handle, 404);
+    return;
+  }
+  let request: H3Request;
+  try {
+    request = new H3Request(head.url, head.init, head.path, route, conn);
+  } catch (error) {
+    server.report({ level: "debug", tier: "peer", message: `a request makes no URL: ${head.url}`, error });
+    refuse(handle, 400);
+    return;
+  }
+  const core = new SessionCore(server, handle);
+  const asked: Asked = { server, route, core, session: new WebTransportServerSession(core, request) };
+  const check = route.origins ?? server.origins ?? sameOrigin;
+  const origin = request.headers.get("origin");
+  try {
+    const allowed = check(origin, request);
+    if (typeof allowed === "boolean") {
+      begin(asked, allowed, origin);
+      return;
+    }
+    Promise.resolve(allowed).then(
+      (allowed) => begin(asked, allowed, origin),
+      (error) => fail(asked, "origins failed", error),
+    );
+  } catch (error) {
+    fail(asked, "origins failed", error);
+  }
+}
+
+/** Calls the handler. */
+function begin(asked: Asked, allowed: boolean, origin: string | null): void {
+  const { server, route, session, core } = asked;
+  if (core.over) return; // the client has gone meanwhile
+  if (!allowed) {
+    report(asked, "info", "peer", `a page of ${origin} may not open a session`, undefined);
+    void session.reject(403).catch((error) => fail(asked, "a session could not be refused", error));
+    return;
+  }
+  try {
+    const result: unknown = route.webtransport!.call(server, session, session.request, server);
+    if (result instanceof Promise) result.catch((error) => fail(asked, "a session's handler failed", error));
+  } catch (error) {
+    fail(asked, "a session's handler failed", error);
+  }
+}
+
+/** What failed is logged. A session that is not decided yet is refused, any other lives on. */
+function fail(asked: Asked, what: string, error: unknown): void {
+  const { session, core } = asked;
+  // Who waits for something of a session that is lost learns it that way; that is no fault of the handler.
+  if (core.state === "failed" && error === core.failure) {
+    report(asked, "debug", "peer", `a session ended early: ${text(error)}`, error);
+  } else {
+    report(asked, "error", "protocol", `${what}: ${text(error)}`, error);
+  }
+  if (session.decided) return;
+  void session.reject(500).catch((error) => report(asked, "error", "protocol", `a session could not be refused: ${text(error)}`, error));
+}
+
+function report(asked: Asked, level: "debug" | "info" | "error", tier: "peer" | "protocol", message: string, error: unknown): void {
+  const { server, route, session } = asked;
+  server.report({
+    level,
+    tier,
+    message,
+    ...(error === undefined ? {} : { error }),
+    route: route.pattern,
+    method: session.request.method,
+    url: session.request.url,
+  });
+}
+
+/** Refuses a session that nobody is to hear of. */
+function refuse(handle: number, status: number): void {
+  untilTaken(() => library().zig_h3_wt_reject(handle, status, 0, 0, 0, 0));
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : Bun.inspect(error, { depth: 0 });
+}

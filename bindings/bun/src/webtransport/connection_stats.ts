@@ -1,0 +1,61 @@
+/** What getStats() of a session gives. */
+import type { SessionCore } from "./session_core.ts";
+
+/**
+ * Counters of a session's connection. Times are in milliseconds.
+ * @see https://www.w3.org/TR/webtransport/#web-transport-connection-stats
+ */
+export interface WebTransportConnectionStats {
+  bytesSent?: number;
+  bytesReceived?: number;
+  bytesLost?: number;
+  packetsSent?: number;
+  packetsReceived?: number;
+  packetsLost?: number;
+  smoothedRtt?: number;
+  rttVariation?: number;
+  minRtt?: number;
+  datagrams: WebTransportDatagramStats;
+}
+
+/**
+ * Datagrams that did not get there.
+ * @see https://www.w3.org/TR/webtransport/#web-transport-datagram-stats
+ */
+export interface WebTransportDatagramStats {
+  /** Dropped for want of room on this side, unread. */
+  droppedIncoming: number;
+  /** Not read within `incomingMaxAge`. */
+  expiredIncoming: number;
+  /** Not sent within `outgoingMaxAge`. */
+  expiredOutgoing: number;
+}
+
+/** The standard's names for the library's counters, and what a unit of theirs is. */
+const MEMBERS = [
+  ["bytesSent", "bytes_out", 1],
+  ["bytesReceived", "bytes_in", 1],
+  ["bytesLost", "bytes_lost", 1],
+  ["packetsSent", "packets_out", 1],
+  ["packetsReceived", "packets_in", 1],
+  ["packetsLost", "packets_lost", 1],
+  ["smoothedRtt", "smoothed_rtt_us", 1e-3],
+  ["rttVariation", "rtt_variation_us", 1e-3],
+  ["minRtt", "min_rtt_us", 1e-3],
+] as const;
+
+/** Puts a session's statistics together: the library's counters, and those of the queues on this side. */
+export function connectionStats(counters: Record<string, number>, core: SessionCore): WebTransportConnectionStats {
+  const stats: WebTransportConnectionStats = {
+    datagrams: {
+      droppedIncoming: core.inbox.dropped + (counters.datagrams_dropped_in ?? 0),
+      expiredIncoming: core.inbox.expired,
+      expiredOutgoing: core.outbox.expired + core.unsent.expired,
+    },
+  };
+  for (const [member, name, unit] of MEMBERS) {
+    const value = counters[name];
+    if (value !== undefined) stats[member] = value * unit;
+  }
+  return stats;
+}

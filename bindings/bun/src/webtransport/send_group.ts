@@ -1,0 +1,60 @@
+/** Streams and datagrams that are ranked against each other. */
+
+/** Bytes of a group's streams. Members that the engine cannot know are left out. */
+export interface WebTransportSendStreamStats {
+  /** Bytes that were taken for sending. */
+  bytesWritten: number;
+}
+
+/**
+ * A group within which a higher `sendOrder` goes first; groups share what there is.
+ * @see https://www.w3.org/TR/webtransport/#sendGroup
+ */
+export class WebTransportSendGroup {
+  #session: object;
+  #id: number;
+  #bytesWritten = 0;
+
+  /** @internal */
+  constructor(session: object, id: number) {
+    this.#session = session;
+    this.#id = id;
+  }
+
+  /** Sums over the group's streams. */
+  async getStats(): Promise<WebTransportSendStreamStats> {
+    return { bytesWritten: this.#bytesWritten };
+  }
+
+  /** The number by which the library knows it. @internal */
+  get id(): number {
+    return this.#id;
+  }
+
+  /** Whether it is a group of this session. @internal */
+  belongsTo(session: object): boolean {
+    return this.#session === session;
+  }
+
+  /** One of its streams has written. @internal */
+  wrote(bytes: number): void {
+    this.#bytesWritten += bytes;
+  }
+}
+
+/**
+ * A value for `sendGroup`.
+ * @throws TypeError when it is neither a group nor null
+ */
+export function checkGroup(value: unknown): WebTransportSendGroup | null {
+  if (value === null || value === undefined) return null;
+  if (!(value instanceof WebTransportSendGroup)) throw new TypeError("sendGroup must be a WebTransportSendGroup or null");
+  return value;
+}
+
+/** Web IDL's long long: a whole number modulo 2^64, as far as a double holds it. */
+export function checkOrder(value: unknown): number {
+  const number = Math.trunc(Number(value));
+  if (!Number.isFinite(number)) return 0;
+  return Number(BigInt.asIntN(64, BigInt(number)));
+}

@@ -1,0 +1,179 @@
+/** This side of a stream: writes no faster than the library takes them. */
+import { ERROR } from "../layout.ts";
+import { errorName } from "../errors.ts";
+import { library } from "../library.ts";
+import { scratch } from "../memory.ts";
+import { bytesOf } from "./buffer_source.ts";
+import { untilTaken } from "./retry.ts";
+import type { WebTransportSendGroup } from "./send_group.ts";
+import { codeOf, WebTransportError } from "./webtransport_error.ts";
+
+/** Where *taken stands in this thread's results. */
+const TAKEN = 64;
+
+/** With the member that Bun's types do not know. */
+type Controller = WritableStreamDefaultController & { readonly signal: AbortSignal };
+
+/** The sink under a WebTransportSendStream. */
+export class SendSide implements Bun.UnderlyingSink<unknown> {
+  /** Bytes that the library has taken. */
+  bytesWritten = 0;
+
+  #handle: number;
+  #group: WebTransportSendGroup | null;
+  #order: number;
+  #controller: Controller | undefined;
+  /** Lets the write go on that waits for room. */
+  #resume: (() => void) | undefined;
+  #failure: { error: unknown } | undefined;
+  /** Who waits for the end to be on its way. */
+  #closing: PromiseWithResolvers<void> | undefined;
+  /** Ended, reset or stopped: nothing more can be sent. */
+  #over = false;
+
+  constructor(handle: number, group: WebTransportSendGroup | null, order: number) {
+    this.#handle = handle;
+    this.#group = group;
+    this.#order = order;
+    if (group !== null || order !== 0) this.#rank();
+  }
+
+  /** The group that the stream is ranked in. */
+  get group(): WebTransportSendGroup | null {
+    return this.#group;
+  }
+
+  set group(group: WebTransportSendGroup | null) {
+    this.#group = group;
+    this.#rank();
+  }
+
+  /** Its rank in the group. */
+  get order(): number {
+    return this.#order;
+  }
+
+  set order(order: number) {
+    this.#order = order;
+    this.#rank();
+  }
+
+  start(controller: WritableStreamDefaultController): void {
+    this.#controller = controller as Controller;
+    if (this.#failure !== undefined) controller.error(this.#failure.error);
+  }
+
+  /** Gives a chunk to the library: at once, or as it takes it. */
+  write(chunk: unknown): void | Promise<void> {
+    const bytes = bytesOf(chunk);
+    if (bytes.length === 0) return;
+    const taken = this.#push(bytes);
+    // What is sent later must not change with the writer's buffer.
+    if (taken < bytes.length) return this.#wait(bytes.slice(taken));
+  }
+
+  /** Ends this side. Resolves once all of it is on its way to the peer. */
+  async close(): Promise<void> {
+    const closing = (this.#closing = Promise.withResolvers<void>());
+    untilTaken(
+      () => library().zig_h3_wt_stream_end(this.#handle),
+      (code) => {
+        if (code !== 0) closing.reject(this.#failure?.error ?? lost(code));
+      },
+    );
+    const { signal } = this.#controller!;
+    // A stream that is being closed never gives this sink an abort().
+    const abort = (): void => {
+      this.reset(codeOf(signal.reason));
+      closing.reject(signal.reason);
+    };
+    signal.addEventListener("abort", abort);
+    try {
+      await closing.promise;
+    } finally {
+      this.#over = true;
+      signal.removeEventListener("abort", abort);
+    }
+  }
+
+  /** Resets the stream. The peer gets the code of a WebTransportError, else 0. */
+  abort(reason: unknown): void {
+    this.reset(codeOf(reason));
+  }
+
+  /** Resets the stream with an application code. */
+  reset(code: number): void {
+    if (this.#over) return;
+    this.#over = true;
+    library().zig_h3_wt_stream_reset(this.#handle, code); // stale or ended by now is fine
+  }
+
+  /** The library takes bytes again. */
+  writable(): void {
+    this.#resume?.();
+  }
+
+  /** All that was written, and the end, is on its way. */
+  flushed(): void {
+    this.#closing?.resolve();
+  }
+
+  /** The peer wants no more of it. */
+  stopped(code: number): void {
+    this.fail(new WebTransportError(`The peer stopped the stream with code ${code}`, { streamErrorCode: code }));
+  }
+
+  /** Nothing more can be sent: writers get `error`. Not so once all is on its way. */
+  fail(error: unknown): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#failure = { error };
+    this.#controller?.error(error);
+    this.#resume?.();
+    this.#closing?.reject(error);
+  }
+
+  /** Gives bytes to the library. Returns how many it took. */
+  #push(bytes: Uint8Array): number {
+    const memory = scratch();
+    const code = library().zig_h3_wt_stream_write(this.#handle, bytes, bytes.length, memory.results + TAKEN);
+    if (code === ERROR.WOULD_BLOCK) return 0;
+    if (code !== 0) throw this.#failure?.error ?? lost(code);
+    const taken = memory.u64(TAKEN);
+    this.bytesWritten += taken;
+    this.#group?.wrote(taken);
+    return taken;
+  }
+
+  /** Gives the rest of a chunk to the library whenever it has room. */
+  async #wait(rest: Uint8Array): Promise<void> {
+    const { signal } = this.#controller!;
+    const wake = (): void => this.#resume?.();
+    // abort() of the stream does not reach this sink before the write at hand has ended.
+    signal.addEventListener("abort", wake);
+    try {
+      while (rest.length > 0) {
+        await new Promise<void>((resolve) => {
+          this.#resume = resolve;
+          if (signal.aborted) resolve();
+        });
+        if (this.#failure !== undefined) throw this.#failure.error;
+        if (signal.aborted) throw signal.reason;
+        rest = rest.subarray(this.#push(rest));
+      }
+    } finally {
+      this.#resume = undefined;
+      signal.removeEventListener("abort", wake);
+    }
+  }
+
+  #rank(): void {
+    const group = this.#group?.id ?? 0;
+    untilTaken(() => library().zig_h3_wt_stream_priority(this.#handle, group, this.#order));
+  }
+}
+
+/** Why the library takes no more of a stream whose end it has not told yet. */
+function lost(code: number): WebTransportError {
+  return new WebTransportError(`The stream has ended (${errorName(code)})`, { source: "stream" });
+}

@@ -1,0 +1,171 @@
+/** A session on the server, which decides whether there is to be one. */
+import { ERROR } from "../layout.ts";
+import { lastError, library } from "../library.ts";
+import { HEADERS_SIZE, scratch } from "../memory.ts";
+import { listHeaders, writeHeaders, type Listed } from "../packed.ts";
+import { H3Request } from "../request.ts";
+import { offeredProtocols } from "./offered_protocols.ts";
+import { untilTaken } from "./retry.ts";
+import { WebTransportSession } from "./session.ts";
+import type { SessionCore } from "./session_core.ts";
+
+/** What accept() takes. */
+export interface AcceptOptions {
+  /** One of the protocols that the client offers. Default: none. */
+  protocol?: string;
+  /** More headers for the response. */
+  headers?: HeadersInit;
+  /** `"bytes"`: `datagrams.readable` is a byte stream, which reads into buffers of the reader. */
+  datagramsReadableType?: "bytes";
+}
+
+/** What Headers takes. */
+type HeadersInit = NonNullable<ConstructorParameters<typeof Headers>[0]>;
+
+const NOTHING = new Uint8Array(0);
+
+/**
+ * A session that a client asks for: to be accepted or rejected within `webtransport.decisionTimeout`. From then on it is what the
+ * standard has.
+ * @see https://www.w3.org/TR/webtransport/#web-transport
+ */
+export class WebTransportServerSession<Path extends string = string> extends WebTransportSession {
+  /** The request that asks for it: URL, params, headers, cookies. */
+  readonly request: H3Request<Path>;
+
+  #core: SessionCore;
+  #protocols: readonly string[] | undefined;
+  #decided = false;
+
+  /** @internal */
+  constructor(core: SessionCore, request: H3Request) {
+    super(core);
+    this.#core = core;
+    this.request = request as H3Request<Path>;
+  }
+
+  /** The protocols that the client offers, best first. */
+  get protocols(): readonly string[] {
+    return (this.#protocols ??= offeredProtocols(this.request.headers.get("wt-available-protocols")));
+  }
+
+  /** Whether it was accepted or rejected. */
+  get decided(): boolean {
+    return this.#decided;
+  }
+
+  /**
+   * Accepts it.
+   * @returns `ready`: resolves when the session is open
+   * @throws TypeError for a protocol that the client does not offer, or a header that HTTP/3 forbids; InvalidStateError when it was
+   * decided before. Then nothing has happened
+   */
+  accept(options: AcceptOptions = {}): Promise<void> {
+    this.#mustDecide();
+    const { protocol, headers, datagramsReadableType } = options;
+    if (protocol !== undefined && !this.protocols.includes(protocol)) {
+      const offers = this.protocols.length === 0 ? "none" : this.protocols.map((one) => JSON.stringify(one)).join(", ");
+      throw new TypeError(`the client does not offer the protocol ${JSON.stringify(protocol)}, but ${offers}`);
+    }
+    if (datagramsReadableType !== undefined && datagramsReadableType !== "bytes") {
+      throw new TypeError(`datagramsReadableType must be "bytes", not ${JSON.stringify(datagramsReadableType)}`);
+    }
+    const listed = headers === undefined ? {} : listHeaders(new Headers(headers));
+    const name = protocol === undefined ? 0 : Buffer.from(protocol + "\0", "latin1");
+    this.#decided = true;
+    let refused: Error | undefined;
+    let late = false;
+    untilTaken(
+      () => library().zig_h3_wt_accept(this.#core.handle, name, ...pack(listed)),
+      (code) => {
+        if (code === 0 || code === ERROR.STALE_HANDLE) return;
+        refused = acceptError(code);
+        // Nobody is there to take it, only the client, who still waits.
+        if (late) this.#refuse(500, {}, NOTHING, refused);
+      },
+    );
+    if (refused !== undefined) {
+      this.#decided = false;
+      throw refused;
+    }
+    late = true;
+    this.#core.datagramsReadableType = datagramsReadableType;
+    return this.ready;
+  }
+
+  /**
+   * Refuses it: `ready` and `closed` reject.
+   * @param answer a status from 300 to 599, or a Response with one
+   * @returns resolves when the answer is on its way; that is later only for a Response whose body must be read
+   * @throws RangeError for another status, InvalidStateError when it was decided before. Then nothing has happened
+   */
+  async reject(answer: number | Response): Promise<void> {
+    this.#mustDecide();
+    const status = typeof answer === "number" ? answer : answer.status;
+    if (!Number.isInteger(status) || status < 300 || status > 599) {
+      throw new RangeError(`a session is rejected with a status from 300 to 599, not ${status}`);
+    }
+    this.#decided = true;
+    if (typeof answer === "number") {
+      this.#refuse(status, {}, NOTHING);
+      return;
+    }
+    const listed = listHeaders(answer.headers);
+    if (answer.body === null) {
+      this.#refuse(status, listed, NOTHING);
+      return;
+    }
+    let body: Uint8Array;
+    try {
+      body = await answer.bytes();
+    } catch (error) {
+      this.#refuse(500, {}, NOTHING);
+      throw error;
+    }
+    this.#refuse(status, listed, body);
+  }
+
+  /** Closes it, or refuses it with 500 when it was not decided yet. */
+  override close(info?: Parameters<WebTransportSession["close"]>[0]): void {
+    super.close(info);
+    this.#decided = true;
+  }
+
+  #mustDecide(): void {
+    if (this.#decided) throw new DOMException("The session was decided before", "InvalidStateError");
+  }
+
+  #refuse(status: number, listed: Listed, body: Uint8Array, cause?: Error): void {
+    if (cause !== undefined) this.#blame(cause);
+    untilTaken(
+      () => library().zig_h3_wt_reject(this.#core.handle, status, ...pack(listed), body.length === 0 ? 0 : body, body.length),
+      (code) => {
+        if (code >= 0 || code === ERROR.STALE_HANDLE) return;
+        // A response that the library does not take: the client is to get one nevertheless.
+        this.#blame(lastError(code));
+        untilTaken(() => library().zig_h3_wt_reject(this.#core.handle, 500, 0, 0, 0, 0));
+      },
+    );
+    this.#core.refused(`The session was rejected with status ${status}`);
+  }
+
+  #blame(error: Error): void {
+    const message = `the answer to a session cannot be sent: ${error.message}`;
+    this.#core.host.report({ level: "error", tier: "protocol", message, error, route: H3Request.route(this.request), url: this.request.url });
+  }
+}
+
+/** Why the library does not accept a session. */
+function acceptError(code: number): Error {
+  if (code === ERROR.WRONG_STATE) return new DOMException("The session was decided before", "InvalidStateError");
+  const error = lastError(code);
+  return code === ERROR.BAD_HEADER || code === ERROR.INVALID_ARGUMENT ? new TypeError(error.message) : error;
+}
+
+/** Headers in this thread's memory: address and length. */
+function pack(listed: Listed): [number, number] {
+  const memory = scratch();
+  const length = writeHeaders(memory.headers, listed);
+  // What is too long for this area the library refuses anyway: it is told of more than there can be.
+  return length < 0 ? [memory.headersAt, HEADERS_SIZE + 1] : [memory.headersAt, length];
+}

@@ -1,0 +1,163 @@
+/** A WebTransport session in the web's shape. */
+import { WT_STREAM } from "../layout.ts";
+import type { WebTransportBidirectionalStream } from "./bidirectional_stream.ts";
+import { bytesOf, type BufferSource } from "./buffer_source.ts";
+import { checkCloseInfo, type WebTransportCloseInfo } from "./close_info.ts";
+import { connectionStats, type WebTransportConnectionStats } from "./connection_stats.ts";
+import { datagramResult, type DatagramResult } from "../datagram_result.ts";
+import type { WebTransportReceiveStream } from "./receive_stream.ts";
+import { checkGroup, checkOrder, WebTransportSendGroup } from "./send_group.ts";
+import type { WebTransportSendStream } from "./send_stream.ts";
+import type { DatagramHandler, OpenOptions, SessionCore } from "./session_core.ts";
+import type { WebTransportDatagramDuplexStream } from "./session_datagrams.ts";
+
+/** What createBidirectionalStream() and createUnidirectionalStream() take. */
+export interface WebTransportSendStreamOptions {
+  /** The group that it is ranked in. Default null: that of all that have none. */
+  sendGroup?: WebTransportSendGroup | null;
+  /** Its rank within the group: higher ones go first. Default 0. */
+  sendOrder?: number;
+  /** Wait for the peer's limit of streams instead of failing. Default false. */
+  waitUntilAvailable?: boolean;
+}
+
+/**
+ * A session: datagrams and streams both ways. What stands in the standard behaves as there; `onDatagram`, `sendDatagram()`, `drain()`
+ * and `await using` are additions.
+ *
+ * `ready`, `closed` and `draining` never cause an unhandled rejection.
+ * @see https://www.w3.org/TR/webtransport/#web-transport
+ */
+export class WebTransportSession implements AsyncDisposable {
+  #core: SessionCore;
+  #groups = 0;
+
+  /** @internal */
+  constructor(core: SessionCore) {
+    this.#core = core;
+  }
+
+  /** Resolves when the session is open; rejects with a WebTransportError when it never will be. */
+  get ready(): Promise<void> {
+    return this.#core.ready.promise;
+  }
+
+  /** Resolves with code and reason when the session is closed; rejects with a WebTransportError when it is lost. */
+  get closed(): Promise<Required<WebTransportCloseInfo>> {
+    return this.#core.closed.promise;
+  }
+
+  /** Resolves when the session should end soon: the peer says so, or the server that it came to is stopping. */
+  get draining(): Promise<void> {
+    return this.#core.draining.promise;
+  }
+
+  /** What the two sides have agreed to speak; empty: nothing, or not yet. */
+  get protocol(): string {
+    return this.#core.protocol;
+  }
+
+  /** Always `"supports-unreliable"` once it is open: there is no WebTransport without datagrams here. */
+  get reliability(): "pending" | "supports-unreliable" {
+    return this.#core.state === "connecting" ? "pending" : "supports-unreliable";
+  }
+
+  /** Always `"default"`: the engine has one way. */
+  get congestionControl(): "default" {
+    return "default";
+  }
+
+  /** Its datagrams. */
+  get datagrams(): WebTransportDatagramDuplexStream {
+    return this.#core.datagrams;
+  }
+
+  /** Streams both ways that the peer has opened. */
+  get incomingBidirectionalStreams(): ReadableStream<WebTransportBidirectionalStream> {
+    return this.#core.bidirectional.readable;
+  }
+
+  /** Streams one way that the peer has opened. */
+  get incomingUnidirectionalStreams(): ReadableStream<WebTransportReceiveStream> {
+    return this.#core.unidirectional.readable;
+  }
+
+  /**
+   * Opens a stream both ways. Rejects with TypeError for a group of another session, InvalidStateError when the session has ended, and
+   * QuotaExceededError when the peer's limit is reached, unless told to wait.
+   */
+  async createBidirectionalStream(options: WebTransportSendStreamOptions = {}): Promise<WebTransportBidirectionalStream> {
+    return (await this.#core.openStream(WT_STREAM.BIDIRECTIONAL, this.#open(options))).both;
+  }
+
+  /** Opens a stream to the peer. Rejects as createBidirectionalStream(). */
+  async createUnidirectionalStream(options: WebTransportSendStreamOptions = {}): Promise<WebTransportSendStream> {
+    return (await this.#core.openStream(WT_STREAM.UNIDIRECTIONAL, this.#open(options))).writable;
+  }
+
+  /**
+   * Makes a group to rank streams in.
+   * @throws InvalidStateError when the session has ended
+   */
+  createSendGroup(): WebTransportSendGroup {
+    this.#core.mustLive();
+    return new WebTransportSendGroup(this.#core, ++this.#groups);
+  }
+
+  /**
+   * Closes the session. Its streams end, and `closed` resolves at once; the peer gets the code and the reason, cut at 1024 bytes.
+   * Before the session is open, it is refused instead, and `ready` and `closed` reject. Does nothing once it has ended.
+   */
+  close(info?: WebTransportCloseInfo): void {
+    this.#core.close(checkCloseInfo(info));
+  }
+
+  /** Asks the peer to end the session soon: its `draining` resolves. */
+  drain(): void {
+    this.#core.askDrain();
+  }
+
+  /** What has gone over the session and its connection. Members that the engine cannot know are left out. */
+  async getStats(): Promise<WebTransportConnectionStats> {
+    const core = this.#core;
+    if (core.state === "connecting") await core.ready.promise.catch(() => {});
+    if (core.state === "failed") throw new DOMException("The session has failed", "InvalidStateError");
+    return connectionStats(core.snapshot(), core);
+  }
+
+  /**
+   * Takes datagrams one by one, without a stream and its promises: set it, and `datagrams.readable` gets none any more. The payload is
+   * yours. What it throws, and what a promise that it gives rejects with, goes to the log; the session lives on.
+   */
+  get onDatagram(): DatagramHandler | null {
+    return this.#core.onDatagram;
+  }
+
+  set onDatagram(handler: DatagramHandler | null) {
+    if (handler !== null && handler !== undefined && typeof handler !== "function") throw new TypeError("onDatagram must be a function or null");
+    this.#core.onDatagram = handler ?? null;
+  }
+
+  /**
+   * Sends a datagram, without a stream and its promises. Says at once what became of it; `datagrams.outgoingMaxAge` counts.
+   * @throws TypeError when `data` is neither an ArrayBuffer nor a view of one
+   */
+  sendDatagram(data: BufferSource): DatagramResult {
+    const core = this.#core;
+    if (core.over) return "closed";
+    const { maxAge } = core.outbox;
+    return datagramResult(core.send(bytesOf(data), maxAge === null ? 0 : Math.min(Math.ceil(maxAge), 0xffff_ffff)));
+  }
+
+  /** close(), and waits until the library is done with the session: for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    await this.#core.ended.promise;
+  }
+
+  #open({ sendGroup, sendOrder = 0, waitUntilAvailable = false }: WebTransportSendStreamOptions): OpenOptions {
+    const group = checkGroup(sendGroup);
+    if (group !== null && !group.belongsTo(this.#core)) throw new TypeError("sendGroup belongs to another session");
+    return { group, order: checkOrder(sendOrder), wait: Boolean(waitUntilAvailable) };
+  }
+}

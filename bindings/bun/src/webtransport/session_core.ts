@@ -1,0 +1,304 @@
+/**
+ * A session by its handle: its state, and where its events go. The classes of the web's shape show it; it knows neither of server nor
+ * of client, so that both can use it.
+ */
+import { ERROR, FLAG, SEND_FLAG, WT_OPEN, WT_STREAM } from "../layout.ts";
+import { errorName } from "../errors.ts";
+import { library } from "../library.ts";
+import type { LogRecord } from "../log.ts";
+import { scratch } from "../memory.ts";
+import type { Pump } from "../pump.ts";
+import type { WebTransportBidirectionalStream } from "./bidirectional_stream.ts";
+import { encodeReason, type WebTransportCloseInfo } from "./close_info.ts";
+import { DatagramInbox } from "./datagram_inbox.ts";
+import { DatagramOutbox } from "./datagram_outbox.ts";
+import { IncomingStreams } from "./incoming_streams.ts";
+import type { WebTransportReceiveStream } from "./receive_stream.ts";
+import { untilTaken } from "./retry.ts";
+import type { WebTransportSendGroup } from "./send_group.ts";
+import { WebTransportDatagramDuplexStream } from "./session_datagrams.ts";
+import { SessionStream } from "./session_stream.ts";
+import { readSessionStats } from "./session_stats.ts";
+import { WebTransportError } from "./webtransport_error.ts";
+
+/** What a session belongs to: a server, or a client. */
+export interface SessionHost {
+  readonly pump: Pump;
+  /** How many datagrams of a session may wait to be read, until the session says otherwise. */
+  readonly incomingDatagrams: number;
+  /** Passes a message on. */
+  report(record: LogRecord): void;
+}
+
+/** How far a session has come, in the standard's words. */
+export type SessionState = "connecting" | "connected" | "draining" | "closed" | "failed";
+
+/** Takes a datagram. What it throws, or a promise that it gives rejects with, is logged. */
+export type DatagramHandler = (payload: Uint8Array<ArrayBuffer>) => unknown;
+
+/** What is asked of a stream of ours. */
+export interface OpenOptions {
+  group: WebTransportSendGroup | null;
+  order: number;
+  /** Wait for the peer's limit instead of failing. */
+  wait: boolean;
+}
+
+/** One session. */
+export class SessionCore {
+  state: SessionState = "connecting";
+  /** What the two sides have agreed to speak; empty: nothing. */
+  protocol = "";
+  datagramsReadableType: "bytes" | undefined;
+  /** Why its peer is refused, once that is decided. */
+  refusal: string | undefined;
+
+  readonly ready = handled<void>();
+  readonly closed = handled<Required<WebTransportCloseInfo>>();
+  readonly draining = handled<void>();
+  /** Resolves when the library is done with it. */
+  readonly ended = handled<void>();
+
+  readonly inbox = new DatagramInbox();
+  readonly outbox = new DatagramOutbox((bytes, maxAge) => this.send(bytes, maxAge));
+  readonly datagrams = new WebTransportDatagramDuplexStream(this);
+  readonly bidirectional = new IncomingStreams<WebTransportBidirectionalStream>((stream) => stream.both);
+  readonly unidirectional = new IncomingStreams<WebTransportReceiveStream>((stream) => stream.readable);
+
+  /** Datagrams that were taken for sending and dropped unsent, by cause. */
+  readonly unsent = { expired: 0, other: 0 };
+
+  #onDatagram: DatagramHandler | null = null;
+  #streams = new Map<number, SessionStream>();
+  #failure: WebTransportError | undefined;
+  #stats: Record<string, number> = {};
+
+  /** @param handle the library's name for it; its events must be brought to this object by it */
+  constructor(
+    readonly host: SessionHost,
+    readonly handle: number,
+  ) {
+    this.inbox.limit = host.incomingDatagrams;
+    host.pump.dispatcher.sessions.add(this);
+  }
+
+  /** What it failed with. */
+  get failure(): WebTransportError | undefined {
+    return this.#failure;
+  }
+
+  /** Whether it has ended, for this side at least. */
+  get over(): boolean {
+    return this.state === "closed" || this.state === "failed";
+  }
+
+  // ------------------------------------------------------------------------------------------------------------- datagrams
+
+  /** Takes datagrams in place of the readable; null: nobody does. */
+  get onDatagram(): DatagramHandler | null {
+    return this.#onDatagram;
+  }
+
+  set onDatagram(handler: DatagramHandler | null) {
+    this.#onDatagram = handler;
+    // What came before the handler was set is its, too.
+    while (this.#onDatagram !== null) {
+      const payload = this.inbox.shift();
+      if (payload === undefined) return;
+      this.#call(this.#onDatagram, payload);
+    }
+  }
+
+  /** A datagram has come. */
+  receive(payload: Uint8Array<ArrayBuffer>, at: number): void {
+    if (this.over) return;
+    if (this.#onDatagram !== null) {
+      this.#call(this.#onDatagram, payload);
+      return;
+    }
+    this.inbox.push(payload, at);
+    this.datagrams.arrived();
+  }
+
+  /** Hands a datagram to the library. Gives a result code. */
+  send(bytes: Uint8Array, maxAge: number): number {
+    const { length } = bytes;
+    const code = library().zig_h3_wt_send_datagram(this.handle, length === 0 ? 0 : bytes, length, maxAge, SEND_FLAG.LATER);
+    if (code === 0) this.host.pump.flushSoon();
+    return code;
+  }
+
+  /** Datagrams that were taken for sending were dropped. */
+  droppedUnsent(code: number, count: number): void {
+    if (code === ERROR.TIMEOUT) this.unsent.expired += count;
+    else this.unsent.other += count;
+  }
+
+  #call(handler: DatagramHandler, payload: Uint8Array<ArrayBuffer>): void {
+    try {
+      const result = handler(payload);
+      if (result instanceof Promise) result.catch((error) => this.#blame(error));
+    } catch (error) {
+      this.#blame(error);
+    }
+  }
+
+  #blame(error: unknown): void {
+    this.host.report({ level: "error", tier: "protocol", message: `onDatagram failed: ${text(error)}`, error });
+  }
+
+  // --------------------------------------------------------------------------------------------------------------- streams
+
+  /** The peer has opened a stream, or one of ours is there. */
+  streamOpened(handle: number, kind: number, flags: number): void {
+    if ((flags & FLAG.REMOTE) === 0) {
+      this.#streams.get(handle)?.opened();
+      return;
+    }
+    const stream = this.#add(handle, kind, true, null, 0);
+    if (this.over) stream.discard();
+    else if (kind === WT_STREAM.BIDIRECTIONAL) this.bidirectional.push(stream);
+    else this.unidirectional.push(stream);
+  }
+
+  /** A stream has ended. */
+  streamEnded(handle: number, code: number): void {
+    const stream = this.#streams.get(handle);
+    this.#streams.delete(handle);
+    this.host.pump.dispatcher.sessions.streams.delete(handle);
+    stream?.ended(code);
+  }
+
+  /**
+   * Opens a stream. Rejects with QuotaExceededError when the peer's limit is reached, and with InvalidStateError when the session
+   * has ended.
+   */
+  async openStream(kind: number, options: OpenOptions): Promise<SessionStream> {
+    if (this.state === "connecting") await this.ready.promise;
+    this.mustLive();
+    const handle = await new Promise<number>((resolve, reject) => {
+      untilTaken(
+        () => library().zig_h3_wt_open_stream(this.handle, kind, options.wait ? WT_OPEN.WAIT : 0, scratch().results),
+        (code) => {
+          if (code === 0) resolve(this.#added(scratch().u64(0), kind, options));
+          else if (code === ERROR.LIMIT) reject(new DOMException("Too many objects are open", "QuotaExceededError"));
+          else reject(new DOMException(`The session takes no stream (${errorName(code)})`, "InvalidStateError"));
+        },
+      );
+    });
+    const stream = this.#streams.get(handle)!;
+    await stream.opening;
+    return stream;
+  }
+
+  /** @throws InvalidStateError once the session has ended */
+  mustLive(): void {
+    if (this.over) throw new DOMException("The session has ended", "InvalidStateError");
+  }
+
+  #added(handle: number, kind: number, { group, order }: OpenOptions): number {
+    const stream = this.#add(handle, kind, false, group, order);
+    if (this.over) stream.fail(this.#failure ?? ended());
+    return handle;
+  }
+
+  #add(handle: number, kind: number, remote: boolean, group: WebTransportSendGroup | null, order: number): SessionStream {
+    const stream = new SessionStream(this, handle, kind, remote, group, order);
+    this.#streams.set(handle, stream);
+    this.host.pump.dispatcher.sessions.streams.set(handle, stream);
+    return stream;
+  }
+
+  // ------------------------------------------------------------------------------------------------------------------ life
+
+  /** It is open. */
+  opened(maxDatagramSize: number, protocol: string): void {
+    if (this.state !== "connecting") return;
+    this.state = "connected";
+    this.protocol = protocol;
+    this.datagrams.opened(maxDatagramSize);
+    this.ready.resolve();
+    this.outbox.open();
+  }
+
+  /** It is to end soon: the peer says so, or our own side is stopping. */
+  drains(): void {
+    if (this.state === "connected") this.state = "draining";
+    this.draining.resolve();
+  }
+
+  /** Asks the peer to end it soon. */
+  askDrain(): void {
+    if (this.state === "connected" || this.state === "draining") untilTaken(() => library().zig_h3_wt_drain(this.handle));
+  }
+
+  /** Closes it. What waits for it learns that at once, the peer when the library has told it. */
+  close(info: Required<WebTransportCloseInfo>): void {
+    if (this.over) return;
+    const reason = encodeReason(info.reason);
+    const open = this.state !== "connecting";
+    this.snapshot();
+    untilTaken(() => library().zig_h3_wt_close(this.handle, info.closeCode, reason.length === 0 ? 0 : reason, reason.length));
+    if (open) this.#cleanup(ended(), info);
+    else this.#cleanup(new WebTransportError("The session was closed before it was open", { source: "session" }));
+  }
+
+  /** Its peer has been refused. */
+  refused(why: string): void {
+    this.refusal = why;
+    if (!this.over) this.#cleanup(new WebTransportError(why, { source: "session" }));
+  }
+
+  /** The library is done with it: SESSION_CLOSED. */
+  finished(code: number, flags: number, closeCode: number, reason: string): void {
+    for (const handle of this.#streams.keys()) this.streamEnded(handle, ERROR.CLOSED);
+    this.ended.resolve();
+    if (this.over) return;
+    if (code === 0 && this.state !== "connecting") {
+      this.#cleanup(ended(), { closeCode, reason });
+      return;
+    }
+    const who = (flags & FLAG.REMOTE) !== 0 ? " by the peer" : "";
+    const message = reason === "" ? `The session was lost${who} (${errorName(code)})` : `The session was lost${who}: ${reason}`;
+    this.#cleanup(new WebTransportError(message, { source: "session" }));
+  }
+
+  /** The library's counters of it; the last ones once it has ended. */
+  snapshot(): Record<string, number> {
+    if (!this.over) this.#stats = readSessionStats(this.handle) ?? this.#stats;
+    return this.#stats;
+  }
+
+  /** Ends all that hangs on it: regularly with `info`, else with `error`. */
+  #cleanup(error: WebTransportError, info?: Required<WebTransportCloseInfo>): void {
+    this.state = info === undefined ? "failed" : "closed";
+    if (info === undefined) this.#failure = error;
+    const failure = info === undefined ? { error } : undefined;
+    this.outbox.end();
+    for (const stream of [...this.#streams.values()]) stream.fail(error);
+    this.bidirectional.end(failure);
+    this.unidirectional.end(failure);
+    this.datagrams.end(failure, error);
+    this.inbox.clear();
+    this.ready.reject(error);
+    if (info === undefined) this.closed.reject(error);
+    else this.closed.resolve(info);
+  }
+}
+
+/** A promise whose rejection nobody has to take. */
+function handled<T>(): PromiseWithResolvers<T> {
+  const made = Promise.withResolvers<T>();
+  made.promise.catch(() => {});
+  return made;
+}
+
+/** What streams end with when their session is closed in the regular way. */
+function ended(): WebTransportError {
+  return new WebTransportError("The session was closed", { source: "session" });
+}
+
+/** What was thrown, in words. */
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : Bun.inspect(error, { depth: 0 });
+}

@@ -1,0 +1,85 @@
+/** Brings the events of datagrams, sessions and their streams to whom they concern. */
+import { ERROR, EVENT, FLAG } from "../layout.ts";
+import { readFields } from "../packed.ts";
+import { AUX, CODE, HIGH, OBJECT, PARENT, STATUS, TYPE, type RecordReader } from "../record_reader.ts";
+import type { SessionCore } from "./session_core.ts";
+import type { SessionStream } from "./session_stream.ts";
+
+/** Sessions and streams by their handles. */
+export class SessionEvents {
+  readonly sessions = new Map<number, SessionCore>();
+  readonly streams = new Map<number, SessionStream>();
+
+  constructor(readonly records: RecordReader) {}
+
+  /** Makes a session known until its end. */
+  add(session: SessionCore): void {
+    this.sessions.set(session.handle, session);
+  }
+
+  /** Deals with the record at `at`. */
+  dispatch(type: number, at: number): void {
+    const { u32 } = this.records;
+    const word = at >>> 2;
+    const object = u32[word + OBJECT]! + u32[word + OBJECT + 1]! * HIGH;
+    switch (type) {
+      case EVENT.SESSION_DATAGRAM:
+        this.sessions.get(object)?.receive(this.records.data(at), u32[word + AUX]! + u32[word + AUX + 1]! * HIGH);
+        return;
+      case EVENT.STREAM_DATA: {
+        const end = ((u32[word + TYPE]! >>> 16) & FLAG.END) !== 0;
+        this.streams.get(object)?.data(this.records.data(at), end);
+        return;
+      }
+      case EVENT.STREAM_OPENED: {
+        const parent = u32[word + PARENT]! + u32[word + PARENT + 1]! * HIGH;
+        this.sessions.get(parent)?.streamOpened(object, u32[word + STATUS]!, u32[word + TYPE]! >>> 16);
+        return;
+      }
+      case EVENT.STREAM_RESET:
+        this.streams.get(object)?.reset(u32[word + AUX]!);
+        return;
+      case EVENT.STREAM_STOPPED:
+        this.streams.get(object)?.stopped(u32[word + AUX]!);
+        return;
+      case EVENT.STREAM_ENDED: {
+        const parent = u32[word + PARENT]! + u32[word + PARENT + 1]! * HIGH;
+        this.sessions.get(parent)?.streamEnded(object, u32[word + CODE]! | 0);
+        return;
+      }
+      case EVENT.SESSION_OPENED: {
+        const protocol = readFields(this.records.meta(at)).find(([name]) => name === "protocol")?.[1] ?? "";
+        this.sessions.get(object)?.opened(u32[word + STATUS]!, protocol);
+        return;
+      }
+      case EVENT.SESSION_DRAINING:
+        this.sessions.get(object)?.drains();
+        return;
+      case EVENT.SESSION_CLOSED:
+        this.#closed(object, u32[word + CODE]! | 0, u32[word + TYPE]! >>> 16, u32[word + AUX]!, this.records.text(at));
+        return;
+      case EVENT.DATAGRAMS_DROPPED:
+        this.sessions.get(object)?.droppedUnsent(u32[word + CODE]! | 0, u32[word + AUX]! + u32[word + AUX + 1]! * HIGH);
+        return;
+    }
+  }
+
+  /** A stream takes bytes again, or all of it is on its way. */
+  writable(object: number, flags: number): void {
+    const stream = this.streams.get(object);
+    if ((flags & FLAG.END) !== 0) stream?.flushed();
+    else stream?.writableAgain();
+  }
+
+  /** Nothing more will come: ends everything. */
+  broken(): void {
+    for (const session of [...this.sessions.values()]) this.#closed(session.handle, ERROR.FATAL, 0, 0, "");
+  }
+
+  #closed(object: number, code: number, flags: number, closeCode: number, reason: string): void {
+    const session = this.sessions.get(object);
+    if (session === undefined) return;
+    session.finished(code, flags, closeCode, reason);
+    this.sessions.delete(object);
+  }
+}
