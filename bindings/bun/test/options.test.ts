@@ -96,6 +96,40 @@ describe("other options", () => {
   });
 });
 
+describe("datagrams and sessions", () => {
+  const engine = (options: object): unknown => JSON.parse(checkOptions({ fetch, ...options }).engine);
+  const session = (): void => {};
+
+  test("D05 raw datagrams come with their handler, sessions with a route", () => {
+    expect(engine({ quicDatagram: session, rawDatagrams: true, datagrams: { outgoing: 5, incoming: 7 } })).toEqual({
+      quic_datagrams: true,
+      raw_datagrams: true,
+      datagrams: { outgoing: 5 },
+    });
+    expect(checkOptions({ fetch, datagrams: { incoming: 7 } }).incomingDatagrams).toBe(7);
+    const webtransport = { maxStreamsBidi: 3, maxStreamsUni: 4, maxData: 65_536, decisionTimeout: 1.5 };
+    expect(engine({ routes: { "/wt": { webtransport: session } }, webtransport })).toEqual({
+      webtransport: { origins: ["*"], max_streams_bidi: 3, max_streams_uni: 4, max_data: 65_536, decision_timeout_ms: 1500 },
+    });
+    expect(engine({ webtransport })).toEqual({});
+  });
+
+  test("D05 a handler of raw datagrams is enough for a server", () => {
+    expect(checkOptions({ quicDatagram: session }).handlers.table.routes).toEqual([]);
+  });
+
+  test("C09 wrong ones are named", () => {
+    expect(thrown(() => checkOptions({ fetch, quicDatagram: 1 })).message).toBe("quicDatagram must be a function");
+    expect(thrown(() => checkOptions({ fetch, webtransport: { maxBanana: 1 } })).message).toStartWith('unknown option "webtransport.maxBanana"');
+    expect(thrown(() => checkOptions({ fetch, datagrams: { incoming: 0 } })).message).toBe(
+      "datagrams.incoming must be a whole number from 1 to 65535, not 0",
+    );
+    expect(thrown(() => checkOptions({ rawDatagrams: true, routes: { "/wt": { webtransport: session } } })).message).toBe(
+      'route "/wt": webtransport needs HTTP/3 datagrams, which rawDatagrams turns off',
+    );
+  });
+});
+
 describe("tls", () => {
   const engine = (tls: unknown): unknown => (JSON.parse(checkOptions({ fetch, tls }).engine) as { tls: unknown }).tls;
 

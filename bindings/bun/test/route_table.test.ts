@@ -83,3 +83,40 @@ describe("routes", () => {
     expect(found(any)).toBe(any);
   });
 });
+
+describe("datagrams and sessions", () => {
+  const handler = (): Response => new Response("ok");
+  const shape = (routes: unknown): unknown[] =>
+    parseRoutes(routes).map((r) => [r.method, r.h3Datagram !== undefined, r.webtransport !== undefined, r.origins !== undefined]);
+
+  test("W04 sessions have a route of their own beside those of requests", () => {
+    const both = [["GET", true, false, false], ["CONNECT", false, true, true]];
+    expect(shape({ "/a": { GET: handler, h3Datagram: handler, webtransport: handler, origins: ["*"] } })).toEqual(both);
+    expect(shape([{ method: "GET", pattern: "/a", fetch: handler, h3Datagram: handler, webtransport: handler, origins: ["*"] }])).toEqual(both);
+    expect(shape({ "/a": { webtransport: handler } })).toEqual([["CONNECT", false, true, false]]);
+    expect(shape([{ pattern: "/a", webtransport: handler }])).toEqual([["CONNECT", false, true, false]]);
+    expect(shape({ "/a": { fetch: handler, POST: handler } })).toEqual([["", false, false, false], ["POST", false, false, false]]);
+  });
+
+  test("W04 a session finds no route of requests, a request none of sessions", () => {
+    const table = new RouteTable(parseRoutes({ "/a": { webtransport: handler }, "/b": handler }));
+    expect(table.match("GET", "/a")).toEqual({ status: 404, allow: "" });
+    expect(table.matchSession("/a?x=1")?.pattern).toBe("/a");
+    expect(table.matchSession("/b")).toBeUndefined();
+  });
+
+  for (const [routes, message] of [
+    [{ "/a": { webtransport: 5 } }, 'route "/a": webtransport must be a function'],
+    [{ "/a": { h3Datagram: handler } }, 'route "/a": h3Datagram is about requests, which fetch or a method would take'],
+    [{ "/a": { GET: handler, origins: [] } }, 'route "/a": origins is about sessions, which webtransport would take'],
+    [[{ pattern: "/a", h3Datagram: handler, webtransport: handler }], 'route "/a": h3Datagram is about requests, which fetch would take'],
+    [
+      [{ pattern: "/a", mode: "buffered", fetch: handler, h3Datagram: handler }],
+      'route "/a": h3Datagram needs mode "streaming": datagrams come while the body does',
+    ],
+  ] as const) {
+    test(`C09 ${message}`, () => {
+      expect(() => parseRoutes(routes)).toThrow(new TypeError(message));
+    });
+  }
+});

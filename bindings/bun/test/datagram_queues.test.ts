@@ -1,0 +1,141 @@
+/** Datagrams that wait: to be read, to be sent. */
+import { describe, expect, test } from "bun:test";
+import { ERROR } from "../src/layout.ts";
+import { ArrivalClock } from "../src/webtransport/arrival_clock.ts";
+import { DatagramInbox } from "../src/webtransport/datagram_inbox.ts";
+import { checkAge, checkLimit } from "../src/webtransport/datagram_limits.ts";
+import { DatagramOutbox } from "../src/webtransport/datagram_outbox.ts";
+
+const bytes = (n: number): Uint8Array<ArrayBuffer> => new Uint8Array([n]);
+
+describe("inbox", () => {
+  test("W06 the oldest is dropped when it is full, and counted", () => {
+    const inbox = new DatagramInbox(() => 0);
+    inbox.limit = 2;
+    for (let i = 1; i <= 5; i++) inbox.push(bytes(i), 0);
+    expect([inbox.shift()?.[0], inbox.shift()?.[0], inbox.shift()]).toEqual([4, 5, undefined]);
+    expect([inbox.dropped, inbox.expired]).toEqual([3, 0]);
+  });
+
+  test("W17 what is older than its age is not given", () => {
+    let now = 0;
+    const inbox = new DatagramInbox((at) => now - at);
+    inbox.maxAge = 10;
+    inbox.push(bytes(1), 0);
+    inbox.push(bytes(2), 5);
+    now = 12;
+    expect([inbox.shift()?.[0], inbox.shift()]).toEqual([2, undefined]);
+    expect([inbox.dropped, inbox.expired]).toEqual([0, 1]);
+  });
+});
+
+describe("outbox", () => {
+  /** An engine with room for some, and what it has taken. */
+  function engine(room: number): { outbox: DatagramOutbox; taken: [number, number][]; more: (n: number) => void; at: (ms: number) => void } {
+    const taken: [number, number][] = [];
+    let now = 0;
+    const outbox = new DatagramOutbox(
+      (payload, maxAge) => {
+        if (room === 0) return ERROR.QUEUE_FULL;
+        room--;
+        taken.push([payload[0]!, maxAge]);
+        return 0;
+      },
+      () => now,
+    );
+    const more = (n: number): void => {
+      room = n;
+      outbox.flush();
+    };
+    return { outbox, taken, more, at: (ms) => (now = ms) };
+  }
+
+  test("W17 writes before the session is open wait for it", () => {
+    const { outbox, taken } = engine(5);
+    expect(outbox.write(bytes(1), 0, 0)).toBeUndefined();
+    expect(taken).toEqual([]);
+    outbox.open();
+    expect(taken).toEqual([[1, 0]]);
+  });
+
+  test("W17 a write waits once as many as the limit wait, until there is room", async () => {
+    const { outbox, more } = engine(0);
+    outbox.open();
+    outbox.limit = 2;
+    expect(outbox.write(bytes(1), 0, 0)).toBeUndefined();
+    const second = outbox.write(bytes(2), 0, 0)!;
+    expect(Bun.peek.status(second)).toBe("pending");
+    more(1);
+    expect(Bun.peek.status(second)).toBe("fulfilled");
+    expect(outbox.size).toBe(1);
+    outbox.end();
+  });
+
+  test("W17 a higher order goes first within its group, groups take turns", () => {
+    const { outbox, taken, more } = engine(0);
+    outbox.open();
+    for (const [n, group, order] of [[1, 0, 0], [2, 0, 5], [3, 0, 5], [4, 1, -1], [5, 1, 0]] as const) void outbox.write(bytes(n), group, order);
+    more(9);
+    expect(taken.map(([n]) => n)).toEqual([2, 5, 3, 4, 1]);
+  });
+
+  test("W17 what waited too long is dropped, the rest has what is left of its age", () => {
+    const { outbox, taken, more, at } = engine(0);
+    outbox.open();
+    outbox.maxAge = 10;
+    void outbox.write(bytes(1), 0, 0);
+    at(8);
+    void outbox.write(bytes(2), 0, 0);
+    at(12);
+    more(9);
+    expect(taken).toEqual([[2, 6]]);
+    expect([outbox.expired, outbox.size]).toEqual([1, 0]);
+  });
+
+  test("W17 what the engine refuses for another reason is gone, as if it had been lost", () => {
+    const outbox = new DatagramOutbox(() => ERROR.DATAGRAM_TOO_LARGE);
+    outbox.open();
+    expect(outbox.write(bytes(1), 0, 0)).toBeUndefined();
+    expect(outbox.size).toBe(0);
+  });
+
+  test("the writer may use its buffer again while the datagram waits", () => {
+    const { outbox, taken, more } = engine(0);
+    outbox.open();
+    const buffer = bytes(1);
+    void outbox.write(buffer, 0, 0);
+    buffer[0] = 9;
+    more(1);
+    expect(taken).toEqual([[1, 0]]);
+  });
+
+  test("the end lets all writers go on", () => {
+    const { outbox } = engine(0);
+    outbox.limit = 1;
+    const write = outbox.write(bytes(1), 0, 0)!;
+    outbox.end();
+    expect(Bun.peek.status(write)).toBe("fulfilled");
+  });
+});
+
+describe("limits", () => {
+  test("W17 ages: 0 and null are none, negative ones and NaN a RangeError", () => {
+    expect([checkAge("a", 0), checkAge("a", null), checkAge("a", 5), checkAge("a", Infinity)]).toEqual([null, null, 5, Infinity]);
+    for (const bad of [-1, NaN]) expect(() => checkAge("incomingMaxAge", bad)).toThrow(RangeError);
+  });
+
+  test("W17 buffers hold at least one", () => {
+    expect([checkLimit("a", 0), checkLimit("a", 0.5), checkLimit("a", 7)]).toEqual([1, 1, 7]);
+    for (const bad of [-1, NaN]) expect(() => checkLimit("a", bad)).toThrow(RangeError);
+  });
+});
+
+test("an age counts from the event that waited the shortest time", () => {
+  let now = 100;
+  const clock = new ArrivalClock(() => now);
+  expect(clock.age(1_000e6)).toBe(0);
+  now = 105;
+  expect(clock.age(1_000e6)).toBe(5);
+  expect(clock.age(1_010e6)).toBe(0);
+  expect(clock.age(1_000e6)).toBe(10);
+});
