@@ -26,7 +26,7 @@ const (
 func (c *conn) accept(s *quic.Stream) {
 	c.next.Store(uint64(s.StreamID()) + 4)
 	if c.draining.Load() { // after the store: see drain
-		c.reject(s)
+		c.reject(&rawStream{s: s})
 		return
 	}
 	s.SetReadDeadline(time.Now().Add(headerWait))
@@ -37,7 +37,7 @@ func (c *conn) accept(s *quic.Stream) {
 	case err == errNotAtOnce, errors.Is(err, os.ErrDeadlineExceeded):
 		c.late(s)
 	default:
-		c.refuse(s, err)
+		c.refuse(&rawStream{s: s}, err)
 	}
 }
 
@@ -117,11 +117,11 @@ func (c *conn) peekTo(s *quic.Stream, n int) (int, error) {
 func (c *conn) request(s *quic.Stream, block, body []byte) {
 	head, err := c.decode(block)
 	if err != nil {
-		c.refuse(s, err)
+		c.refuse(&rawStream{s: s}, err)
 		return
 	}
 	if head.ContentLength >= 0 && head.ContentLength != int64(len(body)) {
-		c.refuse(s, &streamError{http3.ErrCodeMessageError, "the body is not as long as content-length says"})
+		c.refuse(&rawStream{s: s}, &streamError{http3.ErrCodeMessageError, "the body is not as long as content-length says"})
 		return
 	}
 	r := newRequest(c)
@@ -136,7 +136,7 @@ func (c *conn) request(s *quic.Stream, block, body []byte) {
 	}
 	c.stats.add(StatBodyBytesIn, uint64(len(body)))
 	if !c.deliver(r, &c.event, route, c.fields[:head.MetaLen], body, FlagEnd) {
-		c.reject(s)
+		c.reject(&rawStream{s: s})
 		r.recycle()
 		return
 	}
@@ -227,60 +227,57 @@ func (c *conn) deliver(r *Request, ev *Event, route routeMatch, meta, body []byt
 	}
 	c.stats.add(StatRequestsTotal, 1)
 	c.stats.add(StatRequestsActive, 1)
+	d := r.datagrams
+	if d != nil {
+		d.out.open(handle, true)
+	}
 	c.sink.Commit(rec, ev)
+	if d != nil {
+		d.start()
+	}
 	return true
 }
 
 // reject turns a stream away in a way that lets the peer try again elsewhere.
-func (c *conn) reject(s *quic.Stream) {
+func (c *conn) reject(x exchange) {
 	c.stats.add(StatRequestsRejected, 1)
-	s.CancelRead(quic.StreamErrorCode(http3.ErrCodeRequestRejected))
-	s.CancelWrite(quic.StreamErrorCode(http3.ErrCodeRequestRejected))
+	x.abort(http3.ErrCodeRequestRejected)
 }
 
 // refuse does away with a stream whose request was not delivered, as err calls for.
-func (c *conn) refuse(s *quic.Stream, err error) {
+func (c *conn) refuse(x exchange, err error) {
 	var (
 		breach *connError
 		fields *fieldError
 		stream *streamError
 		reset  *quic.StreamError
 	)
-	abort := func(code http3.ErrCode) {
-		s.CancelRead(quic.StreamErrorCode(code))
-		s.CancelWrite(quic.StreamErrorCode(code))
-	}
 	switch {
 	case err == errNotDelivered:
-		c.reject(s)
+		c.reject(x)
 	case errors.As(err, &breach):
 		c.breach(breach.code, breach.text)
-		abort(breach.code)
+		x.abort(breach.code)
 	case errors.As(err, &fields) && fields.Connection:
 		c.breach(fields.Code, fields.Reason)
-		abort(fields.Code)
+		x.abort(fields.Code)
 	case errors.As(err, &fields) && fields.Status != 0:
 		c.stats.add(StatRequestsInvalid, 1)
-		s.SetReadDeadline(time.Time{})
-		r := Request{raw: rawStream{s: s}}
-		r.x = &r.raw
-		c.answer(&r, fields.Status, "")
+		c.answer(&Request{x: x}, fields.Status, "")
 	case errors.As(err, &fields):
 		c.stats.add(StatRequestsInvalid, 1)
-		abort(fields.Code)
+		x.abort(fields.Code)
 	case errors.As(err, &stream):
 		c.stats.add(StatRequestsInvalid, 1)
-		abort(stream.code)
+		x.abort(stream.code)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		c.stats.add(StatTimeouts, 1)
-		abort(http3.ErrCodeRequestRejected)
+		x.abort(http3.ErrCodeRequestRejected)
 	case errors.As(err, &reset):
 		c.stats.add(StatRequestsReset, 1)
-		abort(http3.ErrCodeRequestCanceled)
+		x.abort(http3.ErrCodeRequestCanceled)
 		c.peerReset()
 	case errors.Is(err, errBodyTooLarge):
-		r := Request{raw: rawStream{s: s}}
-		r.x = &r.raw
-		c.answer(&r, 413, "")
+		c.answer(&Request{x: x}, 413, "")
 	}
 }

@@ -21,6 +21,10 @@ type conn struct {
 	handle Handle
 	done   <-chan struct{} // closed once the connection is gone
 	uni    uniStreams
+	h3     *h3Server     // nil: the first kind of connection
+	raw    *rawDatagrams // nil: the server has none, or the peer
+
+	flows datagramFlows // of the second kind
 
 	// Of the connection's goroutine.
 	peek   []byte // what is there of a stream
@@ -45,6 +49,7 @@ type conn struct {
 	moves       uint64 // counts deliveries and ends: unchanged means at rest
 	resets      int    // of requests by the peer, since resetSince
 	resetSince  time.Time
+	sessions    map[*Session]struct{} // of the second kind
 
 	sweep   connSweep
 	counted quic.ConnectionStats // is in the server's counters
@@ -53,11 +58,18 @@ type conn struct {
 func newConn(s *Server, q *quic.Conn, sink Sink) *conn {
 	c := &conn{s: s, q: q, sink: sink, stats: s.stats, done: q.Context().Done(), peek: make([]byte, 2<<10), fields: make([]byte, 2<<10)}
 	c.empty.L = &c.mu
+	if t, ok := q.QlogTrace().(*datagramTrace); ok {
+		t.c.Store(c)
+	}
 	return c
 }
 
 // serve runs the connection from its begin to its last event.
 func (c *conn) serve() {
+	if c.h3 != nil {
+		c.serveH3()
+		return
+	}
 	if !c.open() {
 		return
 	}
@@ -83,11 +95,42 @@ func (c *conn) open() bool {
 		c.close(http3.ErrCodeStreamCreationError, "no room for a control stream")
 		return false
 	}
+	if !c.announce() {
+		return false
+	}
+	c.spawn("uni streams", c.acceptUni)
+	c.mu.Lock()
+	c.control = control
+	c.mu.Unlock()
+	if c.draining.Load() {
+		c.goAway()
+	}
+	return true
+}
+
+// serveH3 is serve on the second kind of connection.
+func (c *conn) serveH3() {
+	c.q.Context().Value(connKey{}).(*connRef).c = c
+	if !c.announce() {
+		return
+	}
+	c.spawn("http3", func() {
+		if err := c.h3.run(c.q); err != nil {
+			c.close(http3.ErrCodeStreamCreationError, "no room for a control stream")
+		}
+	})
+	<-c.done
+	c.lost(context.Cause(c.q.Context()))
+}
+
+// announce tells the consumer of the connection.
+func (c *conn) announce() bool {
 	var ok bool
 	if c.handle, ok = c.sink.Issue(KindConn, c.s.handle, c); !ok {
 		c.close(http3.ErrCodeExcessiveLoad, "too many connections")
 		return false
 	}
+	c.startRawDatagrams()
 	state := c.q.ConnectionState().TLS
 	meta := appendPacked(nil, "remote", c.q.RemoteAddr().String())
 	meta = appendPacked(meta, "local", c.q.LocalAddr().String())
@@ -102,12 +145,8 @@ func (c *conn) open() bool {
 	c.sink.Commit(rec, &Event{Type: EventConnOpened, Object: c.handle, Parent: c.s.handle, Conn: c.handle, MetaLen: uint32(len(meta))})
 	c.stats.add(StatConnectionsTotal, 1)
 	c.stats.add(StatConnectionsActive, 1)
-	c.spawn("uni streams", c.acceptUni)
-	c.mu.Lock()
-	c.control = control
-	c.mu.Unlock()
-	if c.draining.Load() {
-		c.goAway()
+	if c.raw != nil {
+		c.spawn("raw datagrams", c.raw.move)
 	}
 	return true
 }
@@ -194,6 +233,9 @@ func (c *conn) lost(err error) {
 	}
 	c.mu.Unlock()
 
+	if c.raw != nil {
+		c.raw.out.close()
+	}
 	c.account()
 	c.stats.sub(StatConnectionsActive)
 	text := o.text[:min(len(o.text), 1<<10)]
@@ -222,11 +264,46 @@ func (c *conn) breach(code http3.ErrCode, text string) {
 	emitLog(c.sink, LogWarn, c.s.handle, c.handle, code.String()+": "+text)
 }
 
+// addSession takes a session up, unless the connection goes.
+func (c *conn) addSession(s *Session) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.gone {
+		return false
+	}
+	if c.sessions == nil {
+		c.sessions = make(map[*Session]struct{})
+	}
+	c.sessions[s] = struct{}{}
+	return true
+}
+
+func (c *conn) removeSession(s *Session) {
+	c.mu.Lock()
+	delete(c.sessions, s)
+	c.mu.Unlock()
+}
+
+// eachSession calls f for the sessions that there are now.
+func (c *conn) eachSession(f func(s *Session)) (n int) {
+	c.mu.Lock()
+	sessions := make([]*Session, 0, len(c.sessions))
+	for s := range c.sessions {
+		sessions = append(sessions, s)
+	}
+	c.mu.Unlock()
+	for _, s := range sessions {
+		f(s)
+	}
+	return len(sessions)
+}
+
 // drain tells the peer with GOAWAY that requests which come from now on are not served. The order matters: next is read after
 // draining is set, and accept looks at draining after it has set next, so no request between the two is lost without a word.
 func (c *conn) drain() {
 	if !c.draining.Swap(true) {
 		c.goAway()
+		c.eachSession((*Session).Drain)
 	}
 }
 

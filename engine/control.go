@@ -172,6 +172,7 @@ func (r *controlReader) settings(length uint64) error {
 		return err
 	}
 	seen := make(map[uint64]bool)
+	datagrams := false
 	for len(payload) > 0 {
 		id, n, err := quicvarint.Parse(payload)
 		if err != nil {
@@ -193,11 +194,13 @@ func (r *controlReader) settings(length uint64) error {
 			if value > 1 {
 				return &connError{http3.ErrCodeSettingsError, "setting 0x" + hex(id) + " is neither 0 nor 1"}
 			}
+			datagrams = datagrams || id == settingDatagram && value == 1
 			if id == settingDatagram && value == 1 && !r.c.q.ConnectionState().SupportsDatagrams.Remote {
 				return &connError{http3.ErrCodeSettingsError, "SETTINGS_H3_DATAGRAM without the transport parameter"}
 			}
 		}
 	}
+	r.c.settled(datagrams)
 	return nil
 }
 

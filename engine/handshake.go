@@ -43,7 +43,11 @@ func (l *listening) handshakeBegins(ctx context.Context, _ *quic.ClientInfo) (co
 	s.handshakes.Add(1)
 	s.stats.add(StatHandshakesPending, 1)
 	h.unwatch = context.AfterFunc(ctx, func() { Guard("handshake", h.failed) })
-	return context.WithValue(ctx, handshakeKey{}, h), nil
+	ctx = context.WithValue(ctx, handshakeKey{}, h)
+	if l.h3 != nil {
+		ctx = context.WithValue(ctx, connKey{}, new(connRef))
+	}
+	return ctx, nil
 }
 
 func (h *handshake) failed() { h.end(StatHandshakesFailed) }

@@ -10,19 +10,28 @@ import (
 
 // late gives a stream whose request is not there at once a goroutine of its own. QUIC's limit of streams bounds how many there are.
 func (c *conn) late(s *quic.Stream) {
+	c.enterStream()
+	c.spawn("stream", func() {
+		defer c.leaveStream()
+		if err := c.serveLate(s); err != nil {
+			c.refuse(&rawStream{s: s}, err)
+		}
+	})
+}
+
+// enterStream counts a stream with a goroutine of its own, leaveStream its end.
+func (c *conn) enterStream() {
 	c.mu.Lock()
 	c.streams++
 	c.moves++
 	c.mu.Unlock()
-	c.spawn("stream", func() {
-		if err := c.serveLate(s); err != nil {
-			c.refuse(s, err)
-		}
-		c.mu.Lock()
-		c.streams--
-		c.moves++
-		c.mu.Unlock()
-	})
+}
+
+func (c *conn) leaveStream() {
+	c.mu.Lock()
+	c.streams--
+	c.moves++
+	c.mu.Unlock()
 }
 
 // serveLate reads a request from its stream, delivers it, and then its body. An error means that nothing was delivered.
@@ -53,10 +62,14 @@ func (c *conn) serveLate(s *quic.Stream) error {
 	if !ok {
 		return nil
 	}
+	return c.serveBody(r, route, head.ContentLength, fields[:head.MetaLen])
+}
+
+// serveBody delivers a request and then its body, on the goroutine of its stream. An error means that nothing was delivered.
+func (c *conn) serveBody(r *Request, route routeMatch, length int64, meta []byte) error {
 	var ev Event
 	buffered := route.Flags&routeBuffered != 0
-	r.reader = newBodyReader(r, head.ContentLength, buffered)
-	meta := fields[:head.MetaLen]
+	r.reader = newBodyReader(r, length, buffered)
 	if !buffered {
 		if !c.deliver(r, &ev, route, meta, nil, 0) {
 			return errNotDelivered

@@ -17,6 +17,7 @@ type listening struct {
 	port      uint16
 	transport *quic.Transport
 	listener  *quic.Listener
+	h3        *h3Server // serves the second kind of connection; nil: there is only the first
 
 	quit       chan struct{}  // closed when the last connection has ended
 	accepting  sync.WaitGroup // the accept loop
@@ -61,6 +62,9 @@ func (l *listening) serve(q *quic.Conn) {
 	s.turn++
 	s.mu.Unlock()
 	c := newConn(s, q, sink)
+	if l.h3 != nil && l.h3.serves(q) {
+		c.h3 = l.h3
+	}
 	l.mu.Lock()
 	if l.closed {
 		l.mu.Unlock()
@@ -131,6 +135,7 @@ func (l *listening) shutDown() (overdue bool) {
 		c.drain()
 	}
 	overdue = l.drain()
+	l.closeSessions()
 	for _, c := range l.open() {
 		c.close(http3.ErrCodeNoError, "server stopped")
 	}
@@ -145,6 +150,25 @@ func (l *listening) shutDown() (overdue bool) {
 	l.over = true
 	l.mu.Unlock()
 	return overdue
+}
+
+// sessionsEnd is what peers get, at a stop, to hear of the end of their sessions before that of their connection.
+const sessionsEnd = 100 * time.Millisecond
+
+// closeSessions closes what sessions there still are.
+func (l *listening) closeSessions() {
+	for end := time.Now().Add(sessionsEnd); time.Now().Before(end); time.Sleep(drainEvery) {
+		n := 0
+		for _, c := range l.open() {
+			n += c.eachSession(func(s *Session) { s.close(0, "", ErrShutdown) })
+			if c.h3 != nil {
+				n += c.busy()
+			}
+		}
+		if n == 0 {
+			return
+		}
+	}
 }
 
 // drain closes connections as they come to rest, until none is left or the deadline has passed.
@@ -179,7 +203,7 @@ func (l *listening) drain() (overdue bool) {
 	l.mu.Unlock()
 	for _, c := range l.open() {
 		c.mu.Lock()
-		overdue = overdue || c.requests > 0 && !forced
+		overdue = overdue || c.requests+len(c.sessions) > 0 && !forced
 		c.mu.Unlock()
 	}
 	return overdue
@@ -196,13 +220,18 @@ const shortestRest = 25 * time.Millisecond
 
 func (r *rest) reached(c *conn) bool {
 	stats := c.q.ConnectionStats()
-	c.mu.Lock()
-	busy := c.requests+c.streams > 0 || c.taking.Load()
-	c.mu.Unlock()
+	busy := c.busy() > 0 || c.taking.Load()
 	now := time.Now()
 	if busy || stats.PacketsSent != r.packets {
 		r.packets, r.since = stats.PacketsSent, now
 		return false
 	}
 	return now.Sub(r.since) >= max(shortestRest, 3*stats.SmoothedRTT)
+}
+
+// busy is how many requests and streams the connection has.
+func (c *conn) busy() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.requests + c.streams
 }

@@ -14,12 +14,14 @@ import (
 // A request that is answered within milliseconds has no goroutine, no timer and no watch on its stream, and its memory is used
 // again. That is safe only as long as nobody else holds it: whoever takes a request out of its connection's list sets shared.
 type Request struct {
-	c        *conn
-	x        exchange
-	raw      rawStream
-	handle   Handle
-	userData uint64
-	isHead   bool // HEAD: the response's body is not sent
+	c         *conn
+	x         exchange
+	raw       rawStream    // what x is on the first kind of connection
+	h3        h3Stream     // and on the second
+	datagrams *h3Datagrams // nil: its route takes none
+	handle    Handle
+	userData  uint64
+	isHead    bool // HEAD: the response's body is not sent
 
 	// Under c.mu.
 	next, prev *Request
@@ -96,6 +98,9 @@ func (r *Request) conclude(o outcome) {
 	}
 	if r.reader != nil {
 		r.reader.quit()
+	}
+	if r.datagrams != nil {
+		r.datagrams.close()
 	}
 }
 

@@ -81,6 +81,16 @@ func (r *Router) Add(method, pattern string, flags uint32, userData uint64) (id 
 	return id, nil
 }
 
+// Flags are those of all routes together.
+func (r *Router) Flags() (flags uint32) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range r.routes {
+		flags |= r.routes[i].endpoint.flags
+	}
+	return flags
+}
+
 // Match finds the route of a request. It keeps nothing of its arguments.
 func (r *Router) Match(method, target string) routeMatch {
 	if len(target) > maxTarget {

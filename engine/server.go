@@ -82,6 +82,14 @@ func (s *Server) AddSink(sink Sink) error {
 
 // Route adds a route; method "" is any. Requests that come later see it. It fails with an *Error.
 func (s *Server) Route(method, pattern string, flags uint32, userData uint64) (id uint32, err error) {
+	switch {
+	case flags&(routeDatagram|routeWebTransport) != 0 && s.options.RawDatagrams:
+		return 0, badRoute("pattern %q needs datagrams of HTTP, which raw_datagrams turns off", pattern)
+	case flags&routeWebTransport != 0 && method != "" && method != "CONNECT":
+		return 0, badRoute("pattern %q takes sessions, whose method is CONNECT, not %q", pattern, method)
+	case flags&routeWebTransport != 0:
+		method = "CONNECT"
+	}
 	return s.router.Add(method, pattern, flags, userData)
 }
 
@@ -230,8 +238,7 @@ func (s *Server) listen() (*listening, error) {
 	}
 	l := &listening{s: s, socket: socket, port: uint16(socket.LocalAddr().(*net.UDPAddr).Port), conns: make(map[*conn]struct{}),
 		quit: make(chan struct{}), changed: make(chan struct{}, 1), until: -1}
-	l.transport = &quic.Transport{Conn: socket, ConnContext: l.handshakeBegins, VerifySourceAddress: l.mustVerify}
-	l.listener, err = l.transport.Listen(s.identity.tlsConfig(), &quic.Config{
+	config := &quic.Config{
 		HandshakeIdleTimeout:           o.HandshakeTimeout,
 		MaxIdleTimeout:                 o.IdleTimeout,
 		InitialStreamReceiveWindow:     min(512<<10, o.StreamReceiveWindow),
@@ -240,7 +247,16 @@ func (s *Server) listen() (*listening, error) {
 		MaxConnectionReceiveWindow:     o.ConnectionReceiveWindow,
 		MaxIncomingStreams:             int64(o.MaxIncomingStreams),
 		MaxIncomingUniStreams:          maxUniStreams,
-	})
+		EnableDatagrams:                o.QUICDatagrams,
+	}
+	if l.h3 = newH3Server(s); l.h3 != nil {
+		l.h3.configure(config)
+	}
+	if config.EnableDatagrams {
+		config.Tracer = newDatagramTrace
+	}
+	l.transport = &quic.Transport{Conn: socket, ConnContext: l.handshakeBegins, VerifySourceAddress: l.mustVerify}
+	l.listener, err = l.transport.Listen(s.identity.tlsConfig(), config)
 	if err != nil {
 		l.transport.Close()
 		socket.Close()

@@ -1,31 +1,195 @@
 package engine
 
-import "time"
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/quic-go/webtransport-go"
+)
 
 // A Session is a WebTransport session, from SESSION_REQUEST to SESSION_CLOSED. Sink.Issue gets it as the object of a handle of
 // KindSession. Its exported methods never block, may be called by one goroutine at a time (the reactor), and do nothing once the
 // session has ended.
+//
+// The goroutine of its CONNECT stream serves it from the first event to the last: it waits for the decision, hands the stream to
+// webtransport-go, waits for the end, and brings it about (session_serve.go).
 type Session struct {
-	c      *conn
-	handle Handle
+	c        *conn
+	x        *h3Stream
+	handle   Handle
+	userData uint64
+	offered  []string
+
+	decision  chan sessionDecision // at most one
+	closing   chan struct{}        // the consumer wants the end, or the server has it
+	ctx       context.Context      // of all that waits for the session
+	cancel    context.CancelFunc
+	datagrams *h3Datagrams
+	counters  sessionCounters
+	refresh   sessionRefresh
+	order     sendOrder
+
+	mu         sync.Mutex
+	decided    bool
+	open       bool
+	ended      bool // SESSION_CLOSED is reserved: nothing more is emitted
+	wt         *webtransport.Session
+	connect    *connectStream // nil where http3 cannot be interposed
+	wantsDrain bool
+	closed     bool // closing is closed
+	closeCode  uint32
+	closeText  string
+	closeWhy   Code // of the server; 0: the consumer's
+	streams    map[*Stream]struct{}
+	goroutines int // of its own, and of its streams
+	empty      sync.Cond
+}
+
+// sessionCounters are what SessionStats is made of.
+type sessionCounters struct {
+	streamsIn, streamsOut, bytesIn, bytesOut atomic.Uint64
+	datagramsIn, datagramsLost               atomic.Uint64
+}
+
+// A sessionDecision is what the consumer makes of a session's request.
+type sessionDecision struct {
+	accept   bool
+	protocol string
+	headers  []byte
+	status   int
+	body     Chunk
+}
+
+func newSession(c *conn, x *h3Stream) *Session {
+	s := &Session{c: c, x: x, decision: make(chan sessionDecision, 1), closing: make(chan struct{}), streams: make(map[*Stream]struct{})}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.empty.L = &s.mu
+	s.order.init()
+	return s
+}
+
+// decide leaves the decision to the session's goroutine.
+func (s *Session) decide(d sessionDecision) {
+	s.mu.Lock()
+	first := !s.decided && !s.ended
+	s.decided = true
+	s.mu.Unlock()
+	if !first {
+		d.body.release()
+		return
+	}
+	s.decision <- d
 }
 
 // Accept takes a session that was asked for. protocol, if not empty, is one that the peer offered; headers is a packed list for the
 // response, valid during the call.
-func (s *Session) Accept(protocol string, headers []byte) {}
+func (s *Session) Accept(protocol string, headers []byte) {
+	s.decide(sessionDecision{accept: true, protocol: protocol, headers: append([]byte(nil), headers...)})
+}
 
 // Reject answers the request of a session with status, headers and body.
-func (s *Session) Reject(status int, headers []byte, body Chunk) { body.release() }
+func (s *Session) Reject(status int, headers []byte, body Chunk) {
+	body.keep()
+	s.decide(sessionDecision{status: status, headers: append([]byte(nil), headers...), body: body})
+}
 
-// CloseWith ends the session with a code and a reason that the peer gets.
-func (s *Session) CloseWith(code uint32, reason string) {}
+// CloseWith ends the session with a code and a reason that the peer gets. Before the decision it rejects with 500.
+func (s *Session) CloseWith(code uint32, reason string) { s.close(code, reason, OK) }
+
+func (s *Session) close(code uint32, reason string, why Code) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.ended {
+		return
+	}
+	s.closed = true
+	s.closeCode, s.closeText, s.closeWhy = code, reason, why
+	close(s.closing)
+}
 
 // Drain asks the peer to end the session soon.
-func (s *Session) Drain() {}
+func (s *Session) Drain() {
+	s.mu.Lock()
+	x := s.connect
+	s.wantsDrain = s.wantsDrain || !s.open
+	ready := s.open && !s.ended && !s.closed && x != nil
+	s.mu.Unlock()
+	if ready {
+		x.drain()
+	}
+}
 
 // SendDatagram queues a datagram; data is valid during the call. What has waited for longer than maxAge is dropped; 0 is no limit.
-func (s *Session) SendDatagram(data []byte, maxAge time.Duration) {}
+func (s *Session) SendDatagram(data []byte, maxAge time.Duration) {
+	if s.datagrams != nil {
+		s.datagrams.out.send(data, maxAge)
+		s.touch()
+	}
+}
 
-// OpenStream opens a stream whose handle h the consumer's side has given out already. wait says that it waits for the peer's limit
-// of streams instead of failing.
-func (s *Session) OpenStream(h Handle, unidirectional, wait bool) {}
+// commit publishes an event of the session, unless it has ended.
+func (s *Session) commit(rec Record, ev *Event) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended || !s.open {
+		return false
+	}
+	ev.Object, ev.UserData = s.handle, s.userData
+	s.c.sink.Commit(rec, ev)
+	return true
+}
+
+// spawn runs f on a goroutine that the session's end waits for. It reports false when the session has ended.
+func (s *Session) spawn(name string, f func()) bool {
+	s.mu.Lock()
+	if s.ended {
+		s.mu.Unlock()
+		return false
+	}
+	s.goroutines++
+	s.mu.Unlock()
+	go Guard(name, func() {
+		defer func() {
+			s.mu.Lock()
+			s.goroutines--
+			s.leave()
+			s.mu.Unlock()
+		}()
+		f()
+	})
+	return true
+}
+
+// leave tells whoever waits that nothing is left. s.mu is held.
+func (s *Session) leave() {
+	if s.goroutines == 0 && len(s.streams) == 0 {
+		s.empty.Broadcast()
+	}
+}
+
+// add puts a stream into the session, unless it ends already.
+func (s *Session) add(st *Stream) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.open || s.ended || s.closed {
+		return false
+	}
+	s.streams[st] = struct{}{}
+	s.c.stats.add(StatStreamsTotal, 1)
+	s.c.stats.add(StatStreamsActive, 1)
+	return true
+}
+
+// remove takes an ended stream out.
+func (s *Session) remove(st *Stream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.streams[st]; !ok {
+		return
+	}
+	delete(s.streams, st)
+	s.c.stats.sub(StatStreamsActive)
+	s.leave()
+}

@@ -1,28 +1,376 @@
 package engine
 
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/webtransport-go"
+)
+
+// Kinds of a session's streams. The values are those of enum zig_h3_wt_stream_kind.
+const (
+	streamBidirectional  uint32 = 0
+	streamUnidirectional uint32 = 1
+)
+
 // A Stream is a stream of a WebTransport session, from STREAM_OPENED to STREAM_ENDED. Sink.Issue gets it as the object of a handle
 // of KindStream, or Sink.IssueFor. Its exported methods never block, may be called by one goroutine at a time (the reactor), and do
 // nothing once the stream has ended.
 type Stream struct {
-	session *Session
-	handle  Handle
+	s      *Session
+	handle Handle
+	kind   uint32
+	rank   streamRank // of s.order
+
+	mu       sync.Mutex
+	send     sendSide // nil: not there yet, or the peer's unidirectional stream
+	receive  receiveSide
+	begun    bool // it is open: send and receive will not change
+	sendDone bool
+	readDone bool
+	finished bool // terminate was called
+	code     Code // why it ended, if not well
+	running  int  // goroutines of its own
+	gone     chan struct{}
+	cutOff   bool // gone is closed
+
+	queue   []part
+	writing bool
+	header  bool    // the peer is to hear of the stream although nothing is written
+	ending  bool    // End was called
+	reset   *uint32 // Reset was called before the stream was there
+	stop    *uint32
+	unwatch func() bool
+
+	delivered, consumed uint64
+	wake                chan struct{} // there is credit
 }
 
-// Write sends bytes. The sink is told with Drained once they have left.
-func (s *Stream) Write(body Chunk) { body.release() }
+// A sendSide is what webtransport-go has for writing.
+type sendSide interface {
+	Write([]byte) (int, error)
+	Close() error
+	CancelWrite(webtransport.StreamErrorCode)
+	SetWriteDeadline(time.Time) error
+	Context() context.Context
+	StreamID() quic.StreamID
+}
 
-// End finishes this side, after what was written.
-func (s *Stream) End() {}
+// A receiveSide is what it has for reading.
+type receiveSide interface {
+	Read([]byte) (int, error)
+	CancelRead(webtransport.StreamErrorCode)
+	SetReadDeadline(time.Time) error
+	StreamID() quic.StreamID
+}
 
-// Reset gives this side up, with an application code for the peer.
-func (s *Stream) Reset(code uint32) {}
+func newStream(s *Session, kind uint32) *Stream {
+	return &Stream{s: s, kind: kind, gone: make(chan struct{}), wake: make(chan struct{}, 1)}
+}
 
-// Stop tells the peer that no more of its side is wanted, with an application code.
-func (s *Stream) Stop(code uint32) {}
+// acceptStreams takes the peer's bidirectional streams, acceptUniStreams its unidirectional ones.
+func (s *Session) acceptStreams() {
+	for {
+		wt, err := s.wt.AcceptStream(s.ctx)
+		if err != nil {
+			return
+		}
+		s.accepted(streamBidirectional, wt, wt)
+	}
+}
 
-// Consumed says that the consumer has dealt with n bytes.
-func (s *Stream) Consumed(n uint64) {}
+func (s *Session) acceptUniStreams() {
+	for {
+		wt, err := s.wt.AcceptUniStream(s.ctx)
+		if err != nil {
+			return
+		}
+		s.accepted(streamUnidirectional, nil, wt)
+	}
+}
+
+// accepted tells the consumer of a stream that the peer has opened.
+func (s *Session) accepted(kind uint32, send sendSide, receive receiveSide) {
+	st := newStream(s, kind)
+	refuse := func() {
+		receive.CancelRead(0)
+		if send != nil {
+			send.CancelWrite(0)
+		}
+	}
+	if !s.add(st) {
+		refuse()
+		return
+	}
+	c := s.c
+	h, ok := c.sink.Issue(KindStream, s.handle, st)
+	if !ok {
+		s.remove(st)
+		refuse()
+		return
+	}
+	st.handle = h
+	rec, ok := c.sink.Reserve(Bulk, 0, s.ctx.Done())
+	if !ok {
+		c.sink.Release(h)
+		s.remove(st)
+		refuse()
+		return
+	}
+	s.counters.streamsIn.Add(1)
+	st.mu.Lock()
+	st.send, st.receive, st.begun, st.sendDone = send, receive, true, send == nil
+	c.sink.Commit(rec, st.event(&Event{Type: EventStreamOpened, Flags: FlagRemote, Status: kind, Aux: uint64(receive.StreamID())}))
+	st.start()
+	st.unlock()
+	s.touch()
+}
+
+// OpenStream opens a stream whose handle h the consumer's side has given out already. wait says that it waits for the peer's limit
+// of streams instead of failing.
+func (s *Session) OpenStream(h Handle, unidirectional, wait bool) {
+	st := newStream(s, streamBidirectional)
+	if unidirectional {
+		st.kind, st.readDone = streamUnidirectional, true
+	}
+	st.handle = h
+	if !s.c.sink.IssueFor(h, st) {
+		return
+	}
+	if !s.add(st) {
+		st.fail(ErrClosed)
+		return
+	}
+	send, receive, err := s.openNow(st.kind)
+	var (
+		session *webtransport.StreamLimitReachedError
+		conn    *quic.StreamLimitReachedError
+	)
+	switch full := errors.As(err, &session) || errors.As(err, &conn); {
+	case err == nil:
+		st.opened(send, receive)
+	case full && wait:
+		st.mu.Lock()
+		st.running++
+		st.mu.Unlock()
+		if !s.spawn("open stream", st.openLater) {
+			st.mu.Lock()
+			st.running--
+			st.mu.Unlock()
+			st.fail(ErrClosed)
+		}
+	case full:
+		st.fail(ErrQueueFull)
+	default:
+		st.fail(ErrClosed)
+	}
+}
+
+func (s *Session) openNow(kind uint32) (sendSide, receiveSide, error) {
+	if kind == streamUnidirectional {
+		wt, err := s.wt.OpenUniStream()
+		return wt, nil, err
+	}
+	wt, err := s.wt.OpenStream()
+	return wt, wt, err
+}
+
+// openLater waits until the peer lets the stream be opened.
+func (st *Stream) openLater() {
+	var (
+		send    sendSide
+		receive receiveSide
+		err     error
+	)
+	if st.kind == streamUnidirectional {
+		var wt *webtransport.SendStream
+		if wt, err = st.s.wt.OpenUniStreamSync(st.s.ctx); err == nil {
+			send = wt
+		}
+	} else {
+		var wt *webtransport.Stream
+		if wt, err = st.s.wt.OpenStreamSync(st.s.ctx); err == nil {
+			send, receive = wt, wt
+		}
+	}
+	if err == nil {
+		st.opened(send, receive)
+	} else {
+		st.fail(ErrClosed)
+	}
+	st.mu.Lock()
+	st.running--
+	st.unlock()
+}
+
+// opened tells the consumer that its stream is there, and does what it has asked for meanwhile.
+func (st *Stream) opened(send sendSide, receive receiveSide) {
+	c := st.s.c
+	rec, _ := c.sink.Reserve(Terminal, 0, nil)
+	st.mu.Lock()
+	st.send, st.receive, st.begun = send, receive, true
+	if st.cutOff {
+		c.sink.Abort(rec)
+		send.CancelWrite(0)
+		if receive != nil {
+			receive.CancelRead(0)
+		}
+		st.unlock()
+		return
+	}
+	st.s.counters.streamsOut.Add(1)
+	c.sink.Commit(rec, st.event(&Event{Type: EventStreamOpened, Status: st.kind, Aux: uint64(send.StreamID())}))
+	if st.stop != nil && receive != nil {
+		receive.CancelRead(webtransport.StreamErrorCode(*st.stop))
+	}
+	if st.reset != nil {
+		send.CancelWrite(webtransport.StreamErrorCode(*st.reset))
+	}
+	st.header = !st.sendDone
+	st.start()
+	st.kick()
+	st.unlock()
+	st.s.touch()
+}
+
+// start sets up reading, and the watch for the peer's STOP_SENDING. st.mu is held.
+func (st *Stream) start() {
+	if st.receive != nil && !st.readDone {
+		st.running++
+		if !st.s.spawn("stream", st.read) {
+			st.running--
+		}
+	}
+	if st.send != nil && !st.sendDone {
+		ctx := st.send.Context()
+		st.unwatch = context.AfterFunc(ctx, func() { Guard("stream stopped", func() { st.stopped(context.Cause(ctx)) }) })
+	}
+}
+
+// event completes an event of the stream.
+func (st *Stream) event(ev *Event) *Event {
+	ev.Object, ev.Parent, ev.Conn, ev.UserData = st.handle, st.s.handle, st.s.c.handle, st.s.userData
+	return ev
+}
+
+// unlock ends a critical section. Whoever leaves last after both sides have ended tells the end.
+func (st *Stream) unlock() {
+	last := st.sendDone && st.readDone && st.running == 0 && !st.finished
+	if last {
+		st.finished = true
+	}
+	st.mu.Unlock()
+	if !last {
+		return
+	}
+	c := st.s.c
+	rec, _ := c.sink.Reserve(Terminal, 0, nil)
+	c.sink.Release(st.handle)
+	c.sink.Commit(rec, st.event(&Event{Type: EventStreamEnded, Code: st.code}))
+	st.s.remove(st)
+}
+
+// endSend and endRead end a side; code is why, if not well. st.mu is held.
+func (st *Stream) endSend(code Code) {
+	if st.sendDone {
+		return
+	}
+	st.sendDone = true
+	st.blame(code)
+	for i := range st.queue {
+		st.queue[i].body.release()
+		st.queue[i] = part{}
+	}
+	st.queue = st.queue[:0]
+	if st.unwatch != nil {
+		st.unwatch()
+	}
+}
+
+func (st *Stream) endRead(code Code) {
+	if !st.readDone {
+		st.readDone = true
+		st.blame(code)
+		st.quit()
+	}
+}
+
+func (st *Stream) blame(code Code) {
+	if st.code == OK {
+		st.code = code
+	}
+}
+
+// quit lets the reader go.
+func (st *Stream) quit() {
+	if !st.cutOff {
+		st.cutOff = st.sendDone && st.readDone
+		if st.cutOff {
+			close(st.gone)
+		}
+	}
+	select {
+	case st.wake <- struct{}{}:
+	default:
+	}
+}
+
+// fail ends a stream that was never there.
+func (st *Stream) fail(code Code) {
+	st.mu.Lock()
+	st.endSend(code)
+	st.endRead(code)
+	st.blame(code)
+	st.unlock()
+}
+
+// cut ends the stream because its session has ended. The library cancels it when the session is closed there.
+func (st *Stream) cut(code Code) {
+	st.mu.Lock()
+	st.endSend(code)
+	st.endRead(code)
+	if !st.cutOff {
+		st.cutOff = true
+		close(st.gone)
+	}
+	if st.send != nil {
+		st.send.SetWriteDeadline(past)
+	}
+	if st.receive != nil {
+		st.receive.SetReadDeadline(past)
+	}
+	st.unlock()
+}
 
 // SetPriority ranks the stream against others of its session for sending: in one group those with a higher order go first, groups
 // share.
-func (s *Stream) SetPriority(group uint32, order int64) {}
+func (st *Stream) SetPriority(group uint32, order int64) { st.s.order.rank(&st.rank, group, order) }
+
+// Stop tells the peer that no more of its side is wanted, with an application code.
+func (st *Stream) Stop(code uint32) {
+	st.mu.Lock()
+	if !st.readDone {
+		if st.receive != nil {
+			st.receive.CancelRead(webtransport.StreamErrorCode(code))
+		}
+		st.stop = &code
+		st.endRead(ErrCancelled)
+	}
+	st.unlock()
+}
+
+// Reset gives this side up, with an application code for the peer.
+func (st *Stream) Reset(code uint32) {
+	st.mu.Lock()
+	if !st.sendDone {
+		if st.send != nil {
+			st.send.CancelWrite(webtransport.StreamErrorCode(code))
+		}
+		st.reset = &code
+		st.endSend(ErrCancelled)
+	}
+	st.unlock()
+}

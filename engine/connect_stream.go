@@ -1,0 +1,237 @@
+package engine
+
+import (
+	"context"
+	"io"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+	"github.com/quic-go/quic-go/quicvarint"
+	"github.com/quic-go/webtransport-go"
+)
+
+// Capsules of WebTransport (draft-ietf-webtrans-http3).
+const (
+	capsuleCloseSession = 0x2843
+	capsuleDrainSession = 0x78ae
+)
+
+// A trackedStream is what an http3.Stream has inside; it is http3's own datagramStream.
+type trackedStream interface {
+	io.ReadWriteCloser
+	CancelRead(quic.StreamErrorCode)
+	CancelWrite(quic.StreamErrorCode)
+	StreamID() quic.StreamID
+	Context() context.Context
+	SetDeadline(time.Time) error
+	SetReadDeadline(time.Time) error
+	SetWriteDeadline(time.Time) error
+	SetPriority(urgency int8, incremental bool)
+	TryWriteAll([]byte) error
+	SendDatagram(b []byte) error
+	ReceiveDatagram(ctx context.Context) ([]byte, error)
+	QUICStream() *quic.Stream
+}
+
+// A connectStream stands between a session of webtransport-go and its CONNECT stream, and does there what the library does not:
+//   - it sees the peer's DRAIN capsule, which the library skips;
+//   - it writes capsules of ours, never between the two halves of one of the library's frames;
+//   - it closes in an order that browsers take: capsule, FIN, and nothing that cancels until the peer has ended its side, too. The
+//     library cancels at once, and Chromium then reports a lost connection instead of code and reason.
+type connectStream struct {
+	trackedStream
+	draining func()        // the peer asks for the session's end
+	readEnd  chan struct{} // closed once the library reads no more
+
+	reading sync.Mutex
+	in      frameScanner // capsules: they are framed alike
+	endRead sync.Once
+
+	mu      sync.Mutex
+	out     frameScanner // what the library writes, in frames
+	writing bool
+	closed  bool
+	pending []byte // frames of ours
+}
+
+// interpose puts a connectStream into h. http3 hands out its stream as a struct, and has no other seam. The field is not exported:
+// false says that this version of http3 has another layout, and that h is as it was.
+func interpose(h *http3.Stream, draining func()) (*connectStream, bool) {
+	field := reflect.ValueOf(h).Elem().FieldByName("datagramStream")
+	if !field.IsValid() || field.Kind() != reflect.Interface {
+		return nil, false
+	}
+	field = reflect.NewAt(field.Type(), field.Addr().UnsafePointer()).Elem()
+	inner, ok := field.Interface().(trackedStream)
+	x := &connectStream{trackedStream: inner, draining: draining, readEnd: make(chan struct{})}
+	if !ok || !reflect.TypeOf(x).Implements(field.Type()) {
+		return nil, false
+	}
+	field.Set(reflect.ValueOf(x))
+	return x, true
+}
+
+// Read gives the library what came in DATA frames, and looks for the capsule that it does not know.
+func (x *connectStream) Read(p []byte) (int, error) {
+	x.reading.Lock()
+	defer x.reading.Unlock()
+	n, err := x.trackedStream.Read(p)
+	for in := p[:n]; len(in) > 0; {
+		_, rest, first, _, ok := x.in.next(in)
+		if !ok {
+			break
+		}
+		in = rest
+		if first && x.in.typ == capsuleDrainSession {
+			x.draining()
+		}
+	}
+	if err != nil {
+		x.endRead.Do(func() { close(x.readEnd) })
+	}
+	return n, err
+}
+
+// Write writes for the library.
+func (x *connectStream) Write(p []byte) (int, error) {
+	x.mu.Lock()
+	if x.closed {
+		x.mu.Unlock()
+		return 0, io.ErrClosedPipe
+	}
+	x.writing = true
+	x.mu.Unlock()
+	n, err := x.trackedStream.Write(p)
+	x.mu.Lock()
+	x.writing = false
+	x.track(p[:n])
+	x.flush()
+	x.mu.Unlock()
+	return n, err
+}
+
+// TryWriteAll writes for the library, which uses it for its own CLOSE capsule only.
+func (x *connectStream) TryWriteAll(p []byte) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.closed {
+		return io.ErrClosedPipe
+	}
+	err := x.trackedStream.TryWriteAll(p)
+	if err == nil {
+		x.track(p)
+	}
+	return err
+}
+
+func (x *connectStream) track(p []byte) {
+	for len(p) > 0 {
+		_, rest, _, _, ok := x.out.next(p)
+		if !ok {
+			return
+		}
+		p = rest
+	}
+}
+
+// flush writes frames of ours that had to wait. x.mu is held.
+func (x *connectStream) flush() bool {
+	if len(x.pending) == 0 {
+		return true
+	}
+	if x.writing || x.closed || !x.out.between() || x.trackedStream.TryWriteAll(x.pending) != nil {
+		return false
+	}
+	x.pending = nil
+	return true
+}
+
+// drain asks the peer to end the session. It does not wait: where the library is writing, the capsule follows behind.
+func (x *connectStream) drain() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.pending = appendCapsule(x.pending, capsuleDrainSession, nil)
+	x.flush()
+}
+
+const (
+	// closeWait bounds how long a CLOSE capsule waits for the library to get out of the way, and for the peer's flow control.
+	closeWait = 20 * time.Millisecond
+	closeStep = time.Millisecond
+)
+
+// close sends the CLOSE capsule and the end of the stream. From then on nothing that the library does reaches the stream.
+func (x *connectStream) close(code uint32, reason string) {
+	payload := append([]byte{byte(code >> 24), byte(code >> 16), byte(code >> 8), byte(code)}, reason...)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.closed {
+		return
+	}
+	x.pending = appendCapsule(x.pending, capsuleCloseSession, payload)
+	for end := time.Now().Add(closeWait); !x.flush() && time.Now().Before(end); {
+		x.mu.Unlock()
+		time.Sleep(closeStep)
+		x.mu.Lock()
+	}
+	x.closed = true
+	if len(x.pending) > 0 {
+		x.trackedStream.CancelWrite(webtransport.WTSessionGoneErrorCode)
+		return
+	}
+	x.trackedStream.Close()
+}
+
+// CancelRead is the library's, when the session has ended: the stream is ended by release, later.
+func (x *connectStream) CancelRead(quic.StreamErrorCode) {}
+
+// CancelWrite is the library's, when the session has ended without a word of ours: the peer gets an end and no error.
+func (x *connectStream) CancelWrite(quic.StreamErrorCode) { x.Close() }
+
+// Close ends our side, once.
+func (x *connectStream) Close() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.closed {
+		return nil
+	}
+	x.closed = true
+	return x.trackedStream.Close()
+}
+
+// linger is what a peer gets to end its side after ours has ended.
+const linger = 500 * time.Millisecond
+
+// release waits a moment for the peer's end and does away with the stream.
+func (x *connectStream) release(done <-chan struct{}) {
+	x.Close()
+	x.trackedStream.SetReadDeadline(time.Now().Add(linger))
+	go Guard("connect stream", func() {
+		// The library may have stopped reading, after a CLOSE capsule; or it reads still, and sees the end.
+		x.reading.Lock()
+		defer x.reading.Unlock()
+		var p [512]byte
+		for {
+			if _, err := x.trackedStream.Read(p[:]); err != nil {
+				x.endRead.Do(func() { close(x.readEnd) })
+				return
+			}
+		}
+	})
+	select {
+	case <-x.readEnd:
+	case <-done:
+	}
+	x.trackedStream.CancelRead(webtransport.WTSessionGoneErrorCode)
+}
+
+// appendCapsule appends a capsule in a DATA frame of its own.
+func appendCapsule(dst []byte, typ uint64, payload []byte) []byte {
+	capsule := quicvarint.Append(nil, typ)
+	capsule = quicvarint.Append(capsule, uint64(len(payload)))
+	capsule = append(capsule, payload...)
+	return append(appendFrameHead(dst, frameData, uint64(len(capsule))), capsule...)
+}

@@ -1,0 +1,115 @@
+package engine
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A datagramFlow is the account of the datagrams that came for one request or session. http3 queues up to 32 of them for each stream
+// and drops the rest without a word: so it is told what http3 has read, counts what comes out of the queue, and the rest is lost.
+type datagramFlow struct {
+	arrived atomic.Int64
+	moved   atomic.Int64
+	lost    atomic.Int64
+	moving  atomic.Bool // somebody empties the queue
+
+	mu   sync.Mutex
+	seen int64 // arrived at the last settle
+}
+
+// waiting are those in http3's queue, and those of which it is not known yet that they are lost.
+func (f *datagramFlow) waiting() int64 { return f.arrived.Load() - f.moved.Load() - f.lost.Load() }
+
+// settle counts as lost what has not come out of the queue, if nothing has come since the last call or it must be done.
+func (f *datagramFlow) settle(stats *Stats, must bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	arrived := f.arrived.Load()
+	if arrived != f.seen && !must {
+		f.seen = arrived
+		return
+	}
+	f.seen = arrived
+	n := arrived - f.moved.Load() - f.lost.Load()
+	f.lost.Add(n)
+	stats.add(StatDatagramsDroppedEarly, uint64(n))
+}
+
+// maxEarly bounds the streams of a connection for which datagrams are remembered that came before them.
+const maxEarly = 64
+
+// datagramFlows are those of a connection.
+type datagramFlows struct {
+	mu    sync.Mutex
+	open  map[uint64]*datagramFlow // by stream id
+	early map[uint64]int64         // datagrams for streams that are not known
+}
+
+// add begins the account of a stream.
+func (c *conn) addFlow(id uint64) *datagramFlow {
+	c.flows.mu.Lock()
+	defer c.flows.mu.Unlock()
+	if c.flows.open == nil {
+		c.flows.open = make(map[uint64]*datagramFlow)
+	}
+	f := new(datagramFlow)
+	if n := c.flows.early[id]; n > 0 {
+		// They were counted as unknown. Some of them may be in the queue.
+		delete(c.flows.early, id)
+		f.arrived.Store(n)
+		c.stats.add(StatDatagramsDroppedUnknown, ^uint64(n-1))
+	}
+	c.flows.open[id] = f
+	return f
+}
+
+// dropFlow ends it.
+func (c *conn) dropFlow(id uint64, f *datagramFlow) {
+	c.flows.mu.Lock()
+	delete(c.flows.open, id)
+	c.flows.mu.Unlock()
+	f.settle(c.stats, true)
+}
+
+const (
+	// fullQueue is how many datagrams may wait in http3's queue of a stream (of 32) before its reader is held up.
+	fullQueue = 24
+	// longestHold bounds that, in steps of holdStep without any progress: what does not come out then never will.
+	longestHold = 20
+	holdStep    = 50 * time.Microsecond
+)
+
+// datagramArrived is told by http3's only reader of datagrams. It holds that up while the queue of the stream is full: what waits in
+// quic-go's own queue is counted when it is dropped.
+func (c *conn) datagramArrived(id uint64) {
+	c.stats.add(StatDatagramsIn, 1)
+	c.flows.mu.Lock()
+	f := c.flows.open[id]
+	if f == nil {
+		c.stats.add(StatDatagramsDroppedUnknown, 1)
+		if c.flows.early == nil {
+			c.flows.early = make(map[uint64]int64)
+		}
+		if _, known := c.flows.early[id]; known || len(c.flows.early) < maxEarly {
+			c.flows.early[id]++
+		}
+		c.flows.mu.Unlock()
+		return
+	}
+	f.arrived.Add(1)
+	c.flows.mu.Unlock()
+	if !f.moving.Load() {
+		return
+	}
+	for held, moved := 0, f.moved.Load(); f.waiting() > fullQueue; held++ {
+		if held > longestHold {
+			f.settle(c.stats, true)
+			return
+		}
+		time.Sleep(holdStep)
+		if m := f.moved.Load(); m != moved {
+			held, moved = 0, m
+		}
+	}
+}

@@ -1,0 +1,53 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"github.com/quic-go/quic-go"
+	h3log "github.com/quic-go/quic-go/http3/qlog"
+	"github.com/quic-go/quic-go/qlog"
+	"github.com/quic-go/quic-go/qlogwriter"
+)
+
+// A datagramTrace learns through qlog what quic-go and http3 say nowhere else: which datagrams came, which were dropped because a
+// queue of theirs was full, and what the peer's SETTINGS hold. It writes nothing.
+type datagramTrace struct {
+	c atomic.Pointer[conn]
+
+	mu        sync.Mutex
+	producers int
+}
+
+func newDatagramTrace(context.Context, bool, quic.ConnectionID) qlogwriter.Trace {
+	return new(datagramTrace)
+}
+
+// SupportsSchemas implements qlogwriter.Trace.
+func (t *datagramTrace) SupportsSchemas(schema string) bool { return schema == h3log.EventSchema }
+
+// AddProducer implements qlogwriter.Trace.
+func (t *datagramTrace) AddProducer() qlogwriter.Recorder { return t }
+
+// RecordEvent implements qlogwriter.Recorder. http3 calls it before it puts the datagram into a queue.
+func (t *datagramTrace) RecordEvent(e qlogwriter.Event) {
+	c := t.c.Load()
+	if c == nil {
+		return
+	}
+	switch e := e.(type) {
+	case h3log.DatagramParsed:
+		c.datagramArrived(4 * e.QuarterStreamID)
+	case qlog.DatagramDropped:
+		c.stats.add(StatDatagramsIn, 1)
+		c.stats.add(StatDatagramsDroppedInternal, 1)
+	case h3log.FrameParsed:
+		if settings, ok := e.Frame.Frame.(h3log.SettingsFrame); ok {
+			c.settled(settings.Datagram != nil && *settings.Datagram)
+		}
+	}
+}
+
+// Close implements qlogwriter.Recorder.
+func (t *datagramTrace) Close() error { return nil }

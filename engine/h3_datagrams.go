@@ -1,0 +1,81 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/quic-go/quic-go/http3"
+	"github.com/quic-go/quic-go/quicvarint"
+)
+
+// h3Datagrams are the datagrams of one request or session, both ways.
+type h3Datagrams struct {
+	c      *conn
+	h      *http3.Stream
+	id     uint64
+	flow   *datagramFlow
+	out    datagramSender
+	head   Event // of the events for those that come
+	cancel context.CancelFunc
+	ctx    context.Context
+
+	delivered func(ok bool) // is told of each that came, and whether the consumer got it
+}
+
+// newH3Datagrams begins the account of a stream's datagrams. Nothing is delivered before start.
+func newH3Datagrams(c *conn, h *http3.Stream, head Event, commit func(rec Record, ev *Event) bool) *h3Datagrams {
+	id := uint64(h.StreamID())
+	d := &h3Datagrams{c: c, h: h, id: id, flow: c.addFlow(id), head: head}
+	d.out = datagramSender{c: c, prefix: quicvarint.Append(nil, id/4), commit: commit}
+	d.ctx, d.cancel = context.WithCancel(context.Background())
+	return d
+}
+
+// start delivers what comes, on a goroutine.
+func (d *h3Datagrams) start() {
+	d.flow.moving.Store(true)
+	d.c.spawn("datagrams in", d.move)
+}
+
+// close ends both directions. What is in http3's queue then is dropped.
+func (d *h3Datagrams) close() {
+	d.out.close()
+	d.cancel()
+	if !d.flow.moving.Load() {
+		d.c.dropFlow(d.id, d.flow)
+	}
+}
+
+// move empties http3's queue, which is short.
+func (d *h3Datagrams) move() {
+	for {
+		data, err := d.h.ReceiveDatagram(d.ctx)
+		if err != nil {
+			d.c.dropFlow(d.id, d.flow)
+			return
+		}
+		d.flow.moved.Add(1)
+		ok := d.c.deliverDatagram(&d.head, data, d.out.commit)
+		if d.delivered != nil {
+			d.delivered(ok)
+		}
+	}
+}
+
+// deliverDatagram emits the event of a datagram, or counts that there was no room for it.
+func (c *conn) deliverDatagram(head *Event, data []byte, commit func(rec Record, ev *Event) bool) bool {
+	rec, ok := c.sink.Reserve(LossyOf(head.Type), len(data), nil)
+	if !ok {
+		c.stats.add(StatDatagramsDroppedRing, 1)
+		return false
+	}
+	copy(rec.Payload, data)
+	ev := *head
+	ev.DataLen, ev.Aux = uint32(len(data)), monotonic()
+	if !commit(rec, &ev) {
+		c.sink.Abort(rec)
+		c.stats.add(StatDatagramsDroppedUnknown, 1)
+		return false
+	}
+	c.stats.add(StatDatagramsDelivered, 1)
+	return true
+}

@@ -1,0 +1,182 @@
+package engine
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+)
+
+// An h3Stream is the exchange on a stream whose header block http3 has read. From there on it is framed as on the first kind of
+// connection; http3 has only to be told when the peer's side is done with, since it keeps its streams in a table.
+type h3Stream struct {
+	rawStream
+	h *http3.Stream
+}
+
+func (x *h3Stream) read(p []byte) (int, error) {
+	n, err := x.rawStream.read(p)
+	if err != nil {
+		x.h.CancelRead(quic.StreamErrorCode(http3.ErrCodeNoError)) // of a stream that was read to its end: tells nobody but http3
+	}
+	return n, err
+}
+
+func (x *h3Stream) stop(code http3.ErrCode) { x.h.CancelRead(quic.StreamErrorCode(code)) }
+
+func (x *h3Stream) abort(code http3.ErrCode) {
+	x.h.CancelRead(quic.StreamErrorCode(code))
+	x.h.CancelWrite(quic.StreamErrorCode(code))
+}
+
+// past is a deadline that has passed.
+var past = time.Unix(1, 0)
+
+// takeStream takes a stream from http3 before anything is sent. http3 sends the headers of a response when a handler takes its
+// stream over; under a deadline that has passed that comes to nothing.
+func takeStream(w http.ResponseWriter) *http3.Stream {
+	w.(interface{ SetWriteDeadline(time.Time) error }).SetWriteDeadline(past)
+	w.Header()["Date"] = nil
+	h := w.(http3.HTTPStreamer).HTTPStream()
+	h.SetWriteDeadline(time.Time{})
+	return h
+}
+
+// serveHTTP serves one request, or one session to its end.
+func (c *conn) serveHTTP(w http.ResponseWriter, req *http.Request) {
+	h := takeStream(w)
+	x := h3Stream{rawStream: rawStream{s: h.QUICStream()}, h: h}
+	if c.draining.Load() {
+		c.reject(&x)
+		return
+	}
+	fields := appendRequest(make([]byte, 0, 512), req)
+	head := requestHead{Method: req.Method, Scheme: "https", Authority: req.Host, Path: req.RequestURI, MetaLen: len(fields), ContentLength: req.ContentLength}
+	if _, given := req.Header["Content-Length"]; !given {
+		head.ContentLength = -1
+	}
+	if req.Method == http.MethodConnect {
+		head.Protocol = extendedProtocol(req)
+		if head.Protocol == "" {
+			head.Path = ""
+		}
+	}
+	if err := checkHTTP(&head); err != nil {
+		c.refuse(&x, err)
+		return
+	}
+	if head.Protocol == "webtransport" || head.Protocol == "webtransport-h3" {
+		c.serveSession(w, req, &x, &head, fields)
+		return
+	}
+	c.serveRequest(&x, &head, fields)
+}
+
+// extendedProtocol is the :protocol of an extended CONNECT (RFC 9220), "" of a plain one.
+func extendedProtocol(req *http.Request) string {
+	if req.Proto == "HTTP/3.0" {
+		return ""
+	}
+	return req.Proto
+}
+
+// checkHTTP holds a request against what http3 does not check.
+func checkHTTP(head *requestHead) error {
+	if !validAuthority([]byte(head.Authority)) {
+		return errAuthority
+	}
+	if !consistsOf([]byte(head.Path), inPath) {
+		return errPathBytes
+	}
+	return nil
+}
+
+// appendRequest packs a request that http3 has decoded. It keeps neither the order of fields with different names nor the scheme.
+func appendRequest(dst []byte, req *http.Request) []byte {
+	protocol := ""
+	path, scheme := req.RequestURI, "https"
+	if req.Method == http.MethodConnect {
+		if protocol = extendedProtocol(req); protocol == "" {
+			path, scheme = "", ""
+		}
+	}
+	dst = appendPacked(dst, ":method", req.Method)
+	dst = appendPacked(dst, ":scheme", scheme)
+	dst = appendPacked(dst, ":authority", req.Host)
+	dst = appendPacked(dst, ":path", path)
+	if protocol != "" {
+		dst = appendPacked(dst, ":protocol", protocol)
+	}
+	for name, values := range req.Header {
+		lower := strings.ToLower(name)
+		for _, value := range values {
+			dst = appendPacked(dst, lower, value)
+		}
+	}
+	return dst
+}
+
+// serveRequest delivers a request, and then its body.
+func (c *conn) serveRequest(x *h3Stream, head *requestHead, fields []byte) {
+	s := x.s
+	s.SetReadDeadline(time.Now().Add(headerWait))
+	var one [1]byte
+	_, err := s.Peek(one[:])
+	s.SetReadDeadline(time.Time{})
+	whole := err == io.EOF
+	if err != nil && !whole && !errors.Is(err, os.ErrDeadlineExceeded) {
+		c.refuse(x, err)
+		return
+	}
+	if whole && head.ContentLength > 0 {
+		c.refuse(x, &streamError{http3.ErrCodeMessageError, "the body is not as long as content-length says"})
+		return
+	}
+	r := newRequest(c)
+	r.h3 = *x
+	r.x = &r.h3
+	r.bodyDone = whole
+	route, ok := c.admit(r, head, -1)
+	if !ok {
+		r.recycle()
+		x.finish()
+		return
+	}
+	if route.Flags&routeDatagram != 0 {
+		r.shared = true
+		r.datagrams = newRequestDatagrams(r, route.ID)
+	}
+	if whole {
+		var ev Event
+		if !c.deliver(r, &ev, route, fields, nil, FlagEnd) {
+			c.reject(x)
+			if r.datagrams != nil {
+				r.datagrams.close()
+			}
+			return
+		}
+		x.finish()
+		return
+	}
+	r.shared, r.running = true, 1
+	r.h3.body = &streamBody{s: s, lim: c.s.limits}
+	if err := c.serveBody(r, route, head.ContentLength, fields); err != nil {
+		c.refuse(x, err)
+		if r.datagrams != nil {
+			r.datagrams.close()
+		}
+	}
+}
+
+// finish completes the peer's side of a stream.
+func (x *h3Stream) finish() {
+	var one [1]byte
+	x.s.SetReadDeadline(past)
+	x.s.Read(one[:])
+	x.h.CancelRead(quic.StreamErrorCode(http3.ErrCodeNoError))
+}

@@ -1,0 +1,347 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dunglas/httpsfv"
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+	"github.com/quic-go/webtransport-go"
+)
+
+// serveSession serves a session from its request to its end.
+func (c *conn) serveSession(w http.ResponseWriter, req *http.Request, x *h3Stream, head *requestHead, fields []byte) {
+	answer := func(status int) {
+		c.answer(&Request{x: x}, status, "")
+		x.h.CancelRead(quic.StreamErrorCode(http3.ErrCodeNoError))
+	}
+	route := c.s.router.Match("CONNECT", head.Path)
+	switch {
+	case c.h3.sessions == nil || route.Status == 405 || route.Status == 0 && route.Flags&routeWebTransport == 0:
+		answer(404)
+		return
+	case route.Status != 0:
+		answer(route.Status)
+		return
+	case head.MetaLen > largestBody:
+		answer(431)
+		return
+	case !c.s.options.WebTransport.allows(req.Header.Get("Origin"), req.Host):
+		c.stats.add(StatSessionsRejected, 1)
+		answer(403)
+		return
+	}
+	s := newSession(c, x)
+	s.offered = offeredProtocols(req.Header)
+	if !s.request(route, fields) {
+		c.reject(x)
+		return
+	}
+	o := s.establish(w, req)
+	s.end(o)
+}
+
+// allows reports whether a page of origin may open a session with host.
+func (o *WebTransportOptions) allows(origin, host string) bool {
+	if origin == "" {
+		return true // no browser
+	}
+	if o.Origins == nil {
+		u, err := url.Parse(origin)
+		return err == nil && strings.EqualFold(u.Host, host)
+	}
+	return slices.Contains(o.Origins, "*") || slices.ContainsFunc(o.Origins, func(one string) bool { return strings.EqualFold(one, origin) })
+}
+
+// offeredProtocols are the names in WT-Available-Protocols; none if that is no list of strings.
+func offeredProtocols(header http.Header) []string {
+	list, err := httpsfv.UnmarshalList(header["Wt-Available-Protocols"])
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, member := range list {
+		item, ok := member.(httpsfv.Item)
+		if !ok {
+			return nil
+		}
+		name, ok := item.Value.(string)
+		if !ok {
+			return nil
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+// request tells the consumer.
+func (s *Session) request(route routeMatch, fields []byte) bool {
+	c := s.c
+	var ok bool
+	if s.handle, ok = c.sink.Issue(KindSession, c.handle, s); !ok {
+		return false
+	}
+	s.userData = route.UserData
+	if len(s.offered) > 0 {
+		c.sink.Offered(s.handle, s.offered)
+	}
+	// The account begins here: what comes before the decision waits in http3's queue.
+	head := Event{Type: EventSessionDatagram, Parent: c.s.handle, Conn: c.handle}
+	s.datagrams = newH3Datagrams(c, s.x.h, head, s.commit)
+	s.datagrams.delivered = s.datagramDelivered
+	rec, ok := c.sink.Reserve(Bulk, len(fields), c.done)
+	if !ok || !c.addSession(s) {
+		if ok {
+			c.sink.Abort(rec)
+		}
+		s.datagrams.close()
+		c.sink.Release(s.handle)
+		return false
+	}
+	copy(rec.Payload, fields)
+	c.stats.add(StatSessionsTotal, 1)
+	c.sink.Commit(rec, &Event{Type: EventSessionRequest, Object: s.handle, Parent: c.s.handle, Conn: c.handle, UserData: s.userData,
+		Status: route.ID, MetaLen: uint32(len(fields)), Aux: s.x.id()})
+	return true
+}
+
+// A sessionEnd is how a session ended.
+type sessionEnd struct {
+	outcome
+	closeCode uint32
+}
+
+// establish waits for the decision and does what it says. It returns when the session is to end.
+func (s *Session) establish(w http.ResponseWriter, req *http.Request) sessionEnd {
+	o := s.c.s.options
+	timer := time.NewTimer(o.WebTransport.DecisionTimeout)
+	defer timer.Stop()
+	gone := s.x.s.Context()
+	select {
+	case d := <-s.decision:
+		if d.accept {
+			return s.accept(w, req, d)
+		}
+		s.reject(d)
+		return sessionEnd{outcome: outcome{code: ErrCancelled}}
+	case <-s.closing:
+		s.reject(sessionDecision{status: 500})
+		end := sessionEnd{outcome: outcome{code: ErrCancelled}}
+		if s.closeWhy != OK {
+			end.code = s.closeWhy
+		}
+		return end
+	case <-timer.C:
+		s.c.stats.add(StatTimeouts, 1)
+		s.reject(sessionDecision{status: 503})
+		return sessionEnd{outcome: outcome{code: ErrTimeout, flags: FlagAborted}}
+	case <-gone.Done():
+		return sessionEnd{outcome: outcomeOf(context.Cause(gone))}
+	}
+}
+
+// reject answers.
+func (s *Session) reject(d sessionDecision) {
+	s.c.stats.add(StatSessionsRejected, 1)
+	p := part{head: true, status: d.status, headers: d.headers, length: int64(len(d.body.Bytes)), date: s.c.s.options.Date, body: d.body, end: true}
+	s.x.s.SetWriteDeadline(time.Now().Add(s.c.s.options.WebTransport.DecisionTimeout))
+	if s.x.write(&p, nil) != nil {
+		s.x.abort(http3.ErrCodeRequestCanceled)
+	}
+	p.body.release()
+	s.x.stop(http3.ErrCodeNoError)
+}
+
+// An upgradeWriter is the ResponseWriter that the library gets: the response is ours, and the stream is the one that http3 gave up.
+type upgradeWriter struct {
+	http.ResponseWriter
+	http3.Settingser
+	s    *Session
+	head part
+	err  error
+}
+
+// HTTPStream implements http3.HTTPStreamer. The library calls it when it has nothing more to refuse.
+func (u *upgradeWriter) HTTPStream() *http3.Stream {
+	s := u.s
+	x, ok := interpose(s.x.h, s.peerDrains)
+	s.mu.Lock()
+	if ok {
+		s.connect = x
+	}
+	s.mu.Unlock()
+	u.err = s.x.write(&u.head, nil)
+	return s.x.h
+}
+
+// WriteHeader implements http.ResponseWriter: the header is written already.
+func (u *upgradeWriter) WriteHeader(int) {}
+
+// Flush implements http.Flusher.
+func (u *upgradeWriter) Flush() {}
+
+// accept opens the session, and returns when it is to end.
+func (s *Session) accept(w http.ResponseWriter, req *http.Request, d sessionDecision) sessionEnd {
+	headers := d.headers
+	if d.protocol != "" {
+		value, err := httpsfv.Marshal(httpsfv.NewItem(d.protocol))
+		if err != nil || !slices.Contains(s.offered, d.protocol) {
+			s.reject(sessionDecision{status: 500})
+			return sessionEnd{outcome: outcome{code: ErrInvalidArgument, text: "the peer did not offer this protocol"}}
+		}
+		headers = appendPacked(headers, "wt-protocol", value)
+	}
+	u := &upgradeWriter{ResponseWriter: w, Settingser: w.(http3.Settingser), s: s,
+		head: part{head: true, status: 200, headers: headers, length: -1, date: s.c.s.options.Date}}
+	wt, err := s.c.h3.sessions.Upgrade(u, req)
+	switch {
+	case err != nil:
+		if cause := context.Cause(s.c.q.Context()); cause != nil {
+			return sessionEnd{outcome: outcomeOf(cause)}
+		}
+		s.reject(sessionDecision{status: 501})
+		return sessionEnd{outcome: outcome{code: ErrNotNegotiated, flags: FlagAborted, text: err.Error()}}
+	case u.err != nil:
+		wt.CloseWithError(0, "")
+		return sessionEnd{outcome: outcomeOf(u.err)}
+	}
+	s.opened(wt, d.protocol)
+	return s.await()
+}
+
+// opened tells the consumer, and lets things come.
+func (s *Session) opened(wt *webtransport.Session, protocol string) {
+	c := s.c
+	meta := appendPacked(nil, "protocol", protocol)
+	rec, _ := c.sink.Reserve(Terminal, len(meta), nil)
+	copy(rec.Payload, meta)
+	s.datagrams.out.open(s.handle, true)
+	s.mu.Lock()
+	s.wt, s.open = wt, true
+	drain := s.wantsDrain
+	c.sink.Commit(rec, &Event{Type: EventSessionOpened, Object: s.handle, Parent: c.s.handle, Conn: c.handle, UserData: s.userData,
+		Status: uint32(s.datagrams.out.limit), MetaLen: uint32(len(meta))})
+	s.mu.Unlock()
+	c.stats.add(StatSessionsActive, 1)
+	s.datagrams.start()
+	s.spawn("streams in", s.acceptStreams)
+	s.spawn("uni streams in", s.acceptUniStreams)
+	if drain || c.draining.Load() {
+		s.Drain()
+	}
+	s.touch()
+}
+
+// await waits for the end of an open session, and brings it about on our side.
+func (s *Session) await() sessionEnd {
+	select {
+	case <-s.closing:
+		if s.connect != nil {
+			s.connect.close(s.closeCode, s.closeText)
+		}
+		end := sessionEnd{outcome: outcome{code: s.closeWhy, text: s.closeText}, closeCode: s.closeCode}
+		if s.closeWhy != OK {
+			end.flags = FlagAborted
+		}
+		return end
+	case <-s.wt.Context().Done():
+	case <-s.c.done:
+	}
+	if cause := context.Cause(s.c.q.Context()); cause != nil {
+		return sessionEnd{outcome: outcomeOf(cause)}
+	}
+	_, err := s.wt.AcceptStream(context.Background()) // which says why there are no streams any more
+	var closed *webtransport.SessionError
+	if errors.As(err, &closed) {
+		return sessionEnd{outcome: outcome{flags: FlagRemote, text: closed.Message}, closeCode: uint32(closed.ErrorCode)}
+	}
+	return s.broken(err)
+}
+
+// broken says how a session ended whose CONNECT stream ended without a capsule.
+func (s *Session) broken(err error) sessionEnd {
+	var h3 *http3.Error
+	if errors.As(err, &h3) && h3.ErrorCode == http3.ErrCodeDatagramError && h3.ErrorMessage == "EOF" {
+		return sessionEnd{outcome: outcome{flags: FlagRemote}} // a clean end is a close with code 0
+	}
+	o := outcomeOf(err)
+	if o.code == ErrIO {
+		o.code = ErrProtocol
+		if strings.Contains(o.text, "(remote)") || strings.Contains(o.text, "canceled by remote") {
+			o.code, o.flags = ErrReset, o.flags|FlagRemote
+		}
+	}
+	return sessionEnd{outcome: o}
+}
+
+// peerDrains is told of the peer's DRAIN capsule.
+func (s *Session) peerDrains() {
+	rec, _ := s.c.sink.Reserve(Terminal, 0, nil)
+	if !s.commit(rec, &Event{Type: EventSessionDraining, Parent: s.c.s.handle, Conn: s.c.handle}) {
+		s.c.sink.Abort(rec)
+	}
+}
+
+// end ends the session's streams, and then the session.
+func (s *Session) end(o sessionEnd) {
+	c := s.c
+	s.mu.Lock()
+	wasOpen := s.open
+	s.closed, s.decided = true, true
+	streams := make([]*Stream, 0, len(s.streams))
+	for st := range s.streams {
+		streams = append(streams, st)
+	}
+	s.mu.Unlock()
+	s.cancel()
+	s.datagrams.close()
+	code := o.code
+	if code == OK {
+		code = ErrClosed
+		if o.flags&FlagRemote == 0 {
+			code = ErrCancelled
+		}
+	}
+	for _, st := range streams {
+		st.cut(code)
+	}
+	s.mu.Lock()
+	for s.goroutines+len(s.streams) > 0 {
+		s.empty.Wait()
+	}
+	s.ended = true
+	wt, x := s.wt, s.connect
+	s.mu.Unlock()
+	select {
+	case d := <-s.decision:
+		d.body.release()
+	default:
+	}
+	s.refreshNow()
+	text := o.text[:min(len(o.text), 1<<10)]
+	rec, _ := c.sink.Reserve(Terminal, len(text), nil)
+	copy(rec.Payload, text)
+	c.sink.Release(s.handle)
+	aux := uint64(o.closeCode)
+	c.sink.Commit(rec, &Event{Type: EventSessionClosed, Flags: o.flags, Object: s.handle, Parent: c.s.handle, Conn: c.handle,
+		UserData: s.userData, Code: o.code, Aux: aux, DataLen: uint32(len(text))})
+	if wasOpen {
+		c.stats.sub(StatSessionsActive)
+	}
+	c.removeSession(s)
+	if wt != nil {
+		wt.CloseWithError(webtransport.SessionErrorCode(s.closeCode), s.closeText)
+	}
+	if x != nil {
+		x.release(c.done)
+	} else {
+		s.x.h.CancelRead(webtransport.WTSessionGoneErrorCode)
+		s.x.h.CancelWrite(webtransport.WTSessionGoneErrorCode)
+	}
+}
