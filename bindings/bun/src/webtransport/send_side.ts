@@ -1,7 +1,6 @@
 /** This side of a stream: writes no faster than the library takes them. */
 import { ERROR } from "../layout.ts";
-import { errorName } from "../errors.ts";
-import { library } from "../library.ts";
+import { lastError, library } from "../library.ts";
 import { scratch } from "../memory.ts";
 import { bytesOf } from "./buffer_source.ts";
 import { untilTaken } from "./retry.ts";
@@ -78,7 +77,7 @@ export class SendSide implements Bun.UnderlyingSink<unknown> {
     untilTaken(
       () => library().zig_h3_wt_stream_end(this.#handle),
       (code) => {
-        if (code !== 0) closing.reject(this.#failure?.error ?? lost(code));
+        if (code !== 0 && !willTell(code)) closing.reject(lastError(code));
       },
     );
     const { signal } = this.#controller!;
@@ -137,8 +136,8 @@ export class SendSide implements Bun.UnderlyingSink<unknown> {
   #push(bytes: Uint8Array): number {
     const memory = scratch();
     const code = library().zig_h3_wt_stream_write(this.#handle, bytes, bytes.length, memory.results + TAKEN);
-    if (code === ERROR.WOULD_BLOCK) return 0;
-    if (code !== 0) throw this.#failure?.error ?? lost(code);
+    if (willTell(code)) return 0;
+    if (code !== 0) throw lastError(code);
     const taken = memory.u64(TAKEN);
     this.bytesWritten += taken;
     this.#group?.wrote(taken);
@@ -173,7 +172,7 @@ export class SendSide implements Bun.UnderlyingSink<unknown> {
   }
 }
 
-/** Why the library takes no more of a stream whose end it has not told yet. */
-function lost(code: number): WebTransportError {
-  return new WebTransportError(`The stream has ended (${errorName(code)})`, { source: "stream" });
+/** Whether the library takes nothing now, and has an event on its way that says how it goes on, or why it does not. */
+function willTell(code: number): boolean {
+  return code === ERROR.WOULD_BLOCK || code === ERROR.ENDED || code === ERROR.STALE_HANDLE;
 }

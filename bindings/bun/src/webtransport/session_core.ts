@@ -120,12 +120,13 @@ export class SessionCore {
     this.datagrams.arrived();
   }
 
-  /** Hands a datagram to the library. Gives a result code. */
+  /** Hands a datagram to the library. Gives a result code; WRONG_STATE only before the session is open. */
   send(bytes: Uint8Array, maxAge: number): number {
     const { length } = bytes;
     const code = library().zig_h3_wt_send_datagram(this.handle, length === 0 ? 0 : bytes, length, maxAge, SEND_FLAG.LATER);
     if (code === 0) this.host.pump.flushSoon();
-    return code;
+    // The library knows before this side that the session was closed.
+    return code === ERROR.WRONG_STATE && this.state !== "connecting" ? ERROR.STALE_HANDLE : code;
   }
 
   /** Datagrams that were taken for sending were dropped. */

@@ -42,11 +42,9 @@ export class SessionEvents {
       case EVENT.STREAM_STOPPED:
         this.streams.get(object)?.stopped(u32[word + AUX]!);
         return;
-      case EVENT.STREAM_ENDED: {
-        const parent = u32[word + PARENT]! + u32[word + PARENT + 1]! * HIGH;
-        this.sessions.get(parent)?.streamEnded(object, u32[word + CODE]! | 0);
+      case EVENT.STREAM_ENDED: // of one that was asked for too late, it comes behind the end of the session
+        this.streams.get(object)?.core.streamEnded(object, u32[word + CODE]! | 0);
         return;
-      }
       case EVENT.SESSION_OPENED: {
         const protocol = readFields(this.records.meta(at)).find(([name]) => name === "protocol")?.[1] ?? "";
         this.sessions.get(object)?.opened(u32[word + STATUS]!, protocol);

@@ -14,7 +14,7 @@ import { WebTransportError } from "./webtransport_error.ts";
 export class SessionStream {
   /** Resolves when the peer's limit has let the stream open. */
   readonly opening: Promise<void>;
-  readonly #core: SessionCore;
+  readonly core: SessionCore;
   readonly #sending: SendSide | undefined;
   readonly #receiving: ReceiveSide | undefined;
   #readable: WebTransportReceiveStream | undefined;
@@ -25,7 +25,7 @@ export class SessionStream {
 
   /** @param remote the peer has opened it; else it is still to be opened */
   constructor(core: SessionCore, handle: number, kind: number, remote: boolean, group: WebTransportSendGroup | null, order: number) {
-    this.#core = core;
+    this.core = core;
     const both = kind === WT_STREAM.BIDIRECTIONAL;
     this.#sending = both || !remote ? new SendSide(handle, group, order) : undefined;
     this.#receiving = both || remote ? new ReceiveSide(handle) : undefined;
@@ -46,7 +46,7 @@ export class SessionStream {
 
   /** Our side. Streams that the peer opened one way have none. */
   get writable(): WebTransportSendStream {
-    return (this.#writable ??= new WebTransportSendStream(this.#core, this.#sending!));
+    return (this.#writable ??= new WebTransportSendStream(this.core, this.#sending!));
   }
 
   /** It is there: STREAM_OPENED. */

@@ -1,0 +1,202 @@
+/** Sessions in the web's shape: their life and their datagrams. */
+import { afterAll, describe, expect, test } from "bun:test";
+import { calls, failure, opening, play, settle, withFakeLibrary } from "./fake_library.ts";
+
+withFakeLibrary();
+
+const unhandled: unknown[] = [];
+const take = (error: unknown): void => void unhandled.push(error);
+process.on("unhandledRejection", take);
+afterAll(() => void process.off("unhandledRejection", take));
+
+const bytes = (...values: number[]): Uint8Array<ArrayBuffer> => new Uint8Array(values);
+
+describe("the life of a session", () => {
+  test("W17 ready resolves when it is open, with the protocol", async () => {
+    const { session, core } = await play(false);
+    expect([session.protocol, session.reliability, Bun.peek.status(session.ready)]).toEqual(["", "pending", "pending"]);
+    core.opened(1200, "chat");
+    await session.ready;
+    expect([session.protocol, session.reliability, session.congestionControl]).toEqual(["chat", "supports-unreliable", "default"]);
+  });
+
+  test("W11 close() resolves closed at once, with all of the reason; the peer gets 1024 bytes", async () => {
+    const { session } = await play();
+    const reason = "x".repeat(2000);
+    session.close({ closeCode: 5, reason });
+    session.close({ closeCode: 6 });
+    expect(await session.closed).toEqual({ closeCode: 5, reason });
+    expect(calls).toEqual([["close", 5, "x".repeat(1024)]]);
+  });
+
+  test("W11 the peer's close resolves closed", async () => {
+    const { session, core } = await play();
+    core.finished(0, 2, 9, "bye");
+    expect(await session.closed).toEqual({ closeCode: 9, reason: "bye" });
+  });
+
+  test("W17 a regular end closes readables and datagram writables, and fails streams", async () => {
+    const { session, core } = await play();
+    const stream = await opening(core, session.createBidirectionalStream());
+    const datagrams = session.datagrams.readable.getReader();
+    const incoming = session.incomingBidirectionalStreams.getReader();
+    const writer = session.datagrams.createWritable().getWriter();
+    const reading = failure(stream.readable.getReader().read());
+    const writing = failure(stream.writable.getWriter().closed);
+    session.close();
+    expect([(await datagrams.read()).done, (await incoming.read()).done, await writer.closed]).toEqual([true, true, undefined]);
+    expect(await reading).toMatchObject({ name: "WebTransportError", source: "session" });
+    expect(await writing).toBe(await reading);
+  });
+
+  test("W13 a loss fails everything with one error", async () => {
+    const { session, core } = await play();
+    const stream = await opening(core, session.createBidirectionalStream());
+    const waiting = [
+      session.closed,
+      session.datagrams.readable.getReader().read(),
+      session.datagrams.writable.getWriter().closed,
+      session.incomingUnidirectionalStreams.getReader().read(),
+    ].map(failure);
+    const reading = failure(stream.readable.getReader().read());
+    core.streamEnded(101, -505);
+    core.finished(-505, 2, 0, "");
+    const [error, ...others] = await Promise.all(waiting);
+    expect(error).toMatchObject({ name: "WebTransportError", source: "session", message: "The session was lost by the peer (ZIG_H3_ERR_IDLE)" });
+    for (const other of others) expect(other).toBe(error!);
+    expect(await reading).toMatchObject({ name: "WebTransportError", source: "session" });
+  });
+
+  test("W17 close() before it is open: ready and closed reject", async () => {
+    const { session } = await play(false);
+    session.close({ closeCode: 1 });
+    const error = await failure(session.ready);
+    expect([error.name, error.source]).toEqual(["WebTransportError", "session"]);
+    expect(await failure(session.closed)).toBe(error);
+  });
+
+  test("W17 after the end nothing is begun", async () => {
+    const { session } = await play();
+    session.close();
+    expect(await failure(session.createUnidirectionalStream())).toMatchObject({ name: "InvalidStateError" });
+    expect(() => session.createSendGroup()).toThrow(expect.objectContaining({ name: "InvalidStateError" }));
+    expect(() => session.datagrams.createWritable()).toThrow(expect.objectContaining({ name: "InvalidStateError" }));
+    expect(session.sendDatagram(bytes(1))).toBe("closed");
+    session.drain();
+    expect(calls).toEqual([["close", 0, ""]]);
+  });
+
+  test("W17 await using waits for the library", async () => {
+    const { session, core } = await play();
+    const disposed = session[Symbol.asyncDispose]();
+    await settle();
+    expect(Bun.peek.status(disposed)).toBe("pending");
+    core.finished(0, 0, 0, "");
+    await disposed;
+  });
+
+  test("W17 draining resolves, and the session goes on", async () => {
+    const { session, core } = await play();
+    core.drains();
+    await session.draining;
+    session.drain();
+    expect(session.sendDatagram(bytes(1))).toBe("queued");
+    expect(calls).toEqual([["drain", 7], ["send_datagram", 1, 0]]);
+  });
+
+  test("W17 getStats() waits for an open session and rejects for one that failed", async () => {
+    const { session, core } = await play(false);
+    const stats = session.getStats();
+    core.opened(1200, "");
+    expect(await stats).toEqual({ datagrams: { droppedIncoming: 0, expiredIncoming: 0, expiredOutgoing: 0 } });
+    core.finished(-505, 0, 0, "");
+    expect(await failure(session.getStats())).toMatchObject({ name: "InvalidStateError" });
+  });
+
+  test("E04 what nobody waits for rejects unseen", async () => {
+    const { session, core } = await play(false);
+    void [session.datagrams.readable, session.datagrams.writable, session.incomingBidirectionalStreams];
+    core.streamOpened(500, 0, 2);
+    core.finished(-505, 2, 0, "");
+    await settle();
+    await settle();
+    expect(unhandled).toEqual([]);
+  });
+});
+
+describe("datagrams", () => {
+  test("W06 the readable gives what came, the oldest is dropped beyond the limit", async () => {
+    const { session, core } = await play();
+    for (let i = 0; i < 6; i++) core.receive(bytes(i), 0);
+    const reader = session.datagrams.readable.getReader();
+    expect((await reader.read()).value).toEqual(bytes(2));
+    const waiting = reader.read();
+    expect((await waiting).value).toEqual(bytes(3));
+    expect((await session.getStats()).datagrams.droppedIncoming).toBe(2);
+  });
+
+  test("W17 a byte stream reads into the reader's buffer, or fails where that is too small", async () => {
+    const { session, core } = await play(false);
+    core.datagramsReadableType = "bytes";
+    core.opened(1200, "");
+    const reader = (session.datagrams.readable as ReadableStream<any>).getReader({ mode: "byob" });
+    core.receive(bytes(1, 2, 3), 0);
+    core.receive(bytes(1, 2, 3), 0);
+    expect((await reader.read(new Uint8Array(4))).value).toEqual(bytes(1, 2, 3));
+    expect(await failure(reader.read(new Uint8Array(2)))).toBeInstanceOf(RangeError);
+  });
+
+  test("E04 onDatagram gets what waits and what comes; what it throws or rejects with is logged", async () => {
+    const { session, core, log } = await play();
+    core.receive(bytes(1), 0);
+    const got: number[] = [];
+    session.onDatagram = ([value]) => {
+      got.push(value!);
+      if (value === 2) throw new Error("thrown");
+      if (value === 3) return Promise.reject(new Error("rejected"));
+    };
+    for (const value of [2, 3, 4]) core.receive(bytes(value), 0);
+    await settle();
+    expect(got).toEqual([1, 2, 3, 4]);
+    expect(log.map((record) => [record.level, record.tier, record.message])).toEqual([
+      ["error", "protocol", "onDatagram failed: thrown"],
+      ["error", "protocol", "onDatagram failed: rejected"],
+    ]);
+    expect(unhandled).toEqual([]);
+  });
+
+  test("W06 sendDatagram says what became of it, with the age that is set", async () => {
+    const { session } = await play();
+    expect(session.sendDatagram(bytes())).toBe("queued");
+    session.datagrams.outgoingMaxAge = 5;
+    expect(session.sendDatagram(new Uint16Array(2))).toBe("queued");
+    expect(() => session.sendDatagram("text" as never)).toThrow(TypeError);
+    expect(calls).toEqual([["send_datagram", 0, 0], ["send_datagram", 4, 5]]);
+  });
+
+  test("W17 a writable takes BufferSources", async () => {
+    const { session } = await play();
+    const writer = session.datagrams.createWritable().getWriter();
+    await writer.write(bytes(1, 2));
+    expect(await failure(writer.write("text" as never))).toBeInstanceOf(TypeError);
+    expect(calls).toEqual([["send_datagram", 2, 0]]);
+    expect(session.datagrams.writable).toBe(session.datagrams.writable);
+  });
+
+  test("W17 a group of another session is refused: TypeError for streams, InvalidStateError elsewhere", async () => {
+    const other = (await play()).session.createSendGroup();
+    const { session } = await play();
+    expect(await failure(session.createBidirectionalStream({ sendGroup: other }))).toBeInstanceOf(TypeError);
+    expect(() => session.datagrams.createWritable({ sendGroup: other })).toThrow(expect.objectContaining({ name: "InvalidStateError" }));
+    const own = session.createSendGroup();
+    expect(session.datagrams.createWritable({ sendGroup: own, sendOrder: 4 })).toMatchObject({ sendGroup: own, sendOrder: 4 });
+  });
+
+  test("W17 the older names are the same limits", async () => {
+    const { datagrams } = (await play()).session;
+    datagrams.incomingHighWaterMark = 0;
+    datagrams.outgoingHighWaterMark = 9;
+    expect([datagrams.incomingMaxBufferedDatagrams, datagrams.outgoingMaxBufferedDatagrams, datagrams.maxDatagramSize]).toEqual([1, 9, 1200]);
+    expect(() => void (datagrams.incomingMaxAge = -1)).toThrow(RangeError);
+  });
+});

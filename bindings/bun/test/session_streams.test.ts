@@ -1,0 +1,187 @@
+/** Streams of sessions in the web's shape. */
+import { describe, expect, test } from "bun:test";
+import { WebTransportError } from "../src/webtransport/webtransport_error.ts";
+import { calls, engine, failure, opening, play, settle, withFakeLibrary, type Playing } from "./fake_library.ts";
+
+withFakeLibrary();
+
+const bytes = (...values: number[]): Uint8Array<ArrayBuffer> => new Uint8Array(values);
+
+/** A stream of ours, with its writer and the side that gets events. */
+async function sending({ session, core, streams }: Playing) {
+  const stream = await opening(core, session.createUnidirectionalStream());
+  return { stream, writer: stream.getWriter(), events: streams.get(engine.stream)!, handle: engine.stream };
+}
+
+/** A stream of the peer's, with the side that gets events. */
+async function receiving({ session, core, streams }: Playing) {
+  core.streamOpened(500, 1, 2);
+  const { value } = await session.incomingUnidirectionalStreams.getReader().read();
+  return { stream: value!, events: streams.get(500)! };
+}
+
+describe("streams to the peer", () => {
+  test("W07 a write resolves when all of it was taken, though the writer's buffer changes", async () => {
+    const { writer, events, handle } = await sending(await play());
+    engine.room = 3;
+    const buffer = bytes(1, 2, 3, 4, 5);
+    const write = writer.write(buffer);
+    buffer[4] = 9;
+    await settle();
+    expect(Bun.peek.status(write)).toBe("pending");
+    engine.room = 1;
+    events.writableAgain();
+    await settle();
+    expect(Bun.peek.status(write)).toBe("pending");
+    engine.room = 9;
+    events.writableAgain();
+    await write;
+    expect(engine.written.get(handle)).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  test("W17 no bytes resolve at once, what is no BufferSource is a TypeError", async () => {
+    const { stream, writer } = await sending(await play());
+    engine.room = 0;
+    await writer.write(bytes());
+    expect(await failure(writer.write("text" as never))).toBeInstanceOf(TypeError);
+    expect(await stream.getStats()).toEqual({ bytesWritten: 0 });
+  });
+
+  test("W09 close() waits until the end is on its way", async () => {
+    const { writer, events, handle } = await sending(await play());
+    const close = writer.close();
+    await settle();
+    expect(Bun.peek.status(close)).toBe("pending");
+    events.flushed();
+    await close;
+    expect(calls.at(-1)).toEqual(["end", handle]);
+  });
+
+  test("W10 abort() gives the peer its code, also while a write waits or the stream is closing", async () => {
+    const reason = new WebTransportError("", { streamErrorCode: 77 });
+    const blocked = await sending(await play());
+    engine.room = 0;
+    const write = failure(blocked.writer.write(bytes(1)));
+    await settle();
+    await blocked.writer.abort(reason);
+    expect(await write).toBe(reason as never);
+    expect(calls.at(-1)).toEqual(["reset", blocked.handle, 77]);
+
+    const closing = await sending(await play());
+    const close = failure(closing.writer.close());
+    await settle();
+    await closing.writer.abort(reason).catch(() => {});
+    await close;
+    expect(calls.at(-1)).toEqual(["reset", closing.handle, 77]);
+
+    const plain = await sending(await play());
+    await plain.writer.abort("no code");
+    expect(calls.at(-1)).toEqual(["reset", plain.handle, 0]);
+  });
+
+  test("W10 the peer's stop fails writes with its code", async () => {
+    const { writer, events } = await sending(await play());
+    engine.room = 0;
+    const write = failure(writer.write(bytes(1)));
+    await settle();
+    events.stopped(55);
+    const error = await write;
+    expect([error.name, error.source, error.streamErrorCode]).toEqual(["WebTransportError", "stream", 55]);
+    expect(await failure(writer.closed)).toBe(error);
+    events.ended(0);
+  });
+
+  test("W16 beyond the peer's limit: QuotaExceededError", async () => {
+    const { session, core } = await play();
+    const asked = session.createUnidirectionalStream();
+    await settle();
+    core.streamEnded(engine.stream, -429);
+    expect(await failure(asked)).toMatchObject({ name: "QuotaExceededError" });
+    expect(calls).toEqual([["open_stream", 1, 0]]);
+  });
+
+  test("W17 options go to the library: waiting, group and order, which stay live", async () => {
+    const { session, core } = await play();
+    const group = session.createSendGroup();
+    const asked = session.createBidirectionalStream({ sendGroup: group, sendOrder: -3, waitUntilAvailable: true });
+    const { writable } = await opening(core, asked);
+    writable.sendOrder = 8;
+    writable.sendGroup = null;
+    const stream = engine.stream;
+    expect(calls).toEqual([["open_stream", 0, 1], ["priority", stream, 1, -3], ["priority", stream, 1, 8], ["priority", stream, 0, 8]]);
+  });
+
+  test("W17 a group knows what its streams wrote", async () => {
+    const { session, core } = await play();
+    const group = session.createSendGroup();
+    const stream = await opening(core, session.createUnidirectionalStream({ sendGroup: group }));
+    await stream.getWriter().write(bytes(1, 2, 3));
+    expect(await group.getStats()).toEqual({ bytesWritten: 3 });
+  });
+
+  test("W17 what has no effect throws", async () => {
+    const { writer } = await sending(await play());
+    expect(await failure(writer.atomicWrite(bytes(1)))).toMatchObject({ name: "NotSupportedError" });
+    expect(() => writer.commit()).toThrow(expect.objectContaining({ name: "NotSupportedError" }));
+  });
+});
+
+describe("streams of the peer", () => {
+  test("W08 chunks as they came, credit as they are read, and the end", async () => {
+    const { stream, events } = await receiving(await play());
+    events.data(bytes(1, 2), false);
+    events.data(bytes(3), true);
+    expect(calls).toEqual([]);
+    const got: number[] = [];
+    for await (const chunk of stream) got.push(...chunk);
+    expect(got).toEqual([1, 2, 3]);
+    expect(await stream.getStats()).toEqual({ bytesReceived: 3, bytesRead: 3 });
+  });
+
+  test("W17 a reader of its own buffer: filled from several pieces, the rest stays", async () => {
+    const { stream, events } = await receiving(await play());
+    const reader = stream.getReader({ mode: "byob" });
+    const first = reader.read(new Uint8Array(4));
+    await settle();
+    events.data(bytes(1, 2, 3, 4, 5, 6), false);
+    expect((await first).value).toEqual(bytes(1, 2, 3, 4));
+    expect(calls).toEqual([["consumed", 500, 4]]);
+    events.data(bytes(7, 8), true);
+    expect((await reader.read(new Uint8Array(9))).value).toEqual(bytes(5, 6, 7, 8));
+    expect((await reader.read(new Uint8Array(9))).done).toBe(true);
+  });
+
+  test("W10 the peer's reset fails reads with its code", async () => {
+    const { stream, events } = await receiving(await play());
+    events.data(bytes(1), false);
+    events.reset(33);
+    const error = await failure(stream.getReader().read());
+    expect([error.name, error.source, error.streamErrorCode]).toEqual(["WebTransportError", "stream", 33]);
+  });
+
+  test("W10 cancel() stops the peer with its code", async () => {
+    const { stream } = await receiving(await play());
+    await stream.cancel(new WebTransportError("", { streamErrorCode: 44 }));
+    expect(calls).toEqual([["stop", 500, 44]]);
+  });
+
+  test("W07 a stream piped into its own other side", async () => {
+    const { session, core, streams } = await play();
+    core.streamOpened(600, 0, 2);
+    const { value } = await session.incomingBidirectionalStreams.getReader().read();
+    const piped = value!.readable.pipeTo(value!.writable);
+    for (let i = 0; i < 5; i++) streams.get(600)!.data(bytes(i), i === 4);
+    await settle();
+    streams.get(600)!.flushed();
+    await piped;
+    expect(engine.written.get(600)).toEqual([0, 1, 2, 3, 4]);
+  });
+
+  test("W13 streams that nobody took are given up once nobody wants any", async () => {
+    const { session, core } = await play();
+    core.streamOpened(601, 0, 2);
+    await session.incomingBidirectionalStreams.cancel();
+    core.streamOpened(602, 0, 2);
+    expect(calls).toEqual([["reset", 601, 0], ["stop", 601, 0], ["reset", 602, 0], ["stop", 602, 0]]);
+  });
+});
