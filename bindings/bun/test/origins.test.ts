@@ -33,5 +33,5 @@ describe("origins", () => {
 
 test("W17 the protocols that a client offers", () => {
   expect(offeredProtocols('"a", "b-2";q=1 , "c\\"d"')).toEqual(["a", "b-2", 'c"d']);
-  for (const none of [null, "", "token", '"a",', '"a" "b"', '"a', "5"]) expect(offeredProtocols(none)).toEqual([]);
+  for (const none of [null, "", "token", '"a",', '"a" "b"', '"a", b', '"a', "5"]) expect(offeredProtocols(none)).toEqual([]);
 });
