@@ -9,7 +9,7 @@
 //	error H3_INTERNAL_ERROR (local or remote)
 //
 // With abort the request is given up as soon as the response's headers are there; with hold the body is read only after a second, so
-// that a response larger than the stream's window cannot end before.
+// that a response larger than the stream's window cannot end before. See datagrams.go for what it does with datagrams.
 package main
 
 import (
@@ -34,6 +34,10 @@ func main() {
 	if len(os.Args) < 4 {
 		fmt.Fprintln(os.Stderr, "usage: peer PORT METHOD PATH [BODY-BYTES [abort|hold]]")
 		os.Exit(2)
+	}
+	if os.Args[2] == "datagrams" && len(os.Args) == 5 {
+		tellDatagrams(os.Args[3:])
+		return
 	}
 	var body io.Reader
 	if len(os.Args) > 4 {
