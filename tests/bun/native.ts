@@ -46,6 +46,7 @@ function ffiType(type: string): FFIType {
     size_t: FFIType.u64,
     uint32_t: FFIType.u32,
     int32_t: FFIType.i32,
+    int64_t: FFIType.i64,
     uint16_t: FFIType.u16,
     void: FFIType.void,
   };

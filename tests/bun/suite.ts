@@ -6,7 +6,9 @@ import { afterAll, afterEach, expect, setDefaultTimeout } from "bun:test";
 import { mkdirSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { createH3Server, type H3Server, type H3ServerOptions } from "../../bindings/bun/src/index.ts";
+import { Browser, type Page } from "./browser.ts";
 import { Driver, type Answer, type Connection, type ConnectOptions, type RequestOptions } from "./client.ts";
+import { GoDriver, type GoConnection, type GoConnectOptions } from "./wtgo.ts";
 
 const root = join(import.meta.dir, "../..");
 
@@ -35,6 +37,10 @@ export type Reference = Bun.Server<undefined>;
 /** The parts of one test file. */
 export class Suite {
   #driver: Driver | undefined;
+  #go: GoDriver | undefined;
+  #browser: Promise<Browser> | undefined;
+  #pages: Page[] = [];
+  #goConnections: GoConnection[] = [];
   #servers: H3Server[] = [];
   #references: Reference[] = [];
   #connections: Connection[] = [];
@@ -43,12 +49,39 @@ export class Suite {
     setDefaultTimeout(30_000); // The machine may be busy with other suites: nothing fails for being slow.
     afterEach(async () => {
       for (const connection of this.#connections.splice(0)) await connection.close();
+      for (const connection of this.#goConnections.splice(0)) await connection.close();
+      for (const page of this.#pages.splice(0)) await page.close();
     });
     afterAll(() => this.#end());
   }
 
   get driver(): Driver {
     return (this.#driver ??= new Driver());
+  }
+
+  get go(): GoDriver {
+    return (this.#go ??= new GoDriver());
+  }
+
+  /** Chromium, started when it is first asked for. */
+  browser(): Promise<Browser> {
+    return (this.#browser ??= Browser.start());
+  }
+
+  /** A tab for one test, whose sessions go to a server: it is closed when that ends. */
+  async page(server: H3Server): Promise<Page> {
+    const target = { url: `https://127.0.0.1:${server.port}`, hash: String(server.certificateHash) };
+    const page = await (await this.browser()).page(target);
+    this.#pages.push(page);
+    return page;
+  }
+
+  /** A connection of webtransport-go's for one test: it is closed when that ends. */
+  async goConnect(server: { port?: number | undefined }, options?: GoConnectOptions): Promise<GoConnection> {
+    if (server.port === undefined) throw new Error("a server without a port");
+    const connection = await this.go.connect(server.port, options);
+    this.#goConnections.push(connection);
+    return connection;
   }
 
   /** Our server, on a port that the system chooses. */
@@ -102,7 +135,8 @@ export class Suite {
   }
 
   async #end(): Promise<void> {
-    const errors = await this.#driver?.stop();
+    const errors = [await this.#driver?.stop(), await this.#go?.stop()].join("");
+    await (await this.#browser)?.close();
     for (const server of this.#servers) {
       // Connections may be left: Bun's fetch keeps its own for later.
       if (server.running)
@@ -114,16 +148,18 @@ export class Suite {
       await server.close();
     }
     for (const reference of this.#references) await reference.stop(true);
-    expect(errors ?? "").toBe("");
+    expect(errors).toBe("");
   }
 }
 
-/** Waits until a server has neither requests nor connections left; fails when it keeps some. */
-export async function settled(server: H3Server, within = 15_000): Promise<void> {
+const everything = ["requests_active", "sessions_active", "session_streams_active", "connections_active"];
+
+/** Waits until a server has no request, session, stream or connection left, or none of what is named; fails when it keeps some. */
+export async function settled(server: H3Server, within = 15_000, kinds: string[] = everything): Promise<void> {
   await until(
     () => {
       const stats = server.stats();
-      return stats.requests_active === 0 && stats.connections_active === 0;
+      return kinds.every((kind) => stats[kind] === 0);
     },
     within,
     () => `nothing left open, but: ${JSON.stringify(server.stats())}`,

@@ -134,7 +134,7 @@ export class GoSession {
     return this.#command("echoes", { timeout: 60_000, ...args });
   }
 
-  async open(options: { uni?: boolean; data?: string; size?: number; end?: boolean; timeout?: number } = {}): Promise<GoStream> {
+  async open(options: { uni?: boolean; data?: string | Uint8Array; size?: number; end?: boolean; timeout?: number } = {}): Promise<GoStream> {
     const { data, ...rest } = options;
     const stream = await this.#command<number>("open", { ...rest, ...(data === undefined ? {} : { data: base64(data) }) });
     return new GoStream(this.driver, stream);

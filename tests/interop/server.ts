@@ -7,6 +7,7 @@
  * `ready <url> <certificate hash>`; the hash is SHA-256 of the certificate in hex. SIGTERM stops it gracefully.
  */
 import { createH3Server, withTrailers, type H3Server } from "../../bindings/bun/src/index.ts";
+import * as sessions from "./sessions.ts";
 
 const { PORT, CERT, KEY } = process.env;
 
@@ -70,7 +71,19 @@ const server: H3Server = createH3Server({
     },
     "/params/:a/:b": { GET: (request) => Response.json(request.params) },
     "/stats": { GET: () => Response.json(server.stats()) },
+    "/wt/echo": { webtransport: sessions.echo },
+    "/wt/close": { webtransport: sessions.close },
+    "/wt/reject": { webtransport: sessions.reject },
+    "/wt/push": { webtransport: sessions.push },
+    "/wt/protocols": { webtransport: sessions.protocols },
+    // Its datagrams come back for as long as its body is open.
+    "/h3dgram/echo": {
+      POST: (request: Request) => new Response(request.body),
+      h3Datagram: (payload, context) => void context.sendReply(payload),
+    },
   },
+  webtransport: { origins: ["*"] },
+  quicDatagram: (payload, context) => void context.sendReply(payload),
 });
 
 console.log(`ready ${server.url.href} ${server.certificateHash}`);

@@ -22,7 +22,15 @@ function tools({ url, hash }) {
     for (const promise of [session.ready, session.closed, session.draining]) promise?.catch(() => {});
     return session;
   };
-  const bytes = async (readable) => new Uint8Array(await new Response(readable).arrayBuffer());
+  const bytes = async (readable) => {
+    const parts = [];
+    const reader = readable.getReader(); // a Response would hide how the stream failed
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return new Uint8Array(await new Blob(parts).arrayBuffer());
+      parts.push(value);
+    }
+  };
   return {
     open,
     async connect(path, options) {
