@@ -25,6 +25,11 @@ export interface Target {
   route: Route | undefined;
 }
 
+/** The name of an event type. */
+function eventName(type: number): string {
+  return Object.entries(EVENT).find(([, value]) => value === type)?.[0] ?? String(type);
+}
+
 /** The events of one queue. */
 export class Dispatcher {
   /** Requests that are not answered yet, by handle. */
@@ -111,7 +116,7 @@ export class Dispatcher {
       }
       case EVENT.LOST: {
         const lost = u32[word + AUX]! + u32[word + AUX + 1]! * HIGH;
-        return this.#log(0, "warn", `${lost} events of type ${u32[word + STATUS]} were dropped: the queue was full`);
+        return this.#log(0, "warn", `${lost} events were dropped, for the queue was full: ${eventName(u32[word + STATUS]!)}`);
       }
       case EVENT.FATAL:
         return this.broken(new H3Error(ERROR.FATAL, `the engine has failed: ${this.#records.text(at)}`));

@@ -1,5 +1,9 @@
 /** A client asks for a session: finds out who decides, and sees to it that somebody does. */
 import type { Target } from "./dispatcher.ts";
+import { ERROR } from "./layout.ts";
+import { library } from "./library.ts";
+import type { LogLevel } from "./log.ts";
+import { sameOrigin } from "./origins.ts";
 import { H3Request } from "./request.ts";
 import type { RequestHead } from "./request_head.ts";
 import type { Route } from "./route_table.ts";
@@ -7,8 +11,6 @@ import type { H3Server } from "./server.ts";
 import { untilTaken } from "./webtransport/retry.ts";
 import { WebTransportServerSession } from "./webtransport/server_session.ts";
 import { SessionCore } from "./webtransport/session_core.ts";
-import { library } from "./library.ts";
-import { sameOrigin } from "./origins.ts";
 
 /** One session between its event and its handler's end. */
 interface Asked {
@@ -36,6 +38,7 @@ export function askSession(target: Target, handle: number, conn: number, head: R
   }
   const core = new SessionCore(server, handle);
   const asked: Asked = { server, route, core, session: new WebTransportServerSession(core, request) };
+  watch(asked, request);
   const check = route.origins ?? server.origins ?? sameOrigin;
   const origin = request.headers.get("origin");
   try {
@@ -53,13 +56,23 @@ export function askSession(target: Target, handle: number, conn: number, head: R
   }
 }
 
+/** Tells of the end of a session who would not learn it from the session itself. */
+function watch(asked: Asked, request: H3Request): void {
+  const { core, session } = asked;
+  core.closed.promise.catch((error) => H3Request.abort(request, error));
+  void core.ended.promise.then(() => {
+    if (session.decided || core.endedWith !== ERROR.TIMEOUT) return;
+    report(asked, "warn", "protocol", "nobody has accepted or rejected a session in time: it was rejected with 503", undefined);
+  });
+}
+
 /** Calls the handler. */
 function begin(asked: Asked, allowed: boolean, origin: string | null): void {
   const { server, route, session, core } = asked;
   if (core.over) return; // the client has gone meanwhile
   if (!allowed) {
     report(asked, "info", "peer", `a page of ${origin} may not open a session`, undefined);
-    void session.reject(403).catch((error) => fail(asked, "a session could not be refused", error));
+    void session.reject(403);
     return;
   }
   try {
@@ -79,11 +92,10 @@ function fail(asked: Asked, what: string, error: unknown): void {
   } else {
     report(asked, "error", "protocol", `${what}: ${text(error)}`, error);
   }
-  if (session.decided) return;
-  void session.reject(500).catch((error) => report(asked, "error", "protocol", `a session could not be refused: ${text(error)}`, error));
+  if (!session.decided) void session.reject(500);
 }
 
-function report(asked: Asked, level: "debug" | "info" | "error", tier: "peer" | "protocol", message: string, error: unknown): void {
+function report(asked: Asked, level: LogLevel, tier: "peer" | "protocol", message: string, error: unknown): void {
   const { server, route, session } = asked;
   server.report({
     level,

@@ -81,7 +81,7 @@ export class WebTransportServerSession<Path extends string = string> extends Web
         if (code === 0 || code === ERROR.STALE_HANDLE) return;
         refused = acceptError(code);
         // Nobody is there to take it, only the client, who still waits.
-        if (late) this.#refuse(500, {}, NOTHING, refused);
+        if (late) void this.#refuse(500, {}, NOTHING, refused);
       },
     );
     if (refused !== undefined) {
@@ -96,33 +96,29 @@ export class WebTransportServerSession<Path extends string = string> extends Web
   /**
    * Refuses it: `ready` and `closed` reject.
    * @param answer a status from 300 to 599, or a Response with one
-   * @returns resolves when the answer is on its way; that is later only for a Response whose body must be read
+   * @returns resolves when the answer is on its way, which is later only for a Response whose body must be read; never rejects
    * @throws RangeError for another status, InvalidStateError when it was decided before. Then nothing has happened
    */
-  async reject(answer: number | Response): Promise<void> {
+  reject(answer: number | Response): Promise<void> {
     this.#mustDecide();
     const status = typeof answer === "number" ? answer : answer.status;
     if (!Number.isInteger(status) || status < 300 || status > 599) {
       throw new RangeError(`a session is rejected with a status from 300 to 599, not ${status}`);
     }
     this.#decided = true;
-    if (typeof answer === "number") {
-      this.#refuse(status, {}, NOTHING);
-      return;
-    }
+    return typeof answer === "number" ? this.#refuse(status, {}, NOTHING) : this.#refuseWith(answer);
+  }
+
+  async #refuseWith(answer: Response): Promise<void> {
     const listed = listHeaders(answer.headers);
-    if (answer.body === null) {
-      this.#refuse(status, listed, NOTHING);
-      return;
-    }
+    if (answer.body === null) return this.#refuse(answer.status, listed, NOTHING);
     let body: Uint8Array;
     try {
       body = await answer.bytes();
     } catch (error) {
-      this.#refuse(500, {}, NOTHING);
-      throw error;
+      return this.#refuse(500, {}, NOTHING, error as Error);
     }
-    this.#refuse(status, listed, body);
+    return this.#refuse(answer.status, listed, body);
   }
 
   /** Closes it, or refuses it with 500 when it was not decided yet. */
@@ -135,7 +131,7 @@ export class WebTransportServerSession<Path extends string = string> extends Web
     if (this.#decided) throw new DOMException("The session was decided before", "InvalidStateError");
   }
 
-  #refuse(status: number, listed: Listed, body: Uint8Array, cause?: Error): void {
+  async #refuse(status: number, listed: Listed, body: Uint8Array, cause?: Error): Promise<void> {
     if (cause !== undefined) this.#blame(cause);
     untilTaken(
       () => library().zig_h3_wt_reject(this.#core.handle, status, ...pack(listed), body.length === 0 ? 0 : body, body.length),

@@ -50,8 +50,8 @@ export class SessionCore {
   /** What the two sides have agreed to speak; empty: nothing. */
   protocol = "";
   datagramsReadableType: "bytes" | undefined;
-  /** Why its peer is refused, once that is decided. */
-  refusal: string | undefined;
+  /** The result code that the library ended it with. */
+  endedWith = 0;
 
   readonly ready = handled<void>();
   readonly closed = handled<Required<WebTransportCloseInfo>>();
@@ -246,13 +246,13 @@ export class SessionCore {
 
   /** Its peer has been refused. */
   refused(why: string): void {
-    this.refusal = why;
     if (!this.over) this.#cleanup(new WebTransportError(why, { source: "session" }));
   }
 
   /** The library is done with it: SESSION_CLOSED. */
   finished(code: number, flags: number, closeCode: number, reason: string): void {
     for (const handle of this.#streams.keys()) this.streamEnded(handle, ERROR.CLOSED);
+    this.endedWith = code;
     this.ended.resolve();
     if (this.over) return;
     if (code === 0 && this.state !== "connecting") {
