@@ -21,11 +21,18 @@ func (s *sink) issueSession(parent engine.Handle, session *engine.Session) (engi
 	if inC == nil {
 		return 0, false
 	}
-	h, ok := s.issue(kindSession, parent, unsafe.Pointer(session), uint64(uintptr(unsafe.Pointer(inC))))
+	h, ok := s.issue(kindSession, parent, unsafe.Pointer(session))
 	if !ok {
 		C.session_free(inC)
+		return 0, false
 	}
-	return h, ok
+	put(h, inC)
+	return h, true
+}
+
+// put hangs a session's struct into its slot: in C, so that its threads' tools see the order.
+func put(h engine.Handle, inC *C.struct_session) {
+	C.session_put((*C.struct_slot)(unsafe.Pointer(&slots[indexOf(uint64(h))])), inC)
 }
 
 // Offered implements engine.Sink. The host does not know of the session yet.
@@ -39,7 +46,7 @@ func (s *sink) Offered(h engine.Handle, protocols []string) {
 	}
 	// Without memory nothing was offered: an accept with a protocol is refused, one without goes on.
 	if inC := C.session_new((*C.uint8_t)(unsafe.SliceData(list)), C.uint32_t(len(list))); inC != nil {
-		C.session_put((*C.struct_slot)(unsafe.Pointer(&slots[indexOf(uint64(h))])), inC)
+		put(h, inC)
 	}
 }
 

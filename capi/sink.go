@@ -32,19 +32,19 @@ type datagramSender interface {
 func (s *sink) Issue(kind engine.Kind, parent engine.Handle, obj any) (engine.Handle, bool) {
 	switch kind {
 	case engine.KindRequest:
-		return s.issue(kindRequest, parent, unsafe.Pointer(obj.(*engine.Request)), 0)
+		return s.issue(kindRequest, parent, unsafe.Pointer(obj.(*engine.Request)))
 	case engine.KindSession:
 		return s.issueSession(parent, obj.(*engine.Session))
 	case engine.KindStream:
-		return s.issue(kindStream, parent, unsafe.Pointer(obj.(*engine.Stream)), 0)
+		return s.issue(kindStream, parent, unsafe.Pointer(obj.(*engine.Stream)))
 	default:
 		sender := obj.(datagramSender)
-		return s.issue(kindConn, parent, unsafe.Pointer(&sender), 0)
+		return s.issue(kindConn, parent, unsafe.Pointer(&sender))
 	}
 }
 
-// issue gives out the handle of an object of the engine's. inC is what of it lives in C.
-func (s *sink) issue(kind uint64, parent engine.Handle, object unsafe.Pointer, inC uint64) (engine.Handle, bool) {
+// issue gives out the handle of an object of the engine's.
+func (s *sink) issue(kind uint64, parent engine.Handle, object unsafe.Pointer) (engine.Handle, bool) {
 	index, ok := takeSlot()
 	if !ok {
 		return 0, false
@@ -59,7 +59,7 @@ func (s *sink) issue(kind uint64, parent engine.Handle, object unsafe.Pointer, i
 	if kind == kindSession {
 		p.credit.Store(uint64(s.number))
 	}
-	return engine.Handle(name(kind, index, inC)), true
+	return engine.Handle(name(kind, index, 0)), true
 }
 
 // bind tells the reactor what a slot's handle stands for.
