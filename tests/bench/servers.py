@@ -77,6 +77,26 @@ def zigh3():
     return [bun(), str(BENCH / "zigh3.ts")], None
 
 
+def plainwt():
+    return [go_build("tests/bench/plainwt"), "-cert", str(CERT), "-key", str(KEY)], None
+
+
+def zigh3wt():
+    return [bun(), str(BENCH / "zigh3wt.ts")], None
+
+
+def npmwt():
+    """Installed where it is run, from its lock file. Its binary wants a newer glibc than Debian 12 has: then it does not load."""
+    folder = BUILD / "npmwt"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json", "server.ts"):
+        shutil.copy(BENCH / "npmwt" / name, folder)
+    done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        raise Unavailable(f"npm ci: {done.stderr.strip()[-300:]}")
+    return [bun(), str(folder / "server.ts")], None
+
+
 def engine():
     return [go_build("tests/bench/engine"), "-cert", str(CERT), "-key", str(KEY)], None
 
@@ -91,7 +111,8 @@ def floor():
     return [str(program), "-via", "reactor", "-addr", f"127.0.0.1:{port}"], port
 
 
-COMMANDS = {"plain": plain, "bun": bunserve, "zigh3": zigh3, "engine": engine, "floor": floor}
+COMMANDS = {"plain": plain, "bun": bunserve, "zigh3": zigh3, "engine": engine, "floor": floor, "plainwt": plainwt, "npmwt": npmwt,
+            "zigh3wt": zigh3wt}
 
 
 class Server:
@@ -104,7 +125,8 @@ class Server:
         command, port = COMMANDS[name]()
         log = BUILD / f"{name}.log"
         with open(log, "wb") as out:
-            environment = {**os.environ, "BENCH_CERT": str(CERT), "BENCH_KEY": str(KEY), **(environment or {})}
+            environment = {**os.environ, "BENCH_CERT": str(CERT), "BENCH_KEY": str(KEY), "BENCH_PORT": str(free_port()),
+                           **(environment or {})}
             self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment)
         self.pid = self.process.pid
         try:

@@ -2,7 +2,7 @@
 
 from statistics import median
 
-BASE = "plain"
+BASES = ("plain", "plainwt")  # a scenario has one of them
 
 # title, metric, divisor, digits
 EACH = [
@@ -17,6 +17,9 @@ WAITED = [
     ("connected MB", "connected_bytes", 1e6, 1), ("waiting MB", "waiting_bytes", 1e6, 1), ("released MB", "released_bytes", 1e6, 1),
     ("growth MB", "growth_bytes", 1e6, 2), ("KB/request", "growth_bytes_per_request", 1e3, 2),
 ]
+SESSIONS = [("growth MB", "growth_bytes", 1e6, 1), ("KB/session", "growth_bytes_per_session", 1e3, 2), ("s to open", "open_seconds", 1, 2)]
+BURST = [("sent", "sent", 1, 0), ("received", "received", 1, 0), ("dropped, queue full", "datagrams_dropped_queue_full", 1, 0),
+         ("dropped in quic-go", "datagrams_dropped_internal", 1, 0), ("unaccounted", "unaccounted", 1, 0)]
 IDLE = [("CPU ms in all", "cpu_ms", 1, 3)]
 CALLS = [
     ("any call ns", "call_ns", 1, 1), ("empty poll ns", "empty_poll_ns", 1, 1), ("drained event ns", "drained_event_ns", 1, 1), ("reply ns", "reply_ns", 1, 1),
@@ -41,6 +44,13 @@ GOALS = [
     ("upload-16M", "zigh3", "megabytes_per_second", "ratio", ">=", 0.95),
     ("wait-1000", "engine", "growth_bytes", "ratio", "<=", 0.5),
     ("idle", "zigh3", "cpu_ms", "value", "<=", 10.0),  # in 10 s: below what /proc/<pid>/stat can show
+    ("wt-datagram-64", "zigh3wt", "requests_per_second", "ratio", ">=", 0.6),
+    ("wt-datagram-1000", "zigh3wt", "requests_per_second", "ratio", ">=", 0.6),
+    ("wt-datagram-1x1", "zigh3wt", "p50_us", "ratio", "<=", 1.5),
+    ("wt-stream", "zigh3wt", "megabytes_per_second", "ratio", ">=", 0.7),
+    ("wt-session", "zigh3wt", "requests_per_second", "ratio", ">=", 0.8),
+    ("wt-idle-5000", "zigh3wt", "growth_bytes", "ratio", "<=", 1.2),
+    ("burst", "zigh3wt", "unaccounted", "value", "<=", 0),
     ("calls", "bun", "empty_poll_ns", "value", "<=", 20.0),
     ("calls", "bun", "drained_event_ns", "value", "<=", 200.0),
     ("calls", "bun", "reply_ns", "value", "<=", 100.0),
@@ -53,11 +63,12 @@ def summarize(rounds):
     """Of {server: [measurement, ...]}: the medians over the rounds, and the median of each round's ratio to plain Go in that same
     round, which holds where the machine's speed drifts."""
     out = {}
+    base_rounds = next((rounds[name] for name in BASES if name in rounds), [])
     for server, measured in rounds.items():
         numbers = [k for k, v in measured[0].items() if isinstance(v, (int, float))]
         out[server] = {"rounds": measured, "median": {k: median(m[k] for m in measured) for k in numbers}, "ratio": {}}
         for k in numbers:
-            pairs = [(m[k], base[k]) for m, base in zip(measured, rounds.get(BASE, [])) if base.get(k)]
+            pairs = [(m[k], base[k]) for m, base in zip(measured, base_rounds) if base.get(k)]
             if pairs:
                 out[server]["ratio"][k] = median(a / b for a, b in pairs)
     return out

@@ -10,6 +10,7 @@ import (
 	"github.com/quic-go/qpack"
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/quicvarint"
+	"github.com/quic-go/webtransport-go"
 )
 
 // The frame and stream types of RFC 9114 that a client of this kind meets.
@@ -26,6 +27,7 @@ type client struct {
 	conn      *quic.Conn
 	transport *quic.Transport
 	authority string
+	sessions  *webtransport.ClientConn // of those that measure WebTransport: see session.go
 }
 
 func dial(ctx context.Context, addr string, count *datagrams) (*client, error) {

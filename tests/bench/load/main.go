@@ -4,7 +4,9 @@
 //	load -addr 127.0.0.1:4433 -mode get -connections 4 -streams 16 -seconds 3 -pid 123
 //
 // Modes: get (GET /, "hello world"), download (GET /bytes/n), upload (POST /upload with n bytes, whose answer names n), wait (opens
-// 1,000 requests to /wait and measures the server's memory while they stand, until GET /release).
+// 1,000 requests to /wait and measures the server's memory while they stand, until GET /release). Of WebTransport, at /echo and with
+// webtransport-go's client: wt-datagram, wt-stream (back and forth on bidirectional streams), wt-session (open and close), wt-idle
+// (the server's memory for sessions that do nothing), wt-burst (at /burst, whose handler sleeps meanwhile).
 //
 // A measurement begins and ends with nothing in flight, so that requests, CPU time and datagrams are those of the same requests.
 // The client is one for every server: quic-go's defaults, segmentation offload as the kernel gives it, no HTTP library.
@@ -17,16 +19,18 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"time"
 )
 
 var (
 	addr        = flag.String("addr", "127.0.0.1:4433", "address of the server")
-	mode        = flag.String("mode", "get", "get, download, upload or wait")
+	mode        = flag.String("mode", "get", "get, download, upload, wait, wt-datagram, wt-stream, wt-session, wt-idle or wt-burst")
 	connections = flag.Int("connections", 4, "connections")
 	streams     = flag.Int("streams", 16, "requests in flight on each connection")
 	style       = flag.String("style", "loop", "get: how a connection keeps its requests in flight: loop (one goroutine, as an event loop does) or goroutines (one for each)")
 	size        = flag.Int64("bytes", 16<<20, "download, upload: bytes of a body")
+	sessions    = flag.Int("sessions", 5000, "wt-idle: sessions; wt-burst: datagrams")
 	warm        = flag.Duration("warm", 500*time.Millisecond, "how long to ask before the measurement")
 	seconds     = flag.Float64("seconds", 3, "how long to measure")
 	limit       = flag.Int64("max", 10_000_000, "requests after which a measurement ends")
@@ -52,9 +56,13 @@ func main() {
 
 func measure(ctx context.Context) (any, error) {
 	count := new(datagrams)
+	connect := dial
+	if strings.HasPrefix(*mode, "wt-") {
+		connect = dialSessions
+	}
 	clients := make([]*client, *connections)
 	for i := range clients {
-		c, err := dial(ctx, *addr, count)
+		c, err := connect(ctx, *addr, count)
 		if err != nil {
 			return nil, err
 		}
@@ -71,6 +79,16 @@ func measure(ctx context.Context) (any, error) {
 		return repeat(clients, count, server, uploading(ctx, *size))
 	case "wait":
 		return wait(ctx, clients, server, *streams)
+	case "wt-datagram":
+		return repeat(clients, count, server, pinging(ctx, int(*size)))
+	case "wt-stream":
+		return repeat(clients, count, server, echoing(ctx, int(*size)))
+	case "wt-session":
+		return repeat(clients, count, server, visiting(ctx))
+	case "wt-idle":
+		return idle(ctx, clients, server, *sessions)
+	case "wt-burst":
+		return burst(ctx, clients[0], *sessions)
 	}
 	return nil, fmt.Errorf("no mode %q", *mode)
 }
