@@ -64,6 +64,10 @@ func collect(consume bool) func(c *consumer, e event) {
 }
 
 func TestB01_S01_S03_S04_BodiesArriveWhole(t *testing.T) {
+	onBothKinds(t, testB01_S01_S03_S04_BodiesArriveWhole)
+}
+
+func testB01_S01_S03_S04_BodiesArriveWhole(t *testing.T) {
 	for _, route := range []struct {
 		name  string
 		flags uint32
@@ -99,7 +103,9 @@ func TestB01_S01_S03_S04_BodiesArriveWhole(t *testing.T) {
 	}
 }
 
-func TestB02_BodyLimit(t *testing.T) {
+func TestB02_BodyLimit(t *testing.T) { onBothKinds(t, testB02_BodyLimit) }
+
+func testB02_BodyLimit(t *testing.T) {
 	f := serve(t, `{"max_request_body_size": 100000}`, routeBuffered, collect(true))
 	client := newClient(t)
 	post := func(n int, known bool) (int, string) {
@@ -140,7 +146,9 @@ func (f *fixture) stopAndStart() {
 	f.start()
 }
 
-func TestB02_TooLargeAfterDelivery(t *testing.T) {
+func TestB02_TooLargeAfterDelivery(t *testing.T) { onBothKinds(t, testB02_TooLargeAfterDelivery) }
+
+func testB02_TooLargeAfterDelivery(t *testing.T) {
 	closed := make(chan event, 1)
 	f := serve(t, `{"max_request_body_size": 100000}`, routeBuffered, func(_ *consumer, e event) {
 		if e.Type == EventStreamClosed {
@@ -159,7 +167,9 @@ func TestB02_TooLargeAfterDelivery(t *testing.T) {
 	}
 }
 
-func TestS05_CreditHoldsThePeerBack(t *testing.T) {
+func TestS05_CreditHoldsThePeerBack(t *testing.T) { onBothKinds(t, testS05_CreditHoldsThePeerBack) }
+
+func testS05_CreditHoldsThePeerBack(t *testing.T) {
 	const window, size = 128 << 10, 4 << 20
 	type piece struct {
 		h Handle
@@ -229,7 +239,9 @@ func (b endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestS07_PeerAborts(t *testing.T) {
+func TestS07_PeerAborts(t *testing.T) { onBothKinds(t, testS07_PeerAborts) }
+
+func testS07_PeerAborts(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		consume bool // or the abort comes while the engine waits for credit
@@ -285,6 +297,10 @@ func TestS07_PeerAborts(t *testing.T) {
 }
 
 func TestS07_ResetOfTheUploadAloneWhileWithoutCredit(t *testing.T) {
+	onBothKinds(t, testS07_ResetOfTheUploadAloneWhileWithoutCredit)
+}
+
+func testS07_ResetOfTheUploadAloneWhileWithoutCredit(t *testing.T) {
 	full, closed := make(chan bool, 1), make(chan event, 1)
 	total := 0
 	f := serve(t, `{"receive_window": 4096}`, 0, func(_ *consumer, e event) {
@@ -310,6 +326,10 @@ func TestS07_ResetOfTheUploadAloneWhileWithoutCredit(t *testing.T) {
 }
 
 func TestS08_ConnectionLostDuringUploads(t *testing.T) {
+	onBothKinds(t, testS08_ConnectionLostDuringUploads)
+}
+
+func testS08_ConnectionLostDuringUploads(t *testing.T) {
 	begun, closed, conns := make(chan event, 100), make(chan event, 4), make(chan event, 4)
 	f := serve(t, "", 0, func(c *consumer, e event) {
 		switch e.Type {
@@ -352,7 +372,9 @@ func TestS08_ConnectionLostDuringUploads(t *testing.T) {
 	}
 }
 
-func TestB04_ContentLengthOfALateBody(t *testing.T) {
+func TestB04_ContentLengthOfALateBody(t *testing.T) { onBothKinds(t, testB04_ContentLengthOfALateBody) }
+
+func testB04_ContentLengthOfALateBody(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		length string
@@ -389,7 +411,9 @@ func TestB04_ContentLengthOfALateBody(t *testing.T) {
 	}
 }
 
-func TestS06_StoppedBody(t *testing.T) {
+func TestS06_StoppedBody(t *testing.T) { onBothKinds(t, testS06_StoppedBody) }
+
+func testS06_StoppedBody(t *testing.T) {
 	begun, late := make(chan event, 1), make(chan event, 100)
 	stopped := false
 	f := serve(t, "", 0, func(c *consumer, e event) {
@@ -426,7 +450,9 @@ func TestS06_StoppedBody(t *testing.T) {
 	}
 }
 
-func TestS09_Duplex(t *testing.T) {
+func TestS09_Duplex(t *testing.T) { onBothKinds(t, testS09_Duplex) }
+
+func testS09_Duplex(t *testing.T) {
 	f := serve(t, "", 0, func(c *consumer, e event) {
 		switch r := c.request(e.Object); e.Type {
 		case EventRequest:
@@ -458,7 +484,9 @@ func TestS09_Duplex(t *testing.T) {
 	}
 }
 
-func TestBodyTrailers(t *testing.T) {
+func TestBodyTrailers(t *testing.T) { onBothKinds(t, testBodyTrailers) }
+
+func testBodyTrailers(t *testing.T) {
 	for _, flags := range []uint32{0, routeBuffered} {
 		ends := make(chan event, 1)
 		f := serve(t, "", flags, func(c *consumer, e event) {
@@ -479,6 +507,10 @@ func TestBodyTrailers(t *testing.T) {
 }
 
 func TestBodyLargerThanTheQueueIsHeldBack(t *testing.T) {
+	onBothKinds(t, testBodyLargerThanTheQueueIsHeldBack)
+}
+
+func testBodyLargerThanTheQueueIsHeldBack(t *testing.T) {
 	f := serve(t, "", routeBuffered, collect(false))
 	f.mu.Lock()
 	f.capacity = 200 << 10

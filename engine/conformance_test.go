@@ -136,7 +136,9 @@ func TestN08FramesOfRequestStreams(t *testing.T) {
 }
 
 // A stream that ends by a reset may do so anywhere (RFC 9114, 7.1): no error of the connection.
-func TestN08ResetInTheMiddleOfAFrame(t *testing.T) {
+func TestN08ResetInTheMiddleOfAFrame(t *testing.T) { onBothKinds(t, testN08ResetInTheMiddleOfAFrame) }
+
+func testN08ResetInTheMiddleOfAFrame(t *testing.T) {
 	client, _ := dialHTTP(t, startConformanceServer(t, ""))
 	for _, begin := range [][]byte{nil, {frameHeaders}, headers(get...)[:9], join(post("/echo"), []byte{frameData, 9, 'x'})} {
 		s := client.open(begin, false)
@@ -324,6 +326,10 @@ func TestN08CriticalStreamsReset(t *testing.T) {
 
 // A reset before the type is known says nothing (RFC 9114, 6.2).
 func TestN08UnidirectionalStreamResetBeforeItsType(t *testing.T) {
+	onBothKinds(t, testN08UnidirectionalStreamResetBeforeItsType)
+}
+
+func testN08UnidirectionalStreamResetBeforeItsType(t *testing.T) {
 	client, _ := dialHTTP(t, startConformanceServer(t, ""))
 	client.uni([]byte{0x40}).CancelWrite(quic.StreamErrorCode(http3.ErrCodeNoError))
 	client.lives()
@@ -331,6 +337,10 @@ func TestN08UnidirectionalStreamResetBeforeItsType(t *testing.T) {
 
 // N09: fifty requests are answered while the header block of another comes a byte at a time.
 func TestN09SlowHeaderBlockHoldsNobodyUp(t *testing.T) {
+	onBothKinds(t, testN09SlowHeaderBlockHoldsNobodyUp)
+}
+
+func testN09SlowHeaderBlockHoldsNobodyUp(t *testing.T) {
 	client, _ := dialHTTP(t, startConformanceServer(t, ""))
 	block := headers(with("x", "y")...)
 	slow := client.open(block[:1], false)

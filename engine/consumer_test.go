@@ -367,12 +367,47 @@ func serve(t testing.TB, options string, flags uint32, handle func(c *consumer, 
 	if _, err := f.server.Route("", "/*", flags, 7); err != nil {
 		t.Fatal(err)
 	}
+	f.prepare()
 	f.start()
 	t.Cleanup(func() {
 		f.server.Free()
 		within(t, "the server's end", f.server.Done())
 	})
 	return f
+}
+
+// secondKind says which kind of connection servers and clients of a test are made for: nobody runs tests side by side here.
+var secondKind bool
+
+// onBothKinds runs a test on connections that the engine frames itself, and on those of http3.
+func onBothKinds(t *testing.T, test func(t *testing.T)) {
+	for _, second := range []bool{false, true} {
+		name := "own"
+		if second {
+			name = "http3"
+		}
+		t.Run(name, func(t *testing.T) {
+			secondKind = second
+			defer func() { secondKind = false }()
+			test(t)
+		})
+	}
+}
+
+// sessionsPath is where servers of the second kind of connection take sessions.
+const sessionsPath = "/sessions"
+
+// prepare gives a server what makes its connections the second kind.
+func (f *fixture) prepare() { prepare(f.t, f.server) }
+
+func prepare(t testing.TB, s *Server) {
+	t.Helper()
+	if !secondKind {
+		return
+	}
+	if _, err := s.Route("", sessionsPath, routeWebTransport, 8); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func newTestServer(t testing.TB, sink Sink, options string) *Server {
@@ -443,7 +478,7 @@ func eventually(t testing.TB, what string, cond func() bool) {
 
 // newClient is a client of quic-go's http3, with connections of its own.
 func newClient(t testing.TB) *http.Client {
-	tr := &http3.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, QUICConfig: &quic.Config{MaxIdleTimeout: time.Minute}}
+	tr := &http3.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, QUICConfig: &quic.Config{MaxIdleTimeout: time.Minute, EnableDatagrams: secondKind}, EnableDatagrams: secondKind}
 	t.Cleanup(func() { tr.Close() })
 	return &http.Client{Transport: tr}
 }
@@ -475,7 +510,7 @@ func dialWindow(t testing.TB, addr string, window uint64) *quic.Conn {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	q, err := quic.DialAddr(ctx, addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h3"}}, &quic.Config{InitialStreamReceiveWindow: window, MaxStreamReceiveWindow: window})
+	q, err := quic.DialAddr(ctx, addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h3"}}, &quic.Config{InitialStreamReceiveWindow: window, MaxStreamReceiveWindow: window, EnableDatagrams: secondKind})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,6 +56,10 @@ func (c *conn) serveHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	fields := appendRequest(make([]byte, 0, 512), req)
+	if !withinLimits(req.Header, c.s.limits) {
+		c.refuse(&x, errLargeList)
+		return
+	}
 	head := requestHead{Method: req.Method, Scheme: "https", Authority: req.Host, Path: req.RequestURI, MetaLen: len(fields), ContentLength: req.ContentLength}
 	if _, given := req.Header["Content-Length"]; !given {
 		head.ContentLength = -1
@@ -90,10 +94,27 @@ func checkHTTP(head *requestHead) error {
 	if !validAuthority([]byte(head.Authority)) {
 		return errAuthority
 	}
-	if !consistsOf([]byte(head.Path), inPath) {
+	if head.Path != "" && !consistsOf([]byte(head.Path), inPath) {
 		return errPathBytes
 	}
 	return nil
+}
+
+// withinLimits holds fields against the limits that http3 does not have.
+func withinLimits(header http.Header, limits *fieldLimits) bool {
+	n := 0
+	for name, values := range header {
+		n += len(values)
+		if len(name) > limits.name || n > limits.fields {
+			return false
+		}
+		for _, value := range values {
+			if len(value) > limits.value {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // appendRequest packs a request that http3 has decoded. It keeps neither the order of fields with different names nor the scheme.

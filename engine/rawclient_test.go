@@ -148,6 +148,7 @@ func startConformanceServer(t testing.TB, options string) string {
 			t.Fatal(err)
 		}
 	}
+	prepare(t, server)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -177,7 +178,7 @@ func dialRaw(t testing.TB, addr string) *rawClient {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	conn, err := quic.DialAddr(ctx, addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h3"}, ServerName: "localhost"},
-		&quic.Config{MaxIncomingUniStreams: 10})
+		&quic.Config{MaxIncomingUniStreams: 10, EnableDatagrams: secondKind})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,9 @@ func packed(fields ...string) (list []byte) {
 	return list
 }
 
-func TestP01_OneShotOfAnySize(t *testing.T) {
+func TestP01_OneShotOfAnySize(t *testing.T) { onBothKinds(t, testP01_OneShotOfAnySize) }
+
+func testP01_OneShotOfAnySize(t *testing.T) {
 	var o owner
 	f := serve(t, "", 0, func(c *consumer, e event) {
 		if e.Type == EventRequest {
@@ -53,7 +55,9 @@ func TestP01_OneShotOfAnySize(t *testing.T) {
 	eventually(t, "every chunk given back", func() bool { return o.given.Load() == 7 && o.back.Load() == 7 })
 }
 
-func TestP06_ResponsesWithoutBody(t *testing.T) {
+func TestP06_ResponsesWithoutBody(t *testing.T) { onBothKinds(t, testP06_ResponsesWithoutBody) }
+
+func testP06_ResponsesWithoutBody(t *testing.T) {
 	f := serve(t, "", 0, func(c *consumer, e event) {
 		if e.Type != EventRequest {
 			return
@@ -87,7 +91,9 @@ func TestP06_ResponsesWithoutBody(t *testing.T) {
 	}
 }
 
-func TestP02_P08_ResponseInParts(t *testing.T) {
+func TestP02_P08_ResponseInParts(t *testing.T) { onBothKinds(t, testP02_P08_ResponseInParts) }
+
+func testP02_P08_ResponseInParts(t *testing.T) {
 	for _, parts := range []int{0, 1, 3, 100} {
 		f := serve(t, "", 0, func(c *consumer, e event) {
 			if e.Type != EventRequest {
@@ -114,7 +120,9 @@ func TestP02_P08_ResponseInParts(t *testing.T) {
 	}
 }
 
-func TestP02_ResetInTheMiddle(t *testing.T) {
+func TestP02_ResetInTheMiddle(t *testing.T) { onBothKinds(t, testP02_ResetInTheMiddle) }
+
+func testP02_ResetInTheMiddle(t *testing.T) {
 	closed := make(chan event, 1)
 	f := serve(t, "", 0, func(c *consumer, e event) {
 		switch r := c.request(e.Object); e.Type {
@@ -141,6 +149,10 @@ func TestP02_ResetInTheMiddle(t *testing.T) {
 
 // P07: what the engine takes off the consumer's account is bounded by QUIC's flow control, not by the consumer's speed.
 func TestP07_SlowReaderHoldsTheWriterBack(t *testing.T) {
+	onBothKinds(t, testP07_SlowReaderHoldsTheWriterBack)
+}
+
+func testP07_SlowReaderHoldsTheWriterBack(t *testing.T) {
 	const piece, pieces = 64 << 10, 800
 	var o owner
 	opened, closed := make(chan event, 1), make(chan event, 1)
@@ -201,7 +213,9 @@ func TestP07_SlowReaderHoldsTheWriterBack(t *testing.T) {
 	}
 }
 
-func TestL07_ForceDuringADownload(t *testing.T) {
+func TestL07_ForceDuringADownload(t *testing.T) { onBothKinds(t, testL07_ForceDuringADownload) }
+
+func testL07_ForceDuringADownload(t *testing.T) {
 	var o owner
 	f := serve(t, "", 0, func(c *consumer, e event) {
 		if e.Type == EventRequest {
@@ -224,7 +238,9 @@ func TestL07_ForceDuringADownload(t *testing.T) {
 	}
 }
 
-func TestP09_LateCallsDoNothing(t *testing.T) {
+func TestP09_LateCallsDoNothing(t *testing.T) { onBothKinds(t, testP09_LateCallsDoNothing) }
+
+func testP09_LateCallsDoNothing(t *testing.T) {
 	var o owner
 	closed := make(chan event, 10)
 	f := serve(t, "", 0, func(c *consumer, e event) {
@@ -256,7 +272,9 @@ func TestP09_LateCallsDoNothing(t *testing.T) {
 	}
 }
 
-func TestForgottenRequestsHaveNoEnd(t *testing.T) {
+func TestForgottenRequestsHaveNoEnd(t *testing.T) { onBothKinds(t, testForgottenRequestsHaveNoEnd) }
+
+func testForgottenRequestsHaveNoEnd(t *testing.T) {
 	f := serve(t, "", 0, func(c *consumer, e event) {
 		if e.Type == EventRequest {
 			c.forget(e, 200, strings.Repeat("x", len(field(e.meta, ":path"))*10_000))
@@ -279,7 +297,9 @@ func TestForgottenRequestsHaveNoEnd(t *testing.T) {
 	})
 }
 
-func TestResponseBeforeTheUploadEnds(t *testing.T) {
+func TestResponseBeforeTheUploadEnds(t *testing.T) { onBothKinds(t, testResponseBeforeTheUploadEnds) }
+
+func testResponseBeforeTheUploadEnds(t *testing.T) {
 	closed := make(chan event, 1)
 	f := serve(t, "", 0, func(c *consumer, e event) {
 		switch e.Type {
@@ -304,6 +324,10 @@ func TestResponseBeforeTheUploadEnds(t *testing.T) {
 }
 
 func TestSmallWindowOfThePeerDoesNotBlockTheReactor(t *testing.T) {
+	onBothKinds(t, testSmallWindowOfThePeerDoesNotBlockTheReactor)
+}
+
+func testSmallWindowOfThePeerDoesNotBlockTheReactor(t *testing.T) {
 	var held []event
 	holding := make(chan bool, 1)
 	f := serve(t, "", 0, func(c *consumer, e event) {
@@ -335,6 +359,10 @@ func TestSmallWindowOfThePeerDoesNotBlockTheReactor(t *testing.T) {
 }
 
 func TestP07_SmallPiecesThatWaitAreOne(t *testing.T) {
+	onBothKinds(t, testP07_SmallPiecesThatWaitAreOne)
+}
+
+func testP07_SmallPiecesThatWaitAreOne(t *testing.T) {
 	const pieces = 200_000
 	queued := make(chan int, 1)
 	f := serve(t, "", 0, func(c *consumer, e event) {

@@ -15,7 +15,9 @@ func hello(c *consumer, e event) {
 	}
 }
 
-func TestL01_L04_StopAndStartAgain(t *testing.T) {
+func TestL01_L04_StopAndStartAgain(t *testing.T) { onBothKinds(t, testL01_L04_StopAndStartAgain) }
+
+func testL01_L04_StopAndStartAgain(t *testing.T) {
 	f := serve(t, "", 0, hello)
 	for range 3 {
 		client := newClient(t)
@@ -48,7 +50,9 @@ func TestL01_L04_StopAndStartAgain(t *testing.T) {
 	f.start()
 }
 
-func TestL02_L03_StartAndStopTwice(t *testing.T) {
+func TestL02_L03_StartAndStopTwice(t *testing.T) { onBothKinds(t, testL02_L03_StartAndStopTwice) }
+
+func testL02_L03_StartAndStopTwice(t *testing.T) {
 	f := serve(t, "", 0, hello)
 	if err := f.server.Start(); err != nil {
 		t.Fatal(err)
@@ -94,7 +98,9 @@ func TestL09_ErrorsOfBinding(t *testing.T) {
 	}
 }
 
-func TestL05_GracefulStop(t *testing.T) {
+func TestL05_GracefulStop(t *testing.T) { onBothKinds(t, testL05_GracefulStop) }
+
+func testL05_GracefulStop(t *testing.T) {
 	held := make(chan event, 3)
 	f := serve(t, "", 0, func(c *consumer, e event) {
 		if e.Type == EventRequest {
@@ -152,7 +158,9 @@ func (s *Server) connsForTest() []*conn {
 	return l.open()
 }
 
-func TestL06_DeadlineAndForce(t *testing.T) {
+func TestL06_DeadlineAndForce(t *testing.T) { onBothKinds(t, testL06_DeadlineAndForce) }
+
+func testL06_DeadlineAndForce(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		stops []time.Duration
@@ -196,6 +204,10 @@ func TestL06_DeadlineAndForce(t *testing.T) {
 }
 
 func TestConnectionsAreDealtToSinksInTurn(t *testing.T) {
+	onBothKinds(t, testConnectionsAreDealtToSinksInTurn)
+}
+
+func testConnectionsAreDealtToSinksInTurn(t *testing.T) {
 	f := serve(t, "", 0, hello)
 	f.stop(0)
 	second := newConsumer(t)

@@ -95,7 +95,7 @@ func (s *Session) request(route routeMatch, fields []byte) bool {
 	head := Event{Type: EventSessionDatagram, Parent: c.s.handle, Conn: c.handle}
 	s.datagrams = newH3Datagrams(c, s.x.h, head, s.commit)
 	s.datagrams.delivered = s.datagramDelivered
-	rec, ok := c.sink.Reserve(Bulk, len(fields), c.done)
+	rec, ok := c.sink.Reserve(Bulk, PayloadSize(len(fields), 0), c.done)
 	if !ok || !c.addSession(s) {
 		if ok {
 			c.sink.Abort(rec)
@@ -142,6 +142,7 @@ func (s *Session) establish(w http.ResponseWriter, req *http.Request) sessionEnd
 		s.reject(sessionDecision{status: 503})
 		return sessionEnd{outcome: outcome{code: ErrTimeout, flags: FlagAborted}}
 	case <-gone.Done():
+		s.x.abort(http3.ErrCodeRequestCanceled)
 		return sessionEnd{outcome: outcomeOf(context.Cause(gone))}
 	}
 }
@@ -219,7 +220,7 @@ func (s *Session) accept(w http.ResponseWriter, req *http.Request, d sessionDeci
 func (s *Session) opened(wt *webtransport.Session, protocol string) {
 	c := s.c
 	meta := appendPacked(nil, "protocol", protocol)
-	rec, _ := c.sink.Reserve(Terminal, len(meta), nil)
+	rec, _ := c.sink.Reserve(Terminal, PayloadSize(len(meta), 0), nil)
 	copy(rec.Payload, meta)
 	s.datagrams.out.open(s.handle, true)
 	s.mu.Lock()
@@ -338,10 +339,12 @@ func (s *Session) end(o sessionEnd) {
 	if wt != nil {
 		wt.CloseWithError(webtransport.SessionErrorCode(s.closeCode), s.closeText)
 	}
-	if x != nil {
+	switch {
+	case x != nil:
 		x.release(c.done)
-	} else {
-		s.x.h.CancelRead(webtransport.WTSessionGoneErrorCode)
-		s.x.h.CancelWrite(webtransport.WTSessionGoneErrorCode)
+	case wt != nil:
+		s.x.abort(http3.ErrCode(webtransport.WTSessionGoneErrorCode))
+	default:
+		s.x.stop(http3.ErrCodeNoError) // it was answered
 	}
 }

@@ -1,0 +1,156 @@
+package engine
+
+import (
+	"context"
+	"crypto/tls"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/webtransport-go"
+)
+
+// A sessionFixture is a server with sessions at "/wt", datagram requests at "/datagrams" and plain requests elsewhere.
+type sessionFixture struct {
+	*fixture
+	mu   sync.Mutex
+	seen []event
+	more chan struct{}
+	back map[Handle]Handle // of echo
+}
+
+// serveSessions starts one. handle sees every event, on the reactor's goroutine; nil accepts every session.
+func serveSessions(t testing.TB, options string, handle func(f *sessionFixture, e event)) *sessionFixture {
+	t.Helper()
+	f := &sessionFixture{more: make(chan struct{}, 1), back: map[Handle]Handle{}}
+	if handle == nil {
+		handle = func(f *sessionFixture, e event) {
+			if e.Type == EventSessionRequest {
+				f.session(e.Object).Accept("", nil)
+			}
+		}
+	}
+	c := newConsumer(t)
+	c.handle = func(e event) {
+		f.mu.Lock()
+		f.seen = append(f.seen, event{e.Event, append([]byte(nil), e.meta...), append([]byte(nil), e.data...)})
+		f.mu.Unlock()
+		select {
+		case f.more <- struct{}{}:
+		default:
+		}
+		handle(f, e)
+	}
+	f.fixture = &fixture{consumer: c, server: newTestServer(t, c, options)}
+	f.stats = f.server.stats
+	for _, r := range []struct {
+		method, pattern string
+		flags           uint32
+	}{{"", "/wt", routeWebTransport}, {"", "/wt/*", routeWebTransport}, {"", "/datagrams", routeDatagram}, {"GET", "/*", 0}} {
+		if _, err := f.server.Route(r.method, r.pattern, r.flags, 9); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.start()
+	t.Cleanup(func() {
+		f.server.Free()
+		within(t, "the server's end", f.server.Done())
+		if n := f.live(); n != 0 {
+			t.Errorf("%d handles are live at the end", n)
+		}
+	})
+	return f
+}
+
+// session is the live session of a handle; one that does nothing if it is stale.
+func (f *sessionFixture) session(h Handle) *Session {
+	f.consumer.mu.Lock()
+	defer f.consumer.mu.Unlock()
+	s, _ := f.objects[h].(*Session)
+	return s
+}
+
+func (f *sessionFixture) stream(h Handle) *Stream {
+	f.consumer.mu.Lock()
+	defer f.consumer.mu.Unlock()
+	s, _ := f.objects[h].(*Stream)
+	return s
+}
+
+// wait gives the first event that fits, whenever it came.
+func (f *sessionFixture) wait(what string, fits func(e event) bool) event {
+	f.t.Helper()
+	at := 0
+	var found event
+	eventually(f.t, what, func() bool {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		for ; at < len(f.seen); at++ {
+			if fits(f.seen[at]) {
+				found = f.seen[at]
+				return true
+			}
+		}
+		return false
+	})
+	return found
+}
+
+func (f *sessionFixture) waitType(typ EventType) event {
+	f.t.Helper()
+	return f.wait("event "+itoa(typ), func(e event) bool { return e.Type == typ })
+}
+
+func itoa(t EventType) string {
+	return strings.Repeat("", 0) + string(rune('0'+int(t)/10)) + string(rune('0'+int(t)%10))
+}
+
+// count is how many events of a type came.
+func (f *sessionFixture) count(typ EventType) (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, e := range f.seen {
+		if e.Type == typ {
+			n++
+		}
+	}
+	return n
+}
+
+// dialer is webtransport-go's client.
+func dialer(t testing.TB, protocols ...string) *webtransport.Transport {
+	d := &webtransport.Transport{
+		TLSClientConfig:      &tls.Config{InsecureSkipVerify: true},
+		QUICConfig:           &quic.Config{EnableDatagrams: true, EnableStreamResetPartialDelivery: true},
+		ApplicationProtocols: protocols,
+		Config:               &webtransport.Config{MaxIncomingStreams: 100, MaxIncomingUniStreams: 100, MaxIncomingData: 16 << 20},
+	}
+	t.Cleanup(func() { d.Close() })
+	return d
+}
+
+// open opens a session.
+func (f *sessionFixture) open(d *webtransport.Transport, path string, header http.Header) (*http.Response, *webtransport.Session, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return d.Dial(ctx, f.url(path), header)
+}
+
+// mustOpen opens a session that must be accepted, and gives its SESSION_OPENED too.
+func (f *sessionFixture) mustOpen(path string) (*webtransport.Session, event) {
+	f.t.Helper()
+	_, s, err := f.open(dialer(f.t), path, nil)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { s.CloseWithError(0, "") })
+	return s, f.waitType(EventSessionOpened)
+}
+
+func ctx(t testing.TB) context.Context {
+	c, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	return c
+}

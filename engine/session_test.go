@@ -1,0 +1,195 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/quic-go/webtransport-go"
+)
+
+func TestW01_SessionIsAccepted(t *testing.T) {
+	f := serveSessions(t, "", func(f *sessionFixture, e event) {
+		if e.Type == EventSessionRequest {
+			f.session(e.Object).Accept("b", appendPacked(nil, "x-answer", "42"))
+		}
+	})
+	resp, s, err := f.open(dialer(t, "a", "b"), "/wt/room?x=1", http.Header{"Origin": {"https://" + f.addr}, "X-Test": {"1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.SessionState().ApplicationProtocol; resp.StatusCode != 200 || got != "b" || resp.Header.Get("X-Answer") != "42" || resp.Header.Get("Date") == "" {
+		t.Errorf("%d, protocol %q, %v", resp.StatusCode, got, resp.Header)
+	}
+	e := f.waitType(EventSessionRequest)
+	for name, want := range map[string]string{":method": "CONNECT", ":scheme": "https", ":path": "/wt/room?x=1", ":protocol": "webtransport-h3",
+		":authority": f.addr, "origin": "https://" + f.addr, "x-test": "1"} {
+		if got := field(e.meta, name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	if e.Status != 2 || e.UserData != 9 || e.Aux != 0 || fmt.Sprint(f.offered[e.Object]) != "[a b]" {
+		t.Errorf("%+v, offered %v", e.Event, f.offered[e.Object])
+	}
+	o := f.waitType(EventSessionOpened)
+	if o.Object != e.Object || field(o.meta, "protocol") != "b" || o.Status < 1000 {
+		t.Errorf("%+v, %q", o.Event, o.meta)
+	}
+	s.CloseWithError(7, "enough")
+	if c := f.waitType(EventSessionClosed); c.Object != e.Object || c.Code != OK || c.Flags != FlagRemote || c.Aux != 7 || string(c.data) != "enough" {
+		t.Errorf("%+v, %q", c.Event, c.data)
+	}
+}
+
+func TestW02_SessionsThatAreTurnedDown(t *testing.T) {
+	f := serveSessions(t, `{"webtransport": {"decision_timeout_ms": 50}}`, func(f *sessionFixture, e event) {
+		if e.Type != EventSessionRequest {
+			return
+		}
+		switch s := f.session(e.Object); field(e.meta, ":path") {
+		case "/wt/reject":
+			s.Reject(418, appendPacked(nil, "x-why", "tea"), Chunk{Bytes: []byte("no")})
+			s.Accept("", nil) // too late
+		case "/wt/close":
+			s.CloseWith(1, "")
+		case "/wt/protocol":
+			s.Accept("never offered", nil)
+		}
+	})
+	for _, c := range []struct {
+		path, origin string
+		status       int
+		code         Code // 0: no event
+	}{
+		{"/wt/reject", "", 418, ErrCancelled},
+		{"/wt/close", "", 500, ErrCancelled},
+		{"/wt/late", "", 503, ErrTimeout},
+		{"/wt/protocol", "", 500, ErrInvalidArgument},
+		{"/plain", "", 404, OK},
+		{"/wt", "https://elsewhere.example", 403, OK},
+		{"/wt", "null", 403, OK},
+	} {
+		header := http.Header{}
+		if c.origin != "" {
+			header.Set("Origin", c.origin)
+		}
+		before := f.count(EventSessionClosed)
+		resp, _, err := f.open(dialer(t), c.path, header)
+		if err == nil || resp == nil || resp.StatusCode != c.status {
+			t.Errorf("%s, origin %q: %v, %v", c.path, c.origin, resp, err)
+			continue
+		}
+		if c.code == OK {
+			if f.count(EventSessionRequest) != before {
+				t.Errorf("%s: an event", c.path)
+			}
+			continue
+		}
+		eventually(t, "SESSION_CLOSED", func() bool { return f.count(EventSessionClosed) == before+1 })
+		f.mu.Lock()
+		last := f.seen[len(f.seen)-1]
+		for i := len(f.seen) - 1; last.Type != EventSessionClosed; i-- {
+			last = f.seen[i]
+		}
+		f.mu.Unlock()
+		if last.Code != c.code {
+			t.Errorf("%s: closed with %d", c.path, last.Code)
+		}
+	}
+}
+
+func TestW03_OriginsOfOthers(t *testing.T) {
+	for options, want := range map[string]bool{`["https://a.example"]`: true, `["*"]`: true, `["https://b.example"]`: false, `"same"`: false} {
+		f := serveSessions(t, `{"webtransport": {"origins": `+options+`}}`, nil)
+		_, s, err := f.open(dialer(t), "/wt", http.Header{"Origin": {"https://a.example"}})
+		if (err == nil) != want {
+			t.Errorf("%s: %v", options, err)
+		}
+		if s != nil {
+			s.CloseWithError(0, "")
+		}
+	}
+}
+
+func TestW09_CloseFromThisSideReachesThePeer(t *testing.T) {
+	f := serveSessions(t, "", nil)
+	s, o := f.mustOpen("/wt")
+	str, err := s.OpenStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	str.Write([]byte("x"))
+	f.waitType(EventStreamData)
+	f.await(func() { f.session(o.Object).CloseWith(4_000_000_000, "bye ☃") })
+	within(t, "the peer's end", s.Context().Done())
+	_, err = s.AcceptStream(ctx(t))
+	var closed *webtransport.SessionError
+	if !errors.As(err, &closed) || !closed.Remote || closed.ErrorCode != 4_000_000_000 || closed.Message != "bye ☃" {
+		t.Errorf("the peer sees %v", err)
+	}
+	e := f.waitType(EventSessionClosed)
+	if e.Code != OK || e.Flags != 0 || e.Aux != 4_000_000_000 || string(e.data) != "bye ☃" {
+		t.Errorf("%+v, %q", e.Event, e.data)
+	}
+	if f.count(EventStreamEnded) != 1 {
+		t.Errorf("%d streams ended", f.count(EventStreamEnded))
+	}
+}
+
+func TestW10_PeerVanishesWithManyStreams(t *testing.T) {
+	f := serveSessions(t, `{"idle_timeout_ms": 300}`, nil)
+	s, _ := f.mustOpen("/wt")
+	const streams = 100
+	for i := range streams {
+		if i%2 == 0 {
+			str, err := s.OpenStreamSync(ctx(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			str.Write([]byte("x"))
+		} else {
+			str, err := s.OpenUniStreamSync(ctx(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			str.Write([]byte("x"))
+		}
+	}
+	eventually(t, "all streams", func() bool { return f.count(EventStreamOpened) == streams })
+	s.SessionState() // the connection is closed below, without a word to the session
+	closeConnOf(s)
+	f.waitType(EventConnClosed)
+	if f.count(EventStreamEnded) != streams || f.count(EventSessionClosed) != 1 {
+		t.Errorf("%d streams and %d sessions ended", f.count(EventStreamEnded), f.count(EventSessionClosed))
+	}
+	eventually(t, "no handles", func() bool { return f.live() == 0 })
+	if n := f.stats[StatStreamsActive].Load() + f.stats[StatSessionsActive].Load(); n != 0 {
+		t.Errorf("%d streams and sessions are counted active", n)
+	}
+}
+
+func TestW11_DrainAndStop(t *testing.T) {
+	f := serveSessions(t, "", nil)
+	s, o := f.mustOpen("/wt")
+	f.await(func() { f.session(o.Object).Drain() })
+	str, err := s.OpenStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	str.Write([]byte("still there"))
+	f.waitType(EventStreamData)
+	if e := f.stop(50 * time.Millisecond); e.Code != ErrTimeout {
+		t.Errorf("stopped with %d", e.Code)
+	}
+	e := f.waitType(EventSessionClosed)
+	if e.Code != ErrShutdown || e.Flags != FlagAborted {
+		t.Errorf("%+v", e.Event)
+	}
+	_, err = s.AcceptStream(ctx(t))
+	var closed *webtransport.SessionError
+	if !errors.As(err, &closed) || !closed.Remote || closed.ErrorCode != 0 {
+		t.Errorf("the peer sees %v", err)
+	}
+}
