@@ -145,7 +145,10 @@ export const QUEUE_SPAN = { offset: 0, bytes: 8 } as const;
 /** sizeof(zig_h3_queue_span). */
 export const QUEUE_SPAN_SIZE = 16;
 
-/** sizeof(zig_h3_datagram); this package sends datagrams one by one, which measured better than collecting them. */
+/**
+ * sizeof(zig_h3_datagram). This package sends datagrams one by one: to collect those of a turn saves 20 of 100 ns each, and would cost
+ * sendDatagram() its answer.
+ */
 export const DATAGRAM_SIZE = 24;
 
 /** sizeof(zig_h3_event); this package reads records in place and never asks for one. */
