@@ -8,11 +8,11 @@ mkdir -p "$out/lib" "$out/include"
 case "$(uname -s)" in
 Darwin)
     lib=libzigquicheh3.dylib
-    link="-Wl,-exported_symbols_list,$PWD/capi/exports.list -Wl,-install_name,@rpath/$lib"
+    link="\"-Wl,-exported_symbols_list,$PWD/capi/exports.list\" -Wl,-install_name,@rpath/$lib"
     ;;
 *)
     lib=libzigquicheh3.so
-    link="-Wl,--version-script=$PWD/capi/exports.map -Wl,-soname,$lib.1 -Wl,-z,relro,-z,now -Wl,--build-id=none"
+    link="\"-Wl,--version-script=$PWD/capi/exports.map\" -Wl,-soname,$lib.1 -Wl,-z,relro,-z,now -Wl,--build-id=none"
     ;;
 esac
 CGO_ENABLED=1 CGO_CFLAGS="${CGO_CFLAGS:--O2}" go build -buildmode=c-shared -trimpath -buildvcs=false \
