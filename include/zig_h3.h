@@ -276,6 +276,13 @@ typedef struct zig_h3_queue_span {
 ZIG_H3_API int32_t zig_h3_queue_map(zig_h3_handle queue, const void **base, size_t *size);
 
 /*
+ * zig_h3_queue_free() in the form in which runtimes take what to call when they let go of foreign memory (JavaScriptCore's
+ * JSTypedArrayBytesDeallocator): given with a mapping of the queue, and the handle as context, it frees the queue of a thread that was
+ * ended from outside, with its servers. For a queue that was freed before it does nothing. Leaves zig_h3_last_error() as it was.
+ */
+ZIG_H3_API void zig_h3_queue_collected(void *bytes, void *queue);
+
+/*
  * Says where the next events stand, at most max of them, without taking them: returns how many records the span holds, fillers
  * (ZIG_H3_EVENT_PAD) included, 0 if there is none. The records stay as they are until zig_h3_queue_advance().
  * Or ZIG_H3_ERR_INVALID_ARGUMENT, _BUSY. Never blocks.

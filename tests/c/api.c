@@ -101,6 +101,16 @@ static void handles(void)
     every(-1, old_server, ZIG_H3_ERR_STALE_HANDLE);
     SAME(zig_h3_queue_free(old_queue), 0);
     every(-1, old_queue, ZIG_H3_ERR_STALE_HANDLE);
+
+    /* A collector frees a queue as a deallocator does, with the words of the last failure left alone. */
+    MUST(zig_h3_queue_new(NULL, &old_queue));
+    zig_h3_queue_collected(NULL, (void *)(uintptr_t)old_queue);
+    every(-1, old_queue, ZIG_H3_ERR_STALE_HANDLE);
+    SAME(zig_h3_response_status(server, 200), ZIG_H3_ERR_WRONG_KIND);
+    const char *words = zig_h3_last_error();
+    zig_h3_queue_collected(NULL, (void *)(uintptr_t)old_queue);
+    zig_h3_queue_collected(NULL, NULL);
+    HOLDS(zig_h3_last_error() == words);
     HOLDS(strlen(zig_h3_last_error()) > 0);
 }
 
