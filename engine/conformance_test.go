@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
@@ -306,20 +307,39 @@ func TestN08UnidirectionalStreams(t *testing.T) {
 }
 
 func TestN08CriticalStreamsReset(t *testing.T) {
-	addr := startConformanceServer(t, "")
 	for _, typ := range []byte{0, 2, 3} {
-		client := dialRaw(t, addr)
+		server := conformanceServer(t, "")
+		client := dialRaw(t, addressOf(server))
 		begin := []byte{typ}
 		if typ == 0 {
 			begin = append(begin, frame(frameSettings)...)
 		}
 		s := client.uni(begin)
-		client.lives() // so that the server has seen of which type the stream is
+		awaitUniStream(t, server, typ)
 		s.CancelWrite(quic.StreamErrorCode(http3.ErrCodeNoError))
 		if got := client.closed(); got != "connection H3_CLOSED_CRITICAL_STREAM" {
 			t.Errorf("stream of type %d reset: %q", typ, got)
 		}
 	}
+}
+
+// awaitUniStream waits until the server has read of which type a stream of its only connection is. A reset that is quicker takes the type along.
+func awaitUniStream(t *testing.T, s *Server, typ byte) {
+	t.Helper()
+	for until := time.Now().Add(patience); time.Now().Before(until); time.Sleep(time.Millisecond) {
+		s.mu.Lock()
+		running := s.running
+		s.mu.Unlock()
+		for _, c := range running.open() {
+			c.uni.mu.Lock()
+			seen := c.uni.open[typ]
+			c.uni.mu.Unlock()
+			if seen {
+				return
+			}
+		}
+	}
+	t.Fatalf("the server never saw a stream of type %d", typ)
 }
 
 // A reset before the type is known says nothing (RFC 9114, 6.2).
