@@ -326,20 +326,13 @@ func TestN08CriticalStreamsReset(t *testing.T) {
 // awaitUniStream waits until the server has read of which type a stream of its only connection is. A reset that is quicker takes the type along.
 func awaitUniStream(t *testing.T, s *Server, typ byte) {
 	t.Helper()
-	for until := time.Now().Add(patience); time.Now().Before(until); time.Sleep(time.Millisecond) {
-		s.mu.Lock()
-		running := s.running
-		s.mu.Unlock()
-		for _, c := range running.open() {
+	eventually(t, "a stream of a known type", func() bool {
+		return slices.ContainsFunc(s.connsForTest(), func(c *conn) bool {
 			c.uni.mu.Lock()
-			seen := c.uni.open[typ]
-			c.uni.mu.Unlock()
-			if seen {
-				return
-			}
-		}
-	}
-	t.Fatalf("the server never saw a stream of type %d", typ)
+			defer c.uni.mu.Unlock()
+			return c.uni.open[typ]
+		})
+	})
 }
 
 // A reset before the type is known says nothing (RFC 9114, 6.2).
@@ -396,5 +389,37 @@ func TestN08ServerSendsSettingsFirst(t *testing.T) {
 	}
 	if limit := varints(0x6, 5000); !strings.Contains(string(rest), string(limit)) {
 		t.Errorf("SETTINGS %x do not tell the limit of a field section (%x)", rest, limit)
+	}
+}
+
+// A header block is held against one limit, whether its stream is there at once or not.
+func TestHeaderBlocksBeyondTheLimit(t *testing.T) {
+	addr := startConformanceServer(t, `{"max_header_bytes": 2000}`)
+	fits, long := strings.Repeat("v", 1700), strings.Repeat("v", 2000)
+	// Huffman codes of these have 28 bits: the block is longer than the list in it.
+	wide := strings.Repeat("\xfa", 700)
+	for _, c := range []struct {
+		name  string
+		block []byte
+		want  string
+	}{
+		{"below", headers(append(get, "x-long", fits)...), "200"},
+		{"beyond", headers(append(get, "x-long", long)...), "431"},
+		{"encoded beyond", headers(append(get, "x-wide", wide)...), "431"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			client, _ := dialHTTP(t, addr)
+			if got := client.answer(client.open(c.block, true)); got != c.want {
+				t.Errorf("at once: %q, want %q", got, c.want)
+			}
+			s := client.open(c.block[:1], false)
+			time.Sleep(20 * headerWait)
+			s.Write(c.block[1:])
+			s.Close()
+			if got := client.answer(s); got != c.want {
+				t.Errorf("late: %q, want %q", got, c.want)
+			}
+			client.lives()
+		})
 	}
 }

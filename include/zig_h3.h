@@ -132,7 +132,7 @@ enum zig_h3_event_type {
     /* A server takes connections. object: it; status: its UDP port. */
     ZIG_H3_EVENT_SERVER_STARTED = 8,
     /* A server has stopped, and all that it carried has ended. object: it; code: 0, or ZIG_H3_ERR_TIMEOUT if the deadline cut
-     * requests off. It may be started again. */
+     * requests off, or ZIG_H3_ERR_IO if its socket failed (data: how). It may be started again. */
     ZIG_H3_EVENT_SERVER_STOPPED = 9,
     /* Lossy events that this queue had no room for. aux: how many since the last of these; status: the type that was lost. */
     ZIG_H3_EVENT_LOST = 10,

@@ -102,9 +102,11 @@ export class Dispatcher {
       case EVENT.CONN_CLOSED:
         this.connections.delete(object);
         return;
-      case EVENT.SERVER_STOPPED:
+      case EVENT.SERVER_STOPPED: {
+        if ((u32[word + CODE]! | 0) === ERROR.IO) this.#log(object, "error", `the socket has failed: ${this.#text(at, word)}`);
         this.servers.get(object)?.stopped();
         return;
+      }
       case EVENT.LOG: {
         const level = LOG_LEVELS[u32[word + STATUS]!] ?? "info";
         return this.#log(object, level, this.#text(at, word));
