@@ -1,6 +1,8 @@
 /** A Worker that serves until it ends in the way that the argument names: what it served then has nobody left. */
 import { H3Error, createH3Server } from "../../../bindings/bun/src/index.ts";
 
+declare const self: Worker;
+
 const [how] = process.argv.slice(2);
 
 async function bound(port: number): Promise<void> {
