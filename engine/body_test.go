@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -157,6 +158,59 @@ func TestB02_TooLargeAfterDelivery(t *testing.T) {
 	if e := within(t, "the end", closed); e.Code != ErrTooLarge || e.Status != 413 || e.Flags != FlagAborted {
 		t.Errorf("ended with %+v", e.Event)
 	}
+}
+
+// A consumer that finds a body too large stops it and answers, wherever the body is by then: still coming, just complete, reset.
+func TestB02_AnAnswerBehindAStopAlwaysArrives(t *testing.T) {
+	const limit = 3000
+	f := serve(t, "", 0, func(c *consumer, e event) {
+		r := c.request(e.Object)
+		if r == nil {
+			return
+		}
+		switch e.Type {
+		case EventBody, EventRequest:
+			if e.Type == EventBody && e.Aux+uint64(len(e.data)) > limit || e.Flags&FlagEnd != 0 { // of a request that is there at once, body and all
+				r.Stop()
+				c.forget(e, 413, "too large")
+			}
+		case EventBodyEnd:
+			c.forget(e, 200, "fits")
+		}
+	})
+	q := dial(t, f.addr)
+	var clients sync.WaitGroup
+	for n := range 400 {
+		clients.Go(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			defer cancel()
+			s, err := q.OpenStreamSync(ctx)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			s.Write(request("POST", "/"))
+			time.Sleep(time.Duration(n%5) * headerWait)
+			s.Write(frame(frameData, pattern(limit+1)))
+			if n%2 == 0 {
+				time.Sleep(time.Duration(n%7) * headerWait / 8)
+			}
+			if n%3 == 0 {
+				s.CancelWrite(quic.StreamErrorCode(http3.ErrCodeNoError)) // as RFC 9114, 4.1 has a client do that was told to stop
+			} else {
+				s.Close()
+			}
+			s.SetReadDeadline(time.Now().Add(patience))
+			answer, err := io.ReadAll(s)
+			if n%3 == 0 && err != nil {
+				return // its reset was quicker than its body
+			}
+			if err != nil || !bytes.HasSuffix(answer, []byte("too large")) {
+				t.Errorf("request %d: %q, %v", n, answer, err)
+			}
+		})
+	}
+	clients.Wait()
 }
 
 func TestS05_CreditHoldsThePeerBack(t *testing.T) {

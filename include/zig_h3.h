@@ -363,8 +363,8 @@ enum zig_h3_route_flag {
 /*
  * Adds a route. method: a token, or NULL for any. pattern: a path of literal segments, ":name" segments that match one segment,
  * and as the last one "*", which matches the rest, also none. Literals go before parameters before "*", whatever the order of
- * registration. GET answers HEAD too (its body is not sent). A path that no pattern matches is answered 404, one with other
- * methods only 405 with Allow, both without an event.
+ * registration. GET answers HEAD too (its body is not sent). OPTIONS * goes to the wildcard that matches every path. A path that no
+ * pattern matches is answered 404, one with other methods only 405 with Allow, both without an event.
  *
  * BUFFERED: a body up to 64 KiB comes whole with its REQUEST event; of a longer one the pieces follow as BODY events that need no
  * zig_h3_request_consumed(), and the handler should wait for BODY_END. A body beyond the server's limit (max_request_body_size)
