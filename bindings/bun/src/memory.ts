@@ -32,7 +32,9 @@ const toOwnedBuffer = toArrayBuffer as (at: Pointer, offset: number, size: numbe
  * when the thread ends, also a Worker that is terminated and runs no JavaScript any more.
  */
 export function mapped(base: number, size: number, release: keyof Symbols, context: number): ArrayBuffer {
-  return toOwnedBuffer(base as Pointer, 0, size, context, (library()[release] as unknown as { ptr: Pointer }).ptr);
+  const { ptr } = library()[release] as unknown as { ptr: Pointer };
+  // Bun 1.3 gives no address here but a fraction, and crashes in its own clean-up where it is helped: there, nothing is released.
+  return Number.isInteger(ptr) ? toOwnedBuffer(base as Pointer, 0, size, context, ptr) : toArrayBuffer(base as Pointer, 0, size);
 }
 
 /** The areas of this thread's memory and their addresses. */

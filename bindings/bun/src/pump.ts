@@ -78,6 +78,8 @@ export class Pump {
     this.#fd = memory.words[0]!;
     this.#interval = interval;
     this.dispatcher = new Dispatcher(this, this.#memory);
+    // Bun 1.3 does not tell of the end of the memory (see mapped()); a Worker that is terminated there leaves its queue behind.
+    if (!Bun.isMainThread) process.once("exit", this.#free);
   }
 
   /** Gives up one acquire(). The last one frees the queue, once the events at hand are dealt with. */
@@ -212,10 +214,11 @@ export class Pump {
     this.#reader?.cancel().catch(() => {});
   }
 
-  #free(): void {
+  #free = (): void => {
     if (this.#freed) return;
     this.#freed = true;
+    process.off("exit", this.#free);
     this.#sleepNoMore();
     library().zig_h3_queue_free(this.queue);
-  }
+  };
 }
