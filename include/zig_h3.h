@@ -321,7 +321,7 @@ ZIG_H3_API int32_t zig_h3_queue_wake(zig_h3_handle queue);
 
 /*
  * What a server is made with. Zero and NULL mean the default. options is a JSON object of options_len bytes for all that has many
- * settings; docs/abi.md lists its keys. An unknown key, or a value that its key cannot have, is ZIG_H3_ERR_CONFIG.
+ * settings; docs/options.md lists its keys. An unknown key, or a value that its key cannot have, is ZIG_H3_ERR_CONFIG.
  */
 typedef struct zig_h3_server_config {
     uint32_t size;         /*  0  sizeof(zig_h3_server_config) */
@@ -351,8 +351,8 @@ ZIG_H3_API int32_t zig_h3_server_free(zig_h3_handle server);
 
 /*
  * Gives the server one more queue: each new connection is pinned to one of them in turn, with all it carries, which is how several
- * threads share a server. Returns 0, or ZIG_H3_ERR_WRONG_STATE (running), _INVALID_ARGUMENT (a queue that it has already), _LIMIT (64
- * queues), _TIMEOUT.
+ * threads share a server. What is about the server itself goes to its first queue. Returns 0, or ZIG_H3_ERR_WRONG_STATE (running),
+ * _INVALID_ARGUMENT (a queue that it has already), _LIMIT (64 queues), _TIMEOUT.
  */
 ZIG_H3_API int32_t zig_h3_server_add_queue(zig_h3_handle server, zig_h3_handle queue);
 
