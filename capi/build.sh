@@ -5,14 +5,15 @@ set -eu
 cd "$(dirname "$0")/.."
 out=${OUT:-build}
 mkdir -p "$out/lib" "$out/include"
+# -Xlinker and quotes: the path may hold spaces and commas.
 case "$(uname -s)" in
 Darwin)
     lib=libzigquicheh3.dylib
-    link="-Wl,-exported_symbols_list,$PWD/capi/exports.list -Wl,-install_name,@rpath/$lib"
+    link="-Xlinker -exported_symbols_list -Xlinker \"$PWD/capi/exports.list\" -Wl,-install_name,@rpath/$lib"
     ;;
 *)
     lib=libzigquicheh3.so
-    link="-Wl,--version-script=$PWD/capi/exports.map -Wl,-soname,$lib.1 -Wl,-z,relro,-z,now -Wl,--build-id=none"
+    link="-Xlinker \"--version-script=$PWD/capi/exports.map\" -Wl,-soname,$lib.1 -Wl,-z,relro,-z,now -Wl,--build-id=none"
     ;;
 esac
 CGO_ENABLED=1 CGO_CFLAGS="${CGO_CFLAGS:--O2}" go build -buildmode=c-shared -trimpath -buildvcs=false \

@@ -10,6 +10,7 @@
 _Alignas(64) struct slot handle_slots[HANDLE_SLOTS];
 struct handle_table handle_table;
 
+_Static_assert(HANDLE_SLOTS == 1u << HANDLE_GENERATION_SHIFT, "the index fills the bits below the generation");
 _Static_assert(sizeof(struct slot) == 64, "one cache line a slot; table.go mirrors it");
 
 struct slot *handle_base(void)
@@ -19,14 +20,14 @@ struct slot *handle_base(void)
 
 static uint64_t generation_of(uint64_t bits)
 {
-    return (bits >> HANDLE_GENERATION_SHIFT) & 0xffffff;
+    return (bits >> HANDLE_GENERATION_SHIFT) & HANDLE_GENERATION_MASK;
 }
 
 static int32_t classify(zig_h3_handle handle, enum handle_kind kind)
 {
     uint64_t named_kind = handle >> HANDLE_KIND_SHIFT;
-    uint64_t index = handle & 0xffffff;
-    if (named_kind == 0 || named_kind > KIND_LAST || index >= HANDLE_SLOTS || generation_of(handle) == 0)
+    uint64_t index = handle & (HANDLE_SLOTS - 1);
+    if (named_kind == 0 || named_kind > KIND_LAST || generation_of(handle) == 0)
         return ZIG_H3_ERR_INVALID_HANDLE;
     uint64_t word = atomic_load_explicit(&handle_slots[index].word, memory_order_acquire);
     uint64_t live_kind = (word & HANDLE_KIND_MASK) >> HANDLE_KIND_SHIFT;
@@ -143,7 +144,7 @@ void handle_attention(struct slot *slot, zig_h3_handle handle, uint64_t bits)
     uint64_t next;
     do {
         next = generation | bits;
-        if ((now & ~(uint64_t)0xffffff) == generation)
+        if ((now >> HANDLE_GENERATION_SHIFT) == generation >> HANDLE_GENERATION_SHIFT)
             next |= now;
     } while (!atomic_compare_exchange_weak(&slot->attention, &now, next));
     if (now == 0) {

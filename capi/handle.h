@@ -1,8 +1,8 @@
 /*
  * The handle table: 2^20 slots of 64 bytes, shared by the host's threads (C) and the engine's goroutines (Go, table.go).
  *
- * A handle is kind << 48 | generation << 24 | index, and a slot's word carries the same kind and generation in the same bits, so one
- * comparison tells a live handle. The low 24 bits of the word are the slot's lock and the object's state.
+ * A handle is kind << 48 | generation << 20 | index, and a slot's word carries the same kind and generation in the same bits, so one
+ * comparison tells a live handle. The low 20 bits of the word are the slot's lock and the object's state.
  *
  * The engine issues and releases (only a stream that the host opens has its handle issued here); a host thread locks a slot for its
  * short critical section. A release never waits for that lock: it takes the kind out of the word, which makes the handle stale, and
@@ -35,7 +35,8 @@ enum handle_kind {
 };
 
 #define HANDLE_SLOTS (1u << 20)
-#define HANDLE_GENERATION_SHIFT 24
+#define HANDLE_GENERATION_SHIFT 20 /* the index's bits: all the rest goes to generations, so that stale handles stay stale for long */
+#define HANDLE_GENERATION_MASK 0xfffffffu
 #define HANDLE_KIND_SHIFT 48
 #define HANDLE_KIND_MASK ((uint64_t)0xf << HANDLE_KIND_SHIFT)
 
@@ -74,7 +75,7 @@ struct slot {
     _Atomic uint32_t high_water; /* request, stream: most bytes that may wait for the network; session: that of its streams */
     _Atomic uint32_t datagrams;  /* conn, request, session: the largest datagram << 16 (0: not negotiated) | places that are free */
     _Atomic uint64_t codes;      /* request: that of its reset; stream: of its stop << 32 | of its reset */
-    _Atomic uint64_t attention;  /* generation << 24 | bits; not 0 while the slot is on the attention stack */
+    _Atomic uint64_t attention;  /* generation << 20 | bits; not 0 while the slot is on the attention stack */
     _Atomic uint32_t next_free;  /* index + 1 */
     _Atomic uint32_t next_attention;
 };
@@ -120,7 +121,7 @@ static inline struct slot *handle_find(zig_h3_handle handle, enum handle_kind ki
     struct slot *slot = &handle_slots[handle & (HANDLE_SLOTS - 1)];
     uint64_t now = atomic_load_explicit(&slot->word, memory_order_acquire);
     *word = now;
-    if ((((now ^ handle) >> HANDLE_GENERATION_SHIFT) | ((handle >> 20) & 0xf)) == 0 && handle >> HANDLE_KIND_SHIFT == kind &&
+    if ((now ^ handle) >> HANDLE_GENERATION_SHIFT == 0 && handle >> HANDLE_KIND_SHIFT == kind &&
         !(now & SLOT_FORGOTTEN))
         return slot;
     return NULL;

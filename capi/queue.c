@@ -16,14 +16,14 @@
 static pthread_mutex_t idle_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct queue *idle;
 
-static struct queue *queue_take(size_t capacity)
+static struct queue *queue_take(size_t capacity, int32_t *code)
 {
     h3_ring *ring = h3_ring_new(capacity);
     if (ring == NULL) {
         if (errno == EMFILE || errno == ENFILE)
-            error_set(ZIG_H3_ERR_LIMIT, "no descriptor is left for the queue");
+            *code = error_set(ZIG_H3_ERR_LIMIT, "no descriptor is left for the queue");
         else
-            error_set(ZIG_H3_ERR_NO_MEMORY, "no memory for the queue");
+            *code = error_set(ZIG_H3_ERR_NO_MEMORY, "no memory for the queue");
         return NULL;
     }
     pthread_mutex_lock(&idle_lock);
@@ -34,7 +34,7 @@ static struct queue *queue_take(size_t capacity)
     if (queue == NULL) {
         queue = calloc(1, sizeof *queue);
         if (queue == NULL) {
-            error_set(ZIG_H3_ERR_NO_MEMORY, "no memory for the queue");
+            *code = error_set(ZIG_H3_ERR_NO_MEMORY, "no memory for the queue");
             h3_ring_recycle(ring);
             return NULL;
         }
@@ -94,10 +94,10 @@ int32_t zig_h3_queue_new(const zig_h3_queue_config *config, zig_h3_handle *out)
     struct command *command = command_new(COMMAND_QUEUE_NEW, NULL, NULL, 0);
     if (command == NULL)
         return ZIG_H3_ERR_NO_MEMORY;
-    struct queue *queue = queue_take(capacity);
+    struct queue *queue = queue_take(capacity, &code);
     if (queue == NULL) {
         free(command);
-        return errno == EMFILE || errno == ENFILE ? ZIG_H3_ERR_LIMIT : ZIG_H3_ERR_NO_MEMORY;
+        return code;
     }
     command->object = queue;
     command->unsubmitted = unsubmitted;

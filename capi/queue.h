@@ -22,7 +22,7 @@ struct queue {
     _Atomic uint32_t woken;    /* zig_h3_queue_wake() was called */
     _Atomic uint32_t consumer; /* CONSUMER_* */
     _Atomic uint32_t owners;   /* the engine, and a thread that waits: the last one gives it back */
-    h3_ring *ring;
+    h3_ring *_Atomic ring;     /* atomic for queue_is_empty(), which may look at it while the struct is given to another queue */
     uint32_t held; /* next_event gave out a record that is still taken: the next draining call releases it */
     struct queue *next;
 };
@@ -41,7 +41,7 @@ static inline bool queue_is_empty(zig_h3_handle handle)
         return false;
     struct queue *queue = (struct queue *)(uintptr_t)atomic_load_explicit(&slot->object, memory_order_relaxed);
     return queue != NULL && atomic_load_explicit(&queue->consumer, memory_order_relaxed) == CONSUMER_NONE &&
-           h3_ring_depth(queue->ring) == 0;
+           h3_ring_depth(atomic_load_explicit(&queue->ring, memory_order_acquire)) == 0;
 }
 
 /* The consumer is about to answer a request whose slot another processor wrote last: have it fetched meanwhile. */

@@ -23,7 +23,7 @@ const (
 const (
 	slotCount       = C.HANDLE_SLOTS
 	generationShift = C.HANDLE_GENERATION_SHIFT
-	generationMask  = 0xffffff
+	generationMask  = C.HANDLE_GENERATION_MASK
 	kindShift       = C.HANDLE_KIND_SHIFT
 	kindMask        = 0xf << kindShift
 	nameMask        = kindMask | generationMask<<generationShift

@@ -55,6 +55,18 @@ func TestGenerationsGoRoundPastZero(t *testing.T) {
 	release(again)
 }
 
+func TestAHandleStaysStaleWhileItsSlotIsUsedAgainMillionsOfTimes(t *testing.T) {
+	h, _ := issue(kindConn, 0)
+	p := &slots[indexOf(h)]
+	release(h)
+	p.word.Store(h&^kindMask&^(slotCount-1) + (1<<24-1)<<generationShift&^kindMask)
+	again, _ := issue(kindConn, 0)
+	if again == h {
+		t.Fatalf("%#x was issued again", h)
+	}
+	release(again)
+}
+
 func TestAnObjectIsFoundUntilItsRelease(t *testing.T) {
 	r, s := new(engine.Request), &sink{highWater: 7}
 	issued, _ := s.Issue(engine.KindRequest, 0, r)

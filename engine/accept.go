@@ -60,6 +60,9 @@ func (c *conn) peekRequest(s *quic.Stream) (block, body []byte, err error) {
 		return nil, nil, errNotAtOnce
 	}
 	length, _, _ := quicvarint.Parse(c.peek[1:3])
+	if length > uint64(c.s.options.MaxHeaderBytes) {
+		return nil, nil, errNotAtOnce // its answer is 431, which is not given here
+	}
 	begin := 1 + width
 	end := begin + int(length)
 	n, err := c.peekTo(s, end+1)

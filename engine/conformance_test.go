@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
@@ -308,20 +309,32 @@ func TestN08UnidirectionalStreams(t *testing.T) {
 }
 
 func TestN08CriticalStreamsReset(t *testing.T) {
-	addr := startConformanceServer(t, "")
 	for _, typ := range []byte{0, 2, 3} {
-		client := dialRaw(t, addr)
+		server := conformanceServer(t, "")
+		client := dialRaw(t, addressOf(server))
 		begin := []byte{typ}
 		if typ == 0 {
 			begin = append(begin, frame(frameSettings)...)
 		}
 		s := client.uni(begin)
-		client.lives() // so that the server has seen of which type the stream is
+		awaitUniStream(t, server, typ)
 		s.CancelWrite(quic.StreamErrorCode(http3.ErrCodeNoError))
 		if got := client.closed(); got != "connection H3_CLOSED_CRITICAL_STREAM" {
 			t.Errorf("stream of type %d reset: %q", typ, got)
 		}
 	}
+}
+
+// awaitUniStream waits until the server has read of which type a stream of its only connection is. A reset that is quicker takes the type along.
+func awaitUniStream(t *testing.T, s *Server, typ byte) {
+	t.Helper()
+	eventually(t, "a stream of a known type", func() bool {
+		return slices.ContainsFunc(s.connsForTest(), func(c *conn) bool {
+			c.uni.mu.Lock()
+			defer c.uni.mu.Unlock()
+			return c.uni.open[typ]
+		})
+	})
 }
 
 // A reset before the type is known says nothing (RFC 9114, 6.2).
@@ -386,5 +399,37 @@ func TestN08ServerSendsSettingsFirst(t *testing.T) {
 	}
 	if limit := varints(0x6, 5000); !strings.Contains(string(rest), string(limit)) {
 		t.Errorf("SETTINGS %x do not tell the limit of a field section (%x)", rest, limit)
+	}
+}
+
+// A header block is held against one limit, whether its stream is there at once or not.
+func TestHeaderBlocksBeyondTheLimit(t *testing.T) {
+	addr := startConformanceServer(t, `{"max_header_bytes": 2000}`)
+	fits, long := strings.Repeat("v", 1700), strings.Repeat("v", 2000)
+	// Huffman codes of these have 28 bits: the block is longer than the list in it.
+	wide := strings.Repeat("\xfa", 700)
+	for _, c := range []struct {
+		name  string
+		block []byte
+		want  string
+	}{
+		{"below", headers(append(get, "x-long", fits)...), "200"},
+		{"beyond", headers(append(get, "x-long", long)...), "431"},
+		{"encoded beyond", headers(append(get, "x-wide", wide)...), "431"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			client, _ := dialHTTP(t, addr)
+			if got := client.answer(client.open(c.block, true)); got != c.want {
+				t.Errorf("at once: %q, want %q", got, c.want)
+			}
+			s := client.open(c.block[:1], false)
+			time.Sleep(20 * headerWait)
+			s.Write(c.block[1:])
+			s.Close()
+			if got := client.answer(s); got != c.want {
+				t.Errorf("late: %q, want %q", got, c.want)
+			}
+			client.lives()
+		})
 	}
 }

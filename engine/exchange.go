@@ -19,9 +19,9 @@ type exchange interface {
 	// tryWrite sends a part of the response, all of it or nothing, without waiting. quic.ErrWouldBlock says that it was nothing.
 	tryWrite(p *part) error
 
-	// write sends a part, waiting as long as the peer's flow control wants. progress, if not nil, is told of body bytes that have
-	// left.
-	write(p *part, progress func(n int)) error
+	// write sends a part, waiting as long as the peer's flow control wants, but not longer than stall without a byte taken: then it
+	// fails with os.ErrDeadlineExceeded. progress is told of body bytes that have left.
+	write(p *part, stall time.Duration, progress func(n int)) error
 
 	// wait blocks until a byte of the body, its end or an error is there; a timeout of 0 is none.
 	wait(timeout time.Duration) error

@@ -81,10 +81,10 @@ var byteClasses = func() (classes [256]uint8) {
 }()
 
 // consistsOf reports whether s is not empty and all its bytes are of the class.
-func consistsOf(s []byte, class uint8) bool {
+func consistsOf[S string | []byte](s S, class uint8) bool {
 	all := class
-	for _, b := range s {
-		all &= byteClasses[b]
+	for i := range len(s) {
+		all &= byteClasses[s[i]]
 	}
 	return all != 0 && len(s) > 0
 }
@@ -160,12 +160,12 @@ func validAuthority(a []byte) bool {
 }
 
 // contentLength reads the value of that field: digits only.
-func contentLength(v []byte) (int64, bool) {
+func contentLength(v string) (int64, bool) {
 	if len(v) == 0 || len(v) > 18 {
 		return 0, false
 	}
 	var n int64
-	for _, b := range v {
+	for _, b := range []byte(v) {
 		if b < '0' || b > '9' {
 			return 0, false
 		}
@@ -175,11 +175,11 @@ func contentLength(v []byte) (int64, bool) {
 }
 
 // equalFold compares with text that is lower-case, whatever the case of v.
-func equalFold(v []byte, lower string) bool {
+func equalFold(v, lower string) bool {
 	if len(v) != len(lower) {
 		return false
 	}
-	for i, b := range v {
+	for i, b := range []byte(v) {
 		if b|0x20 != lower[i] {
 			return false
 		}

@@ -4,6 +4,9 @@ import (
 	"encoding/binary"
 	"io"
 	"unsafe"
+
+	"github.com/quic-go/qpack"
+	"golang.org/x/net/http2/hpack"
 )
 
 // fieldLimits bounds what a peer's field sections may hold.
@@ -50,7 +53,7 @@ type fieldDecoder struct {
 	total  int // as lim.total counts
 	fields int // as lim.fields counts
 
-	pseudo  [pseudoCount]pseudoValue
+	pseudo  [pseudoCount]string // they wait until all are there, because they are packed in an order of their own
 	seen    [pseudoCount]bool
 	started bool // pseudo-fields are written
 
@@ -63,12 +66,6 @@ type fieldDecoder struct {
 	length      int64
 }
 
-// A pseudoValue waits until all pseudo-fields are there, because they are packed in an order of their own.
-type pseudoValue struct {
-	literal literal
-	static  string
-}
-
 const cookieHead = packedHead + len("cookie")
 
 // overflow turns errShort into what it is when the buffer was as large as any list may be.
@@ -79,95 +76,70 @@ func (d *fieldDecoder) overflow(err error) error {
 	return err
 }
 
+// section takes the lines out of a field section. A line's strings are at most 8/5 of its bytes (Huffman's shortest code has 5
+// bits), and callers bound the block; what lines of the static table stand for is only copied, under the limits.
 func (d *fieldDecoder) section(block []byte, trailers bool) error {
-	r := sectionReader{rest: block}
-	if err := r.prefix(); err != nil {
-		return err
+	// Without a dynamic table the sign bit makes the Base negative, which RFC 9204, 4.5.1.2 forbids; qpack does not look at it.
+	if len(block) > 1 && block[1]&0x80 != 0 {
+		return errDecompression
 	}
 	d.length = -1
 	d.started = trailers
-	var line fieldLine
+	next := qpack.NewDecoder().Decode(block) // a decoder has no state, and costs nothing
 	for {
-		if err := r.next(&line); err == io.EOF {
-			break
-		} else if err != nil {
-			return err
-		}
-		if err := d.line(&line, trailers); err != nil {
-			return err
+		field, err := next()
+		switch err {
+		case nil:
+			if err := d.line(field.Name, field.Value, trailers); err != nil {
+				return err
+			}
+		case io.EOF:
+			if !d.started {
+				return d.writePseudo()
+			}
+			return nil
+		case hpack.ErrInvalidHuffman:
+			return errHuffman
+		default:
+			return errDecompression
 		}
 	}
-	if !d.started {
-		return d.writePseudo()
-	}
-	return nil
 }
 
-func (d *fieldDecoder) line(line *fieldLine, trailers bool) error {
-	kind := regularField
-	var name []byte // a literal name, already in its place
-	if line.entry != nil {
-		kind = line.entry.kind
-	} else {
-		// A regular field can only come once the pseudo-fields are packed, but what this is shows in the name alone. So its name
-		// is decoded behind the list, and decoded again should the pseudo-fields still have to go before it.
-		var err error
-		if name, err = d.decodeName(line.name); err != nil {
-			return err
-		}
-		kind = kindOf(view(name))
+func (d *fieldDecoder) line(name, value string, trailers bool) error {
+	if len(name) > d.lim.name {
+		return errLongName
 	}
+	kind := kindOf(name)
 	if kind <= pseudoUnknown {
-		return d.pseudoLine(line, kind, trailers)
+		return d.pseudoLine(kind, value, trailers)
 	}
 	if !d.started {
 		if err := d.writePseudo(); err != nil {
 			return err
 		}
-		if line.entry == nil {
-			var err error
-			if name, err = d.decodeName(line.name); err != nil {
-				return err
-			}
-		}
 	}
-	if line.entry == nil && !consistsOf(name, inName) {
+	if !consistsOf(name, inName) {
 		return errNameBytes
 	}
-	if kind != fieldCookie || !d.hasCookie {
-		if d.fields++; d.fields > d.lim.fields {
-			return errManyFields
-		}
+	if kind == fieldCookie && d.hasCookie {
+		return d.joinCookie(value)
 	}
-	if line.wholeLine && kind == regularField {
-		e := line.entry
-		if !d.packedWriter.whole(e.packed) {
-			return errShort
-		}
-		return d.count(len(e.name) + len(e.value))
+	if d.fields++; d.fields > d.lim.fields {
+		return errManyFields
 	}
-	return d.regular(line, kind, name, trailers)
-}
-
-// decodeName decodes a literal name to where the next entry's name goes.
-func (d *fieldDecoder) decodeName(l literal) ([]byte, error) {
-	room, limited := d.room(d.n+packedHead, d.lim.name)
-	n, err := l.decode(room)
-	if err == errShort && limited {
-		err = errLongName
+	start := d.n
+	at, err := d.put(name, value, d.lim.value)
+	if err != nil {
+		return err
 	}
-	return room[:n], err
-}
-
-// room is the rest of the buffer from at on, cut to limit; limited says that the limit is what ends it.
-func (d *fieldDecoder) room(at, limit int) (rest []byte, limited bool) {
-	if at >= len(d.dst) {
-		return nil, false
+	if err := d.count(len(name) + len(value)); err != nil {
+		return err
 	}
-	if rest = d.dst[at:]; len(rest) > limit {
-		return rest[:limit], true
+	if kind == regularField || trailers && kind != connectionSpecific {
+		return nil
 	}
-	return rest, false
+	return d.special(kind, value, start, span{at, d.n})
 }
 
 // count adds a line of so many bytes of name and value.
@@ -178,7 +150,22 @@ func (d *fieldDecoder) count(bytes int) error {
 	return nil
 }
 
-func (d *fieldDecoder) pseudoLine(line *fieldLine, kind fieldKind, trailers bool) error {
+// put packs an entry whose value has at most limit bytes, checks them, and says where they stand.
+func (d *fieldDecoder) put(name, value string, limit int) (at int, err error) {
+	if len(value) > limit {
+		return 0, errLongValue
+	}
+	at, ok := d.entry(name, value)
+	if !ok {
+		return 0, errShort
+	}
+	if !validValue(d.dst[at:d.n]) {
+		return 0, errValueBytes
+	}
+	return at, nil
+}
+
+func (d *fieldDecoder) pseudoLine(kind fieldKind, value string, trailers bool) error {
 	switch {
 	case trailers:
 		return errPseudoTrailer
@@ -189,12 +176,7 @@ func (d *fieldDecoder) pseudoLine(line *fieldLine, kind fieldKind, trailers bool
 	case d.seen[kind]:
 		return errPseudoTwice
 	}
-	d.seen[kind] = true
-	if line.wholeLine {
-		d.pseudo[kind].static = line.entry.value
-	} else {
-		d.pseudo[kind].literal = line.value
-	}
+	d.seen[kind], d.pseudo[kind] = true, value
 	return nil
 }
 
@@ -203,7 +185,8 @@ var pseudoNames = [pseudoCount]string{":method", ":scheme", ":authority", ":path
 // writePseudo packs the pseudo-fields; what is absent is packed empty, but for :protocol.
 func (d *fieldDecoder) writePseudo() error {
 	d.started = true
-	for kind := range pseudoCount {
+	for kind, name := range pseudoNames {
+		kind := fieldKind(kind)
 		if kind == pseudoProtocol && !d.seen[kind] {
 			continue
 		}
@@ -211,28 +194,15 @@ func (d *fieldDecoder) writePseudo() error {
 		if kind == pseudoPath {
 			limit = d.lim.total
 		}
-		v := &d.pseudo[kind]
-		at, ok := d.begin(pseudoNames[kind])
-		if !ok {
-			return errShort
+		at, err := d.put(name, d.pseudo[kind], limit)
+		if err != nil {
+			return err
 		}
-		var n int
-		if v.literal.raw == nil {
-			if n = copy(d.dst[at:], v.static); n < len(v.static) {
-				return errShort
-			}
-		} else {
-			var err error
-			if n, err = d.decodeValue(v.literal, at, limit); err != nil {
-				return err
-			}
-		}
-		d.end(at, n)
 		if kind == pseudoAuthority {
 			d.authorityAt = at
 		}
 		if d.seen[kind] {
-			if err := d.count(len(pseudoNames[kind]) + n); err != nil {
+			if err := d.count(len(name) + len(d.pseudo[kind])); err != nil {
 				return err
 			}
 		}
@@ -240,73 +210,23 @@ func (d *fieldDecoder) writePseudo() error {
 	return nil
 }
 
-// decodeValue decodes a value to its place at and checks its bytes.
-func (d *fieldDecoder) decodeValue(l literal, at, limit int) (int, error) {
-	room, limited := d.room(at, limit)
-	n, err := l.decode(room)
-	if err != nil {
-		if err == errShort && limited {
-			err = errLongValue
-		}
-		return 0, err
-	}
-	if !validValue(room[:n]) {
-		return 0, errValueBytes
-	}
-	return n, nil
-}
-
-// regular packs a field that is no pseudo-field; name is its literal name, or nil if the line has an entry.
-func (d *fieldDecoder) regular(line *fieldLine, kind fieldKind, name []byte, trailers bool) error {
-	start := d.n
-	nameLen := len(name)
-	if line.entry != nil {
-		nameLen = len(line.entry.name)
-		if start+packedHead+nameLen > len(d.dst) {
-			return errShort
-		}
-		copy(d.dst[start+packedHead:], line.entry.name)
-	}
-	binary.LittleEndian.PutUint16(d.dst[start:], uint16(nameLen))
-	at := start + packedHead + nameLen
-	var n int
-	if line.wholeLine {
-		if n = copy(d.dst[at:], line.entry.value); n < len(line.entry.value) {
-			return errShort
-		}
-	} else {
-		var err error
-		if n, err = d.decodeValue(line.value, at, d.lim.value); err != nil {
-			return err
-		}
-	}
-	if err := d.count(nameLen + n); err != nil {
-		return err
-	}
-	d.end(at, n)
-	if kind == regularField || trailers && kind != connectionSpecific {
-		return nil
-	}
-	return d.special(kind, start, span{at, at + n})
-}
-
-// special deals with a field that means something to the message; its entry, which begins at start, is already packed.
-func (d *fieldDecoder) special(kind fieldKind, start int, value span) error {
-	v := d.dst[value.from:value.to]
+// special deals with a field that means something to the message. Its entry, which begins at start, is already packed; where says
+// where its value stands in it.
+func (d *fieldDecoder) special(kind fieldKind, value string, start int, where span) error {
 	switch kind {
 	case connectionSpecific:
 		return errConnectionSpecific
 	case fieldTE:
-		if !equalFold(v, "trailers") {
+		if !equalFold(value, "trailers") {
 			return errTE
 		}
 	case fieldHost:
 		if d.hasHost {
 			return errHosts
 		}
-		d.hasHost, d.host = true, value
+		d.hasHost, d.host = true, where
 	case fieldContentLength:
-		n, ok := contentLength(v)
+		n, ok := contentLength(value)
 		if !ok {
 			return errContentLength
 		}
@@ -318,45 +238,50 @@ func (d *fieldDecoder) special(kind fieldKind, start int, value span) error {
 		}
 		d.hasLength, d.length = true, n
 	case fieldCookie:
-		if d.hasCookie {
-			return d.joinCookie(start, value)
-		}
-		d.hasCookie, d.cookie = true, value
+		d.hasCookie, d.cookie = true, where
 	}
 	return nil
 }
 
 // joinCookie appends a crumb to the cookie that is there already (RFC 9114, 4.2.1). If other fields came in between, the cookie
 // moves to the end first: then what the next crumbs cost does not depend on what else the section holds.
-func (d *fieldDecoder) joinCookie(start int, crumb span) error {
-	const separator = "; "
-	crumbLen := crumb.to - crumb.from
-	if d.cookie.to != start {
-		// Cookie entry, crumb: behind the crumb's entry, then everything down over the place where the cookie was.
-		entry := d.cookie.from - cookieHead
-		size := d.cookie.to - entry
-		if d.n+size+len(separator)+crumbLen > len(d.dst) {
-			return errShort
-		}
-		copy(d.dst[d.n+size+len(separator):], d.dst[crumb.from:crumb.to])
-		copy(d.dst[d.n:], d.dst[entry:d.cookie.to])
-		// The crumb's own entry [start, d.n) vanishes, so does the old cookie [entry, d.cookie.to).
-		moved := size + len(separator) + crumbLen
-		copy(d.dst[start:], d.dst[d.n:d.n+moved])
-		copy(d.dst[entry:], d.dst[d.cookie.to:start+moved])
-		if d.host.from > entry {
-			d.host = span{d.host.from - size, d.host.to - size}
-		}
-		d.cookie = span{start - size + cookieHead, start}
-	} else {
-		copy(d.dst[d.cookie.to+len(separator):], d.dst[crumb.from:crumb.to]) // downwards: the entry's head is longer
+func (d *fieldDecoder) joinCookie(crumb string) error {
+	if len(crumb) > d.lim.value {
+		return errLongValue
 	}
-	copy(d.dst[d.cookie.to:], separator)
-	d.cookie.to += len(separator) + crumbLen
-	d.n = d.cookie.from - cookieHead
-	d.entries -= 2
-	d.end(d.cookie.from, d.cookie.to-d.cookie.from)
-	return nil
+	if d.cookie.to != d.n && !d.moveCookie() {
+		return errShort
+	}
+	const separator = "; "
+	at := d.n + len(separator)
+	if at+len(crumb) > len(d.dst) {
+		return errShort
+	}
+	copy(d.dst[d.n:], separator)
+	copy(d.dst[at:], crumb)
+	if !validValue(d.dst[at : at+len(crumb)]) {
+		return errValueBytes
+	}
+	d.n = at + len(crumb)
+	d.cookie.to = d.n
+	binary.LittleEndian.PutUint32(d.dst[d.cookie.from-cookieHead+2:], uint32(d.cookie.to-d.cookie.from))
+	return d.count(len("cookie") + len(crumb))
+}
+
+// moveCookie moves the cookie behind all other fields, or reports that there is no room to do it in.
+func (d *fieldDecoder) moveCookie() bool {
+	entry := d.cookie.from - cookieHead
+	size := d.cookie.to - entry
+	if d.n+size > len(d.dst) {
+		return false
+	}
+	copy(d.dst[d.n:], d.dst[entry:d.cookie.to])
+	copy(d.dst[entry:], d.dst[d.cookie.to:d.n+size])
+	if d.host.from > entry {
+		d.host = span{d.host.from - size, d.host.to - size}
+	}
+	d.cookie = span{d.n - size + cookieHead, d.n}
+	return true
 }
 
 // view is b as a string, without a copy: for comparisons, and for what documents that it is a view.

@@ -46,14 +46,19 @@ func BenchmarkDecode(b *testing.B) {
 		b.Run(c.name+"/qpack.Decoder, strings only", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				next := qpack.NewDecoder().Decode(block)
-				for {
-					if _, err := next(); err != nil {
-						break
-					}
-				}
+				decodeStrings(block)
 			}
 		})
+	}
+}
+
+// decodeStrings is the library's part of the work.
+func decodeStrings(block []byte) {
+	next := qpack.NewDecoder().Decode(block)
+	for {
+		if _, err := next(); err != nil {
+			return
+		}
 	}
 }
 
@@ -95,7 +100,7 @@ func TestDecodeAgainstAModel(t *testing.T) {
 	}
 }
 
-// FuzzDecodeRequest holds what is accepted against qpack's own decoder and a plain model of the packed list.
+// FuzzDecodeRequest holds what is accepted against a plain model of the packed list.
 func FuzzDecodeRequest(f *testing.F) {
 	f.Add(encodeSection(browserFields...), uint16(4096))
 	f.Add(encodeSection(smallFields...), uint16(60))
@@ -114,7 +119,7 @@ func FuzzDecodeRequest(f *testing.F) {
 			return
 		}
 		got := unpackList(t, dst[:head.MetaLen])
-		if want := modelList(t, block); want != nil && !slices.Equal(got, want) {
+		if want := modelList(t, block); !slices.Equal(got, want) {
 			t.Fatalf("%x: %q, want %q", block, got, want)
 		}
 		small := make([]byte, size)
@@ -128,7 +133,7 @@ func FuzzDecodeRequest(f *testing.F) {
 	})
 }
 
-// modelList is the packed list of a block that makes a request; nil where qpack's decoder is stricter than RFC 9204 (Delta Base).
+// modelList is the packed list of a block that makes a request.
 func modelList(t *testing.T, block []byte) []string {
 	pseudo := map[string]string{}
 	var fields []string
@@ -139,9 +144,6 @@ func modelList(t *testing.T, block []byte) []string {
 			break
 		}
 		if err != nil {
-			if len(block) > 1 && block[1] != 0 {
-				return nil
-			}
 			t.Fatalf("%x was taken, but qpack says %v", block, err)
 		}
 		n := len(fields)

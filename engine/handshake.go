@@ -23,7 +23,7 @@ var errStopping = errors.New("the server is stopping")
 // mustVerify demands a Retry of clients while many handshakes are unfinished: each costs memory until it times out, and the
 // addresses may be forged.
 func (l *listening) mustVerify(net.Addr) bool {
-	if l.s.handshakes.Load() <= int64(l.s.options.MaxUnverifiedHandshakes) {
+	if l.s.handshakes.Load() < int64(l.s.options.MaxUnverifiedHandshakes) {
 		return false
 	}
 	l.s.stats.add(StatRetriesSent, 1)

@@ -32,6 +32,7 @@ type listening struct {
 	began   time.Time     // of the stop
 	until   time.Duration // after it, negative: for ever
 	forced  bool          // the consumer wanted it now
+	fault   error         // what it was that ended it, if it was not the consumer
 }
 
 // accept takes connections until the listener is closed.
@@ -39,12 +40,7 @@ func (l *listening) accept() {
 	for {
 		q, err := l.listener.Accept(context.Background())
 		if err != nil {
-			l.mu.Lock()
-			closed := l.closed
-			l.mu.Unlock()
-			if !closed {
-				emitLog(l.s.sinks[0], LogError, l.s.handle, l.s.handle, "no connections any more: "+err.Error())
-			}
+			l.failed(err)
 			return
 		}
 		if h, ok := q.Context().Value(handshakeKey{}).(*handshake); ok {
@@ -52,6 +48,19 @@ func (l *listening) accept() {
 			h.end(-1)
 		}
 		l.serve(q)
+	}
+}
+
+// failed stops the server when it can take no connections any more though nobody has stopped it: its socket is dead.
+func (l *listening) failed(err error) {
+	l.mu.Lock()
+	closed := l.closed
+	if !closed {
+		l.fault = err
+	}
+	l.mu.Unlock()
+	if !closed {
+		l.s.Stop(0)
 	}
 }
 

@@ -520,7 +520,7 @@ func TestN05_RetryWhileHandshakesAreUnfinished(t *testing.T) {
 }
 
 func testN05_RetryWhileHandshakesAreUnfinished(t *testing.T) {
-	f := serve(t, `{"max_unverified_handshakes": 0}`, 0, hello)
+	f := serve(t, `{"max_unverified_handshakes": 1}`, 0, hello)
 	fetch(t, newClient(t), f.url("/"))
 	if n := f.stats[StatRetriesSent].Load(); n != 0 {
 		t.Fatalf("%d retries for one client at a time", n)
@@ -532,6 +532,16 @@ func testN05_RetryWhileHandshakesAreUnfinished(t *testing.T) {
 	}
 	if n := f.stats[StatRetriesSent].Load(); n == 0 { // more than one where the client repeats itself
 		t.Error("no retry")
+	}
+}
+
+func TestN05_RetryForEverybody(t *testing.T) {
+	f := serve(t, `{"max_unverified_handshakes": 0}`, 0, hello)
+	if status, body := fetch(t, newClient(t), f.url("/")); status != 200 || body != "hello world" {
+		t.Errorf("%d %q", status, body)
+	}
+	if n := f.stats[StatRetriesSent].Load(); n == 0 {
+		t.Error("the first client was not asked")
 	}
 }
 

@@ -31,6 +31,7 @@ var optionKeys = [...]optionKey{
 	{"header_timeout_ms", "ms", 10, 3_600_000, 10_000, func(o *Options, v int64) { o.HeaderTimeout = millis(v) }},
 	{"body_timeout_ms", "ms", 10, 3_600_000, 30_000, func(o *Options, v int64) { o.BodyTimeout = millis(v) }},
 	{"request_timeout_ms", "ms", 0, 86_400_000, 0, func(o *Options, v int64) { o.RequestTimeout = millis(v) }},
+	{"write_timeout_ms", "ms", 10, 3_600_000, 300_000, func(o *Options, v int64) { o.WriteTimeout = millis(v) }},
 	{"receive_window", "bytes", 4 * kib, 64 * mib, 256 * kib, func(o *Options, v int64) { o.ReceiveWindow = int(v) }},
 	{"stream_receive_window", "bytes", 64 * kib, gib, 6 * mib, func(o *Options, v int64) { o.StreamReceiveWindow = uint64(v) }},
 	{"connection_receive_window", "bytes", 64 * kib, gib, 15 * mib, func(o *Options, v int64) { o.ConnectionReceiveWindow = uint64(v) }},

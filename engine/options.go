@@ -22,6 +22,7 @@ type Options struct {
 	HandshakeTimeout time.Duration // without a packet from the peer during the handshake
 	HeaderTimeout    time.Duration // from a stream's first byte to its complete header block
 	BodyTimeout      time.Duration // without a byte of a body that is being waited for
+	WriteTimeout     time.Duration // without a byte taken of a response that is waiting for the peer
 	RequestTimeout   time.Duration // from the request event to the begin of its response; 0: for ever
 
 	ReceiveWindow           int    // bytes of one request's body that may wait for the consumer

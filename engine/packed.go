@@ -15,32 +15,15 @@ type packedWriter struct {
 	entries int
 }
 
-// whole writes an entry that is packed already, or reports that there is no room for it.
-func (w *packedWriter) whole(packed string) bool {
-	if len(packed) > len(w.dst)-w.n {
-		return false
-	}
-	w.n += copy(w.dst[w.n:], packed)
-	w.entries++
-	return true
-}
-
-// begin writes an entry's name and says where its value goes; nothing counts before end.
-func (w *packedWriter) begin(name string) (at int, ok bool) {
+// entry writes an entry and says where its value begins, or reports that there is no room for it.
+func (w *packedWriter) entry(name, value string) (at int, ok bool) {
 	at = w.n + packedHead + len(name)
-	if at > len(w.dst) {
+	if at+len(value) > len(w.dst) {
 		return 0, false
 	}
-	binary.LittleEndian.PutUint16(w.dst[w.n:], uint16(len(name)))
-	copy(w.dst[w.n+packedHead:], name)
-	return at, true
-}
-
-// end completes the entry that begins at w.n, and whose value is the n bytes at at. The length of its name is written already.
-func (w *packedWriter) end(at, n int) {
-	binary.LittleEndian.PutUint32(w.dst[w.n+2:], uint32(n))
-	w.n = at + n
+	w.n = len(appendPacked(w.dst[:w.n], name, value)) // in place: there is room
 	w.entries++
+	return at, true
 }
 
 // drop takes the last entry, which begins at start, back.

@@ -134,6 +134,13 @@ func (s *conformanceSink) close() {
 // startConformanceServer runs a server for one test and gives its address.
 func startConformanceServer(t testing.TB, options string) string {
 	t.Helper()
+	return addressOf(conformanceServer(t, options))
+}
+
+func addressOf(s *Server) string { return "127.0.0.1:" + strconv.Itoa(int(s.Port())) }
+
+func conformanceServer(t testing.TB, options string) *Server {
+	t.Helper()
 	o, err := ParseOptions("127.0.0.1", 0, "", "", []byte(options))
 	if err != nil {
 		t.Fatal(err)
@@ -163,7 +170,7 @@ func startConformanceServer(t testing.TB, options string) string {
 		sink.close()
 		<-done
 	})
-	return "127.0.0.1:" + strconv.Itoa(int(server.Port()))
+	return server
 }
 
 // A rawClient speaks to a server with frames made by hand.

@@ -2,8 +2,10 @@ package engine
 
 import (
 	"errors"
+	"os"
 
 	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
 )
 
 const (
@@ -164,10 +166,12 @@ func (r *Request) write() {
 		r.queue[n] = part{}
 		r.queue = r.queue[:n]
 		r.mu.Unlock()
-		err := r.x.write(&p, func(n int) { r.left(p.counted, n) })
+		err := r.x.write(&p, r.c.s.options.WriteTimeout, func(n int) { r.left(p.counted, n) })
 		p.body.release()
 		r.mu.Lock()
-		if err != nil {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			r.fail(outcome{code: ErrTimeout, flags: FlagAborted}, http3.ErrCodeRequestCanceled)
+		} else if err != nil {
 			r.broken(err)
 		} else if p.end {
 			r.conclude(outcome{})

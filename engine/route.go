@@ -103,12 +103,20 @@ func (r *Router) Match(method, target string) routeMatch {
 	if strings.IndexByte(path, 0) >= 0 {
 		return routeMatch{Status: 400}
 	}
-	if len(path) == 0 || path[0] != '/' {
-		return routeMatch{Status: 404} // CONNECT without a path, or OPTIONS *
-	}
 	table := r.table.Load()
 	if table == nil {
 		table = r.build()
+	}
+	if path == "*" { // OPTIONS, about the server as a whole: what stands for all paths may answer
+		if rest := table.root.rest; rest != nil {
+			if e := rest.find(method); e != nil {
+				return e.match()
+			}
+		}
+		return routeMatch{Status: 404}
+	}
+	if len(path) == 0 || path[0] != '/' {
+		return routeMatch{Status: 404} // CONNECT without a path
 	}
 	if strings.IndexByte(path, '%') >= 0 {
 		return table.matchEscaped(method, path)

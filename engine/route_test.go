@@ -66,6 +66,8 @@ func TestRouting(t *testing.T) {
 		{"R06 fallback", []string{"POST /x", "/*"}, []ask{{"GET", "/x", "/*"}, {"POST", "/x", "POST /x"}, {"GET", "/y", "/*"}, {"GET", "/y%20", "/*"}}},
 		{"R07 nothing fits", []string{"GET /x"}, []ask{{"GET", "/y", "404"}, {"GET", "/x/y", "404"}}},
 		{"R07 no routes", nil, []ask{{"GET", "/", "404"}, {"OPTIONS", "*", "404"}, {"CONNECT", "", "404"}}},
+		{"R07 the server as a whole", []string{"GET /*", "OPTIONS /:p", "OPTIONS /"}, []ask{{"OPTIONS", "*", "404"}}},
+		{"R07 the server as a whole, a wildcard", []string{"/*", "OPTIONS /:p", "OPTIONS /"}, []ask{{"OPTIONS", "*", "/*"}}},
 		{"R08 slashes and lengths", []string{"GET /x", "GET /:p", "GET /a//b"}, []ask{
 			{"GET", "/x", "GET /x"}, {"GET", "/x/", "404"}, {"GET", "//x", "404"}, {"GET", "/x//", "404"}, {"GET", "/a//b", "GET /a//b"},
 			{"GET", "/a/b", "404"}, {"GET", long, "GET /:p"}, {"GET", strings.Repeat(long, 9), "414"},

@@ -201,14 +201,20 @@ func (s *Server) finishFree() {
 func (s *Server) stop(l *listening) {
 	overdue := l.shutDown()
 	ev := Event{Type: EventServerStopped, Object: s.handle, Parent: s.handle}
-	if overdue {
+	text := ""
+	switch {
+	case l.fault != nil:
+		ev.Code, text = ErrIO, l.fault.Error()
+	case overdue:
 		ev.Code = ErrTimeout
 	}
+	ev.DataLen = uint32(len(text))
 	// Whoever sees the event may start again; whoever starts again before must not see it late. So the record is reserved first.
 	s.mu.Lock()
 	sink := s.sinks[0]
 	s.mu.Unlock()
-	rec, _ := sink.Reserve(Terminal, 0, nil)
+	rec, _ := sink.Reserve(Terminal, len(text), nil)
+	copy(rec.Payload, text)
 	s.mu.Lock()
 	s.state, s.running = stateIdle, nil
 	s.mu.Unlock()

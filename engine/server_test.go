@@ -233,3 +233,40 @@ func testConnectionsAreDealtToSinksInTurn(t *testing.T) {
 		})
 	}
 }
+
+func TestASocketThatDiesStopsTheServer(t *testing.T) {
+	var waiting []event
+	f := serve(t, "", 0, func(c *consumer, e event) {
+		if e.Type == EventRequest {
+			waiting = append(waiting, e)
+		}
+	})
+	q := dial(t, f.addr)
+	s, err := q.OpenStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Write(request("GET", "/"))
+	s.Close()
+	eventually(t, "the request", func() bool { return f.stats[StatRequestsActive].Load() == 1 })
+	f.server.mu.Lock()
+	l := f.server.running
+	f.server.mu.Unlock()
+	l.socket.Close()
+	if e := f.waitStopped(); e.Code != ErrIO {
+		t.Errorf("code %d, not %d", e.Code, ErrIO)
+	}
+	if f.server.Port() != 0 {
+		t.Error("it has a port still")
+	}
+	f.await(func() {
+		if n := f.counts[EventStreamClosed]; n != 1 {
+			t.Errorf("%d ends of one request", n)
+		}
+	})
+	f.start()
+	f.await(func() { f.handle = func(e event) { hello(f.consumer, e) } })
+	if status, body := fetch(t, newClient(t), f.url("/")); status != 200 || body != "hello world" {
+		t.Errorf("after another start: %d %q", status, body)
+	}
+}

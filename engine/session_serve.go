@@ -151,8 +151,7 @@ func (s *Session) establish(w http.ResponseWriter, req *http.Request) sessionEnd
 func (s *Session) reject(d sessionDecision) {
 	s.c.stats.add(StatSessionsRejected, 1)
 	p := part{head: true, status: d.status, headers: d.headers, length: int64(len(d.body.Bytes)), date: s.c.s.options.Date, body: d.body, end: true}
-	s.x.s.SetWriteDeadline(time.Now().Add(s.c.s.options.WebTransport.DecisionTimeout))
-	if s.x.write(&p, nil) != nil {
+	if s.x.write(&p, s.c.s.options.WriteTimeout, func(int) {}) != nil {
 		s.x.abort(http3.ErrCodeRequestCanceled)
 	}
 	p.body.release()
@@ -177,7 +176,7 @@ func (u *upgradeWriter) HTTPStream() *http3.Stream {
 		s.connect = x
 	}
 	s.mu.Unlock()
-	u.err = s.x.write(&u.head, nil)
+	u.err = s.x.write(&u.head, s.c.s.options.WriteTimeout, func(int) {})
 	return s.x.h
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"sync"
 	"time"
 
@@ -37,31 +38,44 @@ func (x *rawStream) tryWrite(p *part) error {
 // writePiece is how much of a body goes to QUIC between two reports of progress.
 const writePiece = 64 << 10
 
-func (x *rawStream) write(p *part, progress func(n int)) error {
+func (x *rawStream) write(p *part, stall time.Duration, progress func(n int)) error {
 	e := frameEncoders.Get().(*frameEncoder)
 	run := e.encode(p, false)
 	var err error
 	if len(run) > 0 {
-		_, err = x.s.Write(run)
+		err = x.push(run, stall)
 	}
 	frameEncoders.Put(e)
 	for b := p.body.Bytes; err == nil && len(b) > 0; {
 		n := min(len(b), writePiece)
-		_, err = x.s.Write(b[:n])
-		if err == nil && progress != nil {
+		err = x.push(b[:n], stall)
+		if err == nil {
 			progress(n)
 		}
 		b = b[n:]
 	}
 	if err == nil && p.hasTrailers {
 		e := frameEncoders.Get().(*frameEncoder)
-		_, err = x.s.Write(e.trailers(e.run[:0], p.trailers))
+		err = x.push(e.trailers(e.run[:0], p.trailers), stall)
 		frameEncoders.Put(e)
 	}
+	x.s.SetWriteDeadline(time.Time{}) // tryWrite minds it too
 	if err == nil && p.end {
 		err = x.close()
 	}
 	return err
+}
+
+// push writes all of b unless for as long as stall not a byte of it is taken.
+func (x *rawStream) push(b []byte, stall time.Duration) error {
+	for {
+		x.s.SetWriteDeadline(time.Now().Add(stall))
+		n, err := x.s.Write(b)
+		if n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		b = b[n:]
+	}
 }
 
 // close ends the response. quic-go reports a stream that the peer has stopped meanwhile only in words, the cause says which code.

@@ -49,8 +49,10 @@ func TestWakeIsWrittenOnceForEachArm(t *testing.T) {
 		t.Errorf("%d writes though Arm refused", n)
 	}
 	equal(t, objects(r), 1, 2)
-	if !r.Arm() || !r.Arm() {
-		t.Error("Arm says not empty")
+	for range 2 { // arming twice is harmless
+		if !r.Arm() {
+			t.Error("Arm says not empty")
+		}
 	}
 	push(t, q, 3, 0)
 	push(t, q, 4, 0)

@@ -137,7 +137,7 @@ enum zig_h3_event_type {
     /* A server takes connections. object: it; status: its UDP port. */
     ZIG_H3_EVENT_SERVER_STARTED = 8,
     /* A server has stopped, and all that it carried has ended. object: it; code: 0, or ZIG_H3_ERR_TIMEOUT if the deadline cut
-     * requests off. It may be started again. */
+     * requests off, or ZIG_H3_ERR_IO if its socket failed (data: how). It may be started again. */
     ZIG_H3_EVENT_SERVER_STOPPED = 9,
     /* Lossy events that this queue had no room for. aux: how many since the last of these; status: the type that was lost. */
     ZIG_H3_EVENT_LOST = 10,
@@ -324,6 +324,13 @@ typedef struct zig_h3_queue_span {
 ZIG_H3_API int32_t zig_h3_queue_map(zig_h3_handle queue, const void **base, size_t *size);
 
 /*
+ * zig_h3_queue_free() in the form in which runtimes take what to call when they let go of foreign memory (JavaScriptCore's
+ * JSTypedArrayBytesDeallocator): given with a mapping of the queue, and the handle as context, it frees the queue of a thread that was
+ * ended from outside, with its servers. For a queue that was freed before it does nothing. Leaves zig_h3_last_error() as it was.
+ */
+ZIG_H3_API void zig_h3_queue_collected(void *bytes, void *queue);
+
+/*
  * Says where the next events stand, at most max of them, without taking them: returns how many records the span holds, fillers
  * (ZIG_H3_EVENT_PAD) included, 0 if there is none. The records stay as they are until zig_h3_queue_advance().
  * Or ZIG_H3_ERR_INVALID_ARGUMENT, _BUSY. Never blocks.
@@ -362,7 +369,7 @@ ZIG_H3_API int32_t zig_h3_queue_wake(zig_h3_handle queue);
 
 /*
  * What a server is made with. Zero and NULL mean the default. options is a JSON object of options_len bytes for all that has many
- * settings; docs/abi.md lists its keys. An unknown key, or a value that its key cannot have, is ZIG_H3_ERR_CONFIG.
+ * settings; docs/options.md lists its keys. An unknown key, or a value that its key cannot have, is ZIG_H3_ERR_CONFIG.
  */
 typedef struct zig_h3_server_config {
     uint32_t size;         /*  0  sizeof(zig_h3_server_config) */
@@ -392,8 +399,8 @@ ZIG_H3_API int32_t zig_h3_server_free(zig_h3_handle server);
 
 /*
  * Gives the server one more queue: each new connection is pinned to one of them in turn, with all it carries, which is how several
- * threads share a server. Returns 0, or ZIG_H3_ERR_WRONG_STATE (running), _INVALID_ARGUMENT (a queue that it has already), _LIMIT (64
- * queues), _TIMEOUT.
+ * threads share a server. What is about the server itself goes to its first queue. Returns 0, or ZIG_H3_ERR_WRONG_STATE (running),
+ * _INVALID_ARGUMENT (a queue that it has already), _LIMIT (64 queues), _TIMEOUT.
  */
 ZIG_H3_API int32_t zig_h3_server_add_queue(zig_h3_handle server, zig_h3_handle queue);
 
@@ -406,8 +413,8 @@ enum zig_h3_route_flag {
 /*
  * Adds a route. method: a token, or NULL for any. pattern: a path of literal segments, ":name" segments that match one segment,
  * and as the last one "*", which matches the rest, also none. Literals go before parameters before "*", whatever the order of
- * registration. GET answers HEAD too (its body is not sent). A path that no pattern matches is answered 404, one with other
- * methods only 405 with Allow, both without an event.
+ * registration. GET answers HEAD too (its body is not sent). OPTIONS * goes to the wildcard that matches every path. A path that no
+ * pattern matches is answered 404, one with other methods only 405 with Allow, both without an event.
  *
  * WEBTRANSPORT stands alone: a route takes sessions or requests, not both; method must be NULL or "CONNECT".
  *

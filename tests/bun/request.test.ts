@@ -39,6 +39,16 @@ describe("request", () => {
     });
   });
 
+  test("Q01 OPTIONS * reaches the fallback, about the server as a whole", async () => {
+    const server = suite.serve({
+      routes: { "/:any": () => new Response("a route") },
+      fetch: (request) => new Response(`${request.method} ${request.url}`),
+    });
+    const connection = await suite.connect(server);
+    const answer = await connection.fetch("*", { method: "OPTIONS", authority: "example.test" });
+    expect([answer.status, answer.text]).toEqual([200, "OPTIONS https://example.test/"]);
+  });
+
   test("Q01 a route sees cookies", async () => {
     const [answer] = await suite.same({ routes: { "/": (request) => Response.json([...request.cookies]) } }, [
       ["/", { headers: [["cookie", "a=1; b=two"]] }],

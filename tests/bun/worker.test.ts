@@ -40,6 +40,18 @@ describe("pump", () => {
     expect((await child.exit()).code).toBe(0);
   });
 
+  for (const how of ["terminate", "exit", "throw"]) {
+    test(`a Worker that ends by ${how} leaves nothing bound, and no client waiting`, async () => {
+      const child = new Child("programs/ended-worker.ts", [how]);
+      const connection = await driver.connect(await child.number());
+      await connection.request("/never answered");
+      child.say("end");
+      expect(await connection.closed()).toMatchObject({ by: "peer" });
+      const { code, lines } = await child.exit();
+      expect({ code, lines }).toEqual({ code: 0, lines: ["the port is free"] });
+    });
+  }
+
   test("an idle server on the main thread uses no CPU", async () => {
     const child = new Child("programs/idle.ts");
     const port = await child.number();

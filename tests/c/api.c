@@ -113,15 +113,15 @@ static void handles(void)
 {
     static const zig_h3_handle garbage[] = {
         0, 1, 42, UINT64_MAX, (uint64_t)1 << 63, (uint64_t)1 << 53, 0xdeadbeefcafe, (uint64_t)4 << 48, (uint64_t)1 << 48 | 5,
-        (uint64_t)4 << 48 | (uint64_t)9 << 24 | 77, (uint64_t)6 << 48, (uint64_t)7 << 48 | (uint64_t)1 << 24, (uint64_t)8 << 48 | 1 << 24,
-        (uint64_t)1 << 48 | (uint64_t)1 << 24 | 0xffffff, (uint64_t)15 << 48 | 1 << 24,
+        (uint64_t)4 << 48 | (uint64_t)9 << 20 | 77, (uint64_t)6 << 48, (uint64_t)7 << 48 | (uint64_t)1 << 20, (uint64_t)8 << 48 | 1 << 20,
+        (uint64_t)1 << 48 | (uint64_t)1 << 20 | 0xfffff, (uint64_t)15 << 48 | 1 << 20,
     };
     for (size_t i = 0; i < sizeof garbage / sizeof *garbage; i++)
         every(-1, garbage[i], ZIG_H3_ERR_INVALID_HANDLE);
     /* The right index and generation, another kind: no call ever gave that out. */
     every(-1, queue ^ ((uint64_t)3 << 48), ZIG_H3_ERR_INVALID_HANDLE);
     /* A generation that is still to come. */
-    every(-1, queue + ((uint64_t)5 << 24), ZIG_H3_ERR_INVALID_HANDLE);
+    every(-1, queue + ((uint64_t)5 << 20), ZIG_H3_ERR_INVALID_HANDLE);
     every(TAKES_QUEUE, queue, ZIG_H3_ERR_WRONG_KIND);
     every(TAKES_SERVER, server, ZIG_H3_ERR_WRONG_KIND);
 
@@ -133,6 +133,16 @@ static void handles(void)
     every(-1, old_server, ZIG_H3_ERR_STALE_HANDLE);
     SAME(zig_h3_queue_free(old_queue), 0);
     every(-1, old_queue, ZIG_H3_ERR_STALE_HANDLE);
+
+    /* A collector frees a queue as a deallocator does, with the words of the last failure left alone. */
+    MUST(zig_h3_queue_new(NULL, &old_queue));
+    zig_h3_queue_collected(NULL, (void *)(uintptr_t)old_queue);
+    every(-1, old_queue, ZIG_H3_ERR_STALE_HANDLE);
+    SAME(zig_h3_response_status(server, 200), ZIG_H3_ERR_WRONG_KIND);
+    const char *words = zig_h3_last_error();
+    zig_h3_queue_collected(NULL, (void *)(uintptr_t)old_queue);
+    zig_h3_queue_collected(NULL, NULL);
+    HOLDS(zig_h3_last_error() == words);
     HOLDS(strlen(zig_h3_last_error()) > 0);
 }
 

@@ -5,6 +5,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include <poll.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -220,6 +221,7 @@ static void running(void)
     SAME(zig_h3_server_add_queue(server, second), ZIG_H3_ERR_INVALID_ARGUMENT);
     SAME(zig_h3_server_start(server), 0);
     HOLDS(next_of(queue, ZIG_H3_EVENT_SERVER_STARTED, &event));
+    SAME(zig_h3_next_event(second, &event), 0); /* what is about the server goes to its first queue */
     /* L01: the port is free at once. */
     SAME(zig_h3_server_port(server, &port), 0);
     SAME(zig_h3_server_stop(server, 0), 0);
@@ -248,7 +250,7 @@ static void refused_hosts(void)
     SAME(zig_h3_queue_free(queue), 0);
 }
 
-/* Handles, rings and structs are used again: a thousand queues with servers cost what one costs, and none is mistaken for another. */
+/* Handles, rings and structs are used again: two hundred queues with servers cost what one costs, and none is mistaken for another. */
 static void turnover(void)
 {
     zig_h3_handle last = 0;
@@ -268,8 +270,38 @@ static void turnover(void)
     SAME(fresh, 200);
 }
 
+/* What is used up is told, and costs nothing but the call. */
+static void limits(void)
+{
+    zig_h3_handle queues[65], server, none = 0;
+    for (int i = 0; i < 65; i++)
+        queues[i] = new_queue();
+    server = new_server(queues[0], 0);
+    int32_t given = 0;
+    for (int i = 1; i < 64; i++)
+        given += zig_h3_server_add_queue(server, queues[i]) == 0;
+    SAME(given, 63);
+    SAME(zig_h3_server_add_queue(server, queues[64]), ZIG_H3_ERR_LIMIT);
+
+    struct rlimit files;
+    HOLDS(getrlimit(RLIMIT_NOFILE, &files) == 0);
+    const rlim_t before = files.rlim_cur;
+    files.rlim_cur = 0;
+    HOLDS(setrlimit(RLIMIT_NOFILE, &files) == 0);
+    SAME(zig_h3_queue_new(NULL, &none), ZIG_H3_ERR_LIMIT);
+    HOLDS(strstr(zig_h3_last_error(), "descriptor") != NULL && none == 0);
+    SAME(zig_h3_server_start(server), ZIG_H3_ERR_IO);
+    HOLDS(strstr(zig_h3_last_error(), "too many open files") != NULL);
+    files.rlim_cur = before;
+    HOLDS(setrlimit(RLIMIT_NOFILE, &files) == 0);
+    SAME(zig_h3_server_start(server), 0);
+    for (int i = 0; i < 65; i++)
+        SAME(zig_h3_queue_free(queues[i]), 0);
+}
+
 int main(void)
 {
+    limits();
     waiting();
     arming();
     draining();

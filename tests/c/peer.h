@@ -18,21 +18,22 @@ static inline const char *root(void)
     return path;
 }
 
-static inline void peer_build(void)
+/* Builds a client from its folder, as "tests/c/peer", which also gives it its name. */
+static inline void peer_build(const char *folder)
 {
     char command[2 * PATH_MAX + 128];
-    snprintf(command, sizeof command, "cd '%s' && go build -o build/tests/peer ./tests/c/peer", root());
+    snprintf(command, sizeof command, "cd '%s' && go build -o build/tests/ ./%s", root(), folder);
     if (system(command) != 0) {
-        printf("tests/c/peer does not build\n%d passed, %d failed\n", passed, failed + 1);
+        printf("%s does not build\n%d passed, %d failed\n", folder, passed, failed + 1);
         exit(1);
     }
 }
 
-/* Starts it with these arguments, as "GET /a"; its output is the result's. */
-static inline FILE *peer_start(uint16_t port, const char *arguments)
+/* Starts a client that was built with these arguments; its output is the result's. */
+static inline FILE *peer_run(const char *name, const char *arguments)
 {
     char command[2 * PATH_MAX + 256];
-    snprintf(command, sizeof command, "'%s/build/tests/peer' %u %s 2>&1", root(), (unsigned)port, arguments);
+    snprintf(command, sizeof command, "'%s/build/tests/%s' %s 2>&1", root(), name, arguments);
     fflush(stdout);
     FILE *output = popen(command, "r");
     if (output == NULL) {
@@ -40,6 +41,14 @@ static inline FILE *peer_start(uint16_t port, const char *arguments)
         exit(1);
     }
     return output;
+}
+
+/* Has the peer make a request, as "GET /a". */
+static inline FILE *peer_start(uint16_t port, const char *request)
+{
+    char arguments[256];
+    snprintf(arguments, sizeof arguments, "%u %s", (unsigned)port, request);
+    return peer_run("peer", arguments);
 }
 
 /* All that it printed, once it has ended. */

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from invariants.abi import check as abi_checks
-from invariants.abi import reproducible
+from invariants.abi import header, reproducible
 from invariants.host import check as host_checks
 
 from . import count as counts
@@ -125,6 +125,8 @@ def c_tests():
 
 
 def c_programs(log, count):
+    fuzzed = set(re.findall(r"\b(zig_h3_\w+)\(", (ROOT / "tests/c/fuzz.c").read_text()))
+    count.check(log, not set(header.functions()) - fuzzed, f"fuzz.c calls every function: {sorted(set(header.functions()) - fuzzed)}")
     for source in c_tests():
         program = compile_c(log, [source], source.stem, library=LIBRARY.parent)
         count.add(counts.of_program(log, *run(log, [program], 240)))

@@ -107,9 +107,11 @@ export class Dispatcher {
       }
       case EVENT.SESSION_REQUEST:
         return this.#sessionRequest(object, at, word);
-      case EVENT.SERVER_STOPPED:
+      case EVENT.SERVER_STOPPED: {
+        if ((u32[word + CODE]! | 0) === ERROR.IO) this.#log(object, "error", `the socket has failed: ${this.#records.text(at)}`);
         this.servers.get(object)?.stopped();
         return;
+      }
       case EVENT.LOG: {
         const level = LOG_LEVELS[u32[word + STATUS]!] ?? "info";
         return this.#log(object, level, this.#records.text(at));

@@ -6,6 +6,7 @@ import { toArrayBuffer, type Pointer } from "bun:ffi";
 import { H3Error } from "./errors.ts";
 import { ERROR } from "./layout.ts";
 import { library } from "./library.ts";
+import type { Symbols } from "./symbols.ts";
 
 /** Bytes of the area for header lists; more than that the library refuses anyway. */
 export const HEADERS_SIZE = 64 << 10;
@@ -21,6 +22,19 @@ export interface RawBuffer extends Buffer {
   latin1Slice(start: number, end: number): string;
   latin1Write(text: string, offset: number, length: number): number;
   utf8Write(text: string, offset: number, length: number): number;
+}
+
+/** toArrayBuffer() with the two parameters that bun-types leaves out: what is called when the buffer is let go of, and with what. */
+const toOwnedBuffer = toArrayBuffer as (at: Pointer, offset: number, size: number, context: number, release: Pointer) => ArrayBuffer;
+
+/**
+ * Memory of the C side as this thread sees it. `release` is called with it and `context` when nothing refers to it any more: at last
+ * when the thread ends, also a Worker that is terminated and runs no JavaScript any more.
+ */
+export function mapped(base: number, size: number, release: keyof Symbols, context: number): ArrayBuffer {
+  const { ptr } = library()[release] as unknown as { ptr: Pointer };
+  // Bun 1.3 gives no address here but a fraction, and crashes in its own clean-up where it is helped: there, nothing is released.
+  return Number.isInteger(ptr) ? toOwnedBuffer(base as Pointer, 0, size, context, ptr) : toArrayBuffer(base as Pointer, 0, size);
 }
 
 /** The areas of this thread's memory and their addresses. */
@@ -44,7 +58,7 @@ export class Memory {
     const size = RESULTS_SIZE + HEADERS_SIZE + BODY_SIZE;
     const base = library().zig_h3_alloc(size);
     if (!base) throw new H3Error(ERROR.NO_MEMORY);
-    const all = toArrayBuffer(base as Pointer, 0, size);
+    const all = mapped(base, size, "zig_h3_free", base);
     this.results = base;
     this.words = new Uint32Array(all, 0, RESULTS_SIZE / 4);
     this.bytes = new Uint8Array(all, 0, RESULTS_SIZE);

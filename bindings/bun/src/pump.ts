@@ -5,11 +5,10 @@
  * The loop drains until the queue is empty, asks for a wake-up, and sleeps on a descriptor; it never spins. Records are read where
  * they stand, in the queue's own memory, which is mapped once.
  */
-import { toArrayBuffer, type Pointer } from "bun:ffi";
 import { Dispatcher } from "./dispatcher.ts";
 import { EVENT, RECORD_ALIGN } from "./layout.ts";
 import { check, library } from "./library.ts";
-import { scratch, type RawBuffer } from "./memory.ts";
+import { mapped, scratch, type RawBuffer } from "./memory.ts";
 
 /** Records that are looked at before their memory is given back. */
 const BATCH = 64;
@@ -23,7 +22,7 @@ const UNREF_INTERVAL = 2;
 /** The pumps of this thread by their interval. */
 const pumps = new Map<number, Pump>();
 
-/** A queue's memory, in the ways in which it is read. */
+/** A queue's memory, in the ways in which it is read. The queue lives no longer than that, however its thread ends. */
 export interface QueueMemory {
   /** For strings: a Buffer's slices would share its memory. */
   bytes: RawBuffer;
@@ -68,7 +67,7 @@ export class Pump {
     check(native.zig_h3_queue_new(0, at));
     this.queue = memory.u64(0);
     check(native.zig_h3_queue_map(this.queue, at, at + 8));
-    const all = toArrayBuffer(memory.u64(0) as Pointer, 0, memory.u64(8));
+    const all = mapped(memory.u64(0), memory.u64(8), "zig_h3_queue_collected", this.queue);
     this.#memory = {
       bytes: Buffer.from(all) as unknown as RawBuffer,
       u8: new Uint8Array(all),
@@ -79,8 +78,8 @@ export class Pump {
     this.#fd = memory.words[0]!;
     this.#interval = interval;
     this.dispatcher = new Dispatcher(this, this.#memory);
-    // A Worker that is terminated takes its handlers with it: what it served must not be left to wait for them.
-    if (!Bun.isMainThread) process.once("exit", () => this.#free());
+    // Bun 1.3 does not tell of the end of the memory (see mapped()); a Worker that is terminated there leaves its queue behind.
+    if (!Bun.isMainThread) process.once("exit", this.#free);
   }
 
   /** Gives up one acquire(). The last one frees the queue, once the events at hand are dealt with. */
@@ -215,10 +214,11 @@ export class Pump {
     this.#reader?.cancel().catch(() => {});
   }
 
-  #free(): void {
+  #free = (): void => {
     if (this.#freed) return;
     this.#freed = true;
+    process.off("exit", this.#free);
     this.#sleepNoMore();
     library().zig_h3_queue_free(this.queue);
-  }
+  };
 }

@@ -107,7 +107,8 @@ export class HeadReader {
       if (authority !== "" && !headers.has("host")) headers.set("host", authority);
     }
     const host = authority !== "" ? authority : (headers.get("host") ?? "localhost");
-    const url = `${scheme === "http" ? "http" : "https"}://${host}${path.startsWith("/") ? path : "/" + path}`;
+    // Else it is "*", which OPTIONS asks about the server as a whole: a URL with no path (RFC 9110, 7.1).
+    const url = `${scheme === "http" ? "http" : "https"}://${host}${path.startsWith("/") ? path : "/"}`;
     const init = method === "GET" ? { headers } : { method, headers };
     return new RequestHead(method, authority, path, url, fields, init);
   }

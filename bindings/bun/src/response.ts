@@ -5,6 +5,7 @@
 import { fail, park, refused, type Call } from "./answer.ts";
 import { BODY, bodyKind } from "./body_kind.ts";
 import { guessContentType } from "./content_type.ts";
+import { H3Error } from "./errors.ts";
 import { ERROR, SEND_FLAG } from "./layout.ts";
 import { library } from "./library.ts";
 import { BODY_SIZE, scratch } from "./memory.ts";
@@ -92,8 +93,12 @@ function respondWith(call: Call, response: Response, bytes: Uint8Array | null): 
     return;
   }
   const listed = listHeaders(response.headers);
-  if (bytes !== null && bytes.length > 0 && listed["content-type"] === undefined && sendsBody(call, response)) {
-    listed["content-type"] = guessContentType(bytes);
+  if (sendsBody(call, response)) {
+    // What the body's length really is, the library says: as in Bun.serve(), a handler cannot get it wrong.
+    if (listed["content-length"] !== undefined) delete listed["content-length"];
+    if (bytes !== null && bytes.length > 0 && listed["content-type"] === undefined) {
+      listed["content-type"] = guessContentType(bytes);
+    }
   }
   send(call, response.status, listed, bytes);
 }
@@ -104,7 +109,7 @@ function send(call: Call, status: number, listed: Listed, bytes: Uint8Array | nu
   const memory = scratch();
   const { exchange } = call;
   const headers = encode(call, listed);
-  if (headers < 0) return refused(call, ERROR.TOO_LARGE);
+  if (headers < 0) return fail(call, tooLarge());
 
   let flags: number = SEND_FLAG.FORGET | SEND_FLAG.LATER;
   if (exchange?.body !== undefined && !exchange.body.settled) {
@@ -132,6 +137,8 @@ function send(call: Call, status: number, listed: Listed, bytes: Uint8Array | nu
     setTimeout(() => {
       if (!parked.gone) send(call, status, listed, bytes);
     }, RETRY);
+  } else if (code === ERROR.BAD_HEADER && dropConnectionFields(listed)) {
+    send(call, status, listed, bytes);
   } else {
     refused(call, code);
   }
@@ -149,6 +156,21 @@ function encode(call: Call, listed: Listed): number {
     }
   }
   return end;
+}
+
+function tooLarge(): H3Error {
+  return new H3Error(ERROR.TOO_LARGE, "the headers of a response are larger than 64 KiB");
+}
+
+/** Takes out what HTTP/1 says about its connection and HTTP/3 forbids, as Bun.serve() does. Returns whether there was any. */
+function dropConnectionFields(listed: Listed): boolean {
+  let any = false;
+  for (const name of ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"]) {
+    if (listed[name] === undefined) continue;
+    delete listed[name];
+    any = true;
+  }
+  return any;
 }
 
 function blob(call: Call, response: Response, body: Blob | Promise<Blob>): void {
@@ -188,17 +210,24 @@ async function file(call: Call, response: Response, body: Bun.BunFile): Promise<
 
 /** Sends a response whose body is still being made. `length` is that of the body, or -1. */
 function stream(call: Call, response: Response, body: ReadableStream, length: number): void {
+  // All that can be wrong is found before the library hears of the response: once begun, it could not be answered otherwise.
+  if (body.locked) throw new TypeError("the body of this Response is in use: a stream can be sent once");
+  const { status } = response;
+  if (status < 200 || status > 599) throw new H3Error(ERROR.BAD_HEADER, `status ${status} is not within 200 to 599`);
   const exchange = park(call);
   const native = library();
   const listed = listHeaders(response.headers);
-  if (length >= 0) listed["content-length"] ??= String(length);
-  const headers = encode(call, listed);
-  if (headers < 0) return refused(call, ERROR.TOO_LARGE);
-  let code = native.zig_h3_response_status(call.handle, response.status);
-  if (code === 0 && headers > 0) code = native.zig_h3_response_headers(call.handle, scratch().headersAt, headers);
+  if (length >= 0 && (listed["content-length"] === undefined || sendsBody(call, response))) listed["content-length"] = String(length);
+  let headers = encode(call, listed);
+  let code = headers < 0 ? ERROR.TOO_LARGE : native.zig_h3_response_headers(call.handle, scratch().headersAt, headers);
+  if (code === ERROR.BAD_HEADER && dropConnectionFields(listed)) {
+    headers = encode(call, listed);
+    code = native.zig_h3_response_headers(call.handle, scratch().headersAt, headers);
+  }
+  if (code === 0) code = native.zig_h3_response_status(call.handle, status);
   if (code !== 0) {
     body.cancel().catch(() => {});
-    return refused(call, code);
+    return headers < 0 ? fail(call, tooLarge()) : refused(call, code);
   }
   if (!sendsBody(call, response)) {
     // Nobody is going to read it; what it holds may be let go.

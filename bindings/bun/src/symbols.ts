@@ -22,6 +22,7 @@ export const symbols = {
   zig_h3_next_event: { args: ["ptr", "ptr"], returns: "i32" },
   zig_h3_next_events: { args: ["ptr", "ptr", "ptr", "u32", "ptr"], returns: "i32" },
   zig_h3_queue_map: { args: ["ptr", "ptr", "ptr"], returns: "i32" },
+  zig_h3_queue_collected: { args: ["ptr", "ptr"], returns: "void" },
   zig_h3_queue_peek: { args: ["ptr", "u32", "ptr"], returns: "i32" },
   zig_h3_queue_advance: { args: ["ptr", "ptr"], returns: "i32" },
   zig_h3_queue_fd: { args: ["ptr", "ptr"], returns: "i32" },

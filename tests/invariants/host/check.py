@@ -26,6 +26,8 @@ def run(log, count, client):
         quiet(log, count, collector, f"alive {COLLECTOR_ROUNDS}", f"{name} collects garbage beside the library", 120)
         for how in ("twice", "workers", "exit", "fall-off-the-end"):
             quiet(log, count, [bun, HERE / "load.ts", LIBRARY, how], "ok", f"{name}, A10, {how}", 30)
+        code, output = command(log, [bun, ROOT / "tests/bun/programs/ended-worker.ts", "exit"], 30)
+        count.check(log, code == 0 and output.splitlines()[1:] == ["the port is free"], f"{name}: a Worker serves by the package, and ends")
         with Server(log, [bun, HERE / "worker.ts", LIBRARY, WORKER_REQUESTS], 120) as worker:
             port, digest = worker.ready()
             url = f"https://127.0.0.1:{port}"

@@ -1,0 +1,68 @@
+package engine
+
+import (
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+)
+
+func TestAReaderWhoStallsIsGivenUp(t *testing.T) {
+	closed := make(chan event, 1)
+	f := serve(t, `{"write_timeout_ms": 100}`, 0, func(c *consumer, e event) {
+		switch e.Type {
+		case EventRequest:
+			c.request(e.Object).Send(200, nil, Chunk{Bytes: pattern(1 << 20)}, false)
+		case EventStreamClosed:
+			closed <- e
+		}
+	})
+	s, err := dialWindow(t, f.addr, 4096).OpenStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Write(request("GET", "/"))
+	s.Close()
+	if e := within(t, "the end", closed); e.Code != ErrTimeout || e.Flags != FlagAborted || e.Status != 200 {
+		t.Errorf("ended with %+v", e.Event)
+	}
+	var reset *quic.StreamError
+	if _, err := io.ReadAll(s); !errors.As(err, &reset) || reset.ErrorCode != quic.StreamErrorCode(http3.ErrCodeRequestCanceled) {
+		t.Errorf("the reader sees %v", err)
+	}
+	if n := f.stats[StatTimeouts].Load(); n != 1 {
+		t.Errorf("%d timeouts", n)
+	}
+}
+
+// What counts is the last byte, not the last piece: who reads little at a time may take as long as it likes.
+func TestAReaderWhoIsSlowIsNot(t *testing.T) {
+	f := serve(t, `{"write_timeout_ms": 400}`, 0, func(c *consumer, e event) {
+		if e.Type == EventRequest {
+			c.request(e.Object).Send(200, nil, Chunk{Bytes: pattern(writePiece)}, false)
+		}
+	})
+	s, err := dialWindow(t, f.addr, 8192).OpenStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Write(request("GET", "/"))
+	s.Close()
+	total := 0
+	for buf := make([]byte, 4096); ; time.Sleep(40 * time.Millisecond) {
+		n, err := s.Read(buf)
+		total += n
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatalf("after %d bytes: %v", total, err)
+		}
+	}
+	if total < writePiece {
+		t.Errorf("%d bytes", total)
+	}
+}

@@ -1,0 +1,365 @@
+/*
+ * Every function at random, from four threads at once, with live, stale, foreign and made-up handles, lengths and flags, while a client
+ * that behaves badly (tests/chaos) talks to one of the servers. Nothing may crash, every result is one that the header knows, and in
+ * the end no object is left.
+ *
+ *     fuzz [SEED]
+ *
+ * H3_STRESS=1 makes it last two minutes.
+ */
+#define _DEFAULT_SOURCE
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "peer.h"
+
+enum { THREADS = 4, POOL = 24, SEEN = 1 << 20 };
+enum kind { QUEUE, SERVER, CONN, REQUEST, KINDS };
+
+/* Handles by kind that were given out, the latest ones, and all of them: in the end each is stale. */
+static _Atomic uint64_t pool[KINDS][POOL];
+static _Atomic uint64_t seen[SEEN];
+static _Atomic uint32_t seen_count;
+static _Atomic int over;
+static _Atomic uint32_t unknown; /* results that the header does not name */
+static _Atomic uint64_t calls, served;
+static uint16_t port;
+
+struct dice {
+    uint64_t state;
+};
+
+static uint64_t roll(struct dice *dice)
+{
+    uint64_t x = dice->state += 0x9e3779b97f4a7c15;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+    return x ^ (x >> 31);
+}
+
+static uint64_t below(struct dice *dice, uint64_t n)
+{
+    return roll(dice) % n;
+}
+
+static void remember(struct dice *dice, enum kind kind, zig_h3_handle handle)
+{
+    atomic_store(&pool[kind][below(dice, POOL)], handle);
+    uint32_t at = atomic_fetch_add(&seen_count, 1);
+    if (at < SEEN)
+        atomic_store(&seen[at], handle);
+}
+
+/* Most often a handle of that kind that may be live; else another kind's, an old one, one with a bit turned over, or rubbish. */
+static zig_h3_handle pick(struct dice *dice, enum kind kind)
+{
+    uint32_t count = atomic_load(&seen_count);
+    switch (below(dice, 16)) {
+    case 0:
+        return roll(dice) >> below(dice, 64);
+    case 1:
+        return atomic_load(&pool[kind][below(dice, POOL)]) ^ (uint64_t)1 << below(dice, 64);
+    case 2:
+        return atomic_load(&pool[below(dice, KINDS)][below(dice, POOL)]);
+    case 3:
+        return count == 0 ? 0 : atomic_load(&seen[below(dice, count < SEEN ? count : SEEN)]);
+    default:
+        return atomic_load(&pool[kind][below(dice, POOL)]);
+    }
+}
+
+static uint8_t bytes[256 << 10];
+
+static size_t length(struct dice *dice)
+{
+    static const size_t edges[] = {0, 1, 6, 7, 63, 64, 4095, 4096, 4097, 65535, 65536, 65537, 131072, sizeof bytes};
+    return below(dice, 2) ? edges[below(dice, sizeof edges / sizeof *edges)] : below(dice, 1 << below(dice, 18));
+}
+
+/* A packed list: well-formed, cut, or rubbish. */
+static size_t list(struct dice *dice, uint8_t *to, size_t room)
+{
+    static const char *const names[] = {"content-type", "X-Fuzz", "set-cookie", ":status", "connection", "a b", "", "content-length"};
+    size_t n = 0;
+    for (uint64_t fields = below(dice, 5); fields > 0; fields--) {
+        const char *name = names[below(dice, below(dice, 3) ? 3 : 8)];
+        uint16_t name_len = (uint16_t)strlen(name);
+        uint32_t value_len = (uint32_t)below(dice, below(dice, 8) ? 40 : 3000);
+        if (n + 6 + name_len + value_len > room)
+            break;
+        memcpy(to + n, &name_len, 2);
+        memcpy(to + n + 2, &value_len, 4);
+        memcpy(to + n + 6, name, name_len);
+        memset(to + n + 6 + name_len, below(dice, 16) ? 'v' : (int)below(dice, 256), value_len);
+        n += 6 + name_len + value_len;
+    }
+    if (n > 0 && below(dice, 16) == 0)
+        n -= 1 + below(dice, n);
+    return n;
+}
+
+static void note(int32_t result)
+{
+    atomic_fetch_add(&calls, 1);
+    if (result < 0 && strcmp(zig_h3_error_name(result), "ZIG_H3_ERR_UNKNOWN") == 0)
+        atomic_fetch_add(&unknown, 1);
+}
+
+static zig_h3_handle make_queue(struct dice *dice)
+{
+    zig_h3_queue_config config = {.size = sizeof config, .capacity = below(dice, 4) ? 512u << 10 : (uint32_t)roll(dice) & 0xfffff};
+    zig_h3_handle queue = 0;
+    int32_t result = zig_h3_queue_new(below(dice, 4) ? &config : NULL, &queue);
+    note(result);
+    if (result == 0)
+        remember(dice, QUEUE, queue);
+    return queue;
+}
+
+static zig_h3_handle make_server(struct dice *dice, zig_h3_handle queue, uint16_t at)
+{
+    static const char *const options[] = {"{}", "{\"max_incoming_streams\":16,\"high_water_mark\":4096,\"receive_window\":4096}",
+                                          "{\"idle_timeout_ms\":500,\"request_timeout_ms\":200}", "{\"nonsense\":1}", "{"};
+    const char *text = options[below(dice, at == 0 ? 5 : 3)];
+    zig_h3_server_config config = {.size = sizeof config, .port = at, .hostname = "127.0.0.1", .options = text, .options_len = strlen(text)};
+    zig_h3_handle server = 0;
+    int32_t result = zig_h3_server_new(&config, queue, &server);
+    note(result);
+    if (result == 0)
+        remember(dice, SERVER, server);
+    return server;
+}
+
+static int32_t route(struct dice *dice, zig_h3_handle server)
+{
+    static const char *const methods[] = {NULL, "GET", "POST", "NO SUCH"};
+    static const char *const patterns[] = {"/*", "/echo", "/params/:a/:b", "/upload", "nothing", "/a/*/b"};
+    uint32_t id;
+    return zig_h3_server_route(server, methods[below(dice, 4)], patterns[below(dice, 6)], (uint32_t)below(dice, 3), roll(dice), &id);
+}
+
+static void learn(struct dice *dice, const zig_h3_record *record)
+{
+    if (record->type == ZIG_H3_EVENT_REQUEST) {
+        atomic_fetch_add(&served, 1);
+        remember(dice, REQUEST, record->object);
+    } else if (record->type == ZIG_H3_EVENT_CONN_OPENED) {
+        remember(dice, CONN, record->object);
+    }
+}
+
+static int32_t drain(struct dice *dice, zig_h3_handle queue)
+{
+    static _Thread_local uint64_t buffer[20000];
+    zig_h3_event event;
+    zig_h3_queue_span span;
+    size_t used;
+    int32_t n;
+    switch (below(dice, 4)) {
+    case 0: /* its payload is not looked at: another thread may drain this queue next */
+        n = zig_h3_next_event(queue, &event);
+        if (n == 1)
+            learn(dice, (const zig_h3_record *)(const void *)&event);
+        return n;
+    case 1:
+        n = zig_h3_queue_peek(queue, (uint32_t)below(dice, 100), &span);
+        note(n);
+        return zig_h3_queue_advance(queue, n > 0 && below(dice, 2) ? span.bytes : roll(dice) >> below(dice, 64));
+    default:
+        n = zig_h3_next_events(queue, buffer, below(dice, 4) ? sizeof buffer : length(dice), (uint32_t)below(dice, 100), &used);
+        const uint8_t *at = (const uint8_t *)buffer;
+        for (int32_t i = 0; i < n; i++) {
+            const zig_h3_record *record = (const zig_h3_record *)(const void *)at;
+            learn(dice, record);
+            at += (record->size + 63) & ~63u;
+        }
+        if (n > 0 && (size_t)(at - (const uint8_t *)buffer) != used)
+            atomic_fetch_add(&unknown, 1);
+        return n;
+    }
+}
+
+static int32_t respond(struct dice *dice, zig_h3_handle request)
+{
+    uint8_t fields[8192];
+    size_t n = list(dice, fields, sizeof fields), taken;
+    const uint32_t status = below(dice, 8) ? 200 : (uint32_t)below(dice, 1000);
+    switch (below(dice, 10)) {
+    case 0: case 1:
+        return zig_h3_response_send(request, status, fields, n, bytes, length(dice), (uint32_t)below(dice, below(dice, 8) ? 4 : 9));
+    case 2:
+        return zig_h3_response_status(request, status);
+    case 3:
+        return zig_h3_response_header(request, "x-one", below(dice, 6), "value", below(dice, 6));
+    case 4:
+        return zig_h3_response_headers(request, fields, n);
+    case 5:
+        return zig_h3_response_write(request, bytes, length(dice), &taken);
+    case 6:
+        return zig_h3_response_end(request, bytes, length(dice));
+    case 7:
+        return zig_h3_response_send_trailers(request, fields, n);
+    case 8:
+        return below(dice, 4) ? zig_h3_request_consumed(request, below(dice, 2) ? length(dice) : roll(dice))
+                              : zig_h3_response_reset(request, roll(dice) >> below(dice, 64));
+    default:
+        return zig_h3_request_stop(request);
+    }
+}
+
+static int32_t ask(struct dice *dice, zig_h3_handle queue, zig_h3_handle server)
+{
+    const void *base;
+    size_t size;
+    int32_t fd;
+    uint16_t number;
+    uint8_t hash[32];
+    uint64_t values[64];
+    switch (below(dice, 8)) {
+    case 0: return zig_h3_queue_map(queue, &base, &size);
+    case 1: return zig_h3_queue_fd(queue, &fd);
+    case 2: return zig_h3_queue_arm(queue);
+    case 3: return zig_h3_queue_wake(queue);
+    case 4: return zig_h3_queue_wait(queue, (int32_t)below(dice, 3));
+    case 5: return zig_h3_server_port(server, &number);
+    case 6: return zig_h3_server_certificate_hash(server, hash);
+    default: return zig_h3_stats_snapshot(server, values, below(dice, 65));
+    }
+}
+
+static void words(struct dice *dice)
+{
+    zig_h3_error_name((int32_t)roll(dice));
+    zig_h3_event_name((uint32_t)roll(dice));
+    zig_h3_struct_size((uint32_t)below(dice, 10));
+    zig_h3_stats_name((uint32_t)below(dice, 100));
+    zig_h3_free(zig_h3_alloc(length(dice)));
+    if (zig_h3_abi_version() != ZIG_H3_ABI_VERSION || strlen(zig_h3_version()) == 0 || zig_h3_last_error() == NULL)
+        atomic_fetch_add(&unknown, 1);
+    note(zig_h3_flush());
+}
+
+/* What makes, starts and ends servers and queues: seldom, since each waits for the engine. */
+static int32_t upheave(struct dice *dice)
+{
+    const zig_h3_handle queue = pick(dice, QUEUE), server = pick(dice, SERVER);
+    switch (below(dice, 10)) {
+    case 0: make_queue(dice); return 0;
+    case 1: make_server(dice, queue, 0); return 0;
+    case 2: return zig_h3_server_start(server);
+    case 3: return zig_h3_server_stop(server, (int32_t)below(dice, 300) - 1);
+    case 4: return zig_h3_server_add_queue(server, queue);
+    case 5: case 6: return route(dice, server);
+    case 7: return zig_h3_server_free(server);
+    case 8: zig_h3_queue_collected(NULL, (void *)(uintptr_t)queue); return 0;
+    default: return zig_h3_queue_free(queue);
+    }
+}
+
+static void *player(void *argument)
+{
+    struct dice dice = {.state = (uint64_t)(uintptr_t)argument};
+    while (!atomic_load(&over)) {
+        uint64_t what = below(&dice, 1000);
+        if (what < 4)
+            note(upheave(&dice));
+        else if (what < 20)
+            words(&dice);
+        else if (what < 120)
+            note(ask(&dice, pick(&dice, QUEUE), pick(&dice, SERVER)));
+        else if (what < 500)
+            note(drain(&dice, pick(&dice, QUEUE)));
+        else
+            note(respond(&dice, pick(&dice, REQUEST)));
+    }
+    return NULL;
+}
+
+/* Keeps a server at the client's port, whatever the players do to it. */
+static void keep(struct dice *dice, double seconds)
+{
+    struct timespec began, now;
+    clock_gettime(CLOCK_MONOTONIC, &began);
+    zig_h3_handle server = 0, queue = 0;
+    uint16_t bound;
+    do {
+        if (zig_h3_server_port(server, &bound) < 0 && zig_h3_server_start(server) < 0) {
+            zig_h3_server_free(server);
+            if (zig_h3_queue_arm(queue) == ZIG_H3_ERR_STALE_HANDLE || queue == 0)
+                queue = make_queue(dice);
+            server = make_server(dice, queue, port);
+            zig_h3_server_route(server, NULL, "/*", (uint32_t)below(dice, 2), 1, NULL);
+            zig_h3_server_start(server);
+        }
+        /* The players' picks forget: the queue that matters stays among them. */
+        atomic_store(&pool[QUEUE][0], queue);
+        usleep(2000);
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    } while ((double)(now.tv_sec - began.tv_sec) + (double)(now.tv_nsec - began.tv_nsec) / 1e9 < seconds);
+}
+
+static uint16_t free_port(void)
+{
+    zig_h3_handle queue, server;
+    zig_h3_server_config config = {.size = sizeof config, .hostname = "127.0.0.1"};
+    uint16_t found;
+    MUST(zig_h3_queue_new(NULL, &queue));
+    MUST(zig_h3_server_new(&config, queue, &server));
+    MUST(zig_h3_server_start(server));
+    MUST(zig_h3_server_port(server, &found));
+    MUST(zig_h3_queue_free(queue));
+    return found;
+}
+
+/* What a handle is told to be, by a call of another kind: live things are of the wrong one. */
+static int live(zig_h3_handle handle)
+{
+    return zig_h3_request_stop(handle) == 0 || zig_h3_server_stop(handle, 0) == 0 || zig_h3_queue_wake(handle) == 0 ||
+           zig_h3_request_stop(handle) == ZIG_H3_ERR_WRONG_KIND;
+}
+
+int main(int argc, char **argv)
+{
+    const uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 0) : (uint64_t)time(NULL);
+    const char *stress = getenv("H3_STRESS");
+    const double seconds = stress != NULL && strcmp(stress, "1") == 0 ? 120 : 4;
+    struct dice dice = {.state = seed};
+    printf("seed %llu\n", (unsigned long long)seed);
+    memset(bytes, 'x', sizeof bytes);
+    port = free_port();
+    peer_build("tests/chaos");
+    char arguments[128];
+    snprintf(arguments, sizeof arguments, "-port %u -seconds %g -seed %llu", (unsigned)port, seconds, (unsigned long long)seed);
+    FILE *client = peer_run("chaos", arguments);
+    pthread_t threads[THREADS];
+    for (uintptr_t i = 0; i < THREADS; i++)
+        HOLDS(pthread_create(&threads[i], NULL, player, (void *)(uintptr_t)roll(&dice)) == 0);
+    keep(&dice, seconds);
+    atomic_store(&over, 1);
+    for (int i = 0; i < THREADS; i++)
+        HOLDS(pthread_join(threads[i], NULL) == 0);
+
+    const uint32_t count = atomic_load(&seen_count);
+    HOLDS(count <= SEEN);
+    for (uint32_t i = 0; i < count && i < SEEN; i++)
+        zig_h3_queue_free(seen[i]); /* and with it its servers, and all they carry */
+    printf("client: %s", peer_output(client));
+    printf("%llu calls, %llu requests, %u handles\n", (unsigned long long)calls, (unsigned long long)served, count);
+    HOLDS(served > 0);
+    HOLDS(unknown == 0);
+    uint32_t left = 0;
+    for (int tries = 0; tries < 1000; tries++) { /* frees do not wait */
+        left = 0;
+        for (uint32_t i = 0; i < count && i < SEEN; i++)
+            left += (uint32_t)live(seen[i]);
+        if (left == 0)
+            break;
+        usleep(10000);
+    }
+    SAME(left, 0);
+    zig_h3_handle queue;
+    SAME(zig_h3_queue_new(NULL, &queue), 0); /* the library is as good as new */
+    SAME(zig_h3_queue_free(queue), 0);
+    return done();
+}

@@ -1,0 +1,187 @@
+// Chaos is a client that behaves as badly as a client can: it aborts uploads and downloads, reads slowly or not at all, sends bodies
+// in drops, opens streams to reset them, closes connections in the middle, and vanishes without a word. It says nothing about the
+// answers; who runs it looks at what is left of the server afterwards.
+//
+//	chaos -port PORT [-seconds 5] [-seed 1] [-connections 4]
+//
+// It prints how many requests it made, how many of them it saw an answer to, and how many connections it had.
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+)
+
+var paths = []string{"/", "/hello", "/json", "/echo", "/upload", "/bytes/3000000", "/bytes/100", "/slow?ms=20", "/trailers", "/throw",
+	"/params/a/b", "/missing", "/stats", "/a/b/c?d=e"}
+
+type counts struct{ requests, answers, connections atomic.Int64 }
+
+func main() {
+	port := flag.Int("port", 0, "UDP port on 127.0.0.1")
+	seconds := flag.Float64("seconds", 5, "how long")
+	seed := flag.Uint64("seed", 1, "what the choices follow from")
+	connections := flag.Int("connections", 4, "at a time")
+	flag.Parse()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(*seconds*float64(time.Second)))
+	defer cancel()
+	var (
+		n  counts
+		wg sync.WaitGroup
+	)
+	for i := range *connections {
+		wg.Go(func() {
+			r := rand.New(rand.NewPCG(*seed, uint64(i)))
+			for ctx.Err() == nil {
+				if err := connect(ctx, r, *port, &n); err != nil {
+					time.Sleep(10 * time.Millisecond) // the server may be between two lives
+				}
+			}
+		})
+	}
+	wg.Wait()
+	fmt.Printf("%d requests, %d answers, %d connections\n", n.requests.Load(), n.answers.Load(), n.connections.Load())
+}
+
+// connect opens a connection, misuses it for a while, and ends it in one way or another.
+func connect(ctx context.Context, r *rand.Rand, port int, n *counts) error {
+	socket, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		return err
+	}
+	transport := &quic.Transport{Conn: socket}
+	defer func() {
+		transport.Close()
+		socket.Close()
+	}()
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(50+r.IntN(2000))*time.Millisecond)
+	defer cancel()
+	conn, err := transport.Dial(ctx, &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port},
+		&tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h3"}, ServerName: "localhost"}, &quic.Config{HandshakeIdleTimeout: time.Second})
+	if err != nil {
+		return err
+	}
+	n.connections.Add(1)
+	client := (&http3.Transport{DisableCompression: true}).NewClientConn(conn)
+	var wg sync.WaitGroup
+	for range 1 + r.IntN(16) {
+		own := rand.New(rand.NewPCG(r.Uint64(), r.Uint64()))
+		wg.Go(func() {
+			for ctx.Err() == nil && conn.Context().Err() == nil {
+				n.requests.Add(1)
+				if own.IntN(10) == 0 {
+					rubbish(conn, own)
+				} else if request(ctx, client, own) {
+					n.answers.Add(1)
+				}
+			}
+		})
+	}
+	if r.IntN(4) == 0 { // in the middle of everything
+		time.Sleep(time.Duration(r.IntN(100)) * time.Millisecond)
+	} else {
+		<-ctx.Done()
+	}
+	if r.IntN(3) == 0 {
+		socket.Close() // gone without a word
+	} else {
+		conn.CloseWithError(quic.ApplicationErrorCode(0x100+r.IntN(16)), "enough")
+	}
+	cancel()
+	wg.Wait()
+	return nil
+}
+
+// rubbish opens a stream that makes no request of it.
+func rubbish(conn *quic.Conn, r *rand.Rand) {
+	s, err := conn.OpenStream()
+	if err != nil {
+		time.Sleep(time.Millisecond)
+		return
+	}
+	if r.IntN(2) == 0 {
+		s.Write([]byte{0x01, 0x20, 0x00}) // a header block that never comes
+	}
+	if r.IntN(4) == 0 {
+		time.Sleep(time.Duration(r.IntN(20)) * time.Millisecond)
+	}
+	s.CancelWrite(0x10c)
+	s.CancelRead(0x10c)
+}
+
+// request makes one request and reports whether a status came back.
+func request(ctx context.Context, client *http3.ClientConn, r *rand.Rand) bool {
+	if r.IntN(3) == 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(r.IntN(30))*time.Millisecond)
+		defer cancel()
+	}
+	method, body := http.MethodGet, io.Reader(nil)
+	switch r.IntN(5) {
+	case 0:
+		method = http.MethodHead
+	case 1, 2:
+		method, body = http.MethodPost, &drops{ctx: ctx, r: rand.New(rand.NewPCG(r.Uint64(), r.Uint64())), left: r.IntN(1 << (4 + r.IntN(18)))}
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "https://localhost"+paths[r.IntN(len(paths))], body)
+	if err != nil {
+		panic(err) // of our own making
+	}
+	response, err := client.RoundTrip(req)
+	if err != nil {
+		return false
+	}
+	defer response.Body.Close()
+	switch r.IntN(6) {
+	case 0: // reads nothing
+	case 1:
+		io.CopyN(io.Discard, response.Body, 100)
+	case 2:
+		for buf := make([]byte, 4096); ; time.Sleep(time.Millisecond) {
+			if _, err := response.Body.Read(buf); err != nil || ctx.Err() != nil {
+				break
+			}
+		}
+	default:
+		io.Copy(io.Discard, response.Body)
+	}
+	return true
+}
+
+// drops is a body that comes in pieces, with pauses, and may fail before its end.
+type drops struct {
+	ctx  context.Context
+	r    *rand.Rand
+	left int
+}
+
+func (d *drops) Read(p []byte) (int, error) {
+	if d.left == 0 {
+		return 0, io.EOF
+	}
+	switch d.r.IntN(20) {
+	case 0:
+		return 0, io.ErrUnexpectedEOF
+	case 1:
+		select {
+		case <-time.After(time.Duration(d.r.IntN(10)) * time.Millisecond):
+		case <-d.ctx.Done():
+			return 0, d.ctx.Err()
+		}
+	}
+	n := min(len(p), d.left, 1+d.r.IntN(20000))
+	d.left -= n
+	return n, nil
+}
