@@ -26,7 +26,7 @@ PROGRAMS = BUILD / "tests"
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-pedantic"]
 GO_PACKAGES = ["./engine/...", "./eventq/...", "./capi/...", "./tests/..."]
 GO_FOLDERS = ["engine", "eventq", "capi", "tests"]
-TYPESCRIPT = ["bindings/bun", "tests/bun", "tests/invariants/host", "tests/demo", "tests/demo-wt"]
+TYPESCRIPT = ["bindings/bun", "tests/bun", "tests/invariants/host", "tests/demo", "tests/demo-wt", "tests/wpt"]
 
 # Consumers of a sanitized library serve fewer requests: what they would find shows in the first few hundred.
 REQUESTS, SANITIZED_REQUESTS = 10000, 2000
