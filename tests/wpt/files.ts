@@ -27,6 +27,7 @@ function fill(text: string, { page, handlers, hash }: Places): string {
   return text.replace(/\{\{(.*?)\}\}/g, (_, name: string) => {
     if (name.startsWith("ports[webtransport-h3")) return String(handlers);
     if (name.startsWith("ports[")) return String(page);
+    if (name === "location[host]") return `127.0.0.1:${page}`;
     if (name === "server_certificate_hash") return hash.replace(/..(?=.)/g, "$&:");
     return "127.0.0.1"; // hosts and domains of every kind
   });
