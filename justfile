@@ -18,6 +18,11 @@ test *suites:
 demo:
     @tests/demo/run
 
+# Serve a page that plots WebTransport's round-trip times in a browser, until Ctrl-C
+[no-exit-message]
+demo-wt *options:
+    @tests/demo-wt/run {{ options }}
+
 # Measure this server, plain quic-go and Bun.serve side by side; `just bench --json` for machines
 bench *options: build
     @tests/setup/install bun

@@ -192,8 +192,8 @@ func testS07_PeerAborts(t *testing.T) {
 						begun <- e
 					}
 				case EventBody:
-					if c.consume {
-						s.request(e.Object).Consumed(uint64(len(e.data)))
+					if r := s.request(e.Object); c.consume && r != nil {
+						r.Consumed(uint64(len(e.data)))
 					}
 					select {
 					case begun <- e:

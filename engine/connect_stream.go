@@ -44,7 +44,7 @@ type trackedStream interface {
 type connectStream struct {
 	trackedStream
 	draining func()        // the peer asks for the session's end
-	readEnd  chan struct{} // closed once the library reads no more
+	readEnd  chan struct{} // closed once the peer's side has ended
 
 	reading sync.Mutex
 	in      frameScanner // capsules: they are framed alike
@@ -94,6 +94,16 @@ func (x *connectStream) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// failure is what ended the peer's side, once the library has stopped reading: it tells only words.
+func (x *connectStream) failure() error {
+	x.trackedStream.SetReadDeadline(past)
+	_, err := x.trackedStream.Read(make([]byte, 1))
+	return err
+}
+
+// between reports whether no capsule was cut off. It is for after the end of the peer's side.
+func (x *connectStream) between() bool { return x.in.between() }
 
 // Write writes for the library.
 func (x *connectStream) Write(p []byte) (int, error) {

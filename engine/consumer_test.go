@@ -27,6 +27,8 @@ type consumer struct {
 	more     sync.Cond
 	queue    []*slot
 	bulk     int
+	lossy    int // datagrams that are queued
+	lossyMax int
 	room     chan struct{} // closed when bulk has shrunk
 	objects  map[Handle]any
 	last     Handle
@@ -66,7 +68,7 @@ type event struct {
 }
 
 func newConsumer(t testing.TB) *consumer {
-	c := &consumer{t: t, capacity: 1 << 20, room: make(chan struct{}), objects: map[Handle]any{}, drained: map[Handle]int{},
+	c := &consumer{t: t, capacity: 1 << 20, lossyMax: 1 << 30, room: make(chan struct{}), objects: map[Handle]any{}, drained: map[Handle]int{},
 		given: map[Handle]bool{}, limits: map[Handle]int{}, rooms: map[Handle]int{},
 		offered: map[Handle][]string{}, sessions: map[Handle]SessionStats{},
 		open: map[Handle]Handle{}, counts: map[EventType]int{}, forgot: map[Handle]bool{}, stopped: make(chan event, 16), ended: make(chan struct{})}
@@ -122,6 +124,13 @@ func (c *consumer) Reserve(class Class, n int, done <-chan struct{}) (Record, bo
 	}
 	if class == Bulk {
 		c.bulk += n
+	}
+	if class > Lossy {
+		if c.lossy >= c.lossyMax {
+			c.mu.Unlock()
+			return Record{}, false
+		}
+		c.lossy++
 	}
 	s := &slot{payload: make([]byte, n), class: class, reserved: n}
 	c.queue = append(c.queue, s)
@@ -184,6 +193,20 @@ func (c *consumer) SessionStats(h Handle, values *SessionStats) {
 	c.sessions[h] = *values
 }
 
+// places is how many datagrams more may be queued, and how large they may be.
+func (c *consumer) places(h Handle) (room, limit int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.rooms[h], c.limits[h]
+}
+
+// offers are the protocols that the peer of a session offered.
+func (c *consumer) offers(h Handle) []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.offered[h]
+}
+
 // give is a handle as the C side gives one out for a stream that is to be opened.
 func (c *consumer) give() Handle {
 	c.mu.Lock()
@@ -206,6 +229,13 @@ func (c *consumer) await(f func()) {
 	done := make(chan struct{})
 	c.do(func() { defer close(done); f() })
 	<-done
+}
+
+// lossyRoom sets how many datagrams may be queued.
+func (c *consumer) lossyRoom(n int) {
+	c.mu.Lock()
+	c.lossyMax = n
+	c.mu.Unlock()
 }
 
 // stall keeps events queued, or takes them again.
@@ -254,6 +284,9 @@ func (c *consumer) react() {
 			c.bulk -= s.reserved
 			close(c.room)
 			c.room = make(chan struct{})
+		}
+		if s.class > Lossy {
+			c.lossy--
 		}
 		c.mu.Unlock()
 		if s.aborted {

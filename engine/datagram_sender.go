@@ -99,20 +99,18 @@ func (d *datagramSender) send(data []byte, maxAge time.Duration) {
 	}
 }
 
-// close ends the queue; nothing is sent or told any more.
+// close ends the queue: what is in it is still sent, and the sink is told nothing any more.
 func (d *datagramSender) close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.closed = true
-	d.c.stats.add(StatDatagramsUnsent, uint64(len(d.queue)))
-	d.queue = nil
 }
 
 // take is the next datagram to send. It gives places back, many together.
 func (d *datagramSender) take() (o outgoingDatagram, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if ok = len(d.queue) > 0 && !d.closed; ok {
+	if ok = len(d.queue) > 0; ok {
 		o = d.queue[0]
 		d.queue[0] = outgoingDatagram{}
 		d.queue = d.queue[1:]

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 
+	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 	"github.com/quic-go/quic-go/quicvarint"
 )
@@ -42,6 +43,9 @@ func (d *h3Datagrams) close() {
 	d.cancel()
 	if !d.flow.moving.Load() {
 		d.c.dropFlow(d.id, d.flow)
+	}
+	if d.head.Type == EventH3Datagram {
+		d.h.CancelRead(quic.StreamErrorCode(http3.ErrCodeNoError))
 	}
 }
 

@@ -16,15 +16,23 @@ import (
 // connection; http3 has only to be told when the peer's side is done with, since it keeps its streams in a table.
 type h3Stream struct {
 	rawStream
-	h *http3.Stream
+	h    *http3.Stream
+	keep bool // not yet: it drops the datagrams of such a stream, and this one has some
 }
 
 func (x *h3Stream) read(p []byte) (int, error) {
 	n, err := x.rawStream.read(p)
 	if err != nil {
-		x.h.CancelRead(quic.StreamErrorCode(http3.ErrCodeNoError)) // of a stream that was read to its end: tells nobody but http3
+		x.forget()
 	}
 	return n, err
+}
+
+// forget tells http3 that the peer's side has ended. Of a stream that was read to its end nobody else hears.
+func (x *h3Stream) forget() {
+	if !x.keep {
+		x.h.CancelRead(quic.StreamErrorCode(http3.ErrCodeNoError))
+	}
 }
 
 func (x *h3Stream) stop(code http3.ErrCode) { x.h.CancelRead(quic.StreamErrorCode(code)) }
@@ -170,6 +178,7 @@ func (c *conn) serveRequest(x *h3Stream, head *requestHead, fields []byte) {
 	}
 	if route.Flags&routeDatagram != 0 {
 		r.shared = true
+		x.keep, r.h3.keep = true, true
 		r.datagrams = newRequestDatagrams(r, route.ID)
 	}
 	if whole {
@@ -199,5 +208,5 @@ func (x *h3Stream) finish() {
 	var one [1]byte
 	x.s.SetReadDeadline(past)
 	x.s.Read(one[:])
-	x.h.CancelRead(quic.StreamErrorCode(http3.ErrCodeNoError))
+	x.forget()
 }

@@ -436,10 +436,6 @@ func TestGuardKeepsAPanic(t *testing.T) {
 }
 
 func TestL05_RequestsWhileDrainingAreRejected(t *testing.T) {
-	onBothKinds(t, testL05_RequestsWhileDrainingAreRejected)
-}
-
-func testL05_RequestsWhileDrainingAreRejected(t *testing.T) {
 	held := make(chan event, 1)
 	f := serve(t, "", 0, func(_ *consumer, e event) {
 		if e.Type == EventRequest {
@@ -488,10 +484,6 @@ func testL05_RequestsWhileDrainingAreRejected(t *testing.T) {
 
 // A request that waits for room in the queue was taken: a graceful stop must not close its connection.
 func TestL05_StopWaitsForARequestThatIsNotDeliveredYet(t *testing.T) {
-	onBothKinds(t, testL05_StopWaitsForARequestThatIsNotDeliveredYet)
-}
-
-func testL05_StopWaitsForARequestThatIsNotDeliveredYet(t *testing.T) {
 	f := serve(t, "", 0, hello)
 	q := dial(t, f.addr)
 	s, err := q.OpenStream()

@@ -131,11 +131,21 @@ func dialer(t testing.TB, protocols ...string) *webtransport.Transport {
 	return d
 }
 
-// open opens a session.
+// open opens a session on a connection of its own, which outlives it.
 func (f *sessionFixture) open(d *webtransport.Transport, path string, header http.Header) (*http.Response, *webtransport.Session, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	return d.Dial(ctx, f.url(path), header)
+	f.t.Helper()
+	config := d.TLSClientConfig.Clone()
+	config.NextProtos = []string{"h3"}
+	q, err := quic.DialAddr(ctx(f.t), f.addr, config, d.QUICConfig)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { q.CloseWithError(0x100, "") })
+	c, err := d.NewClientConn(q)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return c.Dial(ctx(f.t), f.url(path), header)
 }
 
 // mustOpen opens a session that must be accepted, and gives its SESSION_OPENED too.

@@ -3,8 +3,10 @@ package engine
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -252,30 +254,32 @@ func (s *Session) await() sessionEnd {
 		return end
 	case <-s.wt.Context().Done():
 	case <-s.c.done:
-	}
-	if cause := context.Cause(s.c.q.Context()); cause != nil {
-		return sessionEnd{outcome: outcomeOf(cause)}
+		<-s.wt.Context().Done()
 	}
 	_, err := s.wt.AcceptStream(context.Background()) // which says why there are no streams any more
 	var closed *webtransport.SessionError
 	if errors.As(err, &closed) {
 		return sessionEnd{outcome: outcome{flags: FlagRemote, text: closed.Message}, closeCode: uint32(closed.ErrorCode)}
 	}
+	if cause := context.Cause(s.c.q.Context()); cause != nil {
+		return sessionEnd{outcome: outcomeOf(cause)}
+	}
 	return s.broken(err)
 }
 
 // broken says how a session ended whose CONNECT stream ended without a capsule.
 func (s *Session) broken(err error) sessionEnd {
-	var h3 *http3.Error
-	if errors.As(err, &h3) && h3.ErrorCode == http3.ErrCodeDatagramError && h3.ErrorMessage == "EOF" {
-		return sessionEnd{outcome: outcome{flags: FlagRemote}} // a clean end is a close with code 0
+	if s.connect != nil {
+		switch failure := s.connect.failure(); {
+		case failure == io.EOF && s.connect.between():
+			return sessionEnd{outcome: outcome{flags: FlagRemote}} // a clean end is a close with code 0
+		case failure != nil && failure != io.EOF && !errors.Is(failure, os.ErrDeadlineExceeded):
+			err = failure
+		}
 	}
 	o := outcomeOf(err)
 	if o.code == ErrIO {
 		o.code = ErrProtocol
-		if strings.Contains(o.text, "(remote)") || strings.Contains(o.text, "canceled by remote") {
-			o.code, o.flags = ErrReset, o.flags|FlagRemote
-		}
 	}
 	return sessionEnd{outcome: o}
 }

@@ -30,8 +30,8 @@ func TestW01_SessionIsAccepted(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
-	if e.Status != 2 || e.UserData != 9 || e.Aux != 0 || fmt.Sprint(f.offered[e.Object]) != "[a b]" {
-		t.Errorf("%+v, offered %v", e.Event, f.offered[e.Object])
+	if e.Status != 2 || e.UserData != 9 || e.Aux != 0 || fmt.Sprint(f.offers(e.Object)) != "[a b]" {
+		t.Errorf("%+v, offered %v", e.Event, f.offers(e.Object))
 	}
 	o := f.waitType(EventSessionOpened)
 	if o.Object != e.Object || field(o.meta, "protocol") != "b" || o.Status < 1000 {

@@ -3,33 +3,13 @@
  * of theirs is left.
  */
 import { afterAll, afterEach, expect, setDefaultTimeout } from "bun:test";
-import { mkdirSync, existsSync } from "node:fs";
-import { join } from "node:path";
 import { createH3Server, type H3Server, type H3ServerOptions } from "../../bindings/bun/src/index.ts";
 import { Browser, type Page } from "./browser.ts";
+import { certificate } from "./certificate.ts";
 import { Driver, type Answer, type Connection, type ConnectOptions, type RequestOptions } from "./client.ts";
 import { GoDriver, type GoConnection, type GoConnectOptions } from "./wtgo.ts";
 
-const root = join(import.meta.dir, "../..");
-
-/** PEM files of a certificate of this name for localhost, made when it is first asked for. */
-export function certificate(name: string): { certPath: string; keyPath: string } {
-  const folder = join(root, "build/tests");
-  mkdirSync(folder, { recursive: true });
-  const certPath = join(folder, `${name}-${process.pid}.cert.pem`);
-  const keyPath = join(folder, `${name}-${process.pid}.key.pem`);
-  if (!existsSync(keyPath)) {
-    const made = Bun.spawnSync([
-      join(root, "build/venv/bin/python"),
-      join(root, "tests/aioquic/certificate.py"),
-      certPath,
-      keyPath,
-      name,
-    ]);
-    if (made.exitCode !== 0) throw new Error(`no certificate: ${made.stderr.toString()}`);
-  }
-  return { certPath, keyPath };
-}
+export { certificate };
 
 /** A server of Bun's own, on HTTP/3 and HTTP/1 at the same port, to hold answers against. */
 export type Reference = Bun.Server<undefined>;

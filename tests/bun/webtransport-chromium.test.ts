@@ -187,7 +187,9 @@ describe("Chromium", () => {
         const writer = stream!.writable.getWriter();
         const stopped = await writer.closed.then(() => null, (error: unknown) => error);
         const { value: second } = await streams.read();
-        await second!.readable.cancel(new WebTransportError("no", { streamErrorCode: code }));
+        const reader = second!.readable.getReader();
+        await reader.read(); // the page has nothing on its way any more when it hears
+        await reader.cancel(new WebTransportError("no", { streamErrorCode: code }));
         await second!.writable.abort(new WebTransportError("no", { streamErrorCode: code }));
         seen.open([reset, stopped].map((e) => (e instanceof WebTransportError ? [e.source, e.streamErrorCode] : e)));
       });

@@ -26,7 +26,7 @@ PROGRAMS = BUILD / "tests"
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-pedantic"]
 GO_PACKAGES = ["./engine/...", "./eventq/...", "./capi/...", "./tests/..."]
 GO_FOLDERS = ["engine", "eventq", "capi", "tests"]
-TYPESCRIPT = ["bindings/bun", "tests/bun", "tests/invariants/host", "tests/demo"]
+TYPESCRIPT = ["bindings/bun", "tests/bun", "tests/invariants/host", "tests/demo", "tests/demo-wt", "tests/wpt"]
 
 # Consumers of a sanitized library serve fewer requests: what they would find shows in the first few hundred.
 REQUESTS, SANITIZED_REQUESTS = 10000, 2000
@@ -229,6 +229,17 @@ def demo(log, count):
     count.check(log, "hello" in output, "the demo shows an answer")
 
 
+def demo_wt(log, count):
+    """The page in a browser, for some seconds: round trips of both kinds are on it."""
+    picture = PROGRAMS / "demo-wt.png"
+    picture.unlink(missing_ok=True)
+    code, output = run(log, [ROOT / "tests/demo-wt/run", "--screenshot", picture, "3"], 120)
+    count.check(log, code == 0, "the demo of WebTransport ends with exit code 0")
+    for kind in ("datagrams", "bidirectional streams"):
+        count.check(log, re.search(rf"^{kind}: \d+ round trips$", output, re.MULTILINE), f"the page shows round trips of {kind}")
+    count.check(log, picture.exists() and picture.read_bytes().startswith(b"\x89PNG"), "there is a picture of it")
+
+
 ALL = [
     Suite("lint", "gofmt, go vet, staticcheck, tsc, the header as C99, C11 and C++17", lint),
     Suite("go:engine", "unit tests of engine/ under the race detector", go_tests("./engine/...")),
@@ -247,4 +258,5 @@ ALL = [
     Suite("bun", "bun test in tests/bun: behaviours, end to end", behaviours(False), alone=True),
     Suite("webtransport", "those of sessions and datagrams: Chromium, webtransport-go, aioquic", behaviours(True), alone=True),
     Suite("demo", "what the README promises", demo, alone=True),
+    Suite("demo-wt", "the page with WebTransport's round-trip times, in Chromium", demo_wt, alone=True),
 ]

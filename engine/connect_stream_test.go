@@ -1,0 +1,224 @@
+package engine
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+)
+
+// A connectClient is a peer that opens sessions with frames and capsules made by hand, as old drafts do.
+type connectClient struct {
+	t  testing.TB
+	q  *quic.Conn
+	cc *http3.ClientConn
+}
+
+func dialConnect(t testing.TB, f *sessionFixture) *connectClient {
+	t.Helper()
+	q := dialDatagrams(t, f.addr, nil)
+	cc := (&http3.Transport{EnableDatagrams: true}).NewClientConn(q)
+	within(t, "SETTINGS", cc.ReceivedSettings())
+	return &connectClient{t, q, cc}
+}
+
+// connect asks for a session as Chromium does.
+func (c *connectClient) connect(f *sessionFixture) *http3.RequestStream {
+	c.t.Helper()
+	str, err := c.cc.OpenRequestStream(ctx(c.t))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	req, _ := http.NewRequest("CONNECT", f.url("/wt"), nil)
+	req.Proto = "webtransport"
+	req.Header = http.Header{"Sec-Webtransport-Http3-Draft02": {"1"}, "Origin": {"https://" + f.addr}}
+	if err := str.SendRequestHeader(req); err != nil {
+		c.t.Fatal(err)
+	}
+	resp, err := str.ReadResponse()
+	if err != nil || resp.StatusCode != 200 {
+		c.t.Fatalf("%v, %v", resp, err)
+	}
+	return str
+}
+
+// The field of http3 that connectStream is put into must be there in the version that go.mod names.
+func TestStreamsOfHTTP3CanBeInterposed(t *testing.T) {
+	f := serveSessions(t, "", nil)
+	_, o := f.mustOpen("/wt")
+	s := f.session(o.Object)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.connect == nil {
+		t.Error("http3.Stream has another layout than connect_stream.go knows")
+	}
+}
+
+func TestW11_DrainCapsules(t *testing.T) {
+	f := serveSessions(t, "", nil)
+	str := dialConnect(t, f).connect(f)
+	o := f.waitType(EventSessionOpened)
+	str.Write(join(varints(0x1234, 3, "abc"), varints(capsuleDrainSession)))
+	str.Write(varints(0)) // in two halves
+	if e := f.waitType(EventSessionDraining); e.Object != o.Object {
+		t.Errorf("%+v", e.Event)
+	}
+	f.await(func() { f.session(o.Object).Drain() })
+	got := make([]byte, 5)
+	if _, err := io.ReadFull(str, got); err != nil || string(got) != string(varints(capsuleDrainSession, 0)) {
+		t.Errorf("%x, %v", got, err)
+	}
+	if n := f.count(EventSessionDraining); n != 1 {
+		t.Errorf("%d events", n)
+	}
+}
+
+// A browser takes code and reason only when the capsule and the end of the stream come before anything that cancels.
+func TestW09_CloseCancelsNothingBeforeThePeerHasEnded(t *testing.T) {
+	f := serveSessions(t, "", nil)
+	str := dialConnect(t, f).connect(f)
+	o := f.waitType(EventSessionOpened)
+	f.await(func() { f.session(o.Object).CloseWith(7, "done") })
+	got, err := io.ReadAll(str)
+	if want := varints(capsuleCloseSession, 8, "\x00\x00\x00\x07done"); string(got) != string(want) || err != nil {
+		t.Fatalf("%x, want %x; %v", got, want, err)
+	}
+	f.waitType(EventSessionClosed) // which the consumer has at once, whatever the peer does
+	if _, err := str.Write([]byte{}); err != nil {
+		t.Errorf("the peer was stopped: %v", err)
+	}
+	str.Close()
+}
+
+func TestW09_PeerThatNeverEndsItsSideIsCutOff(t *testing.T) {
+	f := serveSessions(t, "", nil)
+	str := dialConnect(t, f).connect(f)
+	o := f.waitType(EventSessionOpened)
+	f.await(func() { f.session(o.Object).CloseWith(0, "") })
+	var stop *quic.StreamError
+	eventually(t, "STOP_SENDING", func() bool {
+		_, err := str.Write([]byte{0x21, 0})
+		return errors.As(err, &stop) && stop.Remote && stop.ErrorCode == 0x170d7b68
+	})
+}
+
+func TestW12_EndsWithoutACapsule(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		end   func(str *http3.RequestStream)
+		code  Code
+		flags uint16
+	}{
+		{"end", func(str *http3.RequestStream) { str.Close() }, OK, FlagRemote},
+		{"reset", func(str *http3.RequestStream) { str.CancelWrite(0x10c) }, ErrReset, FlagRemote | FlagAborted},
+		{"cut capsule", func(str *http3.RequestStream) { str.Write(varints(capsuleCloseSession, 8, "\x00")); str.Close() }, ErrProtocol, FlagAborted},
+		{"forbidden capsule", func(str *http3.RequestStream) { str.Write(varints(0x190b4d3e, 1, 0)) }, ErrProtocol, FlagAborted},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := serveSessions(t, "", nil)
+			str := dialConnect(t, f).connect(f)
+			f.waitType(EventSessionOpened)
+			c.end(str)
+			if e := f.waitType(EventSessionClosed); e.Code != c.code || e.Flags != c.flags {
+				t.Errorf("%+v %q", e.Event, e.data)
+			}
+		})
+	}
+}
+
+func TestW13_SessionsOfOneConnection(t *testing.T) {
+	f := serveSessions(t, "", echo)
+	d := dialer(t)
+	config := d.TLSClientConfig.Clone()
+	config.NextProtos = []string{"h3"}
+	q, err := quic.DialAddr(ctx(t), f.addr, config, d.QUICConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.CloseWithError(0x100, "")
+	c, err := d.NewClientConn(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 {
+		_, s, err := c.Dial(ctx(t), f.url("/wt"), nil)
+		if err != nil {
+			t.Fatal(i, err)
+		}
+		text := strings.Repeat("x", i+1)
+		s.SendDatagram([]byte(text))
+		if got, err := s.ReceiveDatagram(ctx(t)); err != nil || string(got) != text {
+			t.Fatalf("%d: %q, %v", i, got, err)
+		}
+	}
+	q.CloseWithError(0x100, "")
+	f.waitType(EventConnClosed)
+	if n := f.count(EventSessionClosed); n != 20 {
+		t.Errorf("%d sessions ended", n)
+	}
+}
+
+func TestL05_HTTP3ConnectionsRejectWhileDraining(t *testing.T) {
+	f := serveSessions(t, "", nil)
+	c := dialConnect(t, f)
+	c.connect(f)
+	o := f.waitType(EventSessionOpened)
+	f.server.Stop(-1)
+	eventually(t, "the drain", func() bool {
+		for _, c := range f.server.connsForTest() {
+			return c.draining.Load()
+		}
+		return false
+	})
+	str, err := c.cc.OpenRequestStream(ctx(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, _ := http.NewRequest("GET", f.url("/"), nil)
+	str.SendRequestHeader(req)
+	_, err = str.ReadResponse()
+	var e *http3.Error
+	if !errors.As(err, &e) || e.ErrorCode != http3.ErrCodeRequestRejected {
+		t.Errorf("%v", err)
+	}
+	f.await(func() { f.session(o.Object).CloseWith(0, "") })
+	if e := f.waitStopped(); e.Code != OK {
+		t.Errorf("stopped with %d", e.Code)
+	}
+}
+
+func TestRequestsOnHTTP3KeepWhatMatters(t *testing.T) {
+	f := serveSessions(t, "", func(f *sessionFixture, e event) {
+		if e.Type == EventRequest {
+			f.send(e, 200, "")
+		}
+	})
+	c := dialConnect(t, f)
+	s, err := c.q.OpenStreamSync(ctx(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Write(headers(":method", "GET", ":scheme", "https", ":authority", "h", ":path", "/a%2Fb/%C3%BC?q=%20", "cookie", "a=1", "x", "1", "cookie", "b=2", "x", "2"))
+	s.Close()
+	e := f.waitType(EventRequest)
+	if got := string(e.meta[:30]); !strings.Contains(got, ":method") || field(e.meta, ":path") != "/a%2Fb/%C3%BC?q=%20" || field(e.meta, "cookie") != "a=1; b=2" {
+		t.Errorf("%q", e.meta)
+	}
+	var xs []string
+	for r := (packedReader{rest: e.meta}); ; {
+		name, value, ok := r.next()
+		if !ok {
+			break
+		}
+		if string(name) == "x" {
+			xs = append(xs, string(value))
+		}
+	}
+	if strings.Join(xs, ",") != "1,2" || e.Flags&FlagEnd == 0 {
+		t.Errorf("%v, flags %d", xs, e.Flags)
+	}
+}

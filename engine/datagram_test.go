@@ -1,0 +1,285 @@
+package engine
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+)
+
+// dialDatagrams opens a QUIC connection with DATAGRAM, with a control stream if settings is not nil.
+func dialDatagrams(t testing.TB, addr string, settings []byte) *quic.Conn {
+	t.Helper()
+	q, err := quic.DialAddr(ctx(t), addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h3"}}, &quic.Config{EnableDatagrams: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { q.CloseWithError(0x100, "") })
+	if settings != nil {
+		s, err := q.OpenUniStream()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Write(append([]byte{streamControl}, frame(frameSettings, settings)...))
+	}
+	return q
+}
+
+func TestD01_RawDatagrams(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		options  string
+		second   bool
+		settings []byte // nil: no control stream
+		taken    bool
+	}{
+		{"own connection", `{"quic_datagrams": true}`, false, []byte{}, true},
+		{"own connection, no SETTINGS", `{"quic_datagrams": true}`, false, nil, true},
+		{"own connection, HTTP's announced", `{"quic_datagrams": true}`, false, varints(0x33, 1), false},
+		{"own connection, raw only", `{"quic_datagrams": true, "raw_datagrams": true}`, false, varints(0x33, 1), true},
+		{"http3", `{"quic_datagrams": true}`, true, []byte{}, true},
+		{"http3, no SETTINGS", `{"quic_datagrams": true}`, true, nil, true},
+		{"http3, HTTP's announced", `{"quic_datagrams": true}`, true, varints(0x33, 1), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			secondKind = c.second
+			defer func() { secondKind = false }()
+			f := serve(t, c.options, 0, func(f *consumer, e event) {
+				if e.Type != EventQUICDatagram {
+					return
+				}
+				f.mu.Lock()
+				q := f.objects[e.Object].(*conn)
+				f.mu.Unlock()
+				q.SendDatagram(append([]byte("re: "), e.data...), 0)
+			})
+			q := dialDatagrams(t, f.addr, c.settings)
+			q.SendDatagram([]byte("\x01hello"))
+			if !c.taken {
+				eventually(t, "the drop", func() bool { return f.stats[StatDatagramsDroppedUnknown].Load() == 1 })
+				if f.stats[StatDatagramsDelivered].Load() != 0 {
+					t.Error("it was delivered")
+				}
+				return
+			}
+			got, err := q.ReceiveDatagram(ctx(t))
+			if err != nil || string(got) != "re: \x01hello" {
+				t.Errorf("%q, %v", got, err)
+			}
+			if n := f.stats[StatDatagramsDelivered].Load(); n != 1 {
+				t.Errorf("%d delivered", n)
+			}
+		})
+	}
+}
+
+func TestD01_RawDatagramsAreOffUnlessWanted(t *testing.T) {
+	f := serve(t, "", 0, hello)
+	q := dialDatagrams(t, f.addr, []byte{})
+	if err := q.SendDatagram([]byte("x")); err == nil {
+		t.Error("the server offers DATAGRAM")
+	}
+}
+
+func TestD02_DatagramsAndRawOnlyExcludeEachOther(t *testing.T) {
+	s := newTestServer(t, newConsumer(t), `{"raw_datagrams": true}`)
+	for _, flags := range []uint32{routeDatagram, routeWebTransport} {
+		var e *Error
+		if _, err := s.Route("", "/x", flags, 0); !errors.As(err, &e) || e.Code != ErrBadRoute {
+			t.Errorf("flags %d: %v", flags, err)
+		}
+	}
+	var e *Error
+	if _, err := newTestServer(t, newConsumer(t), "").Route("GET", "/x", routeWebTransport, 0); !errors.As(err, &e) || e.Code != ErrBadRoute {
+		t.Errorf("%v", err)
+	}
+	s.Free()
+}
+
+// datagramRequest sends a request whose datagrams the test uses.
+func datagramRequest(t testing.TB, f *sessionFixture) (*http3.RequestStream, *http3.ClientConn) {
+	t.Helper()
+	q := dialDatagrams(t, f.addr, nil)
+	cc := (&http3.Transport{EnableDatagrams: true}).NewClientConn(q)
+	within(t, "SETTINGS", cc.ReceivedSettings())
+	str, err := cc.OpenRequestStream(ctx(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, _ := http.NewRequestWithContext(context.Background(), "GET", f.url("/datagrams"), nil)
+	if err := str.SendRequestHeader(req); err != nil {
+		t.Fatal(err)
+	}
+	return str, cc
+}
+
+func TestH01_DatagramsOfARequest(t *testing.T) {
+	f := serveSessions(t, "", func(f *sessionFixture, e event) {
+		if e.Type == EventH3Datagram {
+			r := f.request(e.Object)
+			r.SendDatagram(append([]byte("re: "), e.data...), 0)
+			if string(e.data) == "last" {
+				r.Send(200, nil, Chunk{Bytes: []byte("done")}, false)
+			}
+		}
+	})
+	str, _ := datagramRequest(t, f)
+	e := f.waitType(EventRequest)
+	if room, limit := f.places(e.Object); room != 256 || limit < 1000 {
+		t.Errorf("room %d, limit %d", room, limit)
+	}
+	for _, text := range []string{"", "one", "last"} {
+		if err := str.SendDatagram([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		got, err := str.ReceiveDatagram(ctx(t))
+		if err != nil || string(got) != "re: "+text {
+			t.Fatalf("%q, %v", got, err)
+		}
+	}
+	resp, err := str.ReadResponse()
+	if err != nil || resp.StatusCode != 200 {
+		t.Fatalf("%v, %v", resp, err)
+	}
+	d := f.waitType(EventH3Datagram)
+	if d.Object != e.Object || d.Status != e.Status || d.UserData != 9 || d.Aux == 0 || d.Aux > monotonic() || monotonic()-d.Aux > uint64(time.Minute) {
+		t.Errorf("%+v", d.Event)
+	}
+}
+
+func TestH02_DatagramsForNobody(t *testing.T) {
+	f := serveSessions(t, "", nil)
+	q := dialDatagrams(t, f.addr, varints(0x33, 1))
+	q.SendDatagram([]byte{9, 'x'})
+	eventually(t, "the drop", func() bool { return f.stats[StatDatagramsDroppedUnknown].Load() == 1 })
+	if f.stats[StatDatagramsIn].Load() != 1 {
+		t.Error("not counted as one that came")
+	}
+	// A flow id that is none ends the connection, as RFC 9297 wants it.
+	q.SendDatagram([]byte{0xff})
+	e := f.waitType(EventConnClosed)
+	if e.Aux != uint64(http3.ErrCodeDatagramError) {
+		t.Errorf("%+v", e.Event)
+	}
+}
+
+func TestD05_DatagramsOfASession(t *testing.T) {
+	f := serveSessions(t, "", echo)
+	s, o := f.mustOpen("/wt")
+	for _, text := range []string{"", "hello"} {
+		s.SendDatagram([]byte(text))
+		got, err := s.ReceiveDatagram(ctx(t))
+		if err != nil || string(got) != text {
+			t.Fatalf("%q, %v", got, err)
+		}
+	}
+	eventually(t, "counters", func() bool {
+		f.consumer.mu.Lock()
+		defer f.consumer.mu.Unlock()
+		n := f.sessions[o.Object]
+		return n[SessionStatDatagramsIn] == 2 && n[SessionStatDatagramsOut] == 2 && n[SessionStatSmoothedRTT] > 0
+	})
+}
+
+func TestD05_DatagramsBeforeTheDecision(t *testing.T) {
+	held := make(chan Handle, 1)
+	f := serveSessions(t, "", func(f *sessionFixture, e event) {
+		if e.Type == EventSessionRequest {
+			held <- e.Object
+		}
+	})
+	q := dialDatagrams(t, f.addr, nil)
+	cc := (&http3.Transport{EnableDatagrams: true}).NewClientConn(q)
+	within(t, "SETTINGS", cc.ReceivedSettings())
+	str, err := cc.OpenRequestStream(ctx(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, _ := http.NewRequest("CONNECT", f.url("/wt"), nil)
+	req.Proto = "webtransport"
+	if err := str.SendRequestHeader(req); err != nil {
+		t.Fatal(err)
+	}
+	h := within(t, "the request", held)
+	for range 40 {
+		str.SendDatagram([]byte("early"))
+	}
+	eventually(t, "all of them", func() bool { return f.stats[StatDatagramsIn].Load() == 40 })
+	f.await(func() { f.session(h).Accept("", nil) })
+	eventually(t, "the early ones", func() bool {
+		return f.stats[StatDatagramsDelivered].Load() == 32 && f.stats[StatDatagramsDroppedEarly].Load() == 8
+	})
+	if n := f.count(EventSessionDatagram); n != 32 {
+		t.Errorf("%d events", n)
+	}
+}
+
+func TestD06_AgeAndSize(t *testing.T) {
+	f := serveSessions(t, "", nil)
+	s, o := f.mustOpen("/wt")
+	f.await(func() {
+		d := f.session(o.Object)
+		d.SendDatagram(make([]byte, 60_000), 0)
+		d.SendDatagram([]byte("old"), time.Nanosecond)
+		d.SendDatagram([]byte("good"), time.Minute)
+	})
+	got, err := s.ReceiveDatagram(ctx(t))
+	if err != nil || string(got) != "good" {
+		t.Errorf("%q, %v", got, err)
+	}
+	var codes []Code
+	eventually(t, "two drops", func() bool { return f.count(EventDatagramsDropped) == 2 })
+	f.mu.Lock()
+	for _, e := range f.seen {
+		if e.Type == EventDatagramsDropped && e.Object == o.Object && e.Aux == 1 {
+			codes = append(codes, e.Code)
+		}
+	}
+	f.mu.Unlock()
+	if fmt.Sprint(codes) != fmt.Sprint([]Code{ErrDatagramTooLarge, ErrTimeout}) {
+		t.Errorf("%v", codes)
+	}
+	eventually(t, "all places", func() bool {
+		room, _ := f.places(o.Object)
+		return room == 256+3
+	})
+}
+
+// A burst into a consumer that sleeps: each datagram is delivered or counted.
+func TestD07_BurstIntoASleepingConsumer(t *testing.T) {
+	f := serveSessions(t, "", nil)
+	s, o := f.mustOpen("/wt")
+	f.lossyRoom(1000)
+	f.stall(true)
+	const burst = 10_000
+	q := connOfSession(s)
+	for range burst {
+		if err := s.SendDatagram([]byte("0123456789abcdef")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "all of them", func() bool {
+		lost := q.ConnectionStats().PacketsLost
+		return f.stats[StatDatagramsIn].Load()+lost == burst
+	})
+	time.Sleep(50 * time.Millisecond)
+	f.stall(false)
+	f.lossyRoom(1 << 30)
+	var sum uint64
+	eventually(t, "the sum", func() bool {
+		sum = 0
+		for _, i := range []int{StatDatagramsDelivered, StatDatagramsDroppedRing, StatDatagramsDroppedEarly, StatDatagramsDroppedUnknown, StatDatagramsDroppedInternal} {
+			sum += f.stats[i].Load()
+		}
+		return sum == f.stats[StatDatagramsIn].Load()
+	})
+	eventually(t, "the events", func() bool { return f.count(EventSessionDatagram) == int(f.stats[StatDatagramsDelivered].Load()) })
+	t.Logf("in %d, delivered %d, ring %d, early %d, internal %d, lost on the way %d; object %d", f.stats[StatDatagramsIn].Load(), f.stats[StatDatagramsDelivered].Load(),
+		f.stats[StatDatagramsDroppedRing].Load(), f.stats[StatDatagramsDroppedEarly].Load(), f.stats[StatDatagramsDroppedInternal].Load(), q.ConnectionStats().PacketsLost, o.Object)
+}

@@ -1,0 +1,124 @@
+/** Many sessions and streams, one after the other and at once: everything is given back, and memory does not follow the count. */
+import { describe, expect, test } from "bun:test";
+import { Child, mib } from "./child.ts";
+import { GoConnection } from "./wtgo.ts";
+import { Suite, settled, until } from "./suite.ts";
+import * as sessions from "../interop/sessions.ts";
+
+const suite = new Suite();
+
+/** The server for outside tools in a process of its own, whose memory can be told from this one's. */
+async function interop(): Promise<{ child: Child; port: number }> {
+  const child = new Child("../interop/server.ts", [], { PORT: "0" });
+  const [, url] = (await child.line()).split(" ");
+  return { child, port: Number(new URL(url!).port) };
+}
+
+/** What the server keeps, without the connection that asks. */
+async function kept(connection: GoConnection): Promise<Record<string, number>> {
+  return JSON.parse((await connection.get("/stats")).body) as Record<string, number>;
+}
+
+describe("leaks", () => {
+  test("fails-components#503: 16,000 bidirectional streams of one session, all given back, in bounded memory", async () => {
+    const { child, port } = await interop();
+    const connection = await suite.goConnect({ port });
+    const session = await connection.session("/wt/echo");
+    const some = { inside: 16, size: 1000 };
+    expect(await session.echoes({ count: 4000, ...some })).toEqual({ well: 4000, failures: [] });
+    const before = child.resident();
+    expect(await session.echoes({ count: 16_000, ...some })).toEqual({ well: 16_000, failures: [] });
+    const growth = child.resident() - before;
+    let stats = await kept(connection);
+    for (let i = 0; stats.session_streams_active !== 0 && i < 100; i++) stats = await kept(connection);
+    expect(stats).toMatchObject({ session_streams_active: 0, sessions_active: 1 });
+    expect(growth, mib(growth)).toBeLessThan(48 << 20); // 11.6 KB a stream would be 177 MiB
+    await child.kill();
+  });
+
+  test("webtransport-go#118: 3,000 sessions on connections of their own, all given back, in bounded memory", async () => {
+    const { child, port } = await interop();
+    const visit = { inside: 8, size: 16, timeout: 60_000 };
+    expect(await suite.go.churn(port, "/wt/echo", { count: 1000, ...visit })).toEqual({ well: 1000, failures: [] });
+    const before = child.resident();
+    expect(await suite.go.churn(port, "/wt/echo", { count: 2000, ...visit })).toEqual({ well: 2000, failures: [] });
+    const growth = child.resident() - before;
+    const connection = await suite.goConnect({ port });
+    expect(await kept(connection)).toMatchObject({ sessions_active: 0, session_streams_active: 0, sessions_total: 3000 });
+    expect(growth, mib(growth)).toBeLessThan(64 << 20);
+    await child.kill();
+  });
+
+  test("W14 a hundred sessions at once on one connection, opened and closed ten times over", async () => {
+    const server = suite.serve({ routes: { "/wt": { webtransport: sessions.echo } } });
+    const connection = await suite.goConnect(server);
+    expect(await connection.churn("/wt", { count: 1000, inside: 100, size: 10, timeout: 30_000 })).toEqual({ well: 1000, failures: [] });
+    await until(() => server.stats().sessions_active === 0);
+    expect(server.stats()).toMatchObject({ sessions_total: 1000, sessions_rejected: 0, session_streams_active: 0 });
+    await connection.close();
+    await settled(server);
+  });
+
+  test("A08 datagrams that a sleeping consumer has no room for are counted to the one, and nothing else is lost", async () => {
+    let received = 0;
+    let slept = false;
+    const uploads: string[] = [];
+    const server = suite.serve({
+      routes: {
+        "/wt": {
+          webtransport: async (session) => {
+            session.onDatagram = () => {
+              received++;
+              if (!slept) Bun.sleepSync(300);
+              slept = true;
+            };
+            void sessions.each(session.incomingUnidirectionalStreams, async (stream) => uploads.push(await new Response(stream).text()));
+            await session.accept();
+          },
+        },
+        "/page": () => new Response("alive"),
+      },
+    });
+    const connection = await suite.goConnect(server);
+    const session = await connection.session("/wt");
+    const burst = session.burst(50_000, { size: 64, pace: 10 });
+    for (let i = 0; i < 20; i++) await session.open({ uni: true, data: `upload ${i}`, end: true });
+    await burst;
+    expect((await connection.get("/page")).body).toBe("alive");
+    await until(() => uploads.length === 20);
+    await until(() => {
+      const s = server.stats();
+      return s.datagrams_in === s.datagrams_delivered! + drops(s) && s.datagrams_delivered === received;
+    });
+    expect(uploads.sort()).toEqual(Array.from({ length: 20 }, (_, i) => `upload ${i}`).sort());
+    expect(drops(server.stats())).toBeGreaterThan(0);
+    await session.close();
+    await until(() => server.stats().sessions_active === 0);
+  });
+
+  test("A06 a server here and one in a Worker: sessions of each stay with it", async () => {
+    const here = suite.serve({ routes: { "/wt": { webtransport: prefixed("here") } } });
+    const worker = new Worker(new URL("./programs/session-worker.ts", import.meta.url));
+    const port = await new Promise<number>((resolve) => (worker.onmessage = ({ data }) => resolve(data as number)));
+    const [a, b] = [await (await suite.goConnect(here)).session("/wt"), await (await suite.goConnect({ port })).session("/wt")];
+    for (let i = 0; i < 200; i++) {
+      await Promise.all([a.send(String(i)), b.send(String(i))]);
+      expect([await a.receive(), await b.receive()]).toEqual([[`here ${i}`], [`worker ${i}`]]);
+    }
+    await a.close();
+    await b.close();
+    worker.postMessage("stop");
+    await new Promise((resolve) => worker.addEventListener("close", resolve));
+  });
+});
+
+function prefixed(prefix: string): (session: Parameters<typeof sessions.echo>[0]) => void {
+  return (session) => {
+    session.onDatagram = (payload) => void session.sendDatagram(Buffer.from(`${prefix} ${Buffer.from(payload).toString()}`));
+    void session.accept();
+  };
+}
+
+function drops(s: Record<string, number>): number {
+  return s.datagrams_dropped_queue_full! + s.datagrams_dropped_early! + s.datagrams_dropped_unknown! + s.datagrams_dropped_internal!;
+}
