@@ -17,14 +17,18 @@ import (
 	"zigh3/engine"
 )
 
-// maxProcsDefault leaves processors to the host: the engine has no use for more than a few.
-const maxProcsDefault = 4
+// mostProcs leaves processors to the host: the engine has no use for more than a few.
+const mostProcs = 4
+
+// defaultProcs is how many processors the engine gets of those that there are: all but one, which is the host's thread's. With as many
+// as there are, Go's idle ones look for work that the host is just doing, and every answer wakes two threads instead of one.
+func defaultProcs(there int) int { return max(1, min(there-1, mostProcs)) }
 
 // init is the library's start: it runs on a thread of Go's own while the loader goes on. Calls that need the engine wait for it by
 // waiting for their command.
 func init() {
-	if _, set := os.LookupEnv("GOMAXPROCS"); !set && runtime.NumCPU() > maxProcsDefault {
-		runtime.GOMAXPROCS(maxProcsDefault)
+	if _, set := os.LookupEnv("GOMAXPROCS"); !set {
+		runtime.GOMAXPROCS(defaultProcs(runtime.GOMAXPROCS(0)))
 	}
 	engine.SetFaultHandler(fault)
 	routeLog()

@@ -10,6 +10,7 @@ import "C"
 import (
 	"fmt"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"zigh3/eventq"
@@ -24,20 +25,43 @@ func fault(name string, value any, stack []byte) {
 		return
 	}
 	text := fmt.Sprintf("%s: %v", name, value)
-	C.state_fatal((*C.char)(unsafe.Pointer(unsafe.StringData(text))), C.size_t(len(text)))
-	// Whoever panicked may hold a lock of ours; the calls of the host must come back all the same.
-	C.command_wake_all()
+	whole := text
+	if len(stack) > 0 {
+		whole += "\n" + string(stack)
+	}
+	const longest = 16 << 10
+	told := lastly(func() { tell(eventq.Lossless, C.ZIG_H3_EVENT_FATAL, 0, whole[:min(len(whole), longest)]) })
+	lastly(func() {
+		// The event goes first: who is told by a call that nothing is left would not look for it any more. But whoever panicked may
+		// hold a lock of ours, and the calls of the host must come back all the same.
+		select {
+		case <-told:
+		case <-time.After(faultWait):
+		}
+		C.state_fatal((*C.char)(unsafe.Pointer(unsafe.StringData(text))), C.size_t(len(text)))
+		C.command_wake_all()
+		lastly(func() {
+			registry.Lock()
+			defer registry.Unlock()
+			for _, q := range registry.queues {
+				C.queue_kick(q.c)
+			}
+		})
+	})
+}
+
+// faultWait is how long the FATAL event may take.
+const faultWait = 100 * time.Millisecond
+
+// lastly runs what may panic or hang where the engine is broken already. The channel is closed at its end.
+func lastly(fn func()) <-chan struct{} {
+	done := make(chan struct{})
 	go func() {
-		defer func() { _ = recover() }() // there is nobody left to tell
-		if len(stack) > 0 {
-			text += "\n" + string(stack)
-		}
-		const longest = 16 << 10
-		tell(eventq.Lossless, C.ZIG_H3_EVENT_FATAL, 0, text[:min(len(text), longest)])
-		registry.Lock()
-		defer registry.Unlock()
-		for _, q := range registry.queues {
-			C.queue_kick(q.c)
-		}
+		defer func() {
+			_ = recover() // there is nobody left to tell
+			close(done)
+		}()
+		fn()
 	}()
+	return done
 }

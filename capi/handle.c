@@ -105,7 +105,7 @@ zig_h3_handle handle_issue(enum handle_kind kind, uint64_t state, struct slot **
     atomic_store_explicit(&slot->datagrams, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->codes, 0, memory_order_relaxed);
     uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
-    uint64_t generation = (generation_of(word) + 1) & 0xffffff;
+    uint64_t generation = (generation_of(word) + 1) & HANDLE_GENERATION_MASK;
     uint64_t wrapped = word & SLOT_WRAPPED;
     if (generation == 0) {
         generation = 1;

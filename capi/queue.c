@@ -227,7 +227,7 @@ int32_t zig_h3_queue_arm(zig_h3_handle handle)
     code = h3_ring_arm(queue->ring);
     if (code == 0) {
         ring_doorbell(queue);
-        code = queue_empty();
+        code = queue_empty(queue);
     }
     queue_leave(queue);
     return code;

@@ -74,8 +74,7 @@ func (q *queue) free() {
 			}
 			time.Sleep(time.Millisecond)
 		}
-		slots[indexOf(q.handle)].object.Store(0)
-		release(q.handle)
+		retire(q.handle)
 		C.queue_let_go(q.c)
 	})
 }
@@ -110,6 +109,18 @@ func tell(class eventq.Class, typ uint16, status uint32, text string) {
 			q.events.Commit(r, &eventq.Head{Type: typ, Status: status, DataLen: uint32(len(text))})
 		}
 	}
+}
+
+// retire gives the slot of a queue or server back once no host thread is inside: until then what it points to is in use there. After
+// forget nobody comes in any more, and nobody stays for long. It waits, so it is for goroutines of their own.
+func retire(h uint64) {
+	forget(h)
+	p := &slots[indexOf(h)]
+	for p.word.Load()&C.SLOT_LOCKED != 0 {
+		time.Sleep(time.Millisecond)
+	}
+	p.object.Store(0)
+	release(h)
 }
 
 // forget makes a handle stale to the host, as a call that frees its object does.

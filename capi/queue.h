@@ -53,10 +53,15 @@ static inline void queue_foresee(const zig_h3_record *record)
 /* Gives the memory of what was taken back, and tells producers that wait for it. */
 void queue_release(struct queue *queue);
 
-/* What a draining call returns when there is nothing: 0, or that there will be nothing any more. */
-static inline int32_t queue_empty(void)
+/* What a draining call returns that found nothing: 0, or that there will be nothing any more. Looks again once the state is known to be
+ * bad: the FATAL event comes before it, and may have come since the first look. */
+static inline int32_t queue_empty(struct queue *queue)
 {
-    return state_now() == 0 ? 0 : state_check();
+    int32_t state = state_now();
+    if (state == 0)
+        return 0;
+    atomic_thread_fence(memory_order_acquire);
+    return h3_ring_peek(queue->ring) != NULL ? 0 : state_check();
 }
 
 static inline void queue_leave(struct queue *queue)

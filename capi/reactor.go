@@ -31,6 +31,7 @@ type reactor struct {
 	ring *eventq.Ring
 	bell *atomic.Uint32
 	wake *os.File
+	linger
 }
 
 func newReactor() (*reactor, error) {
@@ -51,11 +52,13 @@ func newReactor() (*reactor, error) {
 
 func (r *reactor) run() {
 	take := r.take
+	go engine.Guard("submissions", r.listen)
 	idle := 0
 	for {
 		n := r.ring.Drain(batch, take)
 		if n > 0 {
 			idle = 0
+			r.arrived()
 		}
 		if n < batch && r.bell.Load() != 0 {
 			r.bell.Store(0)
@@ -66,33 +69,40 @@ func (r *reactor) run() {
 		if n > 0 {
 			continue
 		}
-		if idle < patience {
+		if idle < patience || r.lasts() {
 			idle++
 			runtime.Gosched()
 			continue
 		}
-		if !r.sleep() {
-			return
-		}
+		r.sleep()
 	}
 }
 
-// sleep waits for the next submission. It reports false when that is not possible any more.
-func (r *reactor) sleep() bool {
+// sleep waits for the next submission, or for a consumer that is about to make one.
+func (r *reactor) sleep() {
 	if !r.ring.Arm() {
-		return true
+		return
 	}
 	// Whoever rings the bell does so before he looks for an armed ring.
-	if r.bell.Load() != 0 {
-		r.ring.Disarm()
-		return true
+	if r.bell.Load() == 0 {
+		<-stir
 	}
+	r.ring.Disarm()
+}
+
+// listen makes a stir of every write to the submission ring's descriptor.
+func (r *reactor) listen() {
 	var count [8]byte
-	if _, err := r.wake.Read(count[:]); err != nil {
-		fault("reactor", err, nil)
-		return false
+	for {
+		if _, err := r.wake.Read(count[:]); err != nil {
+			fault("reactor", err, nil)
+			return
+		}
+		select {
+		case stir <- struct{}{}:
+		default:
+		}
 	}
-	return true
 }
 
 // take carries out one submission.

@@ -41,7 +41,7 @@ func newServer(c *C.struct_server, o *engine.Options, q *queue) (*server, error)
 	var err error
 	s.engine, err = engine.NewServer(o, engine.Handle(s.handle), []engine.Sink{s.sinkTo(q)}, (*engine.Stats)(unsafe.Pointer(&c.stats)))
 	if err != nil {
-		s.releaseHandle()
+		s.retire()
 		return nil, err
 	}
 	hash := s.engine.CertificateHash()
@@ -54,7 +54,7 @@ func newServer(c *C.struct_server, o *engine.Options, q *queue) (*server, error)
 	registry.Unlock()
 	if !there { // freed meanwhile: it does not know of this server
 		s.engine.Free()
-		s.releaseHandle()
+		s.retire()
 		return nil, errStale
 	}
 	return s, nil
@@ -113,15 +113,15 @@ func (s *server) free() {
 	s.engine.Free()
 	aside("server free", func() {
 		<-s.engine.Done()
-		s.releaseHandle()
+		s.retire()
 		C.server_give(s.c)
 	})
 }
 
-func (s *server) releaseHandle() {
-	s.retire()
-	slots[indexOf(s.handle)].object.Store(0)
-	release(s.handle)
+// retire gives the server's slot back, and with it the sinks that are known by number. It waits, as the function does.
+func (s *server) retire() {
+	s.dismiss()
+	retire(s.handle)
 }
 
 // applyGoOptions sets what is set of Go's own runtime. It belongs to the whole process: the last server to say something wins.

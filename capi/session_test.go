@@ -197,7 +197,7 @@ func TestAStreamOpenedAsItsSessionEndsHasItsOneEnd(t *testing.T) {
 		t.Fatal("its handle is still good")
 	}
 
-	s.server.retire()
+	s.server.dismiss()
 	h = hostStream(t)
 	openStream(&eventq.Head{Object: uint64(session), Aux: h, Status: s.number})
 	if got := take(ring); len(got) != 0 || (slots[indexOf(h)].word.Load()^h)&nameMask == 0 {

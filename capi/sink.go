@@ -125,10 +125,13 @@ func (s *sink) Commit(r engine.Record, ev *engine.Event) {
 }
 
 func (s *sink) commit(r engine.Record, ev *engine.Event) {
-	s.events.Commit(eventq.Record{Payload: r.Payload, Token: r.Token}, &eventq.Head{
+	woke := s.events.Commit(eventq.Record{Payload: r.Payload, Token: r.Token}, &eventq.Head{
 		Type: uint16(ev.Type), Flags: ev.Flags, Object: uint64(ev.Object), Parent: uint64(ev.Parent), Conn: uint64(ev.Conn),
 		UserData: ev.UserData, Code: int32(ev.Code), Status: ev.Status, MetaLen: ev.MetaLen, DataLen: ev.DataLen, Aux: ev.Aux,
 	})
+	if woke {
+		expectSubmission()
+	}
 }
 
 // noteRequest tells the slot what its response's calls have to know.

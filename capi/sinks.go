@@ -22,8 +22,8 @@ func (s *sink) enrol() *sink {
 	return s
 }
 
-// retire forgets the sinks of a server that is no more.
-func (s *server) retire() {
+// dismiss forgets the sinks of a server that is no more.
+func (s *server) dismiss() {
 	sinks.Lock()
 	defer sinks.Unlock()
 	for number, one := range sinks.byNumber {

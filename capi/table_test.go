@@ -1,8 +1,10 @@
 package main
 
 import (
+	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"zigh3/engine"
 )
@@ -101,6 +103,30 @@ func TestAReleaseLeavesALockedSlotToItsHolder(t *testing.T) {
 	release(next)
 	p.word.And(^uint64(1))
 	giveSlot(indexOf(h))
+}
+
+// What a server's slot points to is in use as long as a host thread is inside.
+func TestRetiringWaitsForTheHostThreadInside(t *testing.T) {
+	h, _ := issue(kindServer, 64)
+	p := &slots[indexOf(h)]
+	p.word.Or(1) // SLOT_LOCKED
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		retire(h)
+	}()
+	for p.word.Load()&2 == 0 { // SLOT_FORGOTTEN: nobody else comes in
+		runtime.Gosched()
+	}
+	time.Sleep(5 * time.Millisecond)
+	if p.object.Load() != 64 || (p.word.Load()^h)&nameMask != 0 {
+		t.Error("the slot was given up with a thread inside")
+	}
+	p.word.And(^uint64(1))
+	<-done
+	if p.object.Load() != 0 || p.word.Load()&kindMask != 0 {
+		t.Error("the slot was not given up")
+	}
 }
 
 func TestIssuersNeverShareASlot(t *testing.T) {

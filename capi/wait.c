@@ -36,8 +36,11 @@ static int32_t wait_inside(struct queue *queue, int32_t timeout_ms)
     for (;;) {
         if (h3_ring_peek(queue->ring) != NULL)
             return 1;
+        int32_t code = queue_empty(queue);
+        if (code != 0)
+            return code;
         if (state_now() != 0)
-            return state_check();
+            continue; /* the FATAL event has come since */
         if (atomic_exchange(&queue->woken, 0) != 0)
             return 0;
         if (timeout_ms == 0 || (deadline >= 0 && now_ms() >= deadline))

@@ -178,8 +178,9 @@ func (q *Queue) record(pos, need uint64, n int) Record {
 }
 
 // Commit publishes a reserved record with its head. MetaLen and DataLen may describe less than was reserved, with the data at
-// [DataOffset] of MetaLen; more is a fault of the caller: the record is given up, and Commit panics.
-func (q *Queue) Commit(r Record, h *Head) {
+// [DataOffset] of MetaLen; more is a fault of the caller: the record is given up, and Commit panics. woke says that the consumer slept
+// and was woken for this record.
+func (q *Queue) Commit(r Record, h *Head) (woke bool) {
 	size := h.recordSize()
 	if r.Token != 0 && size > headSize+uint64(cap(r.Payload)) {
 		q.Abort(r)
@@ -191,10 +192,11 @@ func (q *Queue) Commit(r Record, h *Head) {
 		if used, room := roundBlock(size), headSize+uint64(cap(r.Payload)); used < room {
 			q.shrink(pos, used, room)
 		}
-		q.publish(pos, size, h)
+		woke = q.publish(pos, size, h)
 	case tokenSpilled:
 		q.spill(h, r.Payload[:size-headSize])
 	}
+	return woke
 }
 
 // Abort gives a reserved record back unpublished.
@@ -215,13 +217,13 @@ func (q *Queue) Abort(r Record) {
 }
 
 // publish writes a head and then its size, which makes the record visible, and wakes a consumer that sleeps.
-func (q *Queue) publish(pos, size uint64, h *Head) {
+func (q *Queue) publish(pos, size uint64, h *Head) (woke bool) {
 	type rest [(headSize - 8) / 8]uint64
 	p := q.at(pos)
 	p.Type, p.Flags = h.Type, h.Flags
 	*(*rest)(unsafe.Pointer(&p.Object)) = *(*rest)(unsafe.Pointer(&h.Object))
 	atomic.StoreUint32(&p.size, uint32(size))
-	q.wakeConsumer()
+	return q.wakeConsumer()
 }
 
 // fill publishes a filler.
@@ -253,9 +255,11 @@ func (q *Queue) retreat(from, to uint64) bool {
 	return q.hdr.tail.CompareAndSwap(to, from)
 }
 
-// wakeConsumer writes the wake descriptor if the consumer sleeps. Of several producers one does.
-func (q *Queue) wakeConsumer() {
-	if q.hdr.armed.Load() == 1 && q.hdr.armed.CompareAndSwap(1, 0) {
-		writeWake(q.wakeFD)
+// wakeConsumer writes the wake descriptor if the consumer sleeps, and reports whether it did. Of several producers one does.
+func (q *Queue) wakeConsumer() bool {
+	if q.hdr.armed.Load() != 1 || !q.hdr.armed.CompareAndSwap(1, 0) {
+		return false
 	}
+	writeWake(q.wakeFD)
+	return true
 }

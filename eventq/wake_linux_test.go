@@ -68,6 +68,23 @@ func TestWakeIsWrittenOnceForEachArm(t *testing.T) {
 	}
 }
 
+func TestCommitSaysWhetherItWokeTheConsumer(t *testing.T) {
+	_, fd := eventFD(t)
+	r, q := fresh(t, 4096, fd)
+	commit := func() bool {
+		rec, _ := q.Reserve(Lossless, 0, nil)
+		return q.Commit(rec, &Head{Type: 1})
+	}
+	if commit() {
+		t.Error("woke though nobody sleeps")
+	}
+	objects(r)
+	r.Arm()
+	if !commit() || commit() {
+		t.Error("one commit wakes, the next finds the consumer awake")
+	}
+}
+
 func TestFillersWakeSoThatWhatStandsBehindIsSeen(t *testing.T) {
 	_, fd := eventFD(t)
 	r, q := fresh(t, 4096, fd)
