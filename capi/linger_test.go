@@ -28,7 +28,7 @@ func TestReactorExpectsNothingUnlessAConsumerWasWoken(t *testing.T) {
 		t.Fatal("stays awake for nobody")
 	}
 	expectSubmission()
-	if !l.lasts() || !l.lasts() {
+	if first, second := l.lasts(), l.lasts(); !first || !second {
 		t.Error("does not stay awake for a consumer that was woken")
 	}
 	if len(stir) != 1 {

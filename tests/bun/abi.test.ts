@@ -208,7 +208,8 @@ describe("A04 handles", () => {
       if (name === "pattern") return path;
       if (name === "name" || name === "value" || name === "method") return path;
       if (type.includes("*")) return scratch.address;
-      if (name === "status") return 200;
+      if (name === "status") return 400; // fits a response and the rejection of a session
+      if (name === "flags") return 0;
       if (name === "capacity") return 4096;
       return name.endsWith("len") ? 0 : 1;
     });

@@ -6,7 +6,8 @@ import { readVarint, varint } from "./draft02.ts";
 import { Suite, gate, settled, until } from "./suite.ts";
 
 const suite = new Suite();
-const both = { datagrams: true };
+/** aioquic announces HTTP datagrams (0x33) of itself only together with WebTransport. */
+const both = { datagrams: true, settings: { 1: 4096, 7: 16, 0x33: 1 } };
 
 const echo = (payload: Uint8Array<ArrayBuffer>, context: H3DatagramContext): void => void context.sendReply(payload);
 

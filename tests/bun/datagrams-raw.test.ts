@@ -106,7 +106,7 @@ describe("raw QUIC datagrams", () => {
   test("D07 a peer that announces HTTP/3 datagrams: what names no request is dropped and counted, nothing is delivered raw", async () => {
     let raws = 0;
     const server = serve(() => void raws++);
-    const connection = await suite.connect(server, { datagrams: true });
+    const connection = await suite.connect(server, { datagrams: true, settings: { 1: 4096, 7: 16, 0x33: 1 } });
     expect((await connection.fetch("/")).text).toBe("alive");
     await connection.sendDatagrams([Uint8Array.of(9, 1, 2)], { count: 3 });
     await until(() => server.stats().datagrams_in === 3);

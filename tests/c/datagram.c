@@ -185,7 +185,7 @@ static void of_requests(void)
 
 int main(void)
 {
-    peer_build();
+    peer_build("tests/c/peer");
     raw();
     off();
     of_requests();

@@ -15,7 +15,7 @@
 #include "peer.h"
 
 enum { THREADS = 4, POOL = 24, SEEN = 1 << 20 };
-enum kind { QUEUE, SERVER, CONN, REQUEST, KINDS };
+enum kind { QUEUE, SERVER, CONN, REQUEST, SESSION, STREAM, KINDS };
 
 /* Handles by kind that were given out, the latest ones, and all of them: in the end each is stale. */
 static _Atomic uint64_t pool[KINDS][POOL];
@@ -136,7 +136,7 @@ static int32_t route(struct dice *dice, zig_h3_handle server)
     static const char *const methods[] = {NULL, "GET", "POST", "NO SUCH"};
     static const char *const patterns[] = {"/*", "/echo", "/params/:a/:b", "/upload", "nothing", "/a/*/b"};
     uint32_t id;
-    return zig_h3_server_route(server, methods[below(dice, 4)], patterns[below(dice, 6)], (uint32_t)below(dice, 3), roll(dice), &id);
+    return zig_h3_server_route(server, methods[below(dice, 4)], patterns[below(dice, 6)], (uint32_t)below(dice, 9), roll(dice), &id);
 }
 
 static void learn(struct dice *dice, const zig_h3_record *record)
@@ -146,6 +146,10 @@ static void learn(struct dice *dice, const zig_h3_record *record)
         remember(dice, REQUEST, record->object);
     } else if (record->type == ZIG_H3_EVENT_CONN_OPENED) {
         remember(dice, CONN, record->object);
+    } else if (record->type == ZIG_H3_EVENT_SESSION_REQUEST) {
+        remember(dice, SESSION, record->object);
+    } else if (record->type == ZIG_H3_EVENT_STREAM_OPENED) {
+        remember(dice, STREAM, record->object);
     }
 }
 
@@ -205,6 +209,60 @@ static int32_t respond(struct dice *dice, zig_h3_handle request)
                               : zig_h3_response_reset(request, roll(dice) >> below(dice, 64));
     default:
         return zig_h3_request_stop(request);
+    }
+}
+
+/* A list of datagrams for objects of any kind: well-formed, or cut. */
+static int32_t send_many(struct dice *dice, uint32_t flags)
+{
+    uint64_t room[256];
+    size_t n = 0;
+    for (uint64_t datagrams = below(dice, 6); datagrams > 0; datagrams--) {
+        zig_h3_datagram head = {.object = pick(dice, (enum kind)(CONN + below(dice, 3))), .len = (uint32_t)below(dice, 300)};
+        if (n + sizeof head + head.len > sizeof room)
+            break;
+        memcpy((uint8_t *)room + n, &head, sizeof head);
+        n += (sizeof head + head.len + 7) & ~(size_t)7;
+    }
+    if (n > 0 && below(dice, 8) == 0)
+        n -= 1 + below(dice, n);
+    return zig_h3_send_datagrams(room, n, flags);
+}
+
+static int32_t converse(struct dice *dice)
+{
+    uint8_t fields[8192];
+    const size_t n = list(dice, fields, sizeof fields);
+    const zig_h3_handle session = pick(dice, SESSION), stream = pick(dice, STREAM);
+    const uint32_t flags = below(dice, 8) ? (uint32_t)below(dice, 2) * ZIG_H3_SEND_LATER : (uint32_t)roll(dice), age = (uint32_t)below(dice, 50);
+    const uint32_t code = (uint32_t)roll(dice);
+    uint64_t values[64];
+    zig_h3_handle opened;
+    size_t taken;
+    int32_t result;
+    switch (below(dice, 18)) {
+    case 0: return zig_h3_server_send_quic_datagram(pick(dice, CONN), bytes, length(dice), age, flags);
+    case 1: return zig_h3_response_send_h3_datagram(pick(dice, REQUEST), bytes, length(dice), age, flags);
+    case 2: return zig_h3_wt_send_datagram(session, bytes, length(dice), age, flags);
+    case 3: return send_many(dice, flags);
+    case 4: return zig_h3_wt_accept(session, below(dice, 2) ? NULL : "chat", fields, n);
+    case 5: return zig_h3_wt_reject(session, (uint32_t)below(dice, 700), fields, n, bytes, length(dice));
+    case 6: return zig_h3_wt_close(session, code, (const char *)bytes, length(dice));
+    case 7: return zig_h3_wt_drain(session);
+    case 8: return zig_h3_wt_max_datagram_size(session);
+    case 9: return zig_h3_wt_stats_snapshot(session, values, below(dice, 65));
+    case 10:
+        result = zig_h3_wt_open_stream(session, (uint32_t)below(dice, 3), (uint32_t)below(dice, 3), &opened);
+        if (result == 0)
+            remember(dice, STREAM, opened);
+        return result;
+    case 11: return zig_h3_wt_stream_write(stream, bytes, length(dice), &taken);
+    case 12: return zig_h3_wt_stream_end(stream);
+    case 13: return zig_h3_wt_stream_reset(stream, code);
+    case 14: return zig_h3_wt_stream_stop(stream, code);
+    case 15: return zig_h3_wt_stream_consumed(stream, below(dice, 2) ? length(dice) : roll(dice));
+    case 16: return zig_h3_wt_stream_priority(stream, code, (int64_t)roll(dice));
+    default: zig_h3_wt_stats_name((uint32_t)below(dice, 100)); return 0;
     }
 }
 
@@ -270,8 +328,10 @@ static void *player(void *argument)
             note(ask(&dice, pick(&dice, QUEUE), pick(&dice, SERVER)));
         else if (what < 500)
             note(drain(&dice, pick(&dice, QUEUE)));
-        else
+        else if (what < 850)
             note(respond(&dice, pick(&dice, REQUEST)));
+        else
+            note(converse(&dice));
     }
     return NULL;
 }
