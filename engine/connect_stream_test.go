@@ -162,6 +162,28 @@ func TestW13_SessionsOfOneConnection(t *testing.T) {
 	}
 }
 
+// A peer without flow control for sessions may have one a connection; the second is turned away so that it comes on another.
+func TestW13_SecondSessionWithoutFlowControl(t *testing.T) {
+	f := serveSessions(t, "", nil)
+	c := dialConnect(t, f)
+	c.connect(f)
+	str, err := c.cc.OpenRequestStream(ctx(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, _ := http.NewRequest("CONNECT", f.url("/wt"), nil)
+	req.Proto = "webtransport"
+	str.SendRequestHeader(req)
+	_, err = str.ReadResponse()
+	var e *http3.Error
+	if !errors.As(err, &e) || e.ErrorCode != http3.ErrCodeRequestRejected {
+		t.Errorf("%v", err)
+	}
+	if e := f.waitType(EventSessionClosed); e.Code != ErrNotNegotiated {
+		t.Errorf("%+v", e.Event)
+	}
+}
+
 func TestL05_HTTP3ConnectionsRejectWhileDraining(t *testing.T) {
 	f := serveSessions(t, "", nil)
 	c := dialConnect(t, f)

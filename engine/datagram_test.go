@@ -153,6 +153,21 @@ func TestH01_DatagramsOfARequest(t *testing.T) {
 	}
 }
 
+func TestH01_DatagramsOnAServerWithoutSessions(t *testing.T) {
+	f := &sessionFixture{more: make(chan struct{}, 1)}
+	f.fixture = serve(t, "", routeDatagram, func(c *consumer, e event) {
+		if e.Type == EventH3Datagram {
+			c.request(e.Object).SendDatagram(e.data, 0)
+		}
+	})
+	str, _ := datagramRequest(t, f)
+	eventually(t, "the request", func() bool { return f.stats[StatRequestsActive].Load() == 1 })
+	str.SendDatagram([]byte("x"))
+	if got, err := str.ReceiveDatagram(ctx(t)); err != nil || string(got) != "x" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 func TestH02_DatagramsForNobody(t *testing.T) {
 	f := serveSessions(t, "", nil)
 	q := dialDatagrams(t, f.addr, varints(0x33, 1))

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -42,18 +43,9 @@ func (x *h3Stream) abort(code http3.ErrCode) {
 	x.h.CancelWrite(quic.StreamErrorCode(code))
 }
 
-// past is a deadline that has passed.
-var past = time.Unix(1, 0)
-
-// takeStream takes a stream from http3 before anything is sent. http3 sends the headers of a response when a handler takes its
-// stream over; under a deadline that has passed that comes to nothing.
-func takeStream(w http.ResponseWriter) *http3.Stream {
-	w.(interface{ SetWriteDeadline(time.Time) error }).SetWriteDeadline(past)
-	w.Header()["Date"] = nil
-	h := w.(http3.HTTPStreamer).HTTPStream()
-	h.SetWriteDeadline(time.Time{})
-	return h
-}
+// packedBuffers hold the fields of requests until they are in a record. They are not on the stack: each request has a goroutine, and to
+// grow its stack once more costs more than all that is done here.
+var packedBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
 
 // serveHTTP serves one request, or one session to its end.
 func (c *conn) serveHTTP(w http.ResponseWriter, req *http.Request) {
@@ -63,7 +55,12 @@ func (c *conn) serveHTTP(w http.ResponseWriter, req *http.Request) {
 		c.reject(&x)
 		return
 	}
-	fields := appendRequest(make([]byte, 0, 512), req)
+	buf := packedBuffers.Get().(*[]byte)
+	defer packedBuffers.Put(buf)
+	fields := appendRequest((*buf)[:0], req)
+	if cap(fields) <= 4<<10 {
+		*buf = fields
+	}
 	if !withinLimits(req.Header, c.s.limits) {
 		c.refuse(&x, errLargeList)
 		return
@@ -156,8 +153,10 @@ func (c *conn) serveRequest(x *h3Stream, head *requestHead, fields []byte) {
 	s.SetReadDeadline(time.Now().Add(headerWait))
 	var one [1]byte
 	_, err := s.Peek(one[:])
-	s.SetReadDeadline(time.Time{})
 	whole := err == io.EOF
+	if !whole {
+		s.SetReadDeadline(time.Time{})
+	}
 	if err != nil && !whole && !errors.Is(err, os.ErrDeadlineExceeded) {
 		c.refuse(x, err)
 		return
@@ -173,7 +172,9 @@ func (c *conn) serveRequest(x *h3Stream, head *requestHead, fields []byte) {
 	route, ok := c.admit(r, head, -1)
 	if !ok {
 		r.recycle()
-		x.finish()
+		if whole {
+			x.finish()
+		}
 		return
 	}
 	if route.Flags&routeDatagram != 0 {
@@ -203,10 +204,9 @@ func (c *conn) serveRequest(x *h3Stream, head *requestHead, fields []byte) {
 	}
 }
 
-// finish completes the peer's side of a stream.
+// finish completes the peer's side of a stream whose end is there.
 func (x *h3Stream) finish() {
 	var one [1]byte
-	x.s.SetReadDeadline(past)
 	x.s.Read(one[:])
 	x.forget()
 }

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 
 	"github.com/quic-go/quic-go"
@@ -35,11 +34,12 @@ func newH3Server(s *Server) *h3Server {
 		return nil
 	}
 	h := &h3Server{s: s}
+	// Without a Logger http3 prints in two cases, which do not come: a handler that panics, and one that sets a content-length which is
+	// no number. With one it makes garbage for each request.
 	h.http = &http3.Server{
 		Handler:         http.HandlerFunc(h.serve),
 		EnableDatagrams: true,
 		MaxHeaderBytes:  s.options.MaxHeaderBytes,
-		Logger:          slog.New(&libraryLog{sink: s.sinks[0], server: s.handle}),
 	}
 	if flags&routeWebTransport != 0 {
 		h.http.AdditionalSettings = map[uint64]uint64{settingMaxSessions: 1}
@@ -111,48 +111,9 @@ func connOf(ctx context.Context) *conn { return ctx.Value(connKey{}).(*connRef).
 
 // serve is http3's handler. It returns when nobody needs the goroutine any more, which for most requests is at once.
 func (h *h3Server) serve(w http.ResponseWriter, req *http.Request) {
+	defer catch("http3 stream") // http3 would recover a panic itself, and keep it to itself
 	c := connOf(req.Context())
 	c.enterStream()
 	defer c.leaveStream()
-	// http3 would recover a panic itself, and keep it to itself.
-	Guard("http3 stream", func() { c.serveHTTP(w, req) })
+	c.serveHTTP(w, req)
 }
-
-// A libraryLog makes LOG events of what http3 has to say.
-type libraryLog struct {
-	sink   Sink
-	server Handle
-	attrs  string
-}
-
-// Enabled implements slog.Handler.
-func (l *libraryLog) Enabled(_ context.Context, level slog.Level) bool {
-	return level >= slog.LevelWarn
-}
-
-// Handle implements slog.Handler.
-func (l *libraryLog) Handle(_ context.Context, r slog.Record) error {
-	text := "http3: " + r.Message + l.attrs
-	r.Attrs(func(a slog.Attr) bool {
-		text += " " + a.String()
-		return true
-	})
-	level := LogWarn
-	if r.Level >= slog.LevelError {
-		level = LogError
-	}
-	emitLog(l.sink, level, l.server, l.server, text)
-	return nil
-}
-
-// WithAttrs implements slog.Handler.
-func (l *libraryLog) WithAttrs(attrs []slog.Attr) slog.Handler {
-	with := *l
-	for _, a := range attrs {
-		with.attrs += " " + a.String()
-	}
-	return &with
-}
-
-// WithGroup implements slog.Handler. http3 makes no groups.
-func (l *libraryLog) WithGroup(string) slog.Handler { return l }

@@ -13,8 +13,8 @@ import (
 // KindSession. Its exported methods never block, may be called by one goroutine at a time (the reactor), and do nothing once the
 // session has ended.
 //
-// The goroutine of its CONNECT stream serves it from the first event to the last: it waits for the decision, hands the stream to
-// webtransport-go, waits for the end, and brings it about (session_serve.go).
+// The goroutine of its CONNECT stream waits for the decision and hands the stream to webtransport-go; then one of its own waits for the
+// end, and brings it about (session_serve.go).
 type Session struct {
 	c        *conn
 	x        *h3Stream

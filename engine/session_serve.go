@@ -17,7 +17,7 @@ import (
 	"github.com/quic-go/webtransport-go"
 )
 
-// serveSession serves a session from its request to its end.
+// serveSession serves a session from its request to its acceptance, or to its end if it is not accepted.
 func (c *conn) serveSession(w http.ResponseWriter, req *http.Request, x *h3Stream, head *requestHead, fields []byte) {
 	answer := func(status int) {
 		c.answer(&Request{x: x}, status, "")
@@ -45,8 +45,16 @@ func (c *conn) serveSession(w http.ResponseWriter, req *http.Request, x *h3Strea
 		c.reject(x)
 		return
 	}
-	o := s.establish(w, req)
-	s.end(o)
+	if o, accepted := s.establish(w, req); !accepted {
+		s.end(o)
+		return
+	}
+	// This goroutine has a large stack by now, and http3's request: a session that does nothing should not keep them.
+	c.enterStream()
+	c.spawn("session", func() {
+		defer c.leaveStream()
+		s.end(s.await())
+	})
 }
 
 // allows reports whether a page of origin may open a session with host.
@@ -119,10 +127,9 @@ type sessionEnd struct {
 	closeCode uint32
 }
 
-// establish waits for the decision and does what it says. It returns when the session is to end.
-func (s *Session) establish(w http.ResponseWriter, req *http.Request) sessionEnd {
-	o := s.c.s.options
-	timer := time.NewTimer(o.WebTransport.DecisionTimeout)
+// establish waits for the decision and does what it says. It returns when the session is open (accepted), or is to end.
+func (s *Session) establish(w http.ResponseWriter, req *http.Request) (o sessionEnd, accepted bool) {
+	timer := time.NewTimer(s.c.s.options.WebTransport.DecisionTimeout)
 	defer timer.Stop()
 	gone := s.x.s.Context()
 	select {
@@ -131,21 +138,21 @@ func (s *Session) establish(w http.ResponseWriter, req *http.Request) sessionEnd
 			return s.accept(w, req, d)
 		}
 		s.reject(d)
-		return sessionEnd{outcome: outcome{code: ErrCancelled}}
+		return sessionEnd{outcome: outcome{code: ErrCancelled}}, false
 	case <-s.closing:
 		s.reject(sessionDecision{status: 500})
 		end := sessionEnd{outcome: outcome{code: ErrCancelled}}
 		if s.closeWhy != OK {
 			end.code = s.closeWhy
 		}
-		return end
+		return end, false
 	case <-timer.C:
 		s.c.stats.add(StatTimeouts, 1)
 		s.reject(sessionDecision{status: 503})
-		return sessionEnd{outcome: outcome{code: ErrTimeout, flags: FlagAborted}}
+		return sessionEnd{outcome: outcome{code: ErrTimeout, flags: FlagAborted}}, false
 	case <-gone.Done():
 		s.x.abort(http3.ErrCodeRequestCanceled)
-		return sessionEnd{outcome: outcomeOf(context.Cause(gone))}
+		return sessionEnd{outcome: outcomeOf(context.Cause(gone))}, false
 	}
 }
 
@@ -188,16 +195,22 @@ func (u *upgradeWriter) WriteHeader(int) {}
 // Flush implements http.Flusher.
 func (u *upgradeWriter) Flush() {}
 
-// accept opens the session, and returns when it is to end.
-func (s *Session) accept(w http.ResponseWriter, req *http.Request, d sessionDecision) sessionEnd {
+// accept opens the session.
+func (s *Session) accept(w http.ResponseWriter, req *http.Request, d sessionDecision) (o sessionEnd, accepted bool) {
 	headers := d.headers
 	if d.protocol != "" {
 		value, err := httpsfv.Marshal(httpsfv.NewItem(d.protocol))
 		if err != nil || !slices.Contains(s.offered, d.protocol) {
 			s.reject(sessionDecision{status: 500})
-			return sessionEnd{outcome: outcome{code: ErrInvalidArgument, text: "the peer did not offer this protocol"}}
+			return sessionEnd{outcome: outcome{code: ErrInvalidArgument, text: "the peer did not offer this protocol"}}, false
 		}
 		headers = appendPacked(headers, "wt-protocol", value)
+	}
+	if s.alone(w.(http3.Settingser)) {
+		s.c.stats.add(StatSessionsRejected, 1)
+		s.x.abort(http3.ErrCodeRequestRejected)
+		return sessionEnd{outcome: outcome{code: ErrNotNegotiated, flags: FlagAborted,
+			text: "the peer has a session on this connection already, and does not limit what each may send"}}, false
 	}
 	u := &upgradeWriter{ResponseWriter: w, Settingser: w.(http3.Settingser), s: s,
 		head: part{head: true, status: 200, headers: headers, length: -1, date: s.c.s.options.Date}}
@@ -205,16 +218,43 @@ func (s *Session) accept(w http.ResponseWriter, req *http.Request, d sessionDeci
 	switch {
 	case err != nil:
 		if cause := context.Cause(s.c.q.Context()); cause != nil {
-			return sessionEnd{outcome: outcomeOf(cause)}
+			return sessionEnd{outcome: outcomeOf(cause)}, false
 		}
 		s.reject(sessionDecision{status: 501})
-		return sessionEnd{outcome: outcome{code: ErrNotNegotiated, flags: FlagAborted, text: err.Error()}}
+		return sessionEnd{outcome: outcome{code: ErrNotNegotiated, flags: FlagAborted, text: err.Error()}}, false
 	case u.err != nil:
 		wt.CloseWithError(0, "")
-		return sessionEnd{outcome: outcomeOf(u.err)}
+		return sessionEnd{outcome: outcomeOf(u.err)}, false
 	}
 	s.opened(wt, d.protocol)
-	return s.await()
+	return sessionEnd{}, true
+}
+
+// SETTINGS_WT_INITIAL_MAX_DATA, _STREAMS_UNI and _STREAMS_BIDI.
+var settingsOfFlowControl = [...]uint64{0x2b61, 0x2b64, 0x2b65}
+
+// alone reports whether the session would have to be the connection's only one, and is not. The library would find out only after
+// it has accepted.
+func (s *Session) alone(peer http3.Settingser) bool {
+	select {
+	case <-peer.ReceivedSettings():
+	default:
+		return false // then the library waits for them
+	}
+	for _, id := range settingsOfFlowControl {
+		if peer.Settings().Other[id] > 0 {
+			return false
+		}
+	}
+	open := 0
+	s.c.eachSession(func(other *Session) {
+		other.mu.Lock()
+		if other.wt != nil && !other.ended {
+			open++
+		}
+		other.mu.Unlock()
+	})
+	return open > 0
 }
 
 // opened tells the consumer, and lets things come.

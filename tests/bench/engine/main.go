@@ -15,10 +15,11 @@ import (
 )
 
 var (
-	addr    = flag.String("addr", "127.0.0.1:0", "address to listen on")
-	cert    = flag.String("cert", "", "PEM file with the certificate; none: one for development")
-	key     = flag.String("key", "", "PEM file with its key")
-	options = flag.String("options", "", "JSON text of the server's options")
+	addr     = flag.String("addr", "127.0.0.1:0", "address to listen on")
+	cert     = flag.String("cert", "", "PEM file with the certificate; none: one for development")
+	key      = flag.String("key", "", "PEM file with its key")
+	sessions = flag.Bool("sessions", false, "take WebTransport sessions at "+echoPattern+", so that connections which offer DATAGRAM are of the second kind")
+	options  = flag.String("options", "", "JSON text of the server's options")
 )
 
 func main() {
@@ -46,6 +47,12 @@ func main() {
 	}
 	for i, pattern := range patterns {
 		if _, err := server.Route("GET", pattern, 0, uint64(i)); err != nil {
+			log.Fatal(err)
+		}
+	}
+	if *sessions {
+		const webTransport = 0x4 // ZIG_H3_ROUTE_WEBTRANSPORT
+		if _, err := server.Route("", echoPattern, webTransport, 0); err != nil {
 			log.Fatal(err)
 		}
 	}

@@ -92,7 +92,7 @@ func (q *queue) Reserve(class engine.Class, n int, done <-chan struct{}) (engine
 			q.room.Wait() // the consumer of this program never stops, so that done needs no watch
 		}
 	}
-	if class == engine.Lossy && len(q.filled) >= queueLimit/2 {
+	if class >= engine.Lossy && len(q.filled) >= queueLimit/2 {
 		return engine.Record{}, false
 	}
 	if last := len(q.buffers) - 1; last >= 0 && cap(q.buffers[last]) >= n {
@@ -122,7 +122,7 @@ func (q *queue) Abort(r engine.Record) {
 
 func (q *queue) Drained(engine.Handle, int) {} // responses of this program are sent whole
 
-// The rest of a sink is about sessions and datagrams, which this program has none of.
+// Sessions and datagrams are echoed as they come: nothing is opened here, and no account is kept.
 
 func (q *queue) IssueFor(engine.Handle, any) bool { return false }
 

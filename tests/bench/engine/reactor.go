@@ -50,6 +50,8 @@ func (r *reactor) run() {
 				r.answer(e)
 			case engine.EventStreamClosed:
 				delete(r.parked, e.Object)
+			default:
+				r.session(e)
 			}
 		}
 	}
