@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 
 	"github.com/quic-go/quic-go"
@@ -15,9 +14,6 @@ import (
 // queue of theirs was full, and what the peer's SETTINGS hold. It writes nothing.
 type datagramTrace struct {
 	c atomic.Pointer[conn]
-
-	mu        sync.Mutex
-	producers int
 }
 
 func newDatagramTrace(context.Context, bool, quic.ConnectionID) qlogwriter.Trace {
