@@ -154,7 +154,7 @@ func TestH01_DatagramsOfARequest(t *testing.T) {
 }
 
 func TestH01_DatagramsOnAServerWithoutSessions(t *testing.T) {
-	f := &sessionFixture{more: make(chan struct{}, 1)}
+	f := &sessionFixture{}
 	f.fixture = serve(t, "", routeDatagram, func(c *consumer, e event) {
 		if e.Type == EventH3Datagram {
 			c.request(e.Object).SendDatagram(e.data, 0)

@@ -3,8 +3,8 @@ package engine
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"net/http"
-	"strings"
 	"sync"
 	"testing"
 
@@ -17,14 +17,13 @@ type sessionFixture struct {
 	*fixture
 	mu   sync.Mutex
 	seen []event
-	more chan struct{}
 	back map[Handle]Handle // of echo
 }
 
 // serveSessions starts one. handle sees every event, on the reactor's goroutine; nil accepts every session.
 func serveSessions(t testing.TB, options string, handle func(f *sessionFixture, e event)) *sessionFixture {
 	t.Helper()
-	f := &sessionFixture{more: make(chan struct{}, 1), back: map[Handle]Handle{}}
+	f := &sessionFixture{back: map[Handle]Handle{}}
 	if handle == nil {
 		handle = func(f *sessionFixture, e event) {
 			if e.Type == EventSessionRequest {
@@ -37,10 +36,6 @@ func serveSessions(t testing.TB, options string, handle func(f *sessionFixture, 
 		f.mu.Lock()
 		f.seen = append(f.seen, event{e.Event, append([]byte(nil), e.meta...), append([]byte(nil), e.data...)})
 		f.mu.Unlock()
-		select {
-		case f.more <- struct{}{}:
-		default:
-		}
 		handle(f, e)
 	}
 	f.fixture = &fixture{consumer: c, server: newTestServer(t, c, options)}
@@ -100,11 +95,7 @@ func (f *sessionFixture) wait(what string, fits func(e event) bool) event {
 
 func (f *sessionFixture) waitType(typ EventType) event {
 	f.t.Helper()
-	return f.wait("event "+itoa(typ), func(e event) bool { return e.Type == typ })
-}
-
-func itoa(t EventType) string {
-	return strings.Repeat("", 0) + string(rune('0'+int(t)/10)) + string(rune('0'+int(t)%10))
+	return f.wait(fmt.Sprintf("event %d", typ), func(e event) bool { return e.Type == typ })
 }
 
 // count is how many events of a type came.

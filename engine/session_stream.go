@@ -37,13 +37,14 @@ type Stream struct {
 	gone     chan struct{}
 	cutOff   bool // gone is closed
 
-	queue   []part
-	writing bool
-	header  bool    // the peer is to hear of the stream although nothing is written
-	ending  bool    // End was called
-	reset   *uint32 // Reset was called before the stream was there
-	stop    *uint32
-	unwatch func() bool
+	queue     []part
+	writing   bool
+	header    bool    // the peer is to hear of the stream although nothing is written
+	ending    bool    // End was called
+	reset     *uint32 // Reset was called before the stream was there
+	stop      *uint32
+	stoppedAt time.Time
+	unwatch   func() bool
 
 	delivered, consumed uint64
 	wake                chan struct{} // there is credit
@@ -356,7 +357,7 @@ func (st *Stream) Stop(code uint32) {
 		if st.receive != nil {
 			st.receive.CancelRead(webtransport.StreamErrorCode(code))
 		}
-		st.stop = &code
+		st.stop, st.stoppedAt = &code, time.Now()
 		st.endRead(ErrCancelled)
 	}
 	st.unlock()
@@ -367,10 +368,25 @@ func (st *Stream) Reset(code uint32) {
 	st.mu.Lock()
 	if !st.sendDone {
 		if st.send != nil {
-			st.send.CancelWrite(webtransport.StreamErrorCode(code))
+			st.cancelWrite(webtransport.StreamErrorCode(code))
 		}
 		st.reset = &code
 		st.endSend(ErrCancelled)
 	}
 	st.unlock()
+}
+
+// stopFirst is how long RESET_STREAM is kept back behind a STOP_SENDING of the same stream.
+const stopFirst = 3 * time.Millisecond
+
+// cancelWrite resets this side. QUIC would send RESET_STREAM before a STOP_SENDING that waits to be sent, and Chromium then gives the
+// page's writer a NetworkError without the code. st.mu is held.
+func (st *Stream) cancelWrite(code webtransport.StreamErrorCode) {
+	since := time.Since(st.stoppedAt)
+	if st.stop == nil || since >= stopFirst {
+		st.send.CancelWrite(code)
+		return
+	}
+	send := st.send
+	time.AfterFunc(stopFirst-since, func() { Guard("reset", func() { send.CancelWrite(code) }) })
 }
