@@ -142,13 +142,7 @@ struct queue *queue_enter(zig_h3_handle handle, uint32_t as, int32_t *code)
         *code = state_check();
         return NULL;
     }
-    uint64_t word, again;
-    struct slot *slot = handle_find(handle, KIND_QUEUE, &word);
-    if (slot == NULL) {
-        *code = handle_error(handle, KIND_QUEUE);
-        return NULL;
-    }
-    struct queue *queue = (struct queue *)(uintptr_t)atomic_load_explicit(&slot->object, memory_order_relaxed);
+    struct queue *queue = queue_find(handle);
     uint32_t nobody = CONSUMER_NONE;
     if (queue == NULL || !atomic_compare_exchange_strong_explicit(&queue->consumer, &nobody, as, memory_order_acquire,
                                                                   memory_order_relaxed)) {
@@ -157,7 +151,7 @@ struct queue *queue_enter(zig_h3_handle handle, uint32_t as, int32_t *code)
         return NULL;
     }
     /* The struct may have been given to another queue between the look at the slot and the entry. */
-    if (handle_find(handle, KIND_QUEUE, &again) == NULL) {
+    if (queue_find(handle) != queue) {
         queue_leave(queue);
         *code = handle_error(handle, KIND_QUEUE);
         return NULL;

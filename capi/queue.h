@@ -30,16 +30,24 @@ struct queue {
 /* Lets the calling thread in as the consumer, or gives NULL with *code set. */
 struct queue *queue_enter(zig_h3_handle handle, uint32_t as, int32_t *code);
 
+/* The queue of a live handle, found without a lock; NULL for anything else. The slot is looked at again behind its object: freed in
+ * between, it may have been given to a server or a request, whose struct is no queue at all. */
+static inline struct queue *queue_find(zig_h3_handle handle)
+{
+    uint64_t word;
+    struct slot *slot = handle_find(handle, KIND_QUEUE, &word);
+    if (slot == NULL)
+        return NULL;
+    struct queue *queue = (struct queue *)(uintptr_t)atomic_load_explicit(&slot->object, memory_order_acquire);
+    return handle_find(handle, KIND_QUEUE, &word) == slot ? queue : NULL;
+}
+
 /* Whether a live queue has nothing and nobody inside: told without entering, since that is what most polls find. */
 static inline bool queue_is_empty(zig_h3_handle handle)
 {
-    uint64_t word;
     if (state_now() != 0)
         return false;
-    struct slot *slot = handle_find(handle, KIND_QUEUE, &word);
-    if (slot == NULL)
-        return false;
-    struct queue *queue = (struct queue *)(uintptr_t)atomic_load_explicit(&slot->object, memory_order_relaxed);
+    struct queue *queue = queue_find(handle);
     return queue != NULL && atomic_load_explicit(&queue->consumer, memory_order_relaxed) == CONSUMER_NONE &&
            h3_ring_depth(atomic_load_explicit(&queue->ring, memory_order_acquire)) == 0;
 }
