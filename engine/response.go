@@ -14,6 +14,8 @@ const (
 	// inlineTotal is how much of one response is written so. Beyond it a goroutine waits for QUIC, which is what holds a fast
 	// consumer back from a slow peer: TryWriteAll takes as much as the peer's window, whatever the network does.
 	inlineTotal = 64 << 10
+	// joinedPiece is the largest that small pieces become which wait for the writer.
+	joinedPiece = 64 << 10
 )
 
 // Send answers with a complete response. headers is a packed list, checked and lower-case, valid during the call; forget says that
@@ -134,7 +136,7 @@ func (r *Request) enqueue(p *part) {
 	if n := len(r.queue); n > 0 && !p.head && !p.hasTrailers && p.body.Owner == nil {
 		last := &r.queue[n-1]
 		alike := last.counted == p.counted || len(p.body.Bytes) == 0 || len(last.body.Bytes) == 0
-		if alike && last.body.Owner == nil && len(last.body.Bytes)+len(p.body.Bytes) <= writePiece {
+		if alike && last.body.Owner == nil && len(last.body.Bytes)+len(p.body.Bytes) <= joinedPiece {
 			if len(p.body.Bytes) > 0 {
 				last.counted = p.counted
 				last.body.Bytes = append(last.body.Bytes, p.body.Bytes...)

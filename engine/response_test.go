@@ -387,7 +387,7 @@ func testP07_SmallPiecesThatWaitAreOne(t *testing.T) {
 	}
 	s.Write(request("GET", "/"))
 	s.Close()
-	if n := within(t, "the answer", queued); n > 2+pieces/writePiece {
+	if n := within(t, "the answer", queued); n > 2+pieces/joinedPiece {
 		t.Errorf("%d parts wait for %d bytes", n, pieces)
 	}
 	want := pattern(100_000)

@@ -35,8 +35,9 @@ func (x *rawStream) tryWrite(p *part) error {
 	return err
 }
 
-// writePiece is how much of a body goes to QUIC between two reports of progress.
-const writePiece = 64 << 10
+// writePiece is how much of a body goes to QUIC between two reports of progress. Where one ends, quic-go sends a packet that is not full and
+// waits for the next.
+const writePiece = 256 << 10
 
 func (x *rawStream) write(p *part, stall time.Duration, progress func(n int)) error {
 	e := frameEncoders.Get().(*frameEncoder)

@@ -46,6 +46,29 @@ describe("responses", () => {
     ]);
   });
 
+  test("P01 large bytes arrive whole, and the handler's own stay as they are", async () => {
+    const content = new Uint8Array((5 << 20) + 3).map((_, i) => (i * 7) >> 3);
+    const whole = sha256(content);
+    const bodies: Record<string, () => Response> = {
+      "/bytes": () => new Response(content),
+      "/part": () => new Response(content.subarray(1, (256 << 10) + 2)),
+      "/buffer": () => new Response(content.buffer),
+      "/blob": () => new Response(new Blob([content])),
+      "/status": () => new Response(content, { status: 404 }),
+    };
+    const paths = Object.keys(bodies);
+    const answers = await suite.same({ routes: bodies }, [...paths, ...paths].map((path) => [path]));
+    const expected = [
+      [200, whole, String(content.length)],
+      [200, sha256(content.subarray(1, (256 << 10) + 2)), String((256 << 10) + 1)],
+      [200, whole, String(content.length)],
+      [200, whole, String(content.length)],
+      [404, whole, String(content.length)],
+    ];
+    expect(answers.map((a) => [a.status, a.report.sha256, a.header("content-length")])).toEqual([...expected, ...expected]);
+    expect(sha256(content)).toBe(whole);
+  });
+
   test("P02 a stream of three chunks arrives as it is produced", async () => {
     const gates = [gate(), gate()];
     const server = suite.serve({
@@ -188,6 +211,8 @@ describe("responses", () => {
       routes: {
         "/status": () => Response.error(),
         "/large": () => new Response("", { headers: { "x-large": "x".repeat(70_000) } }),
+        "/status-and-bytes": () => new Response(new Uint8Array(1 << 20), { status: 101 }),
+        "/large-and-bytes": () => new Response(new Uint8Array(1 << 20), { headers: { "x-large": "x".repeat(70_000) } }),
       },
       error: (error) => {
         messages.push(error.message);
@@ -195,12 +220,12 @@ describe("responses", () => {
       },
     });
     const connection = await suite.connect(server);
-    for (const path of ["/status", "/large"]) {
+    for (const path of ["/status", "/large", "/status-and-bytes", "/large-and-bytes"]) {
       const answer = await connection.fetch(path);
       expect([path, answer.status, answer.text]).toEqual([path, 500, "failed"]);
     }
-    expect(messages[0]).toContain("status");
-    expect(messages[1]).toContain("64 KiB");
+    for (const i of [0, 2]) expect(messages[i]).toContain("status");
+    for (const i of [1, 3]) expect(messages[i]).toContain("64 KiB");
   });
 
   test("E03 a Response whose body is used or locked is 500 through error(), and never hangs", async () => {

@@ -11,6 +11,7 @@ import { library } from "./library.ts";
 import { BODY_SIZE, scratch } from "./memory.ts";
 import { listHeaders, writeField, writeHeaders, type Listed } from "./packed.ts";
 import { H3Request } from "./request.ts";
+import { LARGEST_WHOLE, ResponseBytes } from "./response_bytes.ts";
 import { ResponseStream } from "./response_stream.ts";
 
 /** Files up to this are read whole: one call instead of many. */
@@ -98,6 +99,15 @@ function respondWith(call: Call, response: Response, bytes: Uint8Array | null): 
     if (listed["content-length"] !== undefined) delete listed["content-length"];
     if (bytes !== null && bytes.length > 0 && listed["content-type"] === undefined) {
       listed["content-type"] = guessContentType(bytes);
+    }
+    if (bytes !== null && bytes.length > LARGEST_WHOLE) {
+      listed["content-length"] = String(bytes.length);
+      if (!begin(call, response.status, listed)) return;
+      const exchange = park(call);
+      const sending = new ResponseBytes(exchange, call.server, bytes);
+      exchange.sending = sending;
+      sending.run();
+      return;
     }
   }
   send(call, response.status, listed, bytes);
@@ -208,26 +218,37 @@ async function file(call: Call, response: Response, body: Bun.BunFile): Promise<
   }
 }
 
+/**
+ * Tells the library the head of a response that is sent in parts. False: it cannot be, and the call goes on without it. All that can
+ * be wrong is found here, before the response has begun: then it could not be answered otherwise.
+ */
+function begin(call: Call, status: number, listed: Listed): boolean {
+  if (status < 200 || status > 599) {
+    fail(call, new H3Error(ERROR.BAD_HEADER, `status ${status} is not within 200 to 599`));
+    return false;
+  }
+  const native = library();
+  const set = () => {
+    const headers = encode(call, listed);
+    return headers < 0 ? undefined : native.zig_h3_response_headers(call.handle, scratch().headersAt, headers);
+  };
+  let code = set();
+  if (code === ERROR.BAD_HEADER && dropConnectionFields(listed)) code = set();
+  if (code === 0) code = native.zig_h3_response_status(call.handle, status);
+  if (code === undefined) fail(call, tooLarge());
+  else if (code !== 0) refused(call, code);
+  return code === 0;
+}
+
 /** Sends a response whose body is still being made. `length` is that of the body, or -1. */
 function stream(call: Call, response: Response, body: ReadableStream, length: number): void {
-  // All that can be wrong is found before the library hears of the response: once begun, it could not be answered otherwise.
   if (body.locked) throw new TypeError("the body of this Response is in use: a stream can be sent once");
-  const { status } = response;
-  if (status < 200 || status > 599) throw new H3Error(ERROR.BAD_HEADER, `status ${status} is not within 200 to 599`);
-  const exchange = park(call);
-  const native = library();
   const listed = listHeaders(response.headers);
   if (length >= 0 && (listed["content-length"] === undefined || sendsBody(call, response))) listed["content-length"] = String(length);
-  let headers = encode(call, listed);
-  let code = headers < 0 ? ERROR.TOO_LARGE : native.zig_h3_response_headers(call.handle, scratch().headersAt, headers);
-  if (code === ERROR.BAD_HEADER && dropConnectionFields(listed)) {
-    headers = encode(call, listed);
-    code = native.zig_h3_response_headers(call.handle, scratch().headersAt, headers);
-  }
-  if (code === 0) code = native.zig_h3_response_status(call.handle, status);
-  if (code !== 0) {
+  const exchange = park(call);
+  if (!begin(call, response.status, listed)) {
     body.cancel().catch(() => {});
-    return headers < 0 ? fail(call, tooLarge()) : refused(call, code);
+    return;
   }
   if (!sendsBody(call, response)) {
     // Nobody is going to read it; what it holds may be let go.
