@@ -6,12 +6,9 @@ import (
 	"time"
 )
 
-// lingerMost is the longest that the reactor stays awake for a consumer that was just woken: about what two wake-ups of a thread on
-// another processor take, which is what it saves. An answer that takes longer is worth a sleep.
-const lingerMost = 60 * time.Microsecond
-
-// lingerLeast is a window that is not worth the trouble.
-const lingerLeast = 4 * time.Microsecond
+// lingerMost is the longest that the reactor stays awake for a consumer that was just woken: two wake-ups of threads on other processors
+// and a small handler. An answer that takes longer is worth a sleep.
+const lingerMost = 100 * time.Microsecond
 
 // stir wakes the reactor. It holds one.
 var stir = make(chan struct{}, 1)
@@ -29,13 +26,23 @@ func expectSubmission() {
 }
 
 // A linger decides how long the reactor looks for submissions before it sleeps, after an event has woken a consumer. A consumer
-// that answers at once then finds it awake: neither side pays for a sleep, a system call and a wake-up. As with the kernel's halt polling
-// the window follows what consumers do: while their answers come within lingerMost it is open, while they take longer it closes.
-// Nothing else holds the reactor awake, so an idle library does not run.
+// that answers at once then finds it awake: neither side pays for a sleep, a system call and a wake-up. Where that fails, because the
+// answer takes longer, or because the processor that it stays awake on is the one that the consumer waits for, it is not tried again for a
+// while, and for twice as long the next time. Nothing else holds the reactor awake, so an idle library does not run.
 type linger struct {
 	begun  time.Time // when the consumer was woken; zero: nothing is expected
-	window time.Duration
+	open   bool      // the reactor stays awake
+	misses int       // answers in a row that came too late
+	skip   int       // answers before it is tried again
+	next   int       // skip, when it fails the next time
 }
+
+const (
+	// missesMost is how many answers in a row may come too late.
+	missesMost = 3
+	// skipLeast and skipMost bound how many answers go by before the reactor tries again to stay awake.
+	skipLeast, skipMost = 16, 1024
+)
 
 // lasts reports whether the reactor is to stay awake.
 func (l *linger) lasts() bool {
@@ -43,7 +50,7 @@ func (l *linger) lasts() bool {
 		expected.Store(false)
 		l.begun = time.Now()
 	}
-	return l.window > 0 && !l.begun.IsZero() && time.Since(l.begun) < l.window
+	return l.open && !l.begun.IsZero() && time.Since(l.begun) < lingerMost
 }
 
 // arrived says that there was something.
@@ -54,14 +61,19 @@ func (l *linger) arrived() {
 	}
 }
 
-// answered sets the window by how long an answer took.
+// answered decides by how long an answer took.
 func (l *linger) answered(took time.Duration) {
-	switch {
-	case took < lingerMost && runtime.NumCPU() > 1: // with one processor the consumer could not run meanwhile
-		l.window = lingerMost
-	case l.window > lingerLeast:
-		l.window /= 2
-	default:
-		l.window = 0
+	switch quick := took < lingerMost; {
+	case quick && l.open:
+		l.misses, l.next = 0, skipLeast
+	case l.open:
+		if l.misses++; l.misses == missesMost {
+			l.open, l.misses = false, 0
+			l.skip, l.next = l.next, min(2*l.next, skipMost)
+		}
+	case l.skip > 0:
+		l.skip--
+	case quick:
+		l.open = runtime.NumCPU() > 1 // with one processor the consumer could not run meanwhile
 	}
 }

@@ -45,9 +45,10 @@ func newReactor() (*reactor, error) {
 		return nil, err
 	}
 	return &reactor{
-		ring: ring,
-		bell: (*atomic.Uint32)(unsafe.Pointer(&C.submission_bell)),
-		wake: os.NewFile(uintptr(C.h3_ring_fd(C.submission_ring)), "submissions"),
+		ring:   ring,
+		bell:   (*atomic.Uint32)(unsafe.Pointer(&C.submission_bell)),
+		wake:   os.NewFile(uintptr(C.h3_ring_fd(C.submission_ring)), "submissions"),
+		linger: linger{next: skipLeast},
 	}, nil
 }
 
