@@ -6,44 +6,62 @@ import (
 	"time"
 )
 
-// lingerMost is the longest that the reactor stays awake for a consumer that was just woken: about what two wake-ups of a thread on
-// another processor take, which is what it saves. An answer that takes longer is worth a sleep.
-const lingerMost = 60 * time.Microsecond
+// lingerMost is the longest that the reactor stays awake for a consumer that was just woken: two wake-ups of threads on other processors
+// and a small handler. An answer that takes longer is worth a sleep.
+const lingerMost = 100 * time.Microsecond
 
-// lingerLeast is a window that is not worth the trouble.
-const lingerLeast = 4 * time.Microsecond
+// An outlook is what the rest of the library tells the reactor while it may be asleep.
+type outlook struct {
+	expected atomic.Bool   // a consumer was woken and will have something to submit
+	stir     chan struct{} // wakes the reactor; it holds one
+}
 
-// stir wakes the reactor. It holds one.
-var stir = make(chan struct{}, 1)
+func newOutlook() *outlook { return &outlook{stir: make(chan struct{}, 1)} }
 
-// expected says that a consumer was woken and will have something to submit.
-var expected atomic.Bool
+// ahead is the outlook of the one reactor that there is.
+var ahead = newOutlook()
 
-// expectSubmission keeps the reactor awake for a moment.
-func expectSubmission() {
-	expected.Store(true)
+// wakeUp wakes the reactor.
+func (o *outlook) wakeUp() {
 	select {
-	case stir <- struct{}{}:
+	case o.stir <- struct{}{}:
 	default:
 	}
 }
 
-// A linger decides how long the reactor looks for submissions before it sleeps, after an event has woken a consumer. A consumer
-// that answers at once then finds it awake: neither side pays for a sleep, a system call and a wake-up. As with the kernel's halt polling
-// the window follows what consumers do: while their answers come within lingerMost it is open, while they take longer it closes.
-// Nothing else holds the reactor awake, so an idle library does not run.
-type linger struct {
-	begun  time.Time // when the consumer was woken; zero: nothing is expected
-	window time.Duration
+// expectSubmission keeps the reactor awake for a moment.
+func (o *outlook) expectSubmission() {
+	o.expected.Store(true)
+	o.wakeUp()
 }
+
+// A linger decides how long the reactor looks for submissions before it sleeps, after an event has woken a consumer. A consumer
+// that answers at once then finds it awake: neither side pays for a sleep, a system call and a wake-up. Where that fails, because the
+// answer takes longer, or because the processor that it stays awake on is the one that the consumer waits for, it is not tried again for a
+// while, and for twice as long the next time. Nothing else holds the reactor awake, so an idle library does not run.
+type linger struct {
+	*outlook
+	begun  time.Time // when the consumer was woken; zero: nothing is expected
+	open   bool      // the reactor stays awake
+	misses int       // answers in a row that came too late
+	skip   int       // answers before it is tried again
+	next   int       // skip, when it fails the next time
+}
+
+const (
+	// missesMost is how many answers in a row may come too late.
+	missesMost = 3
+	// skipLeast and skipMost bound how many answers go by before the reactor tries again to stay awake.
+	skipLeast, skipMost = 16, 1024
+)
 
 // lasts reports whether the reactor is to stay awake.
 func (l *linger) lasts() bool {
-	if expected.Load() {
-		expected.Store(false)
+	if l.expected.Load() {
+		l.expected.Store(false)
 		l.begun = time.Now()
 	}
-	return l.window > 0 && !l.begun.IsZero() && time.Since(l.begun) < l.window
+	return l.open && !l.begun.IsZero() && time.Since(l.begun) < lingerMost
 }
 
 // arrived says that there was something.
@@ -54,14 +72,19 @@ func (l *linger) arrived() {
 	}
 }
 
-// answered sets the window by how long an answer took.
+// answered decides by how long an answer took.
 func (l *linger) answered(took time.Duration) {
-	switch {
-	case took < lingerMost && runtime.NumCPU() > 1: // with one processor the consumer could not run meanwhile
-		l.window = lingerMost
-	case l.window > lingerLeast:
-		l.window /= 2
-	default:
-		l.window = 0
+	switch quick := took < lingerMost; {
+	case quick && l.open:
+		l.misses, l.next = 0, skipLeast
+	case l.open:
+		if l.misses++; l.misses == missesMost {
+			l.open, l.misses = false, 0
+			l.skip, l.next = l.next, min(2*l.next, skipMost)
+		}
+	case l.skip > 0:
+		l.skip--
+	case quick:
+		l.open = runtime.NumCPU() > 1 // with one processor the consumer could not run meanwhile
 	}
 }

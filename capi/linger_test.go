@@ -11,30 +11,53 @@ func TestReactorStaysAwakeOnlyForConsumersThatAnswerAtOnce(t *testing.T) {
 		t.Skip("with one processor it never stays awake")
 	}
 	const quick, slow = lingerMost - 1, lingerMost
-	var l linger
-	for i, c := range []struct{ took, window time.Duration }{
-		{slow, 0}, {quick, lingerMost}, {quick, lingerMost}, {slow, lingerMost / 2}, {slow, lingerMost / 4}, {quick, lingerMost},
-		{slow, lingerMost / 2}, {slow, lingerMost / 4}, {slow, lingerMost / 8}, {slow, lingerMost / 16}, {slow, 0}, {slow, 0},
-	} {
-		if l.answered(c.took); l.window != c.window {
-			t.Errorf("answer %d: a window of %v after %v, want %v", i, l.window, c.took, c.window)
+	l := linger{next: skipLeast}
+	answers := func(n int, took time.Duration, open bool) {
+		t.Helper()
+		for i := range n {
+			if l.answered(took); l.open != open {
+				t.Fatalf("open is %v after answer %d of %d that took %v", l.open, i+1, n, took)
+			}
 		}
 	}
+	answers(3, slow, false)
+	answers(1, quick, true)
+	answers(missesMost-1, slow, true)
+	answers(1, quick, true)
+	for skip := skipLeast; ; skip = min(2*skip, skipMost) {
+		answers(missesMost-1, slow, true)
+		answers(1, slow, false)
+		answers(skip, quick, false)
+		answers(1, quick, true)
+		if skip == skipMost {
+			break
+		}
+	}
+	answers(1, quick, true)
+	answers(missesMost-1, slow, true)
+	answers(1, slow, false)
+	answers(skipLeast, quick, false)
+	answers(1, slow, false)
+	answers(1, quick, true)
 }
 
 func TestReactorExpectsNothingUnlessAConsumerWasWoken(t *testing.T) {
-	l := linger{window: time.Hour}
+	l := linger{outlook: newOutlook(), open: true}
 	if l.lasts() {
 		t.Fatal("stays awake for nobody")
 	}
-	expectSubmission()
-	if first, second := l.lasts(), l.lasts(); !first || !second {
+	l.expectSubmission()
+	l.lasts()
+	if l.begun.IsZero() {
+		t.Error("does not know of a consumer that was woken")
+	}
+	if l.begun = l.begun.Add(time.Hour); !l.lasts() { // whatever the time it takes to come here
 		t.Error("does not stay awake for a consumer that was woken")
 	}
-	if len(stir) != 1 {
+	if len(l.stir) != 1 {
 		t.Error("the reactor was not woken")
 	}
-	<-stir
+	<-l.stir
 	if l.arrived(); l.lasts() {
 		t.Error("stays awake after the answer")
 	}

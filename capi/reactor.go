@@ -44,9 +44,10 @@ func newReactor() (*reactor, error) {
 		return nil, err
 	}
 	return &reactor{
-		ring: ring,
-		bell: (*atomic.Uint32)(unsafe.Pointer(&C.submission_bell)),
-		wake: os.NewFile(uintptr(C.h3_ring_fd(C.submission_ring)), "submissions"),
+		ring:   ring,
+		bell:   (*atomic.Uint32)(unsafe.Pointer(&C.submission_bell)),
+		wake:   os.NewFile(uintptr(C.h3_ring_fd(C.submission_ring)), "submissions"),
+		linger: linger{outlook: ahead, next: skipLeast},
 	}, nil
 }
 
@@ -85,7 +86,7 @@ func (r *reactor) sleep() {
 	}
 	// Whoever rings the bell does so before he looks for an armed ring.
 	if r.bell.Load() == 0 {
-		<-stir
+		<-r.stir
 	}
 	r.ring.Disarm()
 }
@@ -98,10 +99,7 @@ func (r *reactor) listen() {
 			fault("reactor", err, nil)
 			return
 		}
-		select {
-		case stir <- struct{}{}:
-		default:
-		}
+		r.wakeUp()
 	}
 }
 

@@ -130,7 +130,7 @@ func (s *sink) commit(r engine.Record, ev *engine.Event) {
 		UserData: ev.UserData, Code: int32(ev.Code), Status: ev.Status, MetaLen: ev.MetaLen, DataLen: ev.DataLen, Aux: ev.Aux,
 	})
 	if woke {
-		expectSubmission()
+		ahead.expectSubmission()
 	}
 }
 

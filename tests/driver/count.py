@@ -42,7 +42,7 @@ def of_program(log, code, output):
 
 def of_go_test(log, code, output):
     """go test -json: each test and subtest counts; a package that fails outside a test counts once. Only what failed is logged."""
-    count, said, failures = Count(), {}, []
+    count, said, failures, begun = Count(), {}, [], {}
     for line in output.splitlines():
         try:
             event = json.loads(line)
@@ -51,6 +51,10 @@ def of_go_test(log, code, output):
             continue
         key = (event.get("Package", event.get("ImportPath", "")), event.get("Test", ""))
         action = event["Action"]
+        if action == "run":
+            begun[key] = True
+        elif action in ("pass", "fail", "skip"):
+            begun.pop(key, None)
         if action in ("output", "build-output"):
             said.setdefault(key, []).append(event["Output"])
         elif action in ("fail", "build-fail"):
@@ -62,6 +66,9 @@ def of_go_test(log, code, output):
             count.skipped += bool(key[1])
         if action in ("pass", "fail") and not key[1]:
             log.line(f"{action} {key[0]} {event.get('Elapsed', 0):.1f} s")
+    for key in begun:  # it never came to an end
+        failures.append(key)
+        count.failed += 1
     for key in failures:
         log.line(f"--- {' '.join(key)}")
         log.write("".join(said.get(key, [])))
