@@ -14,7 +14,7 @@ int32_t zig_h3_next_event(zig_h3_handle handle, zig_h3_event *event)
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "event is NULL");
     if (queue_is_empty(handle))
         return 0;
-    struct queue *queue = queue_enter(handle, CONSUMER_DRAINS, &code);
+    struct queue *queue = queue_enter(handle, &code);
     if (queue == NULL)
         return code;
     if (queue->held)
@@ -49,7 +49,7 @@ int32_t zig_h3_next_events(zig_h3_handle handle, void *buffer, size_t capacity, 
         return 0;
     if (max > INT32_MAX)
         max = INT32_MAX;
-    struct queue *queue = queue_enter(handle, CONSUMER_DRAINS, &code);
+    struct queue *queue = queue_enter(handle, &code);
     if (queue == NULL)
         return code;
     if (queue->held)
@@ -89,7 +89,7 @@ int32_t zig_h3_queue_peek(zig_h3_handle handle, uint32_t max, zig_h3_queue_span 
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "span is NULL");
     if (queue_is_empty(handle))
         return 0;
-    struct queue *queue = queue_enter(handle, CONSUMER_DRAINS, &code);
+    struct queue *queue = queue_enter(handle, &code);
     if (queue == NULL)
         return code;
     if (queue->held)
@@ -105,7 +105,7 @@ VERSIONED(zig_h3_queue_peek);
 int32_t zig_h3_queue_advance(zig_h3_handle handle, uint64_t bytes)
 {
     int32_t code;
-    struct queue *queue = queue_enter(handle, CONSUMER_DRAINS, &code);
+    struct queue *queue = queue_enter(handle, &code);
     if (queue == NULL)
         return code;
     if (queue->held)

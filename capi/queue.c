@@ -136,7 +136,7 @@ int32_t zig_h3_queue_free(zig_h3_handle handle)
 }
 VERSIONED(zig_h3_queue_free);
 
-struct queue *queue_enter(zig_h3_handle handle, uint32_t as, int32_t *code)
+struct queue *queue_enter(zig_h3_handle handle, int32_t *code)
 {
     if (state_now() == ZIG_H3_ERR_FORKED) {
         *code = state_check();
@@ -144,8 +144,8 @@ struct queue *queue_enter(zig_h3_handle handle, uint32_t as, int32_t *code)
     }
     struct queue *queue = queue_find(handle);
     uint32_t nobody = CONSUMER_NONE;
-    if (queue == NULL || !atomic_compare_exchange_strong_explicit(&queue->consumer, &nobody, as, memory_order_acquire,
-                                                                  memory_order_relaxed)) {
+    if (queue == NULL || !atomic_compare_exchange_strong_explicit(&queue->consumer, &nobody, CONSUMER_DRAINS,
+                                                                  memory_order_acquire, memory_order_relaxed)) {
         *code = queue == NULL || nobody == CONSUMER_GONE ? handle_error(handle, KIND_QUEUE)
                                                          : error_set(ZIG_H3_ERR_BUSY, "another thread is draining this queue");
         return NULL;
@@ -213,7 +213,7 @@ VERSIONED(zig_h3_queue_fd);
 int32_t zig_h3_queue_arm(zig_h3_handle handle)
 {
     int32_t code;
-    struct queue *queue = queue_enter(handle, CONSUMER_DRAINS, &code);
+    struct queue *queue = queue_enter(handle, &code);
     if (queue == NULL)
         return code;
     if (queue->held)

@@ -18,7 +18,7 @@ enum { CONSUMER_NONE, CONSUMER_DRAINS, CONSUMER_WAITS, CONSUMER_GONE };
  * that it is not the one it meant, and goes.
  */
 struct queue {
-    _Atomic uint32_t pump;     /* the engine shall look at it: the first field, command_queue.go reads it in place */
+    _Atomic uint32_t pump;     /* the engine shall look at it: the first field, queue.go reads it in place */
     _Atomic uint32_t woken;    /* zig_h3_queue_wake() was called */
     _Atomic uint32_t consumer; /* CONSUMER_* */
     _Atomic uint32_t owners;   /* the engine, and a thread that waits: the last one gives it back */
@@ -27,8 +27,8 @@ struct queue {
     struct queue *next;
 };
 
-/* Lets the calling thread in as the consumer, or gives NULL with *code set. */
-struct queue *queue_enter(zig_h3_handle handle, uint32_t as, int32_t *code);
+/* Lets the calling thread in to drain, or gives NULL with *code set. */
+struct queue *queue_enter(zig_h3_handle handle, int32_t *code);
 
 /* The queue of a live handle, found without a lock; NULL for anything else. The slot is looked at again behind its object: freed in
  * between, it may have been given to a server or a request, whose struct is no queue at all. */

@@ -34,7 +34,7 @@ static struct response *response_grow(struct slot *slot, size_t more, int32_t *c
 {
     struct response *old = response_of(slot);
     size_t len = old == NULL ? 0 : old->len;
-    if (len + more > HEADER_LIST_MAX) {
+    if (more > HEADER_LIST_MAX || len + more > HEADER_LIST_MAX) {
         *code = error_set(ZIG_H3_ERR_TOO_LARGE, "headers of more than 64 KiB");
         return NULL;
     }

@@ -58,14 +58,40 @@ static int32_t wait_inside(struct queue *queue, int32_t timeout_ms)
     }
 }
 
+/*
+ * Lets the calling thread in, as one of the queue's owners, or gives NULL with *code set. With the slot locked, as
+ * zig_h3_queue_free() locks it: a free before finds nobody to send home and makes the handle stale, one behind finds the count that
+ * keeps the struct this queue's. Without, a thread that lost its processor between the entry and the count would come back to the
+ * struct of another queue, or of none.
+ */
+static struct queue *enter_to_wait(zig_h3_handle handle, int32_t *code)
+{
+    uint64_t word;
+    struct slot *slot = handle_lock(handle, KIND_QUEUE, &word);
+    if (slot == NULL) {
+        *code = handle_error(handle, KIND_QUEUE);
+        return NULL;
+    }
+    struct queue *queue = (struct queue *)(uintptr_t)atomic_load(&slot->object);
+    uint32_t nobody = CONSUMER_NONE;
+    if (atomic_compare_exchange_strong(&queue->consumer, &nobody, CONSUMER_WAITS)) {
+        atomic_fetch_add(&queue->owners, 1);
+    } else {
+        *code = error_set(ZIG_H3_ERR_BUSY, "another thread is draining this queue");
+        queue = NULL;
+    }
+    handle_unlock(slot, 0);
+    return queue;
+}
+
 int32_t zig_h3_queue_wait(zig_h3_handle handle, int32_t timeout_ms)
 {
-    int32_t code;
-    struct queue *queue = queue_enter(handle, CONSUMER_WAITS, &code);
+    int32_t code = state_now() == ZIG_H3_ERR_FORKED ? state_check() : ZIG_H3_OK;
+    if (code != ZIG_H3_OK)
+        return code;
+    struct queue *queue = enter_to_wait(handle, &code);
     if (queue == NULL)
         return code;
-    /* zig_h3_queue_free() needs this word to be CONSUMER_WAITS, and the engine lets go only after that call: the count is above 0. */
-    atomic_fetch_add(&queue->owners, 1);
     if (queue->held)
         queue_release(queue);
     code = wait_inside(queue, timeout_ms);

@@ -211,6 +211,7 @@ static void in_parts(void)
     SAME(zig_h3_response_header(request, "x", 1, (char *)huge, 40000), 0);
     SAME(zig_h3_response_header(request, "y", 1, (char *)huge, 40000), ZIG_H3_ERR_TOO_LARGE);
     SAME(zig_h3_response_header(request, "y", 1, (char *)huge, 70000), ZIG_H3_ERR_TOO_LARGE);
+    SAME(zig_h3_response_headers(request, list, SIZE_MAX - 100), ZIG_H3_ERR_TOO_LARGE); /* with what is there more than SIZE_MAX */
     SAME(zig_h3_response_end(request, NULL, 0), 0);
     says(peer, "status 200\n");
     closes(request, 0);

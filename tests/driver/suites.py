@@ -138,7 +138,7 @@ def c_serve(log, count):
 
 
 # Programs that a sanitizer cannot stand beside: it takes signals and forks into its own hands, and must be there before a dlopen.
-UNINSTRUMENTED = {"signals", "fork", "fatal", "poll_bench"}
+UNINSTRUMENTED = {"signals", "fork", "fatal", "poll_bench", "wait_free"}
 
 # Whatever a sanitizer finds ends the program with an exit code of its own.
 SANITIZERS = {

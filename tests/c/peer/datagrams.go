@@ -55,6 +55,8 @@ func datagrams(ctx context.Context, port, path string, count int) error {
 		return ctx.Err()
 	}
 	if client.Settings().EnableDatagrams {
+		ctx, cancel := context.WithCancel(ctx)
+		defer context.AfterFunc(stream.Context(), cancel)() // the server wants no more: it will not answer
 		if err := exchange(ctx, stream, count); err != nil {
 			return err
 		}
