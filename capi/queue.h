@@ -7,6 +7,7 @@
 
 #include "../include/zig_h3.h"
 #include "handle.h"
+#include "prefetch.h"
 #include "ring.h"
 #include "state.h"
 
@@ -55,7 +56,7 @@ static inline bool queue_is_empty(zig_h3_handle handle)
 /* The consumer is about to answer a request whose slot another processor wrote last: have it fetched meanwhile. */
 static inline void queue_foresee(const zig_h3_record *record)
 {
-    __builtin_prefetch(&handle_slots[record->object & (HANDLE_SLOTS - 1)], 1);
+    prefetch_to_write(&handle_slots[record->object & (HANDLE_SLOTS - 1)]);
 }
 
 /* Gives the memory of what was taken back, and tells producers that wait for it. */

@@ -40,6 +40,6 @@
 // as that holds any every later one follows it there, so what one producer commits, or two that wait for one another, stays in order.
 //
 // Both wake-ups are of Dekker's kind. Producer: publish, then look at armed; consumer: set armed, then look at the record. Producer:
-// set hungry, then look for room; consumer: free room, then look at hungry. All of these are sequentially consistent, so that one of
-// the two always sees the other.
+// set hungry, then look for room; consumer: free room, then look at hungry. All of these are sequentially consistent, or (in C,
+// where many are published before one look at armed) have a fence between them, so that one of the two always sees the other.
 package eventq
