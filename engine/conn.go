@@ -220,6 +220,9 @@ func (c *conn) lost(err error) {
 	}
 	c.finished = nil
 	c.mu.Unlock()
+	if c.raw != nil {
+		c.raw.out.close() // before the wait below: what is submitted from now on starts no goroutine
+	}
 	of := o
 	if of.flags&FlagRemote == 0 {
 		of.aux = 0
@@ -233,9 +236,6 @@ func (c *conn) lost(err error) {
 	}
 	c.mu.Unlock()
 
-	if c.raw != nil {
-		c.raw.out.close()
-	}
 	c.account()
 	c.stats.sub(StatConnectionsActive)
 	text := o.text[:min(len(o.text), 1<<10)]

@@ -77,6 +77,32 @@ func TestW11_DrainCapsules(t *testing.T) {
 	}
 }
 
+// However often a peer asks for the end, and however early, the consumer hears of it once: the event is never dropped.
+func TestW11_DrainCapsulesAgainAndAgain(t *testing.T) {
+	f := serveSessions(t, "", nil)
+	c := dialConnect(t, f)
+	str, err := c.cc.OpenRequestStream(ctx(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, _ := http.NewRequest("CONNECT", f.url("/wt"), nil)
+	req.Proto = "webtransport"
+	if err := str.SendRequestHeader(req); err != nil {
+		t.Fatal(err)
+	}
+	drain := varints(capsuleDrainSession, 0)
+	for range 1000 {
+		if _, err := str.Write(drain); err != nil {
+			t.Fatal(err)
+		}
+	}
+	str.Write(varints(capsuleCloseSession, 4, "\x00\x00\x00\x00"))
+	f.waitType(EventSessionClosed)
+	if n := f.count(EventSessionDraining); n != 1 {
+		t.Errorf("%d events", n)
+	}
+}
+
 // A browser takes code and reason only when the capsule and the end of the stream come before anything that cancels.
 func TestW09_CloseCancelsNothingBeforeThePeerHasEnded(t *testing.T) {
 	f := serveSessions(t, "", nil)

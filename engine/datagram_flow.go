@@ -44,6 +44,55 @@ type datagramFlows struct {
 	mu    sync.Mutex
 	open  map[uint64]*datagramFlow // by stream id
 	early map[uint64]int64         // datagrams for streams that are not known
+	next  uint64                   // the id behind the largest of a request
+	came  chan struct{}            // closed when next grows; nil: nobody waits for that
+	vain  int                      // waits for a request that did not come
+}
+
+// earlyWait is how long a datagram waits for its request, which may come right behind it, or with it. http3 drops those of streams that it
+// has not begun to read. Others wait behind it in quic-go's queue, so there are few such waits in vain.
+var earlyWait = 20 * time.Millisecond
+
+// maxVain is how many waits in vain a connection has.
+const maxVain = 16
+
+// requestCame says that http3 has a request's stream in its table.
+func (c *conn) requestCame(id uint64) {
+	c.flows.mu.Lock()
+	defer c.flows.mu.Unlock()
+	c.flows.next = max(c.flows.next, id+4)
+	if c.flows.came != nil {
+		close(c.flows.came)
+		c.flows.came = nil
+	}
+}
+
+// awaitRequest waits for the request that a datagram belongs to, if that has not come yet. c.flows.mu is held, and given up meanwhile.
+func (c *conn) awaitRequest(id uint64) {
+	if id < c.flows.next || c.flows.vain == maxVain {
+		return
+	}
+	timer := time.NewTimer(earlyWait)
+	defer timer.Stop()
+	for id >= c.flows.next {
+		came := make(chan struct{})
+		c.flows.came = came
+		c.flows.mu.Unlock()
+		late := false
+		select {
+		case <-came:
+		case <-timer.C:
+			late = true
+		case <-c.done:
+			late = true
+		}
+		c.flows.mu.Lock()
+		if late {
+			c.flows.vain++
+			c.flows.came = nil
+			return
+		}
+	}
 }
 
 // add begins the account of a stream.
@@ -85,6 +134,7 @@ const (
 func (c *conn) datagramArrived(id uint64) {
 	c.stats.add(StatDatagramsIn, 1)
 	c.flows.mu.Lock()
+	c.awaitRequest(id)
 	f := c.flows.open[id]
 	if f == nil {
 		c.stats.add(StatDatagramsDroppedUnknown, 1)

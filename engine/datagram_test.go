@@ -72,9 +72,7 @@ func TestD01_RawDatagrams(t *testing.T) {
 			if err != nil || string(got) != "re: \x01hello" {
 				t.Errorf("%q, %v", got, err)
 			}
-			if n := f.stats[StatDatagramsDelivered].Load(); n != 1 {
-				t.Errorf("%d delivered", n)
-			}
+			eventually(t, "the count", func() bool { return f.stats[StatDatagramsDelivered].Load() == 1 })
 		})
 	}
 }
@@ -166,6 +164,65 @@ func TestH01_DatagramsOnAServerWithoutSessions(t *testing.T) {
 	if got, err := str.ReceiveDatagram(ctx(t)); err != nil || string(got) != "x" {
 		t.Errorf("%q, %v", got, err)
 	}
+}
+
+// H03: one that comes before its request waits for it, though http3 would drop it. So many times and no more is waited for requests
+// that never come: what other flows have waits meanwhile.
+func TestH03_DatagramsBeforeTheirRequest(t *testing.T) {
+	defer func(d time.Duration) { earlyWait = d }(earlyWait)
+	earlyWait = patience
+	f := &sessionFixture{}
+	f.fixture = serve(t, "", routeDatagram, func(c *consumer, e event) {
+		if e.Type == EventH3Datagram {
+			c.request(e.Object).SendDatagram(append([]byte("re: "), e.data...), 0)
+		}
+	})
+	defer f.stop(0)
+	q := dialDatagrams(t, f.addr, nil)
+	cc := (&http3.Transport{EnableDatagrams: true}).NewClientConn(q)
+	within(t, "SETTINGS", cc.ReceivedSettings())
+	str, err := cc.OpenRequestStream(ctx(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"", "second"} {
+		if err := str.SendDatagram([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "the first", func() bool { return f.stats[StatDatagramsIn].Load() == 1 })
+	req, _ := http.NewRequest("GET", f.url("/datagrams"), nil)
+	if err := str.SendRequestHeader(req); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"", "second"} {
+		if got, err := str.ReceiveDatagram(ctx(t)); err != nil || string(got) != "re: "+text {
+			t.Fatalf("%q, %v", got, err)
+		}
+	}
+	if n := f.stats[StatDatagramsDroppedUnknown].Load(); n != 0 {
+		t.Errorf("%d dropped", n)
+	}
+}
+
+func TestH03_DatagramsWhoseRequestNeverComes(t *testing.T) {
+	defer func(d time.Duration) { earlyWait = d }(earlyWait)
+	earlyWait = time.Nanosecond
+	f := serveSessions(t, "", nil)
+	q := dialDatagrams(t, f.addr, varints(0x33, 1))
+	const count = maxVain + 10
+	for i := range count {
+		if i == maxVain {
+			eventually(t, "the waits", func() bool { return f.stats[StatDatagramsDroppedUnknown].Load() == maxVain })
+			for _, c := range f.server.connsForTest() {
+				c.flows.mu.Lock()
+				earlyWait = patience // read under the lock, and not any more
+				c.flows.mu.Unlock()
+			}
+		}
+		q.SendDatagram([]byte{byte(i), 'x'})
+	}
+	eventually(t, "the drops", func() bool { return f.stats[StatDatagramsDroppedUnknown].Load() == count })
 }
 
 func TestH02_DatagramsForNobody(t *testing.T) {

@@ -50,6 +50,7 @@ var packedBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); ret
 // serveHTTP serves one request, or one session to its end.
 func (c *conn) serveHTTP(w http.ResponseWriter, req *http.Request) {
 	h := takeStream(w)
+	c.requestCame(uint64(h.StreamID()))
 	x := h3Stream{rawStream: rawStream{s: h.QUICStream()}, h: h}
 	if c.draining.Load() {
 		c.reject(&x)

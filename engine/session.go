@@ -31,20 +31,21 @@ type Session struct {
 	refresh   sessionRefresh
 	order     sendOrder
 
-	mu         sync.Mutex
-	decided    bool
-	open       bool
-	ended      bool // SESSION_CLOSED is reserved: nothing more is emitted
-	wt         *webtransport.Session
-	connect    *connectStream // nil where http3 cannot be interposed
-	wantsDrain bool
-	closed     bool // closing is closed
-	closeCode  uint32
-	closeText  string
-	closeWhy   Code // of the server; 0: the consumer's
-	streams    map[*Stream]struct{}
-	goroutines int // of its own, and of its streams
-	empty      sync.Cond
+	mu          sync.Mutex
+	decided     bool
+	open        bool
+	ended       bool // SESSION_CLOSED is reserved: nothing more is emitted
+	wt          *webtransport.Session
+	connect     *connectStream // nil where http3 cannot be interposed
+	wantsDrain  bool
+	peerDrained bool
+	closed      bool // closing is closed
+	closeCode   uint32
+	closeText   string
+	closeWhy    Code // of the server; 0: the consumer's
+	streams     map[*Stream]struct{}
+	goroutines  int // of its own, and of its streams
+	empty       sync.Cond
 }
 
 // sessionCounters are what SessionStats is made of.
