@@ -79,9 +79,12 @@ func (d *fieldDecoder) overflow(err error) error {
 // section takes the lines out of a field section. A line's strings are at most 8/5 of its bytes (Huffman's shortest code has 5
 // bits), and callers bound the block; what lines of the static table stand for is only copied, under the limits.
 func (d *fieldDecoder) section(block []byte, trailers bool) error {
-	// Without a dynamic table the sign bit makes the Base negative, which RFC 9204, 4.5.1.2 forbids; qpack does not look at it.
-	if len(block) > 1 && block[1]&0x80 != 0 {
-		return errDecompression
+	if len(block) > 1 && block[0] == 0 && block[1] != 0 {
+		rest, ok := behindBase(block[1:])
+		if !ok {
+			return errDecompression
+		}
+		block = append(sectionPrefix[:], rest...) // which has no room behind it: a copy
 	}
 	d.length = -1
 	d.started = trailers
@@ -104,6 +107,21 @@ func (d *fieldDecoder) section(block []byte, trailers bool) error {
 			return errDecompression
 		}
 	}
+}
+
+// behindBase skips a Delta Base, which means nothing where nothing refers to a dynamic table: any will do (RFC 9204, 4.5.1.2), and qpack
+// takes only 0. The sign bit makes the Base negative, which is forbidden.
+func behindBase(b []byte) (rest []byte, ok bool) {
+	if b[0] < 0x7f {
+		return b[1:], true
+	}
+	const longest = 9 // bytes; more than any table needs
+	for i := 1; b[0] == 0x7f && i < len(b) && i < longest; i++ {
+		if b[i]&0x80 == 0 {
+			return b[i+1:], true
+		}
+	}
+	return nil, false
 }
 
 func (d *fieldDecoder) line(name, value string, trailers bool) error {
