@@ -28,9 +28,9 @@
  * Fork      In a child made by fork() without exec() every call returns ZIG_H3_ERR_FORKED: the engine's threads are not there.
  * Unload    The library stays in the process once loaded; dlclose() does nothing.
  *
- * Besides what is listed at a call, every call that takes a handle may return the three handle errors, ZIG_H3_ERR_FORKED, and
- * ZIG_H3_ERR_FATAL once the engine has died of a fault of its own (a ZIG_H3_EVENT_FATAL says which). What is queued then can still be
- * drained: the draining calls, arm and wait return ZIG_H3_ERR_FATAL when nothing is left.
+ * Besides what is listed at a call, every call that takes a handle may return the three handle errors, and every one that returns a
+ * result ZIG_H3_ERR_FORKED, and ZIG_H3_ERR_FATAL once the engine has died of a fault of its own (a ZIG_H3_EVENT_FATAL says which).
+ * What is queued then can still be drained: the draining calls, arm and wait return ZIG_H3_ERR_FATAL when nothing is left.
  *
  * Every function is also exported with the suffix _v1, the name to bind when you want this very contract for good. docs/abi.md
  * holds the policy.
@@ -66,7 +66,7 @@ enum zig_h3_error {
     ZIG_H3_ERR_INVALID_HANDLE = -2,      /* zero, or a number that no call ever gave out */
     ZIG_H3_ERR_STALE_HANDLE = -3,        /* the object has ended */
     ZIG_H3_ERR_WRONG_KIND = -4,          /* a live object, but not of the kind that the call takes */
-    ZIG_H3_ERR_WRONG_STATE = -5,         /* not now: e.g. a route on a running server */
+    ZIG_H3_ERR_WRONG_STATE = -5,         /* not now: e.g. one more queue for a running server */
     ZIG_H3_ERR_BUSY = -6,                /* another thread is draining this queue */
     ZIG_H3_ERR_NO_MEMORY = -7,           /* the system gave no memory */
     ZIG_H3_ERR_FORKED = -8,              /* called in a forked child */
@@ -283,7 +283,9 @@ typedef struct zig_h3_queue_config {
 
 /*
  * Makes a queue: the mailbox of one consumer. It may serve any number of servers. config may be NULL.
- * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (out is NULL, config->size is wrong), _CONFIG (the capacity), _NO_MEMORY, _LIMIT.
+ * Waits for the engine, at most ten seconds.
+ * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (out is NULL, config->size is wrong), _CONFIG (the capacity), _NO_MEMORY, _LIMIT (of
+ * objects, or of descriptors), _TIMEOUT.
  */
 ZIG_H3_API int32_t zig_h3_queue_new(const zig_h3_queue_config *config, zig_h3_handle *out);
 
@@ -291,7 +293,8 @@ ZIG_H3_API int32_t zig_h3_queue_new(const zig_h3_queue_config *config, zig_h3_ha
  * Frees a queue and what it still holds. Servers that deliver to it are freed first, as by zig_h3_server_free(). A mapping of it
  * (zig_h3_queue_map) stays readable, its bytes mean nothing any more. A thread in zig_h3_queue_wait() comes back with
  * ZIG_H3_ERR_STALE_HANDLE. Freeing it again returns ZIG_H3_ERR_STALE_HANDLE and does nothing.
- * Returns 0, ZIG_H3_ERR_BUSY (another thread is draining it) or ZIG_H3_ERR_NO_MEMORY; then nothing happened.
+ * Returns 0, ZIG_H3_ERR_BUSY (another thread is draining it) or ZIG_H3_ERR_NO_MEMORY; then nothing happened. ZIG_H3_ERR_TIMEOUT as
+ * zig_h3_server_free().
  */
 ZIG_H3_API int32_t zig_h3_queue_free(zig_h3_handle queue);
 
@@ -352,7 +355,8 @@ ZIG_H3_API int32_t zig_h3_queue_fd(zig_h3_handle queue, int32_t *fd);
 
 /*
  * Asks for one wake-up: the descriptor becomes readable at the next event. 0: armed, go to sleep. 1: there are events already,
- * drain first. The order is: drain until empty, arm, sleep on 0. Arming twice is harmless.
+ * drain first. The order is: drain until empty, arm, sleep on 0. Arming twice is harmless. Counts as draining: ZIG_H3_ERR_BUSY if
+ * another thread does.
  */
 ZIG_H3_API int32_t zig_h3_queue_arm(zig_h3_handle queue);
 
@@ -362,7 +366,8 @@ ZIG_H3_API int32_t zig_h3_queue_arm(zig_h3_handle queue);
  */
 ZIG_H3_API int32_t zig_h3_queue_wait(zig_h3_handle queue, int32_t timeout_ms);
 
-/* Ends a wait on the queue, or the next one if nobody waits: several calls may count as one. From any thread. */
+/* Ends a wait on the queue, or the next one if nobody waits: several calls may count as one. From any thread.
+ * Returns 0. */
 ZIG_H3_API int32_t zig_h3_queue_wake(zig_h3_handle queue);
 
 /* ------------------------------------------------------------------------------------------------------------------ servers */
@@ -392,15 +397,15 @@ ZIG_H3_API int32_t zig_h3_server_new(const zig_h3_server_config *config, zig_h3_
 
 /*
  * Frees a server; a running one is stopped as by force. Its requests and connections end, their last events and SERVER_STOPPED still
- * come, but its handle is stale from now on. Freeing it again returns ZIG_H3_ERR_STALE_HANDLE and does nothing. Does not wait. Returns
- * 0, or ZIG_H3_ERR_NO_MEMORY (nothing happened).
+ * come, but its handle is stale from now on. Freeing it again returns ZIG_H3_ERR_STALE_HANDLE and does nothing. Does not wait for
+ * that. Returns 0, or ZIG_H3_ERR_NO_MEMORY (nothing happened), _TIMEOUT (the engine took nothing for ten seconds: it hangs).
  */
 ZIG_H3_API int32_t zig_h3_server_free(zig_h3_handle server);
 
 /*
  * Gives the server one more queue: each new connection is pinned to one of them in turn, with all it carries, which is how several
  * threads share a server. What is about the server itself goes to its first queue. Returns 0, or ZIG_H3_ERR_WRONG_STATE (running),
- * _INVALID_ARGUMENT (a queue that it has already), _LIMIT (64 queues), _TIMEOUT.
+ * _INVALID_ARGUMENT (a queue that it has already), _LIMIT (64 queues), _NO_MEMORY, _TIMEOUT.
  */
 ZIG_H3_API int32_t zig_h3_server_add_queue(zig_h3_handle server, zig_h3_handle queue);
 
@@ -424,7 +429,7 @@ enum zig_h3_route_flag {
  *
  * *route_id, if not NULL, receives the number that REQUEST events carry in status; user_data comes back in user_data. On a running
  * server, requests that come later see the route.
- * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (pattern is NULL, flags unknown or at odds), _BAD_ROUTE, _TIMEOUT.
+ * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (pattern is NULL, flags unknown or at odds), _BAD_ROUTE, _NO_MEMORY, _TIMEOUT.
  */
 ZIG_H3_API int32_t zig_h3_server_route(zig_h3_handle server, const char *method, const char *pattern, uint32_t flags,
                                        uint64_t user_data, uint32_t *route_id);
@@ -433,26 +438,30 @@ ZIG_H3_API int32_t zig_h3_server_route(zig_h3_handle server, const char *method,
  * Binds and serves. A SERVER_STARTED event follows. On a running server nothing happens, and 0 is returned. A server that has
  * stopped can be started again.
  * Returns 0, or ZIG_H3_ERR_ADDRESS_IN_USE, _ADDRESS_UNAVAILABLE, _PERMISSION, _RESOLVE, _IO, _WRONG_STATE (still stopping),
- * _TIMEOUT.
+ * _NO_MEMORY, _TIMEOUT.
  */
 ZIG_H3_API int32_t zig_h3_server_start(zig_h3_handle server);
 
 /*
  * Stops: no new connection, GOAWAY on the open ones, requests that run may finish for deadline_ms; then, or at once where nothing
  * runs, connections are closed, and SERVER_STOPPED comes last. deadline_ms 0 ends everything now; a negative number waits for as
- * long as requests run. A second call with a shorter deadline shortens it. Does not wait; 0 on a server that does not run.
+ * long as requests run. A second call with a shorter deadline shortens it. Does not wait for that.
+ * Returns 0, also on a server that does not run, or ZIG_H3_ERR_NO_MEMORY, _TIMEOUT as zig_h3_server_free().
  */
 ZIG_H3_API int32_t zig_h3_server_stop(zig_h3_handle server, int32_t deadline_ms);
 
-/* The UDP port that the server is bound to. Returns 0, or ZIG_H3_ERR_WRONG_STATE if it does not run. */
+/* The UDP port that the server is bound to. Returns 0, or ZIG_H3_ERR_WRONG_STATE if it does not run, _INVALID_ARGUMENT (port is
+ * NULL). */
 ZIG_H3_API int32_t zig_h3_server_port(zig_h3_handle server, uint16_t *port);
 
-/* SHA-256 of the server's leaf certificate in DER, as browsers take it in serverCertificateHashes: 32 bytes at hash. Returns 0. */
+/* SHA-256 of the server's leaf certificate in DER, as browsers take it in serverCertificateHashes: 32 bytes at hash. Returns 0,
+ * or ZIG_H3_ERR_INVALID_ARGUMENT (hash is NULL). */
 ZIG_H3_API int32_t zig_h3_server_certificate_hash(zig_h3_handle server, uint8_t *hash);
 
 /*
  * Copies the server's counters to values, at most count of them; index i is named by zig_h3_stats_name(i). Returns how many there
  * are. Counters are 64-bit, most only grow. They stay readable after a stop, until the server is freed.
+ * ZIG_H3_ERR_INVALID_ARGUMENT when values is NULL and count is not 0.
  */
 ZIG_H3_API int32_t zig_h3_stats_snapshot(zig_h3_handle server, uint64_t *values, size_t count);
 
@@ -464,7 +473,7 @@ ZIG_H3_API const char *zig_h3_stats_name(uint32_t index);
 
 /*
  * Says that n bytes of a request's body were dealt with: only this lets the peer send more. At most what came may be named: beyond
- * it ZIG_H3_ERR_INVALID_ARGUMENT. Not needed for what came with the REQUEST event itself, nor on BUFFERED routes.
+ * it ZIG_H3_ERR_INVALID_ARGUMENT. Not needed for what came with the REQUEST event itself, nor on BUFFERED routes. Returns 0.
  */
 ZIG_H3_API int32_t zig_h3_request_consumed(zig_h3_handle request, uint64_t n);
 
@@ -491,31 +500,33 @@ ZIG_H3_API int32_t zig_h3_response_send(zig_h3_handle request, uint32_t status, 
                                         const void *body, size_t body_len, uint32_t flags);
 
 /* Sets the status (200 to 599; default 200) of a response that is given in parts. ZIG_H3_ERR_ENDED once its headers are gone,
- * ZIG_H3_ERR_BAD_HEADER for another number. */
+ * ZIG_H3_ERR_BAD_HEADER for another number, _NO_MEMORY. */
 ZIG_H3_API int32_t zig_h3_response_status(zig_h3_handle request, uint32_t status);
 
 /*
  * Adds one header to a response that is given in parts: name_len and value_len bytes, no terminator needed; the name may be in any
  * case. Returns 0, or ZIG_H3_ERR_BAD_HEADER (a character, a pseudo field or a connection-specific field that RFC 9114, 4.2
- * forbids), _ENDED (headers are gone), _TOO_LARGE (64 KiB together), _NO_MEMORY.
+ * forbids), _ENDED (headers are gone), _TOO_LARGE (64 KiB together), _NO_MEMORY, _INVALID_ARGUMENT (NULL with a length).
  */
 ZIG_H3_API int32_t zig_h3_response_header(zig_h3_handle request, const char *name, size_t name_len, const char *value,
                                           size_t value_len);
 
-/* Adds a packed list of headers in one call: as zig_h3_response_header() for each, all or none. */
+/* Adds a packed list of headers in one call: as zig_h3_response_header() for each, all or none;
+ * ZIG_H3_ERR_INVALID_ARGUMENT also for a list that ends inside a field. */
 ZIG_H3_API int32_t zig_h3_response_headers(zig_h3_handle request, const void *headers, size_t headers_len);
 
 /*
  * Sends the headers, if they are not gone yet, and part of the body. *taken receives how many of the len bytes were taken: all, or
  * up to the response's high-water mark (1 MiB waiting for the network by default). When that is fewer, a WRITABLE event follows.
  * With len 0 it sends the headers only. To a HEAD request everything is taken and nothing sent.
- * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT, _WOULD_BLOCK (nothing was taken; a WRITABLE event follows), _ENDED.
+ * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT, _WOULD_BLOCK (nothing was taken; a WRITABLE event follows), _ENDED,
+ * _NO_MEMORY.
  */
 ZIG_H3_API int32_t zig_h3_response_write(zig_h3_handle request, const void *data, size_t len, size_t *taken);
 
 /* Ends the response, with a last part of the body if len is not 0 (taken whole, whatever the mark). STREAM_CLOSED follows once all
  * of it is on its way. Returns 0, or ZIG_H3_ERR_ENDED (also the second time), _WOULD_BLOCK as zig_h3_response_send(), _TOO_LARGE
- * (over 2 GiB), _NO_MEMORY. */
+ * (over 2 GiB), _NO_MEMORY, _INVALID_ARGUMENT. */
 ZIG_H3_API int32_t zig_h3_response_end(zig_h3_handle request, const void *data, size_t len);
 
 /* Ends the response with trailers (a packed list) after the body. To a HEAD request they are ignored. Returns as
@@ -596,7 +607,8 @@ ZIG_H3_API int32_t zig_h3_wt_drain(zig_h3_handle session);
 ZIG_H3_API int32_t zig_h3_wt_max_datagram_size(zig_h3_handle session);
 
 /* Counters of a session, as zig_h3_stats_snapshot() has them; names by zig_h3_wt_stats_name(), as zig_h3_stats_name() gives those.
- * Refreshed when something happens on the connection, at most every 100 ms. Readable until SESSION_CLOSED. */
+ * Refreshed when something happens on the connection, at most every 100 ms. Readable until SESSION_CLOSED. Returns as
+ * zig_h3_stats_snapshot(). */
 ZIG_H3_API int32_t zig_h3_wt_stats_snapshot(zig_h3_handle session, uint64_t *values, size_t count);
 ZIG_H3_API const char *zig_h3_wt_stats_name(uint32_t index);
 
