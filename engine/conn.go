@@ -50,6 +50,7 @@ type conn struct {
 	resets      int    // of requests by the peer, since resetSince
 	resetSince  time.Time
 	sessions    map[*Session]struct{} // of the second kind
+	leaving     map[*leave]struct{}
 
 	sweep   connSweep
 	counted quic.ConnectionStats // is in the server's counters

@@ -171,14 +171,19 @@ func (s *Session) reject(d sessionDecision) {
 type upgradeWriter struct {
 	http.ResponseWriter
 	http3.Settingser
-	s    *Session
-	head part
-	err  error
+	s     *Session
+	begun bool // the library has asked for the stream
+	head  part
+	err   error
 }
 
-// HTTPStream implements http3.HTTPStreamer. The library calls it when it has nothing more to refuse.
+// HTTPStream implements http3.HTTPStreamer. The library calls it when it has nothing more to refuse but a second session.
 func (u *upgradeWriter) HTTPStream() *http3.Stream {
 	s := u.s
+	if u.begun {
+		return s.x.h
+	}
+	u.begun = true
 	x, ok := interpose(s.x.h, s.peerDrains)
 	s.mu.Lock()
 	if ok {
@@ -214,13 +219,18 @@ func (s *Session) accept(w http.ResponseWriter, req *http.Request, d sessionDeci
 	}
 	u := &upgradeWriter{ResponseWriter: w, Settingser: w.(http3.Settingser), s: s,
 		head: part{head: true, status: 200, headers: headers, length: -1, date: s.c.s.options.Date}}
-	wt, err := s.c.h3.sessions.Upgrade(u, req)
+	wt, err := s.upgrade(u, req)
 	switch {
 	case err != nil:
 		if cause := context.Cause(s.c.q.Context()); cause != nil {
 			return sessionEnd{outcome: outcomeOf(cause)}, false
 		}
-		s.reject(sessionDecision{status: 501})
+		if u.begun {
+			s.c.stats.add(StatSessionsRejected, 1)
+			s.x.abort(http3.ErrCodeRequestRejected)
+		} else {
+			s.reject(sessionDecision{status: 501})
+		}
 		return sessionEnd{outcome: outcome{code: ErrNotNegotiated, flags: FlagAborted, text: err.Error()}}, false
 	case u.err != nil:
 		wt.CloseWithError(0, "")
@@ -228,33 +238,6 @@ func (s *Session) accept(w http.ResponseWriter, req *http.Request, d sessionDeci
 	}
 	s.opened(wt, d.protocol)
 	return sessionEnd{}, true
-}
-
-// SETTINGS_WT_INITIAL_MAX_DATA, _STREAMS_UNI and _STREAMS_BIDI.
-var settingsOfFlowControl = [...]uint64{0x2b61, 0x2b64, 0x2b65}
-
-// alone reports whether the session would have to be the connection's only one, and is not. The library would find out only after
-// it has accepted.
-func (s *Session) alone(peer http3.Settingser) bool {
-	select {
-	case <-peer.ReceivedSettings():
-	default:
-		return false // then the library waits for them
-	}
-	for _, id := range settingsOfFlowControl {
-		if peer.Settings().Other[id] > 0 {
-			return false
-		}
-	}
-	open := 0
-	s.c.eachSession(func(other *Session) {
-		other.mu.Lock()
-		if other.wt != nil && !other.ended {
-			open++
-		}
-		other.mu.Unlock()
-	})
-	return open > 0
 }
 
 // opened tells the consumer, and lets things come.
@@ -337,7 +320,10 @@ func (s *Session) end(o sessionEnd) {
 	c := s.c
 	s.mu.Lock()
 	wasOpen := s.open
-	s.closed, s.decided = true, true
+	s.decided = true
+	if !s.closed {
+		s.leaves()
+	}
 	streams := make([]*Stream, 0, len(s.streams))
 	for st := range s.streams {
 		streams = append(streams, st)
@@ -379,15 +365,14 @@ func (s *Session) end(o sessionEnd) {
 		c.stats.sub(StatSessionsActive)
 	}
 	c.removeSession(s)
-	if wt != nil {
-		wt.CloseWithError(webtransport.SessionErrorCode(s.closeCode), s.closeText)
-	}
 	switch {
 	case x != nil:
-		x.release(c.done)
+		s.linger(wt, x)
 	case wt != nil:
+		wt.CloseWithError(webtransport.SessionErrorCode(s.closeCode), s.closeText)
 		s.x.abort(http3.ErrCode(webtransport.WTSessionGoneErrorCode))
 	default:
 		s.x.stop(http3.ErrCodeNoError) // it was answered
 	}
+	s.left()
 }
