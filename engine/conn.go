@@ -25,6 +25,7 @@ type conn struct {
 	raw    *rawDatagrams // nil: the server has none, or the peer
 
 	flows datagramFlows // of the second kind
+	stops stopOrder     // of sessions' streams
 
 	// Of the connection's goroutine.
 	peek   []byte // what is there of a stream
