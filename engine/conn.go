@@ -25,6 +25,7 @@ type conn struct {
 	raw    *rawDatagrams // nil: the server has none, or the peer
 
 	flows datagramFlows // of the second kind
+	stops stopOrder     // of sessions' streams
 
 	// Of the connection's goroutine.
 	peek   []byte // what is there of a stream
@@ -50,6 +51,7 @@ type conn struct {
 	resets      int    // of requests by the peer, since resetSince
 	resetSince  time.Time
 	sessions    map[*Session]struct{} // of the second kind
+	leaving     map[*leave]struct{}
 
 	sweep   connSweep
 	counted quic.ConnectionStats // is in the server's counters

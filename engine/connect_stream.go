@@ -39,8 +39,10 @@ type trackedStream interface {
 // A connectStream stands between a session of webtransport-go and its CONNECT stream, and does there what the library does not:
 //   - it sees the peer's DRAIN capsule, which the library skips;
 //   - it writes capsules of ours, never between the two halves of one of the library's frames;
-//   - it closes in an order that browsers take: capsule, FIN, and nothing that cancels until the peer has ended its side, too. The
-//     library cancels at once, and Chromium then reports a lost connection instead of code and reason.
+//   - it closes in an order that browsers take: capsule, FIN, and nothing that cancels, of this stream or of the session's, until the
+//     peer has ended its side, too. The library cancels at once, and QUIC sends a RESET_STREAM before the data of other streams, in one
+//     packet with it even: Chromium then reports a lost connection instead of code and reason, and a page's streams fail for a network
+//     error before the page hears that the session was closed.
 type connectStream struct {
 	trackedStream
 	draining func()        // the peer asks for the session's end
@@ -53,6 +55,7 @@ type connectStream struct {
 	mu      sync.Mutex
 	out     frameScanner // what the library writes, in frames
 	writing bool
+	taken   bool // the library has a session for it
 	closed  bool
 	pending []byte // frames of ours
 }
@@ -105,12 +108,13 @@ func (x *connectStream) failure() error {
 // between reports whether no capsule was cut off. It is for after the end of the peer's side.
 func (x *connectStream) between() bool { return x.in.between() }
 
-// Write writes for the library.
+// Write writes for the library. Behind the end of our side it writes nothing and does not fail: a failure would have the library cancel
+// the session's streams, and a peer that was told to close has no use for what it had to say.
 func (x *connectStream) Write(p []byte) (int, error) {
 	x.mu.Lock()
 	if x.closed {
 		x.mu.Unlock()
-		return 0, io.ErrClosedPipe
+		return len(p), nil
 	}
 	x.writing = true
 	x.mu.Unlock()
@@ -198,8 +202,23 @@ func (x *connectStream) close(code uint32, reason string) {
 // CancelRead is the library's, when the session has ended: the stream is ended by release, later.
 func (x *connectStream) CancelRead(quic.StreamErrorCode) {}
 
-// CancelWrite is the library's, when the session has ended without a word of ours: the peer gets an end and no error.
-func (x *connectStream) CancelWrite(quic.StreamErrorCode) { x.Close() }
+// belongs says that the library has made a session of the stream.
+func (x *connectStream) belongs() {
+	x.mu.Lock()
+	x.taken = true
+	x.mu.Unlock()
+}
+
+// CancelWrite is the library's, when the session has ended without a word of ours: the peer gets an end and no error. Or it has no room
+// for a session yet, and is asked again.
+func (x *connectStream) CancelWrite(quic.StreamErrorCode) {
+	x.mu.Lock()
+	taken := x.taken
+	x.mu.Unlock()
+	if taken {
+		x.Close()
+	}
+}
 
 // Close ends our side, once.
 func (x *connectStream) Close() error {
@@ -212,11 +231,9 @@ func (x *connectStream) Close() error {
 	return x.trackedStream.Close()
 }
 
-// linger is what a peer gets to end its side after ours has ended.
-const linger = 500 * time.Millisecond
-
-// release waits a moment for the peer's end and does away with the stream.
-func (x *connectStream) release(done <-chan struct{}) {
+// awaitPeer ends our side, where that is still to do, and waits for the peer's end: not for longer than linger, and not when the
+// connection is done or somebody is in a hurry.
+func (x *connectStream) awaitPeer(done, hurry <-chan struct{}) {
 	x.Close()
 	x.trackedStream.SetReadDeadline(time.Now().Add(linger))
 	go Guard("connect stream", func() {
@@ -234,9 +251,12 @@ func (x *connectStream) release(done <-chan struct{}) {
 	select {
 	case <-x.readEnd:
 	case <-done:
+	case <-hurry:
 	}
-	x.trackedStream.CancelRead(webtransport.WTSessionGoneErrorCode)
 }
+
+// release does away with the stream.
+func (x *connectStream) release() { x.trackedStream.CancelRead(webtransport.WTSessionGoneErrorCode) }
 
 // appendCapsule appends a capsule in a DATA frame of its own.
 func appendCapsule(dst []byte, typ uint64, payload []byte) []byte {

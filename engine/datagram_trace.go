@@ -11,7 +11,7 @@ import (
 )
 
 // A datagramTrace learns through qlog what quic-go and http3 say nowhere else: which datagrams came, which were dropped because a
-// queue of theirs was full, and what the peer's SETTINGS hold. It writes nothing.
+// queue of theirs was full, what the peer's SETTINGS hold, and which STOP_SENDING is sent. It writes nothing.
 type datagramTrace struct {
 	c atomic.Pointer[conn]
 }
@@ -33,6 +33,8 @@ func (t *datagramTrace) RecordEvent(e qlogwriter.Event) {
 		return
 	}
 	switch e := e.(type) {
+	case qlog.PacketSent:
+		c.stops.packet(e.Frames)
 	case h3log.DatagramParsed:
 		c.datagramArrived(4 * e.QuarterStreamID)
 	case qlog.DatagramDropped:

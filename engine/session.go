@@ -39,7 +39,8 @@ type Session struct {
 	connect     *connectStream // nil where http3 cannot be interposed
 	wantsDrain  bool
 	peerDrained bool
-	closed      bool // closing is closed
+	closed      bool // the end has begun
+	leaving     *leave
 	closeCode   uint32
 	closeText   string
 	closeWhy    Code // of the server; 0: the consumer's
@@ -105,7 +106,7 @@ func (s *Session) close(code uint32, reason string, why Code) {
 	if s.closed || s.ended {
 		return
 	}
-	s.closed = true
+	s.leaves()
 	s.closeCode, s.closeText, s.closeWhy = code, reason, why
 	close(s.closing)
 }

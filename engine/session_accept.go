@@ -13,14 +13,19 @@ import (
 type upgradeWriter struct {
 	http.ResponseWriter
 	http3.Settingser
-	s    *Session
-	head part
-	err  error
+	s     *Session
+	begun bool // the library has asked for the stream
+	head  part
+	err   error
 }
 
-// HTTPStream implements http3.HTTPStreamer. The library calls it when it has nothing more to refuse.
+// HTTPStream implements http3.HTTPStreamer. The library calls it when it has nothing more to refuse but a second session.
 func (u *upgradeWriter) HTTPStream() *http3.Stream {
 	s := u.s
+	if u.begun {
+		return s.x.h
+	}
+	u.begun = true
 	x, ok := interpose(s.x.h, s.peerDrains)
 	s.mu.Lock()
 	if ok {
@@ -56,13 +61,18 @@ func (s *Session) accept(w http.ResponseWriter, req *http.Request, d sessionDeci
 	}
 	u := &upgradeWriter{ResponseWriter: w, Settingser: w.(http3.Settingser), s: s,
 		head: part{head: true, status: 200, headers: headers, length: -1, date: s.c.s.options.Date}}
-	wt, err := s.c.h3.sessions.Upgrade(u, req)
+	wt, err := s.upgrade(u, req)
 	switch {
 	case err != nil:
 		if cause := context.Cause(s.c.q.Context()); cause != nil {
 			return sessionEnd{outcome: outcomeOf(cause)}, false
 		}
-		s.reject(sessionDecision{status: 501})
+		if u.begun {
+			s.c.stats.add(StatSessionsRejected, 1)
+			s.x.abort(http3.ErrCodeRequestRejected)
+		} else {
+			s.reject(sessionDecision{status: 501})
+		}
 		return sessionEnd{outcome: outcome{code: ErrNotNegotiated, flags: FlagAborted, text: err.Error()}}, false
 	case u.err != nil:
 		wt.CloseWithError(0, "")
@@ -70,31 +80,4 @@ func (s *Session) accept(w http.ResponseWriter, req *http.Request, d sessionDeci
 	}
 	s.opened(wt, d.protocol)
 	return sessionEnd{}, true
-}
-
-// SETTINGS_WT_INITIAL_MAX_DATA, _STREAMS_UNI and _STREAMS_BIDI.
-var settingsOfFlowControl = [...]uint64{0x2b61, 0x2b64, 0x2b65}
-
-// alone reports whether the session would have to be the connection's only one, and is not. The library would find out only after
-// it has accepted.
-func (s *Session) alone(peer http3.Settingser) bool {
-	select {
-	case <-peer.ReceivedSettings():
-	default:
-		return false // then the library waits for them
-	}
-	for _, id := range settingsOfFlowControl {
-		if peer.Settings().Other[id] > 0 {
-			return false
-		}
-	}
-	open := 0
-	s.c.eachSession(func(other *Session) {
-		other.mu.Lock()
-		if other.wt != nil && !other.ended {
-			open++
-		}
-		other.mu.Unlock()
-	})
-	return open > 0
 }

@@ -261,7 +261,10 @@ func (s *Session) end(o sessionEnd) {
 	c := s.c
 	s.mu.Lock()
 	wasOpen := s.open
-	s.closed, s.decided = true, true
+	s.decided = true
+	if !s.closed {
+		s.leaves()
+	}
 	streams := make([]*Stream, 0, len(s.streams))
 	for st := range s.streams {
 		streams = append(streams, st)
@@ -303,15 +306,14 @@ func (s *Session) end(o sessionEnd) {
 		c.stats.sub(StatSessionsActive)
 	}
 	c.removeSession(s)
-	if wt != nil {
-		wt.CloseWithError(webtransport.SessionErrorCode(s.closeCode), s.closeText)
-	}
 	switch {
 	case x != nil:
-		x.release(c.done)
+		s.linger(wt, x)
 	case wt != nil:
+		wt.CloseWithError(webtransport.SessionErrorCode(s.closeCode), s.closeText)
 		s.x.abort(http3.ErrCode(webtransport.WTSessionGoneErrorCode))
 	default:
 		s.x.stop(http3.ErrCodeNoError) // it was answered
 	}
+	s.left()
 }

@@ -43,7 +43,8 @@ type Stream struct {
 	ending    bool    // End was called
 	reset     *uint32 // Reset was called before the stream was there
 	stop      *uint32
-	stoppedAt time.Time
+	stopping  bool                          // a STOP_SENDING waits to be sent
+	afterStop *webtransport.StreamErrorCode // a reset waits for it
 	unwatch   func() bool
 
 	delivered, consumed uint64
@@ -225,10 +226,10 @@ func (st *Stream) opened(send sendSide, receive receiveSide) {
 	st.s.counters.streamsOut.Add(1)
 	c.sink.Commit(rec, st.event(&Event{Type: EventStreamOpened, Status: st.kind, Aux: uint64(send.StreamID())}))
 	if st.stop != nil && receive != nil {
-		receive.CancelRead(webtransport.StreamErrorCode(*st.stop))
+		st.cancelRead(webtransport.StreamErrorCode(*st.stop))
 	}
 	if st.reset != nil {
-		send.CancelWrite(webtransport.StreamErrorCode(*st.reset))
+		st.cancelWrite(webtransport.StreamErrorCode(*st.reset))
 	}
 	st.header = !st.sendDone
 	st.start()
@@ -355,9 +356,9 @@ func (st *Stream) Stop(code uint32) {
 	st.mu.Lock()
 	if !st.readDone {
 		if st.receive != nil {
-			st.receive.CancelRead(webtransport.StreamErrorCode(code))
+			st.cancelRead(webtransport.StreamErrorCode(code))
 		}
-		st.stop, st.stoppedAt = &code, time.Now()
+		st.stop = &code
 		st.endRead(ErrCancelled)
 	}
 	st.unlock()
@@ -374,19 +375,4 @@ func (st *Stream) Reset(code uint32) {
 		st.endSend(ErrCancelled)
 	}
 	st.unlock()
-}
-
-// stopFirst is how long RESET_STREAM is kept back behind a STOP_SENDING of the same stream.
-const stopFirst = 3 * time.Millisecond
-
-// cancelWrite resets this side. QUIC would send RESET_STREAM before a STOP_SENDING that waits to be sent, and Chromium then gives the
-// page's writer a NetworkError without the code. st.mu is held.
-func (st *Stream) cancelWrite(code webtransport.StreamErrorCode) {
-	since := time.Since(st.stoppedAt)
-	if st.stop == nil || since >= stopFirst {
-		st.send.CancelWrite(code)
-		return
-	}
-	send := st.send
-	time.AfterFunc(stopFirst-since, func() { Guard("reset", func() { send.CancelWrite(code) }) })
 }

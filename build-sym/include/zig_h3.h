@@ -1,0 +1,645 @@
+/*
+ * zig_h3.h: HTTP/3 for runtimes that poll.
+ *
+ * libzigquicheh3 runs an HTTP/3 server on threads of its own. What happens there comes to you as events in a queue, which you
+ * drain on your own thread; what you answer goes back through calls that check, copy and return. The library never calls you
+ * back, never blocks you on the network, and no thread of yours ever runs anything but the C code behind this header.
+ *
+ *     zig_h3_handle queue, server;
+ *     zig_h3_queue_new(NULL, &queue);
+ *     zig_h3_server_new(&config, queue, &server);
+ *     zig_h3_server_route(server, "GET", "/hello", 0, 0, NULL);
+ *     zig_h3_server_start(server);
+ *     while (zig_h3_queue_wait(queue, -1) >= 0)
+ *         while (zig_h3_next_event(queue, &event) == 1)
+ *             if (event.type == ZIG_H3_EVENT_REQUEST)
+ *                 zig_h3_response_send(event.object, 200, NULL, 0, "hello", 5, ZIG_H3_SEND_FORGET);
+ *
+ * Rules that hold for every call
+ *
+ * Result    0 or a positive number is success; a negative number is one of ZIG_H3_ERR_*, each cause its own. zig_h3_error_name()
+ *           gives its name, zig_h3_last_error() the last failure of the calling thread in words.
+ * Handles   are numbers below 2^53, never pointers. Zero, garbage, a handle of another kind and one whose object has ended are
+ *           told apart from a live one by every call: ZIG_H3_ERR_INVALID_HANDLE, _WRONG_KIND, _STALE_HANDLE.
+ * Ownership Inputs are copied before the call returns. Outputs are written to memory of yours. The only borrowed pointers are the
+ *           two in zig_h3_event, and those that zig_h3_queue_map() documents.
+ * Threads   Any call may be made from any thread, except that one queue is drained by one thread at a time: a second one that
+ *           comes in meanwhile gets ZIG_H3_ERR_BUSY.
+ * Fork      In a child made by fork() without exec() every call returns ZIG_H3_ERR_FORKED: the engine's threads are not there.
+ * Unload    The library stays in the process once loaded; dlclose() does nothing.
+ *
+ * Besides what is listed at a call, every call that takes a handle may return the three handle errors, ZIG_H3_ERR_FORKED, and
+ * ZIG_H3_ERR_FATAL once the engine has died of a fault of its own (a ZIG_H3_EVENT_FATAL says which). What is queued then can still be
+ * drained: the draining calls, arm and wait return ZIG_H3_ERR_FATAL when nothing is left.
+ *
+ * Every function is also exported with the suffix _v1, the name to bind when you want this very contract for good. docs/abi.md
+ * holds the policy.
+ */
+#ifndef ZIG_H3_H
+#define ZIG_H3_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define ZIG_H3_API __attribute__((visibility("default")))
+#else
+#define ZIG_H3_API
+#endif
+
+/* The contract that this header describes; zig_h3_abi_version() gives that of the library. They must be equal. */
+#define ZIG_H3_ABI_VERSION 1u
+
+/* Names an object of the library. 0 is no object. Always below 2^53, so that a double holds it. */
+typedef uint64_t zig_h3_handle;
+
+/* ------------------------------------------------------------------------------------------------------------------- errors */
+
+/* The closed set of results. Zero and positive numbers are successes. */
+enum zig_h3_error {
+    ZIG_H3_OK = 0,
+    ZIG_H3_ERR_INVALID_ARGUMENT = -1,    /* a null pointer, a length or a number that the call does not take */
+    ZIG_H3_ERR_INVALID_HANDLE = -2,      /* zero, or a number that no call ever gave out */
+    ZIG_H3_ERR_STALE_HANDLE = -3,        /* the object has ended */
+    ZIG_H3_ERR_WRONG_KIND = -4,          /* a live object, but not of the kind that the call takes */
+    ZIG_H3_ERR_WRONG_STATE = -5,         /* not now: e.g. a route on a running server */
+    ZIG_H3_ERR_BUSY = -6,                /* another thread is draining this queue */
+    ZIG_H3_ERR_NO_MEMORY = -7,           /* the system gave no memory */
+    ZIG_H3_ERR_FORKED = -8,              /* called in a forked child */
+    ZIG_H3_ERR_FATAL = -9,               /* the engine has died of a fault of its own; the host lives */
+    ZIG_H3_ERR_BUFFER_TOO_SMALL = -10,   /* your buffer does not hold the first event; it is still queued */
+    ZIG_H3_ERR_CONFIG = -11,             /* an option that is unknown or impossible: last_error names it */
+    ZIG_H3_ERR_CERTIFICATE = -12,        /* certificate or key missing, unreadable or not a pair: last_error names the file */
+    ZIG_H3_ERR_ADDRESS_IN_USE = -13,     /* EADDRINUSE */
+    ZIG_H3_ERR_ADDRESS_UNAVAILABLE = -14,/* EADDRNOTAVAIL: no interface has this address */
+    ZIG_H3_ERR_PERMISSION = -15,         /* EACCES, EPERM */
+    ZIG_H3_ERR_RESOLVE = -16,            /* the hostname has no address */
+    ZIG_H3_ERR_IO = -17,                 /* another failure of the operating system: last_error has its text */
+    ZIG_H3_ERR_LIMIT = -18,              /* a fixed limit of the library is reached, e.g. too many objects */
+    ZIG_H3_ERR_BAD_HEADER = -400,        /* a header name or value that HTTP/3 forbids (RFC 9114, 4.2), or a status outside 200..599 */
+    ZIG_H3_ERR_BAD_ROUTE = -404,         /* a method that is no token, or a pattern that is none: last_error says why */
+    ZIG_H3_ERR_TIMEOUT = -408,           /* a deadline passed */
+    ZIG_H3_ERR_ENDED = -409,             /* out of order: the response has ended, or its headers are gone already */
+    ZIG_H3_ERR_TOO_LARGE = -413,         /* larger than the limit: the request body, or what you sent */
+    ZIG_H3_ERR_NOT_NEGOTIATED = -421,    /* the peer, or this server's options, did not offer it: datagrams, WebTransport */
+    ZIG_H3_ERR_WOULD_BLOCK = -425,       /* no room just now, nothing was taken; a WRITABLE event follows where the call says so */
+    ZIG_H3_ERR_QUEUE_FULL = -429,        /* the bounded queue of outgoing datagrams, or the peer's limit of streams: nothing was taken */
+    ZIG_H3_ERR_DATAGRAM_TOO_LARGE = -431,/* larger than what fits into a packet now: last_error says the limit */
+    ZIG_H3_ERR_CANCELLED = -499,         /* ended by this side: a reset, a stop */
+    ZIG_H3_ERR_INTERNAL = -500,          /* a fault of the library */
+    ZIG_H3_ERR_CLOSED = -503,            /* the peer closed the connection */
+    ZIG_H3_ERR_RESET = -504,             /* the peer reset or stopped the stream */
+    ZIG_H3_ERR_IDLE = -505,              /* the peer vanished: idle timeout */
+    ZIG_H3_ERR_PROTOCOL = -506,          /* the peer broke the protocol */
+    ZIG_H3_ERR_SHUTDOWN = -507           /* the server was stopped */
+};
+
+/* ------------------------------------------------------------------------------------------------------------------- events */
+
+/*
+ * What an event tells. Ignore types that you do not know: later versions add some.
+ *
+ * Order holds for each object, and the end of a connection comes after the ends of all that it carried. Each request and each
+ * connection has exactly one terminal event (marked T), after which its handle is stale; a request that was answered with
+ * ZIG_H3_SEND_FORGET has none, the call took its place.
+ */
+enum zig_h3_event_type {
+    ZIG_H3_EVENT_PAD = 0,               /* filler in a mapped queue, to be skipped; next_event and next_events never give it */
+    /*
+     * A request. object: the request; parent: the server; user_data: as given to its route; status: the route's id; aux: its QUIC
+     * stream id. meta: header list that begins with :method, :scheme, :authority and :path, always these four in this order (an
+     * absent authority is empty), then :protocol if there was one, then the fields in the order they came, names lower-case, the
+     * crumbs of a cookie joined with "; ". data: the body as far as it is there. Flags: END when that is the whole request,
+     * BUFFERED when its route is.
+     */
+    ZIG_H3_EVENT_REQUEST = 1,
+    /* More of a request's body. data: the bytes, at most 64 KiB; aux: bytes of body before these. */
+    ZIG_H3_EVENT_BODY = 2,
+    /* The request's body is complete. aux: its length; meta: its trailers, if any. Follows every REQUEST without the flag END whose
+     * body arrives whole. */
+    ZIG_H3_EVENT_BODY_END = 3,
+    /* A response or a stream whose write was refused or cut takes more again. object: it; parent: the server, or the stream's session;
+     * aux: how many bytes. With flag END, of a stream that zig_h3_wt_stream_end() was called for: all of it, its end included, is on
+     * its way. */
+    ZIG_H3_EVENT_WRITABLE = 4,
+    /* T. A request has ended. code: 0, or why it ended early (flag ABORTED, and REMOTE if it was the peer); aux: the peer's
+     * HTTP/3 error code if it gave one; status: the response's status, 0 if none was sent. */
+    ZIG_H3_EVENT_STREAM_CLOSED = 5,
+    /* A connection. object: it; parent: the server; meta: a list of remote ("address:port"), local, alpn, sni. */
+    ZIG_H3_EVENT_CONN_OPENED = 6,
+    /* T. A connection has ended. code: why; aux: the error code on the wire, if there was one; data: the reason in words. Flag
+     * REMOTE if the peer ended it. */
+    ZIG_H3_EVENT_CONN_CLOSED = 7,
+    /* A server takes connections. object: it; status: its UDP port. */
+    ZIG_H3_EVENT_SERVER_STARTED = 8,
+    /* A server has stopped, and all that it carried has ended. object: it; code: 0, or ZIG_H3_ERR_TIMEOUT if the deadline cut
+     * requests off, or ZIG_H3_ERR_IO if its socket failed (data: how). It may be started again. */
+    ZIG_H3_EVENT_SERVER_STOPPED = 9,
+    /* Lossy events that this queue had no room for. aux: how many since the last of these; status: the type that was lost. */
+    ZIG_H3_EVENT_LOST = 10,
+    /* A message. status: enum zig_h3_log_level; data: the text; object: what it is about, or 0. */
+    ZIG_H3_EVENT_LOG = 11,
+    /* The engine has died of a fault of its own. data: which. Every later call returns ZIG_H3_ERR_FATAL; the host is unharmed. */
+    ZIG_H3_EVENT_FATAL = 12,
+    /*
+     * A raw QUIC datagram (RFC 9221). Lossy. object: the connection; data: the payload; aux: when it came, ns on the monotonic clock.
+     * Comes only from peers that did not announce SETTINGS_H3_DATAGRAM, on servers with the option quic_datagrams.
+     */
+    ZIG_H3_EVENT_QUIC_DATAGRAM = 13,
+    /* A datagram of a request (RFC 9297) whose route has ZIG_H3_ROUTE_DATAGRAM. Lossy. object: the request; data: the payload;
+     * status: the route; aux: when it came. The flow id (quarter stream id) is a quarter of the REQUEST's aux. */
+    ZIG_H3_EVENT_H3_DATAGRAM = 14,
+    /*
+     * A peer asks for a WebTransport session. object: the session; parent: the server; user_data and status: as given to its route
+     * and the route's id; aux: the stream id of its CONNECT, which is the session id; meta: as in REQUEST, :protocol included.
+     * Answer with zig_h3_wt_accept() or zig_h3_wt_reject() within the option webtransport.decision_timeout_ms; it is rejected with
+     * 503 otherwise.
+     */
+    ZIG_H3_EVENT_SESSION_REQUEST = 15,
+    /* An accepted session is open. object: it; status: the largest datagram it can send now, in bytes; meta: a list of protocol. */
+    ZIG_H3_EVENT_SESSION_OPENED = 16,
+    /* The peer wants the session to end soon (its DRAIN capsule or a GOAWAY). object: the session. */
+    ZIG_H3_EVENT_SESSION_DRAINING = 17,
+    /* T. A session has ended, or was never opened. object: it; code: 0 when it was closed in the regular way, by whom says the flag
+     * REMOTE, else why; aux: the application's close code; data: the reason it came with, UTF-8. The ends of its streams come
+     * before. */
+    ZIG_H3_EVENT_SESSION_CLOSED = 18,
+    /* A datagram of a session. Lossy. object: the session; data: the payload, possibly empty; aux: when it came. */
+    ZIG_H3_EVENT_SESSION_DATAGRAM = 19,
+    /* A stream of a session. object: the stream; parent: the session; status: enum zig_h3_wt_stream_kind; aux: its QUIC stream id.
+     * Flag REMOTE: the peer opened it; without it, one that zig_h3_wt_open_stream() asked for is there now. */
+    ZIG_H3_EVENT_STREAM_OPENED = 20,
+    /* Bytes of a stream. object: it; parent: the session; data: at most 64 KiB; aux: bytes before these. Flag END: the peer has
+     * finished its side. */
+    ZIG_H3_EVENT_STREAM_DATA = 21,
+    /* The peer has reset its side of a stream: no more data. object: it; aux: the application's code, 32 bits. */
+    ZIG_H3_EVENT_STREAM_RESET = 22,
+    /* The peer wants no more of this side of a stream: writes fail from now on. object: it; aux: the application's code. */
+    ZIG_H3_EVENT_STREAM_STOPPED = 23,
+    /* T. Both sides of a stream have ended, or it was never opened. object: it; parent: the session; code: 0 or why, e.g.
+     * ZIG_H3_ERR_QUEUE_FULL for one that the peer's limit did not let open. One that you asked for just when its session ended may
+     * have its end, with ZIG_H3_ERR_CLOSED, behind that of the session. */
+    ZIG_H3_EVENT_STREAM_ENDED = 24,
+    /* Datagrams that were taken for sending and were not sent. object: the session, request or connection; code:
+     * ZIG_H3_ERR_TIMEOUT (older than the age given), _DATAGRAM_TOO_LARGE (the path shrank), _CLOSED; aux: how many since the last. */
+    ZIG_H3_EVENT_DATAGRAMS_DROPPED = 25
+};
+
+enum zig_h3_event_flag {
+    ZIG_H3_FLAG_END = 0x1,
+    ZIG_H3_FLAG_REMOTE = 0x2,
+    ZIG_H3_FLAG_ABORTED = 0x4,
+    ZIG_H3_FLAG_BUFFERED = 0x8
+};
+
+enum zig_h3_log_level { ZIG_H3_LOG_DEBUG = 0, ZIG_H3_LOG_INFO = 1, ZIG_H3_LOG_WARN = 2, ZIG_H3_LOG_ERROR = 3 };
+
+/*
+ * The head of an event as it stands in a queue: 64 bytes, little-endian. Behind it follow meta_len bytes of meta, zero to seven
+ * bytes of filler up to a multiple of 8, and data_len bytes of data; the next record begins at the next multiple of 64.
+ *
+ * A header list is packed as u16 name length, u32 value length, name, value, again and again, without padding.
+ */
+typedef struct zig_h3_record {
+    uint32_t size;      /*  0  bytes of the record, this head included, without the filler behind it */
+    uint16_t type;      /*  4  enum zig_h3_event_type */
+    uint16_t flags;     /*  6  enum zig_h3_event_flag */
+    uint64_t object;    /*  8  what the event is about */
+    uint64_t parent;    /* 16  what that belongs to: the server; of a stream, its session */
+    uint64_t conn;      /* 24  the connection, or 0 */
+    uint64_t user_data; /* 32  what you gave the route, or 0 */
+    int32_t code;       /* 40  0 or enum zig_h3_error */
+    uint32_t status;    /* 44  by type */
+    uint32_t meta_len;  /* 48  bytes */
+    uint32_t data_len;  /* 52  bytes */
+    uint64_t aux;       /* 56  by type */
+} zig_h3_record;
+
+/* An event as zig_h3_next_event() gives it: the record's head, then where its parts are. */
+typedef struct zig_h3_event {
+    uint32_t size;
+    uint16_t type;
+    uint16_t flags;
+    uint64_t object;
+    uint64_t parent;
+    uint64_t conn;
+    uint64_t user_data;
+    int32_t code;
+    uint32_t status;
+    uint32_t meta_len;
+    uint32_t data_len;
+    uint64_t aux;
+    const uint8_t *meta; /* 64  meta_len bytes, valid until the next call that drains this queue */
+    const uint8_t *data; /* 72  data_len bytes, likewise */
+} zig_h3_event;
+
+/* ------------------------------------------------------------------------------------------------------------------ library */
+
+/* The library's version and quic-go's, as "1.0.0/quic-go 0.64.1". Static: never free it. Works before anything else, anywhere. */
+ZIG_H3_API const char *zig_h3_version(void);
+
+/* The contract of the library that was loaded: compare it with ZIG_H3_ABI_VERSION. */
+ZIG_H3_API uint32_t zig_h3_abi_version(void);
+
+enum zig_h3_struct {
+    ZIG_H3_STRUCT_RECORD = 1,
+    ZIG_H3_STRUCT_EVENT = 2,
+    ZIG_H3_STRUCT_QUEUE_CONFIG = 3,
+    ZIG_H3_STRUCT_SERVER_CONFIG = 4,
+    ZIG_H3_STRUCT_QUEUE_SPAN = 5,
+    ZIG_H3_STRUCT_DATAGRAM = 6
+};
+
+/* Bytes of a struct as the library was built (enum zig_h3_struct), 0 for an unknown one. */
+ZIG_H3_API size_t zig_h3_struct_size(uint32_t kind);
+
+/* The name of a result, as "ZIG_H3_ERR_BUSY"; "ZIG_H3_ERR_UNKNOWN" for a number that is none. Static. */
+ZIG_H3_API const char *zig_h3_error_name(int32_t code);
+
+/* The name of an event type, as "ZIG_H3_EVENT_REQUEST"; "ZIG_H3_EVENT_UNKNOWN" for a number that is none. Static. */
+ZIG_H3_API const char *zig_h3_event_name(uint32_t type);
+
+/* What went wrong in the last call of this thread that failed, in words: which file, which option, which address. Never NULL;
+ * empty if none failed yet. Valid until the next call of this thread. */
+ZIG_H3_API const char *zig_h3_last_error(void);
+
+/* Memory that no collector moves, zero-filled, for buffers that you map or pass again and again. NULL if there is none. */
+ZIG_H3_API void *zig_h3_alloc(size_t size);
+
+/* Gives back what zig_h3_alloc() gave. NULL is fine. */
+ZIG_H3_API void zig_h3_free(void *memory);
+
+/* ------------------------------------------------------------------------------------------------------------------- queues */
+
+/* What a queue is made with. Zero means the default. */
+typedef struct zig_h3_queue_config {
+    uint32_t size;     /* sizeof(zig_h3_queue_config) */
+    uint32_t capacity; /* bytes of the ring, a power of two from 512 KiB to 256 MiB; default 1 MiB */
+} zig_h3_queue_config;
+
+/*
+ * Makes a queue: the mailbox of one consumer. It may serve any number of servers. config may be NULL.
+ * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (out is NULL, config->size is wrong), _CONFIG (the capacity), _NO_MEMORY, _LIMIT.
+ */
+ZIG_H3_API int32_t zig_h3_queue_new(const zig_h3_queue_config *config, zig_h3_handle *out);
+
+/*
+ * Frees a queue and what it still holds. Servers that deliver to it are freed first, as by zig_h3_server_free(). A mapping of it
+ * (zig_h3_queue_map) stays readable, its bytes mean nothing any more. A thread in zig_h3_queue_wait() comes back with
+ * ZIG_H3_ERR_STALE_HANDLE. Freeing it again returns ZIG_H3_ERR_STALE_HANDLE and does nothing.
+ * Returns 0, ZIG_H3_ERR_BUSY (another thread is draining it) or ZIG_H3_ERR_NO_MEMORY; then nothing happened.
+ */
+ZIG_H3_API int32_t zig_h3_queue_free(zig_h3_handle queue);
+
+/*
+ * Takes the next event. 1: *event is filled, its pointers are good until the next draining call on this queue. 0: there is none.
+ * Or ZIG_H3_ERR_INVALID_ARGUMENT (event is NULL), _BUSY. Never blocks.
+ */
+ZIG_H3_API int32_t zig_h3_next_event(zig_h3_handle queue, zig_h3_event *event);
+
+/*
+ * Copies up to max events, as many as fit, into buffer (8-byte aligned, capacity bytes): records as zig_h3_record describes, each
+ * at a multiple of 64 from the start and taking a multiple of 64. Returns how many, 0 if there is none. *needed, if not NULL, receives
+ * the bytes used.
+ * ZIG_H3_ERR_BUFFER_TOO_SMALL: the first event alone does not fit; *needed says how much it wants, and it stays queued.
+ * Or ZIG_H3_ERR_INVALID_ARGUMENT, _BUSY. Never blocks.
+ */
+ZIG_H3_API int32_t zig_h3_next_events(zig_h3_handle queue, void *buffer, size_t capacity, uint32_t max, size_t *needed);
+
+/* Where queued events stand in a mapped queue. */
+typedef struct zig_h3_queue_span {
+    uint64_t offset; /* from the base that zig_h3_queue_map() gave, to the first record */
+    uint64_t bytes;  /* up to the end of the last one: what zig_h3_queue_advance() takes */
+} zig_h3_queue_span;
+
+/*
+ * The queue's own memory, for consumers that read records in place instead of having them copied: *base and *size bytes. Map it
+ * once; it is valid, and at this place, as long as the process lives. Read-only for you.
+ * Returns 0 or ZIG_H3_ERR_INVALID_ARGUMENT.
+ */
+ZIG_H3_API int32_t zig_h3_queue_map(zig_h3_handle queue, const void **base, size_t *size);
+
+/*
+ * zig_h3_queue_free() in the form in which runtimes take what to call when they let go of foreign memory (JavaScriptCore's
+ * JSTypedArrayBytesDeallocator): given with a mapping of the queue, and the handle as context, it frees the queue of a thread that was
+ * ended from outside, with its servers. For a queue that was freed before it does nothing. Leaves zig_h3_last_error() as it was.
+ */
+ZIG_H3_API void zig_h3_queue_collected(void *bytes, void *queue);
+
+/*
+ * Says where the next events stand, at most max of them, without taking them: returns how many records the span holds, fillers
+ * (ZIG_H3_EVENT_PAD) included, 0 if there is none. The records stay as they are until zig_h3_queue_advance().
+ * Or ZIG_H3_ERR_INVALID_ARGUMENT, _BUSY. Never blocks.
+ */
+ZIG_H3_API int32_t zig_h3_queue_peek(zig_h3_handle queue, uint32_t max, zig_h3_queue_span *span);
+
+/*
+ * Takes the records of a span, or its first ones: bytes must end where a record ends. Their memory is reused from now on.
+ * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (bytes ends inside a record or beyond what is queued), _BUSY.
+ */
+ZIG_H3_API int32_t zig_h3_queue_advance(zig_h3_handle queue, uint64_t bytes);
+
+/*
+ * The descriptor that becomes readable when an armed queue gets its next event, for select, poll, epoll, kqueue and event loops.
+ * It belongs to the queue: never close it. Reading 8 bytes from it (it does not block) makes it unreadable again.
+ * Returns 0 or ZIG_H3_ERR_INVALID_ARGUMENT (fd is NULL).
+ */
+ZIG_H3_API int32_t zig_h3_queue_fd(zig_h3_handle queue, int32_t *fd);
+
+/*
+ * Asks for one wake-up: the descriptor becomes readable at the next event. 0: armed, go to sleep. 1: there are events already,
+ * drain first. The order is: drain until empty, arm, sleep on 0. Arming twice is harmless.
+ */
+ZIG_H3_API int32_t zig_h3_queue_arm(zig_h3_handle queue);
+
+/*
+ * Blocks, in C, until there is an event (1), timeout_ms have passed or zig_h3_queue_wake() was called (0). 0 ms looks and returns,
+ * a negative number waits for ever. For threads that may block. Counts as draining: ZIG_H3_ERR_BUSY if another thread does.
+ */
+ZIG_H3_API int32_t zig_h3_queue_wait(zig_h3_handle queue, int32_t timeout_ms);
+
+/* Ends a wait on the queue, or the next one if nobody waits: several calls may count as one. From any thread. */
+ZIG_H3_API int32_t zig_h3_queue_wake(zig_h3_handle queue);
+
+/* ------------------------------------------------------------------------------------------------------------------ servers */
+
+/*
+ * What a server is made with. Zero and NULL mean the default. options is a JSON object of options_len bytes for all that has many
+ * settings; docs/options.md lists its keys. An unknown key, or a value that its key cannot have, is ZIG_H3_ERR_CONFIG.
+ */
+typedef struct zig_h3_server_config {
+    uint32_t size;         /*  0  sizeof(zig_h3_server_config) */
+    uint16_t port;         /*  4  UDP port; 0: one that the system chooses */
+    uint16_t reserved;     /*  6  0 */
+    const char *hostname;  /*  8  address or name to bind; default "0.0.0.0" */
+    const char *cert_path; /* 16  PEM file with the certificate chain */
+    const char *key_path;  /* 24  PEM file with its key. Neither file nor a certificate in options: one for development is made */
+    const char *options;   /* 32  JSON text, or NULL */
+    size_t options_len;    /* 40  bytes */
+} zig_h3_server_config;
+
+/*
+ * Makes a server that delivers to queue. Certificates are read and checked here; nothing is bound yet. Waits for the engine, for
+ * milliseconds, at most ten seconds.
+ * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (config or out is NULL, size is wrong), _CONFIG, _CERTIFICATE, _LIMIT, _NO_MEMORY,
+ * _TIMEOUT.
+ */
+ZIG_H3_API int32_t zig_h3_server_new(const zig_h3_server_config *config, zig_h3_handle queue, zig_h3_handle *out);
+
+/*
+ * Frees a server; a running one is stopped as by force. Its requests and connections end, their last events and SERVER_STOPPED still
+ * come, but its handle is stale from now on. Freeing it again returns ZIG_H3_ERR_STALE_HANDLE and does nothing. Does not wait. Returns
+ * 0, or ZIG_H3_ERR_NO_MEMORY (nothing happened).
+ */
+ZIG_H3_API int32_t zig_h3_server_free(zig_h3_handle server);
+
+/*
+ * Gives the server one more queue: each new connection is pinned to one of them in turn, with all it carries, which is how several
+ * threads share a server. What is about the server itself goes to its first queue. Returns 0, or ZIG_H3_ERR_WRONG_STATE (running),
+ * _INVALID_ARGUMENT (a queue that it has already), _LIMIT (64 queues), _TIMEOUT.
+ */
+ZIG_H3_API int32_t zig_h3_server_add_queue(zig_h3_handle server, zig_h3_handle queue);
+
+enum zig_h3_route_flag {
+    ZIG_H3_ROUTE_BUFFERED = 0x1,    /* the request counts only with its whole body: see below */
+    ZIG_H3_ROUTE_DATAGRAM = 0x2,    /* HTTP/3 datagrams of its requests are delivered (RFC 9297) */
+    ZIG_H3_ROUTE_WEBTRANSPORT = 0x4 /* takes WebTransport sessions, nothing else */
+};
+
+/*
+ * Adds a route. method: a token, or NULL for any. pattern: a path of literal segments, ":name" segments that match one segment,
+ * and as the last one "*", which matches the rest, also none. Literals go before parameters before "*", whatever the order of
+ * registration. GET answers HEAD too (its body is not sent). OPTIONS * goes to the wildcard that matches every path. A path that no
+ * pattern matches is answered 404, one with other methods only 405 with Allow, both without an event.
+ *
+ * WEBTRANSPORT stands alone: a route takes sessions or requests, not both; method must be NULL or "CONNECT".
+ *
+ * BUFFERED: a body up to 64 KiB comes whole with its REQUEST event; of a longer one the pieces follow as BODY events that need no
+ * zig_h3_request_consumed(), and the handler should wait for BODY_END. A body beyond the server's limit (max_request_body_size)
+ * is answered 413 and stopped; if its REQUEST event was out already, STREAM_CLOSED says ZIG_H3_ERR_TOO_LARGE.
+ *
+ * *route_id, if not NULL, receives the number that REQUEST events carry in status; user_data comes back in user_data. On a running
+ * server, requests that come later see the route.
+ * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (pattern is NULL, flags unknown or at odds), _BAD_ROUTE, _TIMEOUT.
+ */
+ZIG_H3_API int32_t zig_h3_server_route(zig_h3_handle server, const char *method, const char *pattern, uint32_t flags,
+                                       uint64_t user_data, uint32_t *route_id);
+
+/*
+ * Binds and serves. A SERVER_STARTED event follows. On a running server nothing happens, and 0 is returned. A server that has
+ * stopped can be started again.
+ * Returns 0, or ZIG_H3_ERR_ADDRESS_IN_USE, _ADDRESS_UNAVAILABLE, _PERMISSION, _RESOLVE, _IO, _WRONG_STATE (still stopping),
+ * _TIMEOUT.
+ */
+ZIG_H3_API int32_t zig_h3_server_start(zig_h3_handle server);
+
+/*
+ * Stops: no new connection, GOAWAY on the open ones, requests that run may finish for deadline_ms; then, or at once where nothing
+ * runs, connections are closed, and SERVER_STOPPED comes last. deadline_ms 0 ends everything now; a negative number waits for as
+ * long as requests run. A second call with a shorter deadline shortens it. Does not wait; 0 on a server that does not run.
+ */
+ZIG_H3_API int32_t zig_h3_server_stop(zig_h3_handle server, int32_t deadline_ms);
+
+/* The UDP port that the server is bound to. Returns 0, or ZIG_H3_ERR_WRONG_STATE if it does not run. */
+ZIG_H3_API int32_t zig_h3_server_port(zig_h3_handle server, uint16_t *port);
+
+/* SHA-256 of the server's leaf certificate in DER, as browsers take it in serverCertificateHashes: 32 bytes at hash. Returns 0. */
+ZIG_H3_API int32_t zig_h3_server_certificate_hash(zig_h3_handle server, uint8_t *hash);
+
+/*
+ * Copies the server's counters to values, at most count of them; index i is named by zig_h3_stats_name(i). Returns how many there
+ * are. Counters are 64-bit, most only grow. They stay readable after a stop, until the server is freed.
+ */
+ZIG_H3_API int32_t zig_h3_stats_snapshot(zig_h3_handle server, uint64_t *values, size_t count);
+
+/* The name of a counter, as "requests_total"; NULL behind the last one. Static. In the first milliseconds after loading it waits for
+ * the engine, which knows them. */
+ZIG_H3_API const char *zig_h3_stats_name(uint32_t index);
+
+/* ---------------------------------------------------------------------------------------------------------------- requests */
+
+/*
+ * Says that n bytes of a request's body were dealt with: only this lets the peer send more. At most what came may be named: beyond
+ * it ZIG_H3_ERR_INVALID_ARGUMENT. Not needed for what came with the REQUEST event itself, nor on BUFFERED routes.
+ */
+ZIG_H3_API int32_t zig_h3_request_consumed(zig_h3_handle request, uint64_t n);
+
+/* Wants no more of a request's body: the peer is told to stop sending (H3_NO_ERROR). No BODY event after those already queued; the
+ * response can still be given. Returns 0. */
+ZIG_H3_API int32_t zig_h3_request_stop(zig_h3_handle request);
+
+/* --------------------------------------------------------------------------------------------------------------- responses */
+
+enum zig_h3_send_flag {
+    ZIG_H3_SEND_FORGET = 0x1, /* I want to hear no more of this request: its handle is stale from now on, no event follows */
+    ZIG_H3_SEND_LATER = 0x2   /* more follows at once: the engine need not be woken before zig_h3_flush() or a call without this */
+};
+
+/*
+ * Answers with a complete response. status: 200 to 599. headers: a packed list (see zig_h3_record), names in any case, without
+ * pseudo fields; blanks around values do not count; content-length and date are added where missing. body may be NULL when body_len
+ * is 0; to a HEAD request, and with status 204 or 304, none is sent. A STREAM_CLOSED event follows unless FORGET is given.
+ * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT, _BAD_HEADER, _ENDED (a response was begun), _WOULD_BLOCK (no room in the ring to the
+ * engine: nothing was taken; drain your queue or yield, then try again), _TOO_LARGE (headers over 64 KiB, body over 2 GiB),
+ * _NO_MEMORY.
+ */
+ZIG_H3_API int32_t zig_h3_response_send(zig_h3_handle request, uint32_t status, const void *headers, size_t headers_len,
+                                        const void *body, size_t body_len, uint32_t flags);
+
+/* Sets the status (200 to 599; default 200) of a response that is given in parts. ZIG_H3_ERR_ENDED once its headers are gone,
+ * ZIG_H3_ERR_BAD_HEADER for another number. */
+ZIG_H3_API int32_t zig_h3_response_status(zig_h3_handle request, uint32_t status);
+
+/*
+ * Adds one header to a response that is given in parts: name_len and value_len bytes, no terminator needed; the name may be in any
+ * case. Returns 0, or ZIG_H3_ERR_BAD_HEADER (a character, a pseudo field or a connection-specific field that RFC 9114, 4.2
+ * forbids), _ENDED (headers are gone), _TOO_LARGE (64 KiB together), _NO_MEMORY.
+ */
+ZIG_H3_API int32_t zig_h3_response_header(zig_h3_handle request, const char *name, size_t name_len, const char *value,
+                                          size_t value_len);
+
+/* Adds a packed list of headers in one call: as zig_h3_response_header() for each, all or none. */
+ZIG_H3_API int32_t zig_h3_response_headers(zig_h3_handle request, const void *headers, size_t headers_len);
+
+/*
+ * Sends the headers, if they are not gone yet, and part of the body. *taken receives how many of the len bytes were taken: all, or
+ * up to the response's high-water mark (1 MiB waiting for the network by default). When that is fewer, a WRITABLE event follows.
+ * With len 0 it sends the headers only. To a HEAD request everything is taken and nothing sent.
+ * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT, _WOULD_BLOCK (nothing was taken; a WRITABLE event follows), _ENDED.
+ */
+ZIG_H3_API int32_t zig_h3_response_write(zig_h3_handle request, const void *data, size_t len, size_t *taken);
+
+/* Ends the response, with a last part of the body if len is not 0 (taken whole, whatever the mark). STREAM_CLOSED follows once all
+ * of it is on its way. Returns 0, or ZIG_H3_ERR_ENDED (also the second time), _WOULD_BLOCK as zig_h3_response_send(), _TOO_LARGE
+ * (over 2 GiB), _NO_MEMORY. */
+ZIG_H3_API int32_t zig_h3_response_end(zig_h3_handle request, const void *data, size_t len);
+
+/* Ends the response with trailers (a packed list) after the body. To a HEAD request they are ignored. Returns as
+ * zig_h3_response_end(), and ZIG_H3_ERR_BAD_HEADER. */
+ZIG_H3_API int32_t zig_h3_response_send_trailers(zig_h3_handle request, const void *trailers, size_t trailers_len);
+
+/* Gives the request up, both directions, with an HTTP/3 error code (RFC 9114, 8.1; e.g. 0x102 H3_INTERNAL_ERROR), so that the peer
+ * sees an error and no clean end. STREAM_CLOSED follows with ZIG_H3_ERR_CANCELLED. Also for a response that was ended and is still on
+ * its way; a second time does nothing. Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (a code beyond 2^62). */
+ZIG_H3_API int32_t zig_h3_response_reset(zig_h3_handle request, uint64_t error_code);
+
+/* ------------------------------------------------------------------------------------------------------------ datagrams */
+
+/*
+ * Datagrams are sent at once or not at all, in order of the calls, from a queue of the option datagrams.outgoing (256) for each
+ * session, request or connection. max_age_ms: what waits longer is dropped and told by DATAGRAMS_DROPPED; 0: no limit. An empty
+ * datagram is one. flags: ZIG_H3_SEND_LATER. All of them return 0 when it is queued, or
+ * ZIG_H3_ERR_INVALID_ARGUMENT    data is NULL and len is not 0, unknown flags
+ * _DATAGRAM_TOO_LARGE            zig_h3_last_error() says the limit
+ * _QUEUE_FULL                    as many wait, or there is no room in the ring to the engine; no event says when there is room
+ * _NOT_NEGOTIATED                the peer, the route or the options do not have them
+ * _WRONG_STATE                   the session is not open yet, or was closed
+ * _ENDED                         the request's response has ended
+ * _STALE_HANDLE                  the session, request or connection has ended
+ */
+
+/* Sends a raw QUIC datagram to the peer of a connection (option quic_datagrams). */
+ZIG_H3_API int32_t zig_h3_server_send_quic_datagram(zig_h3_handle conn, const void *data, size_t len, uint32_t max_age_ms,
+                                                    uint32_t flags);
+
+/* Sends an HTTP/3 datagram of a request. Its route must have ZIG_H3_ROUTE_DATAGRAM. */
+ZIG_H3_API int32_t zig_h3_response_send_h3_datagram(zig_h3_handle request, const void *data, size_t len, uint32_t max_age_ms,
+                                                    uint32_t flags);
+
+/* Sends a datagram of a session. */
+ZIG_H3_API int32_t zig_h3_wt_send_datagram(zig_h3_handle session, const void *data, size_t len, uint32_t max_age_ms, uint32_t flags);
+
+/* One of the datagrams that zig_h3_send_datagrams() takes, packed one behind the other at multiples of 8: this head, then len
+ * bytes. */
+typedef struct zig_h3_datagram {
+    uint64_t object;     /*  0  session, request or connection; any other live handle is ZIG_H3_ERR_WRONG_KIND */
+    uint32_t len;        /*  8  bytes */
+    uint32_t max_age_ms; /* 12 */
+    int32_t result;      /* 16  out: what the call of its own would have returned */
+    uint32_t reserved;   /* 20  0 */
+} zig_h3_datagram;
+
+/*
+ * Sends many datagrams, of any objects, in one call: list_len bytes at list, heads with their payloads (the filler behind the last
+ * one may be missing; list need not be aligned). Writes the result of each into its head. Returns how many were queued, or
+ * ZIG_H3_ERR_INVALID_ARGUMENT when the list is cut short, or flags are unknown: then none was, and no result is written.
+ */
+ZIG_H3_API int32_t zig_h3_send_datagrams(void *list, size_t list_len, uint32_t flags);
+
+/* ---------------------------------------------------------------------------------------------------------- WebTransport */
+
+/* Accepts a session: protocol (NULL for none) must be one that the peer offered in WT-Available-Protocols; headers is a packed list
+ * for the response, or NULL. SESSION_OPENED follows, or SESSION_CLOSED; until then the session sends nothing. Returns 0, or
+ * ZIG_H3_ERR_INVALID_ARGUMENT, _BAD_HEADER, _TOO_LARGE, _WRONG_STATE (it was decided already), _WOULD_BLOCK (nothing happened). */
+ZIG_H3_API int32_t zig_h3_wt_accept(zig_h3_handle session, const char *protocol, const void *headers, size_t headers_len);
+
+/* Rejects a session with a status from 300 to 599 (ZIG_H3_ERR_BAD_HEADER for another), headers and a body, as zig_h3_response_send()
+ * has them. SESSION_CLOSED with ZIG_H3_ERR_CANCELLED follows. Returns as zig_h3_wt_accept(), and _NO_MEMORY. */
+ZIG_H3_API int32_t zig_h3_wt_reject(zig_h3_handle session, uint32_t status, const void *headers, size_t headers_len,
+                                    const void *body, size_t body_len);
+
+/* Closes a session with a code and a reason of at most 1024 bytes of UTF-8, which the peer gets; streams that are open end. Before
+ * the decision it rejects with 500. SESSION_CLOSED follows. A second time, and on one that was rejected, nothing happens. Returns 0,
+ * or ZIG_H3_ERR_INVALID_ARGUMENT (reason too long, no UTF-8), _WOULD_BLOCK. */
+ZIG_H3_API int32_t zig_h3_wt_close(zig_h3_handle session, uint32_t code, const char *reason, size_t reason_len);
+
+/* Asks the peer to end the session soon (DRAIN_WEBTRANSPORT_SESSION capsule). Returns 0, or ZIG_H3_ERR_WRONG_STATE (not open, or
+ * closed), _WOULD_BLOCK. */
+ZIG_H3_API int32_t zig_h3_wt_drain(zig_h3_handle session);
+
+/* The largest datagram that a session can send now, in bytes, or ZIG_H3_ERR_WRONG_STATE (not open, or closed), _NOT_NEGOTIATED. It
+ * follows the path's MTU. */
+ZIG_H3_API int32_t zig_h3_wt_max_datagram_size(zig_h3_handle session);
+
+/* Counters of a session, as zig_h3_stats_snapshot() has them; names by zig_h3_wt_stats_name(), as zig_h3_stats_name() gives those.
+ * Refreshed when something happens on the connection, at most every 100 ms. Readable until SESSION_CLOSED. */
+ZIG_H3_API int32_t zig_h3_wt_stats_snapshot(zig_h3_handle session, uint64_t *values, size_t count);
+ZIG_H3_API const char *zig_h3_wt_stats_name(uint32_t index);
+
+enum zig_h3_wt_stream_kind { ZIG_H3_WT_BIDIRECTIONAL = 0, ZIG_H3_WT_UNIDIRECTIONAL = 1 };
+enum zig_h3_wt_open_flag {
+    ZIG_H3_WT_OPEN_WAIT = 0x1 /* wait for the peer's limit of streams instead of failing */
+};
+
+/*
+ * Opens a stream: *out is its handle at once, and takes writes at once; STREAM_OPENED or STREAM_ENDED follows. kind: enum
+ * zig_h3_wt_stream_kind. Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT, _WRONG_STATE (the session is not open, or was closed), _LIMIT,
+ * _WOULD_BLOCK.
+ */
+ZIG_H3_API int32_t zig_h3_wt_open_stream(zig_h3_handle session, uint32_t kind, uint32_t flags, zig_h3_handle *out);
+
+/* As zig_h3_response_write(): *taken of len bytes were taken; a WRITABLE event of the stream follows when that is fewer.
+ * ZIG_H3_ERR_ENDED once this side was finished or reset, behind STREAM_STOPPED, and on a unidirectional stream of the peer. */
+ZIG_H3_API int32_t zig_h3_wt_stream_write(zig_h3_handle stream, const void *data, size_t len, size_t *taken);
+
+/* Finishes this side of a stream, after what was written. A WRITABLE event with flag END says that all of it is on its way, unless
+ * STREAM_ENDED follows at once. Returns 0, or ZIG_H3_ERR_ENDED as zig_h3_wt_stream_write(), _WOULD_BLOCK. */
+ZIG_H3_API int32_t zig_h3_wt_stream_end(zig_h3_handle stream);
+
+/* Resets this side of a stream with an application code (32 bits). What was written may be lost. Also for a side that was finished
+ * and is still on its way. Returns 0, or ZIG_H3_ERR_ENDED (reset already, stopped by the peer, or a unidirectional stream of the
+ * peer's). */
+ZIG_H3_API int32_t zig_h3_wt_stream_reset(zig_h3_handle stream, uint32_t code);
+
+/* Tells the peer to stop sending, with an application code. No data after what is queued already. Returns 0, or ZIG_H3_ERR_ENDED
+ * (stopped already, all of it has come or was reset, or a unidirectional stream of ours). */
+ZIG_H3_API int32_t zig_h3_wt_stream_stop(zig_h3_handle stream, uint32_t code);
+
+/* Says that n bytes of a stream were dealt with: only this lets the peer send more. As zig_h3_request_consumed(). */
+ZIG_H3_API int32_t zig_h3_wt_stream_consumed(zig_h3_handle stream, uint64_t n);
+
+/* Ranks a stream against others of its session for sending: streams of one group with a higher order go first, groups share. The
+ * default is group 0, order 0. Returns 0 or ZIG_H3_ERR_WOULD_BLOCK. */
+ZIG_H3_API int32_t zig_h3_wt_stream_priority(zig_h3_handle stream, uint32_t group, int64_t order);
+
+/* Wakes the engine for what was sent with ZIG_H3_SEND_LATER. Cheap when there is nothing. Returns 0. */
+ZIG_H3_API int32_t zig_h3_flush(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

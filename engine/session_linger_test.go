@@ -1,0 +1,56 @@
+package engine
+
+import (
+	"errors"
+	"io"
+	"slices"
+	"testing"
+
+	"github.com/quic-go/quic-go"
+)
+
+// A page's streams are to fail because its session was closed, and not before it hears so.
+func TestW11_StreamsAreCancelledOnceThePeerHasHeardOfTheClose(t *testing.T) {
+	f := serveSessions(t, "", nil)
+	trace, c := dialTraced(t, f)
+	session := c.connect(f)
+	o := f.waitType(EventSessionOpened)
+	stream, err := c.q.OpenStreamSync(ctx(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream.Write(join(varints(0x41, 0), []byte("never finished")))
+	f.waitType(EventStreamData)
+
+	f.await(func() { f.session(o.Object).CloseWith(7, "done") })
+	got, err := io.ReadAll(session)
+	if want := varints(capsuleCloseSession, 8, "\x00\x00\x00\x07done"); string(got) != string(want) || err != nil {
+		t.Fatalf("%x, want %x; %v", got, want, err)
+	}
+	session.Close()
+	var gone *quic.StreamError
+	if _, err := io.ReadAll(stream); !errors.As(err, &gone) || !gone.Remote || gone.ErrorCode != 0x170d7b68 {
+		t.Errorf("the stream ends with %v", err)
+	}
+	within(t, "STOP_SENDING", stream.Context().Done())
+	seen := trace.all()
+	if at := slices.Index(seen, "sent FIN"); at < 0 || slices.Contains(seen[:at], "received RESET_STREAM") || slices.Contains(seen[:at], "received STOP_SENDING") {
+		t.Errorf("%q", seen)
+	}
+}
+
+// A peer that may have one session a connection opens the next although it has not ended its side of the last one's stream.
+func TestW11_ASessionThatLingersMakesRoom(t *testing.T) {
+	f := serveSessions(t, "", nil)
+	c := dialConnect(t, f)
+	seen := map[Handle]bool{}
+	for i := range 3 {
+		str := c.connect(f)
+		o := f.wait("a session", func(e event) bool { return e.Type == EventSessionOpened && !seen[e.Object] })
+		seen[o.Object] = true
+		f.await(func() { f.session(o.Object).CloseWith(uint32(i), "") })
+		if _, err := io.ReadAll(str); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,70 @@
+package engine
+
+import (
+	"context"
+	"crypto/tls"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+	"github.com/quic-go/quic-go/qlog"
+	"github.com/quic-go/quic-go/qlogwriter"
+)
+
+// A wireTrace notes what a client sends and receives of what ends streams, in the order on the wire.
+type wireTrace struct {
+	mu   sync.Mutex
+	seen []string
+}
+
+func (t *wireTrace) SupportsSchemas(string) bool      { return false }
+func (t *wireTrace) AddProducer() qlogwriter.Recorder { return t }
+func (t *wireTrace) Close() error                     { return nil }
+func (t *wireTrace) RecordEvent(event qlogwriter.Event) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch e := event.(type) {
+	case qlog.PacketSent:
+		t.note("sent", e.Frames)
+	case qlog.PacketReceived:
+		t.note("received", e.Frames)
+	}
+}
+
+func (t *wireTrace) note(way string, frames []qlog.Frame) {
+	for _, frame := range frames {
+		switch f := frame.Frame.(type) {
+		case *qlog.StreamFrame:
+			if f.Fin {
+				t.seen = append(t.seen, way+" FIN")
+			}
+		case *qlog.ResetStreamFrame:
+			t.seen = append(t.seen, way+" RESET_STREAM")
+		case *qlog.StopSendingFrame:
+			t.seen = append(t.seen, way+" STOP_SENDING")
+		}
+	}
+}
+
+func (t *wireTrace) all() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.seen)
+}
+
+// dialTraced is a client as Chromium is, and what it sends and receives.
+func dialTraced(t testing.TB, f *sessionFixture) (*wireTrace, *connectClient) {
+	t.Helper()
+	trace := &wireTrace{}
+	config := &quic.Config{EnableDatagrams: true, Tracer: func(context.Context, bool, quic.ConnectionID) qlogwriter.Trace { return trace }}
+	q, err := quic.DialAddr(ctx(t), f.addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h3"}}, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { q.CloseWithError(0x100, "") })
+	cc := (&http3.Transport{EnableDatagrams: true}).NewClientConn(q)
+	within(t, "SETTINGS", cc.ReceivedSettings())
+	return trace, &connectClient{t, q, cc}
+}
