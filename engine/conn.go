@@ -24,7 +24,8 @@ type conn struct {
 	h3     *h3Server     // nil: the first kind of connection
 	raw    *rawDatagrams // nil: the server has none, or the peer
 
-	flows datagramFlows // of the second kind
+	flows   datagramFlows // of the second kind
+	refresh sessionRefresh
 
 	// Of the connection's goroutine.
 	peek   []byte // what is there of a stream
