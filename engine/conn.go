@@ -24,8 +24,9 @@ type conn struct {
 	h3     *h3Server     // nil: the first kind of connection
 	raw    *rawDatagrams // nil: the server has none, or the peer
 
-	flows datagramFlows // of the second kind
-	stops stopOrder     // of sessions' streams
+	flows   datagramFlows // of the second kind
+	stops   stopOrder     // of sessions' streams
+	refresh sessionRefresh
 
 	// Of the connection's goroutine.
 	peek   []byte // what is there of a stream

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"sync"
 	"time"
+	"unsafe"
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
@@ -45,12 +46,11 @@ type trackedStream interface {
 //     error before the page hears that the session was closed.
 type connectStream struct {
 	trackedStream
-	draining func()        // the peer asks for the session's end
-	readEnd  chan struct{} // closed once the peer's side has ended
+	draining func() // the peer asks for the session's end
 
 	reading sync.Mutex
 	in      frameScanner // capsules: they are framed alike
-	endRead sync.Once
+	readEnd bool         // the peer's side has ended
 
 	mu      sync.Mutex
 	out     frameScanner // what the library writes, in frames
@@ -60,19 +60,28 @@ type connectStream struct {
 	pending []byte // frames of ours
 }
 
-// interpose puts a connectStream into h. http3 hands out its stream as a struct, and has no other seam. The field is not exported:
-// false says that this version of http3 has another layout, and that h is as it was.
+// innerStream is the field of http3.Stream that holds the stream inside. It is not exported: Type nil says that this version of http3
+// has none that a connectStream could be put into.
+var innerStream = sync.OnceValue(func() (none reflect.StructField) {
+	field, ok := reflect.TypeFor[http3.Stream]().FieldByName("datagramStream")
+	if !ok || field.Type.Kind() != reflect.Interface || !reflect.TypeFor[*connectStream]().Implements(field.Type) {
+		return none
+	}
+	return field
+})
+
+// interpose puts a connectStream into h. http3 hands out its stream as a struct, and has no other seam. Where false, h is as it was.
 func interpose(h *http3.Stream, draining func()) (*connectStream, bool) {
-	field := reflect.ValueOf(h).Elem().FieldByName("datagramStream")
-	if !field.IsValid() || field.Kind() != reflect.Interface {
+	at := innerStream()
+	if at.Type == nil {
 		return nil, false
 	}
-	field = reflect.NewAt(field.Type(), field.Addr().UnsafePointer()).Elem()
+	field := reflect.NewAt(at.Type, unsafe.Add(unsafe.Pointer(h), at.Offset)).Elem()
 	inner, ok := field.Interface().(trackedStream)
-	x := &connectStream{trackedStream: inner, draining: draining, readEnd: make(chan struct{})}
-	if !ok || !reflect.TypeOf(x).Implements(field.Type()) {
+	if !ok {
 		return nil, false
 	}
+	x := &connectStream{trackedStream: inner, draining: draining}
 	field.Set(reflect.ValueOf(x))
 	return x, true
 }
@@ -93,7 +102,7 @@ func (x *connectStream) Read(p []byte) (int, error) {
 		}
 	}
 	if err != nil {
-		x.endRead.Do(func() { close(x.readEnd) })
+		x.readEnd = true
 	}
 	return n, err
 }
@@ -231,27 +240,28 @@ func (x *connectStream) Close() error {
 	return x.trackedStream.Close()
 }
 
-// awaitPeer ends our side, where that is still to do, and waits for the peer's end: not for longer than linger, and not when the
-// connection is done or somebody is in a hurry.
-func (x *connectStream) awaitPeer(done, hurry <-chan struct{}) {
+// awaitPeer ends our side, where that is still to do, and waits for the peer's end: not for longer than linger, not when somebody is in
+// a hurry, and not when the connection is done.
+func (x *connectStream) awaitPeer(hurry context.Context) {
 	x.Close()
 	x.trackedStream.SetReadDeadline(time.Now().Add(linger))
-	go Guard("connect stream", func() {
-		// The library may have stopped reading, after a CLOSE capsule; or it reads still, and sees the end.
-		x.reading.Lock()
-		defer x.reading.Unlock()
-		var p [512]byte
-		for {
-			if _, err := x.trackedStream.Read(p[:]); err != nil {
-				x.endRead.Do(func() { close(x.readEnd) })
-				return
-			}
-		}
-	})
-	select {
-	case <-x.readEnd:
-	case <-done:
-	case <-hurry:
+	stop := context.AfterFunc(hurry, func() { x.trackedStream.SetReadDeadline(past) })
+	defer stop()
+	// The library may have stopped reading, after a CLOSE capsule; or it reads still, and sees the end.
+	x.reading.Lock()
+	defer x.reading.Unlock()
+	if !x.readEnd {
+		x.discard()
+	}
+}
+
+// discard reads to the end of the peer's side. x.reading is held.
+func (x *connectStream) discard() {
+	buf := idleBuffers.Get().(*[idleRead]byte)
+	defer idleBuffers.Put(buf)
+	for !x.readEnd {
+		_, err := x.trackedStream.Read(buf[:])
+		x.readEnd = err != nil
 	}
 }
 

@@ -13,6 +13,7 @@ type datagramFlow struct {
 	moved   atomic.Int64
 	lost    atomic.Int64
 	moving  atomic.Bool // somebody empties the queue
+	wake    func()      // sees to it that somebody does, once that is allowed
 
 	mu   sync.Mutex
 	seen int64 // arrived at the last settle
@@ -96,13 +97,13 @@ func (c *conn) awaitRequest(id uint64) {
 }
 
 // add begins the account of a stream.
-func (c *conn) addFlow(id uint64) *datagramFlow {
+func (c *conn) addFlow(id uint64, wake func()) *datagramFlow {
 	c.flows.mu.Lock()
 	defer c.flows.mu.Unlock()
 	if c.flows.open == nil {
 		c.flows.open = make(map[uint64]*datagramFlow)
 	}
-	f := new(datagramFlow)
+	f := &datagramFlow{wake: wake}
 	if n := c.flows.early[id]; n > 0 {
 		// They were counted as unknown. Some of them may be in the queue.
 		delete(c.flows.early, id)
@@ -150,6 +151,7 @@ func (c *conn) datagramArrived(id uint64) {
 	f.arrived.Add(1)
 	c.flows.mu.Unlock()
 	if !f.moving.Load() {
+		f.wake()
 		return
 	}
 	for held, moved := 0, f.moved.Load(); f.waiting() > fullQueue; held++ {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"sync"
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
@@ -10,38 +11,63 @@ import (
 
 // h3Datagrams are the datagrams of one request or session, both ways.
 type h3Datagrams struct {
-	c      *conn
-	h      *http3.Stream
-	id     uint64
-	flow   *datagramFlow
-	out    datagramSender
-	head   Event // of the events for those that come
-	cancel context.CancelFunc
-	ctx    context.Context
+	c    *conn
+	h    *http3.Stream
+	id   uint64
+	flow *datagramFlow
+	out  datagramSender
+	head Event // of the events for those that come
 
 	delivered func(ok bool) // is told of each that came, and whether the consumer got it
+
+	mu      sync.Mutex
+	started bool
+	closed  bool
+	cancel  context.CancelFunc // of the goroutine that empties http3's queue; nil: there is none
 }
 
 // newH3Datagrams begins the account of a stream's datagrams. Nothing is delivered before start.
 func newH3Datagrams(c *conn, h *http3.Stream, head Event, commit func(rec Record, ev *Event) bool) *h3Datagrams {
 	id := uint64(h.StreamID())
-	d := &h3Datagrams{c: c, h: h, id: id, flow: c.addFlow(id), head: head}
+	d := &h3Datagrams{c: c, h: h, id: id, head: head}
 	d.out = datagramSender{c: c, prefix: quicvarint.Append(nil, id/4), commit: commit}
-	d.ctx, d.cancel = context.WithCancel(context.Background())
+	d.flow = c.addFlow(id, d.wake)
 	return d
 }
 
-// start delivers what comes, on a goroutine.
+// start lets what comes be delivered, and what is there already.
 func (d *h3Datagrams) start() {
+	d.mu.Lock()
+	d.started = true
+	d.mu.Unlock()
+	if d.flow.arrived.Load() > 0 {
+		d.wake()
+	}
+}
+
+// wake starts the goroutine that delivers. There is none until the first datagram comes: most sessions that do little never need it.
+func (d *h3Datagrams) wake() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.started || d.closed || d.cancel != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	d.cancel = cancel
 	d.flow.moving.Store(true)
-	d.c.spawn("datagrams in", d.move)
+	d.c.spawn("datagrams in", func() { d.move(ctx) })
 }
 
 // close ends both directions. What is in http3's queue then is dropped.
 func (d *h3Datagrams) close() {
 	d.out.close()
-	d.cancel()
-	if !d.flow.moving.Load() {
+	d.mu.Lock()
+	d.closed = true
+	cancel := d.cancel
+	d.mu.Unlock()
+	if cancel != nil {
+		cancel()
+	} else {
 		d.c.dropFlow(d.id, d.flow)
 	}
 	if d.head.Type == EventH3Datagram {
@@ -50,9 +76,9 @@ func (d *h3Datagrams) close() {
 }
 
 // move empties http3's queue, which is short.
-func (d *h3Datagrams) move() {
+func (d *h3Datagrams) move(ctx context.Context) {
 	for {
-		data, err := d.h.ReceiveDatagram(d.ctx)
+		data, err := d.h.ReceiveDatagram(ctx)
 		if err != nil {
 			d.c.dropFlow(d.id, d.flow)
 			return

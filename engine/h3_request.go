@@ -5,7 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 
@@ -139,13 +139,30 @@ func appendRequest(dst []byte, req *http.Request) []byte {
 	if protocol != "" {
 		dst = appendPacked(dst, ":protocol", protocol)
 	}
-	for name, values := range req.Header {
-		lower := strings.ToLower(name)
-		for _, value := range values {
-			dst = appendPacked(dst, lower, value)
+	// A map gives them in another order each time. Like requests are to look alike: consumers know again what they have seen.
+	var room [16]string
+	names := room[:0]
+	for name := range req.Header {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		for _, value := range req.Header[name] {
+			at := len(dst) + packedHead
+			dst = appendPacked(dst, name, value)
+			lower(dst[at : at+len(name)])
 		}
 	}
 	return dst
+}
+
+// lower puts the letters of a field's name into lower case, as they were before http3 made them canonical.
+func lower(name []byte) {
+	for i, b := range name {
+		if 'A' <= b && b <= 'Z' {
+			name[i] = b + 'a' - 'A'
+		}
+	}
 }
 
 // serveRequest delivers a request, and then its body.

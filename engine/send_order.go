@@ -28,15 +28,13 @@ type streamRank struct {
 	since time.Time // of the write under way, or of the last progress
 }
 
-func (o *sendOrder) init() {
-	o.active = make(map[*streamRank]struct{})
-	o.changed = make(chan struct{})
-}
-
 // rank sets a stream's place.
 func (o *sendOrder) rank(r *streamRank, group uint32, order int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.active == nil {
+		o.active, o.changed = make(map[*streamRank]struct{}), make(chan struct{})
+	}
 	r.group, r.order = group, order
 	o.ranked.Store(true)
 	o.tell()

@@ -28,7 +28,8 @@ type Session struct {
 	cancel    context.CancelFunc
 	datagrams *h3Datagrams
 	counters  sessionCounters
-	refresh   sessionRefresh
+	touched   atomic.Bool // it is in the connection's list of sessions to refresh
+	place     int         // there, under the list's lock
 	order     sendOrder
 
 	mu          sync.Mutex
@@ -65,10 +66,9 @@ type sessionDecision struct {
 }
 
 func newSession(c *conn, x *h3Stream) *Session {
-	s := &Session{c: c, x: x, decision: make(chan sessionDecision, 1), closing: make(chan struct{}), streams: make(map[*Stream]struct{})}
+	s := &Session{c: c, x: x, decision: make(chan sessionDecision, 1), closing: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.empty.L = &s.mu
-	s.order.init()
 	return s
 }
 
@@ -177,6 +177,9 @@ func (s *Session) add(st *Stream) bool {
 	defer s.mu.Unlock()
 	if !s.open || s.ended || s.closed {
 		return false
+	}
+	if s.streams == nil {
+		s.streams = make(map[*Stream]struct{})
 	}
 	s.streams[st] = struct{}{}
 	s.c.stats.add(StatStreamsTotal, 1)

@@ -1,10 +1,10 @@
 package engine
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/quic-go/quic-go/http3"
@@ -16,15 +16,16 @@ const linger = 500 * time.Millisecond
 
 // A leave is the end of a session under way: from the first word of it until nothing of the session is left in the library.
 type leave struct {
-	once  sync.Once
-	hurry chan struct{} // do not linger
+	hurry context.Context // once cancelled: do not linger
+	rush  context.CancelFunc
 	done  chan struct{}
 }
 
 // leaves begins the end. s.mu is held.
 func (s *Session) leaves() {
 	s.closed = true
-	s.leaving = &leave{hurry: make(chan struct{}), done: make(chan struct{})}
+	s.leaving = &leave{done: make(chan struct{})}
+	s.leaving.hurry, s.leaving.rush = context.WithCancel(context.Background())
 	c := s.c
 	c.mu.Lock()
 	if c.leaving == nil {
@@ -40,13 +41,14 @@ func (s *Session) left() {
 	c.mu.Lock()
 	delete(c.leaving, s.leaving)
 	c.mu.Unlock()
+	s.leaving.rush()
 	close(s.leaving.done)
 }
 
 // linger keeps what the session still has on the wire until the peer has heard of the end, which it shows by ending its side of the
 // CONNECT stream. The library does not wait: once told, it cancels all of the session's streams.
 func (s *Session) linger(wt *webtransport.Session, x *connectStream) {
-	x.awaitPeer(s.c.done, s.leaving.hurry)
+	x.awaitPeer(s.leaving.hurry)
 	if wt != nil {
 		wt.CloseWithError(webtransport.SessionErrorCode(s.closeCode), s.closeText)
 	}
@@ -113,7 +115,7 @@ func (c *conn) hurry() {
 	leaving := slices.Collect(maps.Keys(c.leaving))
 	c.mu.Unlock()
 	for _, l := range leaving {
-		l.once.Do(func() { close(l.hurry) })
+		l.rush()
 		<-l.done
 	}
 }

@@ -1,24 +1,58 @@
 package engine
 
 import (
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
 // refreshEvery is the least time between two updates of a session's counters.
 const refreshEvery = 100 * time.Millisecond
 
-// A sessionRefresh brings a session's counters up to date when something has happened; an idle session has no timer.
+// A sessionRefresh brings the counters of a connection's sessions up to date when something has happened in them. All share one timer,
+// which an idle connection does not have.
 type sessionRefresh struct {
-	armed atomic.Bool
+	mu      sync.Mutex
+	touched []*Session
 }
 
 // touch says that something has happened.
 func (s *Session) touch() {
-	if s.refresh.armed.Load() || s.refresh.armed.Swap(true) {
+	if s.touched.Load() || s.touched.Swap(true) {
 		return
 	}
-	time.AfterFunc(refreshEvery, func() { Guard("session counters", s.refreshLater) })
+	r := &s.c.refresh
+	r.mu.Lock()
+	s.place = len(r.touched)
+	r.touched = append(r.touched, s)
+	first := s.place == 0
+	r.mu.Unlock()
+	if first {
+		time.AfterFunc(refreshEvery, r.run)
+	}
+}
+
+// run deals with the sessions that something has happened in.
+func (r *sessionRefresh) run() {
+	r.mu.Lock()
+	touched := r.touched
+	r.touched = nil
+	r.mu.Unlock()
+	Guard("session counters", func() {
+		for _, s := range touched {
+			if s != nil {
+				s.refreshLater()
+			}
+		}
+	})
+}
+
+// forget lets go of a session that has ended: with many short ones, memory would be full of them.
+func (r *sessionRefresh) forget(s *Session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s.place < len(r.touched) && r.touched[s.place] == s {
+		r.touched[s.place] = nil
+	}
 }
 
 func (s *Session) refreshLater() {
@@ -28,7 +62,7 @@ func (s *Session) refreshLater() {
 	if !live {
 		return
 	}
-	s.refresh.armed.Store(false)
+	s.touched.Store(false)
 	s.datagrams.flow.settle(s.c.stats, false)
 	if s.datagrams.flow.waiting() != 0 {
 		s.touch() // they count as lost when nothing comes for a while

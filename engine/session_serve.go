@@ -185,29 +185,36 @@ func (s *Session) opened(wt *webtransport.Session, protocol string) {
 		s.tellDraining()
 	}
 	s.datagrams.start()
-	s.spawn("streams in", s.acceptStreams)
-	s.spawn("uni streams in", s.acceptUniStreams)
 	if drain || c.draining.Load() {
 		s.Drain()
 	}
 	s.touch()
 }
 
-// await waits for the end of an open session, and brings it about on our side.
+// await waits for the end of an open session, and brings it about on our side. Of the peer's streams it notices the first ones.
 func (s *Session) await() sessionEnd {
-	select {
-	case <-s.closing:
-		if s.connect != nil {
-			s.connect.close(s.closeCode, s.closeText)
+	ended := s.wt.Context().Done()
+	bidi, uni, known := arrivalsOf(s.wt)
+	if !known {
+		s.takeStreams()
+		s.takeUniStreams()
+	}
+	for waiting := true; waiting; {
+		select {
+		case <-s.closing:
+			return s.closeNow()
+		case <-bidi:
+			bidi = nil
+			s.takeStreams()
+		case <-uni:
+			uni = nil
+			s.takeUniStreams()
+		case <-ended:
+			waiting = false
+		case <-s.c.done:
+			<-ended
+			waiting = false
 		}
-		end := sessionEnd{outcome: outcome{code: s.closeWhy, text: s.closeText}, closeCode: s.closeCode}
-		if s.closeWhy != OK {
-			end.flags = FlagAborted
-		}
-		return end
-	case <-s.wt.Context().Done():
-	case <-s.c.done:
-		<-s.wt.Context().Done()
 	}
 	_, err := s.wt.AcceptStream(context.Background()) // which says why there are no streams any more
 	var closed *webtransport.SessionError
@@ -218,6 +225,18 @@ func (s *Session) await() sessionEnd {
 		return sessionEnd{outcome: outcomeOf(cause)}
 	}
 	return s.broken(err)
+}
+
+// closeNow closes the session as the consumer wants it, or the server.
+func (s *Session) closeNow() sessionEnd {
+	if s.connect != nil {
+		s.connect.close(s.closeCode, s.closeText)
+	}
+	end := sessionEnd{outcome: outcome{code: s.closeWhy, text: s.closeText}, closeCode: s.closeCode}
+	if s.closeWhy != OK {
+		end.flags = FlagAborted
+	}
+	return end
 }
 
 // broken says how a session ended whose CONNECT stream ended without a capsule.
@@ -295,6 +314,7 @@ func (s *Session) end(o sessionEnd) {
 	default:
 	}
 	s.refreshNow()
+	c.refresh.forget(s)
 	text := o.text[:min(len(o.text), 1<<10)]
 	rec, _ := c.sink.Reserve(Terminal, len(text), nil)
 	copy(rec.Payload, text)

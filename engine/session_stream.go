@@ -73,6 +73,12 @@ func newStream(s *Session, kind uint32) *Stream {
 	return &Stream{s: s, kind: kind, gone: make(chan struct{}), wake: make(chan struct{}, 1)}
 }
 
+// takeStreams and takeUniStreams start the goroutines that take the peer's streams. Where it can be helped they do so when the first
+// stream comes.
+func (s *Session) takeStreams() { s.spawn("streams in", s.acceptStreams) }
+
+func (s *Session) takeUniStreams() { s.spawn("uni streams in", s.acceptUniStreams) }
+
 // acceptStreams takes the peer's bidirectional streams, acceptUniStreams its unidirectional ones.
 func (s *Session) acceptStreams() {
 	for {

@@ -101,6 +101,10 @@ def engine():
     return [go_build("tests/bench/engine"), "-cert", str(CERT), "-key", str(KEY)], None
 
 
+def enginewt():
+    return [go_build("tests/bench/engine"), "-cert", str(CERT), "-key", str(KEY), "-sessions"], None
+
+
 def floor():
     folder = os.environ.get("FLOOR_DIR")
     if not folder:
@@ -112,7 +116,7 @@ def floor():
 
 
 COMMANDS = {"plain": plain, "bun": bunserve, "zigh3": zigh3, "engine": engine, "floor": floor, "plainwt": plainwt, "npmwt": npmwt,
-            "zigh3wt": zigh3wt}
+            "zigh3wt": zigh3wt, "enginewt": enginewt}
 
 
 class Server:

@@ -59,11 +59,13 @@ export function askSession(target: Target, handle: number, conn: number, head: R
 /** Tells of the end of a session who would not learn it from the session itself. */
 function watch(asked: Asked, request: H3Request): void {
   const { core, session } = asked;
-  core.closed.promise.catch((error) => H3Request.abort(request, error));
-  void core.ended.promise.then(() => {
-    if (session.decided || core.endedWith !== ERROR.TIMEOUT) return;
-    report(asked, "warn", "protocol", "nobody has accepted or rejected a session in time: it was rejected with 503", undefined);
-  });
+  core.watch = {
+    failed: (error) => H3Request.abort(request, error),
+    ended: () => {
+      if (session.decided || core.endedWith !== ERROR.TIMEOUT) return;
+      report(asked, "warn", "protocol", "nobody has accepted or rejected a session in time: it was rejected with 503", undefined);
+    },
+  };
 }
 
 /** Calls the handler. */

@@ -70,14 +70,14 @@ export class WebTransportDatagramsWritable extends WritableStream<BufferSource> 
   }
 
   /** The session has ended: closes the stream, or fails it. @internal */
-  end(failure: { error: unknown } | undefined, over: unknown): void {
+  end(failure: { error: unknown } | undefined, over: () => unknown): void {
     if (failure !== undefined) {
       this.#controller.error(failure.error);
       return;
     }
     // Only who holds the writer can close a stream; where that is a pipe, an error ends it.
     const closing = this.locked ? this.#writer?.close() : this.close();
-    closing?.catch(() => this.#controller.error(over));
-    if (closing === undefined) this.#controller.error(over);
+    closing?.catch(() => this.#controller.error(over()));
+    if (closing === undefined) this.#controller.error(over());
   }
 }

@@ -145,7 +145,7 @@ export class WebTransportSession implements AsyncDisposable {
   sendDatagram(data: BufferSource): DatagramResult {
     const core = this.#core;
     if (core.over) return "closed";
-    const { maxAge } = core.outbox;
+    const maxAge = core.outgoingMaxAge;
     return datagramResult(core.send(bytesOf(data), maxAge === null ? 0 : Math.min(Math.ceil(maxAge), 0xffff_ffff)));
   }
 

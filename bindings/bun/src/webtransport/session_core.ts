@@ -13,6 +13,7 @@ import { encodeReason, type WebTransportCloseInfo } from "./close_info.ts";
 import { DatagramInbox } from "./datagram_inbox.ts";
 import { DatagramOutbox } from "./datagram_outbox.ts";
 import { IncomingStreams } from "./incoming_streams.ts";
+import { Outcome } from "./outcome.ts";
 import type { WebTransportReceiveStream } from "./receive_stream.ts";
 import { untilTaken } from "./retry.ts";
 import type { WebTransportSendGroup } from "./send_group.ts";
@@ -44,7 +45,21 @@ export interface OpenOptions {
   wait: boolean;
 }
 
-/** One session. */
+/** Who else learns of a session's end. */
+export interface SessionWatch {
+  /** It has failed. */
+  failed(error: unknown): void;
+  /** The library is done with it. */
+  ended(): void;
+}
+
+/** How a session has ended for what hangs on it: with a failure, or regularly, where `over` is what ends things that cannot be closed. */
+interface Ending {
+  failure: { error: unknown } | undefined;
+  over: () => WebTransportError;
+}
+
+/** One session. What hangs on it is made when it is first asked for. */
 export class SessionCore {
   state: SessionState = "connecting";
   /** What the two sides have agreed to speak; empty: nothing. */
@@ -53,24 +68,26 @@ export class SessionCore {
   /** The result code that the library ended it with. */
   endedWith = 0;
 
-  readonly ready = handled<void>();
-  readonly closed = handled<Required<WebTransportCloseInfo>>();
-  readonly draining = handled<void>();
+  readonly ready = new Outcome<void>();
+  readonly closed = new Outcome<Required<WebTransportCloseInfo>>();
+  readonly draining = new Outcome<void>();
   /** Resolves when the library is done with it. */
-  readonly ended = handled<void>();
-
-  readonly inbox = new DatagramInbox();
-  readonly outbox = new DatagramOutbox((bytes, maxAge) => this.send(bytes, maxAge));
-  readonly datagrams = new WebTransportDatagramDuplexStream(this);
-  readonly bidirectional = new IncomingStreams<WebTransportBidirectionalStream>((stream) => stream.both);
-  readonly unidirectional = new IncomingStreams<WebTransportReceiveStream>((stream) => stream.readable);
+  readonly ended = new Outcome<void>();
+  watch: SessionWatch | undefined;
 
   /** Datagrams that were taken for sending and dropped unsent, by cause. */
   readonly unsent = { expired: 0, other: 0 };
 
   #onDatagram: DatagramHandler | null = null;
-  #streams = new Map<number, SessionStream>();
+  #inbox: DatagramInbox | undefined;
+  #outbox: DatagramOutbox | undefined;
+  #datagrams: WebTransportDatagramDuplexStream | undefined;
+  #bidirectional: IncomingStreams<WebTransportBidirectionalStream> | undefined;
+  #unidirectional: IncomingStreams<WebTransportReceiveStream> | undefined;
+  #maxDatagramSize: number | undefined;
+  #streams: Map<number, SessionStream> | undefined;
   #failure: WebTransportError | undefined;
+  #ending: Ending | undefined;
   #stats: Record<string, number> = {};
 
   /** @param handle the library's name for it; its events must be brought to this object by it */
@@ -78,7 +95,6 @@ export class SessionCore {
     readonly host: SessionHost,
     readonly handle: number,
   ) {
-    this.inbox.limit = host.incomingDatagrams;
     host.pump.dispatcher.sessions.add(this);
   }
 
@@ -94,6 +110,39 @@ export class SessionCore {
 
   // ------------------------------------------------------------------------------------------------------------- datagrams
 
+  /** Those that nobody has read. */
+  get inbox(): DatagramInbox {
+    if (this.#inbox === undefined) {
+      this.#inbox = new DatagramInbox();
+      this.#inbox.limit = this.host.incomingDatagrams;
+    }
+    return this.#inbox;
+  }
+
+  /** Those of writables. */
+  get outbox(): DatagramOutbox {
+    if (this.#outbox === undefined) {
+      this.#outbox = new DatagramOutbox((bytes, maxAge) => this.send(bytes, maxAge));
+      if (this.state === "connected" || this.state === "draining") this.#outbox.open();
+    }
+    return this.#outbox;
+  }
+
+  /** Milliseconds that a datagram may wait to be sent; null: as long as it likes. */
+  get outgoingMaxAge(): number | null {
+    return this.#outbox === undefined ? null : this.#outbox.maxAge;
+  }
+
+  /** The web's object for them. */
+  get datagrams(): WebTransportDatagramDuplexStream {
+    if (this.#datagrams === undefined) {
+      this.#datagrams = new WebTransportDatagramDuplexStream(this);
+      if (this.#maxDatagramSize !== undefined) this.#datagrams.opened(this.#maxDatagramSize);
+      if (this.#ending !== undefined) this.#datagrams.end(this.#ending.failure, this.#ending.over);
+    }
+    return this.#datagrams;
+  }
+
   /** Takes datagrams in place of the readable; null: nobody does. */
   get onDatagram(): DatagramHandler | null {
     return this.#onDatagram;
@@ -103,7 +152,7 @@ export class SessionCore {
     this.#onDatagram = handler;
     // What came before the handler was set is its, too.
     while (this.#onDatagram !== null) {
-      const payload = this.inbox.shift();
+      const payload = this.#inbox?.shift();
       if (payload === undefined) return;
       this.#call(this.#onDatagram, payload);
     }
@@ -117,7 +166,7 @@ export class SessionCore {
       return;
     }
     this.inbox.push(payload, at);
-    this.datagrams.arrived();
+    this.#datagrams?.arrived();
   }
 
   /** Hands a datagram to the library. Gives a result code; WRONG_STATE only before the session is open. */
@@ -150,10 +199,28 @@ export class SessionCore {
 
   // --------------------------------------------------------------------------------------------------------------- streams
 
+  /** Streams both ways that the peer has opened. */
+  get bidirectional(): IncomingStreams<WebTransportBidirectionalStream> {
+    if (this.#bidirectional === undefined) {
+      this.#bidirectional = new IncomingStreams((stream) => stream.both);
+      if (this.#ending !== undefined) this.#bidirectional.end(this.#ending.failure);
+    }
+    return this.#bidirectional;
+  }
+
+  /** Streams one way that the peer has opened. */
+  get unidirectional(): IncomingStreams<WebTransportReceiveStream> {
+    if (this.#unidirectional === undefined) {
+      this.#unidirectional = new IncomingStreams((stream) => stream.readable);
+      if (this.#ending !== undefined) this.#unidirectional.end(this.#ending.failure);
+    }
+    return this.#unidirectional;
+  }
+
   /** The peer has opened a stream, or one of ours is there. */
   streamOpened(handle: number, kind: number, flags: number): void {
     if ((flags & FLAG.REMOTE) === 0) {
-      this.#streams.get(handle)?.opened();
+      this.#streams?.get(handle)?.opened();
       return;
     }
     const stream = this.#add(handle, kind, true, null, 0);
@@ -164,8 +231,8 @@ export class SessionCore {
 
   /** A stream has ended. */
   streamEnded(handle: number, code: number): void {
-    const stream = this.#streams.get(handle);
-    this.#streams.delete(handle);
+    const stream = this.#streams?.get(handle);
+    this.#streams?.delete(handle);
     this.host.pump.dispatcher.sessions.streams.delete(handle);
     stream?.ended(code);
   }
@@ -187,7 +254,7 @@ export class SessionCore {
         },
       );
     });
-    const stream = this.#streams.get(handle)!;
+    const stream = this.#streams!.get(handle)!;
     await stream.opening;
     return stream;
   }
@@ -199,13 +266,13 @@ export class SessionCore {
 
   #added(handle: number, kind: number, { group, order }: OpenOptions): number {
     const stream = this.#add(handle, kind, false, group, order);
-    if (this.over) stream.fail(this.#failure ?? ended());
+    if (this.over) stream.fail(this.#ending!.over());
     return handle;
   }
 
   #add(handle: number, kind: number, remote: boolean, group: WebTransportSendGroup | null, order: number): SessionStream {
     const stream = new SessionStream(this, handle, kind, remote, group, order);
-    this.#streams.set(handle, stream);
+    (this.#streams ??= new Map()).set(handle, stream);
     this.host.pump.dispatcher.sessions.streams.set(handle, stream);
     return stream;
   }
@@ -217,9 +284,10 @@ export class SessionCore {
     if (this.state !== "connecting") return;
     this.state = "connected";
     this.protocol = protocol;
-    this.datagrams.opened(maxDatagramSize);
+    this.#maxDatagramSize = maxDatagramSize;
+    this.#datagrams?.opened(maxDatagramSize);
     this.ready.resolve();
-    this.outbox.open();
+    this.#outbox?.open();
   }
 
   /** It is to end soon: the peer says so, or our own side is stopping. */
@@ -240,7 +308,7 @@ export class SessionCore {
     const open = this.state !== "connecting";
     this.snapshot();
     untilTaken(() => library().zig_h3_wt_close(this.handle, info.closeCode, reason.length === 0 ? 0 : reason, reason.length));
-    if (open) this.#cleanup(ended(), info);
+    if (open) this.#cleanup(undefined, info);
     else this.#cleanup(new WebTransportError("The session was closed before it was open", { source: "session" }));
   }
 
@@ -251,12 +319,13 @@ export class SessionCore {
 
   /** The library is done with it: SESSION_CLOSED. */
   finished(code: number, flags: number, closeCode: number, reason: string): void {
-    for (const handle of this.#streams.keys()) this.streamEnded(handle, ERROR.CLOSED);
+    if (this.#streams !== undefined) for (const handle of this.#streams.keys()) this.streamEnded(handle, ERROR.CLOSED);
     this.endedWith = code;
     this.ended.resolve();
+    this.watch?.ended();
     if (this.over) return;
     if (code === 0 && this.state !== "connecting") {
-      this.#cleanup(ended(), { closeCode, reason });
+      this.#cleanup(undefined, { closeCode, reason });
       return;
     }
     const who = (flags & FLAG.REMOTE) !== 0 ? " by the peer" : "";
@@ -270,28 +339,28 @@ export class SessionCore {
     return this.#stats;
   }
 
-  /** Ends all that hangs on it: regularly with `info`, else with `error`. */
-  #cleanup(error: WebTransportError, info?: Required<WebTransportCloseInfo>): void {
+  /** Ends all that hangs on it: with `error`, or regularly with `info`. */
+  #cleanup(error: WebTransportError | undefined, info?: Required<WebTransportCloseInfo>): void {
     this.state = info === undefined ? "failed" : "closed";
-    if (info === undefined) this.#failure = error;
-    const failure = info === undefined ? { error } : undefined;
-    this.outbox.end();
-    for (const stream of [...this.#streams.values()]) stream.fail(error);
-    this.bidirectional.end(failure);
-    this.unidirectional.end(failure);
-    this.datagrams.end(failure, error);
-    this.inbox.clear();
-    this.ready.reject(error);
-    if (info === undefined) this.closed.reject(error);
-    else this.closed.resolve(info);
+    this.#failure = error;
+    const failure = error === undefined ? undefined : { error };
+    let made = error;
+    const over = (): WebTransportError => (made ??= ended());
+    this.#ending = { failure, over };
+    this.#outbox?.end();
+    if (this.#streams !== undefined) for (const stream of [...this.#streams.values()]) stream.fail(over());
+    this.#bidirectional?.end(failure);
+    this.#unidirectional?.end(failure);
+    this.#datagrams?.end(failure, over);
+    this.#inbox?.clear();
+    if (!this.ready.settled) this.ready.reject(over());
+    if (info === undefined) {
+      this.closed.reject(error);
+      this.watch?.failed(error);
+    } else {
+      this.closed.resolve(info);
+    }
   }
-}
-
-/** A promise whose rejection nobody has to take. */
-function handled<T>(): PromiseWithResolvers<T> {
-  const made = Promise.withResolvers<T>();
-  made.promise.catch(() => {});
-  return made;
 }
 
 /** What streams end with when their session is closed in the regular way. */

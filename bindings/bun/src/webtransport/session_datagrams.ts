@@ -23,7 +23,7 @@ export class WebTransportDatagramDuplexStream {
   #writable: WebTransportDatagramsWritable | undefined;
   #writables = new Set<WebTransportDatagramsWritable>();
   #size = UNKNOWN_SIZE;
-  #end: { failure: { error: unknown } | undefined; over: unknown } | undefined;
+  #end: { failure: { error: unknown } | undefined; over: () => unknown } | undefined;
 
   /** @internal */
   constructor(core: SessionCore) {
@@ -130,8 +130,8 @@ export class WebTransportDatagramDuplexStream {
     else if (this.#wanted) this.#give();
   }
 
-  /** The session has ended, regularly or with a failure; `over` is what ends writables that cannot be closed. @internal */
-  end(failure: { error: unknown } | undefined, over: unknown): void {
+  /** The session has ended, regularly or with a failure; `over` makes what ends writables that cannot be closed. @internal */
+  end(failure: { error: unknown } | undefined, over: () => unknown): void {
     this.#end = { failure, over };
     this.#finishReadable();
     for (const writable of this.#writables) writable.end(failure, over);
