@@ -12,6 +12,8 @@ export interface GoConnectOptions {
   protocols?: string[];
   /** Receive window of a stream in bytes. */
   window?: number;
+  /** Milliseconds between signs of life while it rests; by default it gives none. */
+  keepAlive?: number;
 }
 
 /** A session that was refused has number 0 and its status. */
@@ -86,6 +88,11 @@ export class GoConnection {
   /** As {@link GoDriver.churn}, all on this connection. */
   churn(path: string, args: { count: number; inside: number; size?: number; timeout?: number }): Promise<Tally> {
     return this.driver.command("churn", { conn: this.number, path, ...args });
+  }
+
+  /** Opens so many sessions, `inside` at a time, and leaves them open. */
+  hold(path: string, args: { count: number; inside: number; timeout?: number }): Promise<Tally> {
+    return this.driver.command("hold", { conn: this.number, path, ...args });
   }
 
   close(): Promise<void> {

@@ -9,102 +9,17 @@
  */
 #define _DEFAULT_SOURCE
 #include <pthread.h>
-#include <stdatomic.h>
 #include <time.h>
 
+#include "handles.h"
 #include "peer.h"
 
-enum { THREADS = 4, POOL = 24, SEEN = 1 << 20 };
-enum kind { QUEUE, SERVER, CONN, REQUEST, SESSION, STREAM, KINDS };
+enum { THREADS = 4 };
 
-/* Handles by kind that were given out, the latest ones, and all of them: in the end each is stale. */
-static _Atomic uint64_t pool[KINDS][POOL];
-static _Atomic uint64_t seen[SEEN];
-static _Atomic uint32_t seen_count;
 static _Atomic int over;
-static _Atomic uint32_t unknown; /* results that the header does not name */
-static _Atomic uint64_t calls, served;
+static _Atomic uint64_t served, opened, streams, datagrams;
 static uint16_t port;
-
-struct dice {
-    uint64_t state;
-};
-
-static uint64_t roll(struct dice *dice)
-{
-    uint64_t x = dice->state += 0x9e3779b97f4a7c15;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-    return x ^ (x >> 31);
-}
-
-static uint64_t below(struct dice *dice, uint64_t n)
-{
-    return roll(dice) % n;
-}
-
-static void remember(struct dice *dice, enum kind kind, zig_h3_handle handle)
-{
-    atomic_store(&pool[kind][below(dice, POOL)], handle);
-    uint32_t at = atomic_fetch_add(&seen_count, 1);
-    if (at < SEEN)
-        atomic_store(&seen[at], handle);
-}
-
-/* Most often a handle of that kind that may be live; else another kind's, an old one, one with a bit turned over, or rubbish. */
-static zig_h3_handle pick(struct dice *dice, enum kind kind)
-{
-    uint32_t count = atomic_load(&seen_count);
-    switch (below(dice, 16)) {
-    case 0:
-        return roll(dice) >> below(dice, 64);
-    case 1:
-        return atomic_load(&pool[kind][below(dice, POOL)]) ^ (uint64_t)1 << below(dice, 64);
-    case 2:
-        return atomic_load(&pool[below(dice, KINDS)][below(dice, POOL)]);
-    case 3:
-        return count == 0 ? 0 : atomic_load(&seen[below(dice, count < SEEN ? count : SEEN)]);
-    default:
-        return atomic_load(&pool[kind][below(dice, POOL)]);
-    }
-}
-
-static uint8_t bytes[256 << 10];
-
-static size_t length(struct dice *dice)
-{
-    static const size_t edges[] = {0, 1, 6, 7, 63, 64, 4095, 4096, 4097, 65535, 65536, 65537, 131072, sizeof bytes};
-    return below(dice, 2) ? edges[below(dice, sizeof edges / sizeof *edges)] : below(dice, 1 << below(dice, 18));
-}
-
-/* A packed list: well-formed, cut, or rubbish. */
-static size_t list(struct dice *dice, uint8_t *to, size_t room)
-{
-    static const char *const names[] = {"content-type", "X-Fuzz", "set-cookie", ":status", "connection", "a b", "", "content-length"};
-    size_t n = 0;
-    for (uint64_t fields = below(dice, 5); fields > 0; fields--) {
-        const char *name = names[below(dice, below(dice, 3) ? 3 : 8)];
-        uint16_t name_len = (uint16_t)strlen(name);
-        uint32_t value_len = (uint32_t)below(dice, below(dice, 8) ? 40 : 3000);
-        if (n + 6 + name_len + value_len > room)
-            break;
-        memcpy(to + n, &name_len, 2);
-        memcpy(to + n + 2, &value_len, 4);
-        memcpy(to + n + 6, name, name_len);
-        memset(to + n + 6 + name_len, below(dice, 16) ? 'v' : (int)below(dice, 256), value_len);
-        n += 6 + name_len + value_len;
-    }
-    if (n > 0 && below(dice, 16) == 0)
-        n -= 1 + below(dice, n);
-    return n;
-}
-
-static void note(int32_t result)
-{
-    atomic_fetch_add(&calls, 1);
-    if (result < 0 && strcmp(zig_h3_error_name(result), "ZIG_H3_ERR_UNKNOWN") == 0)
-        atomic_fetch_add(&unknown, 1);
-}
+static _Atomic uint64_t kept_server, kept_queue; /* what the client talks to */
 
 static zig_h3_handle make_queue(struct dice *dice)
 {
@@ -120,8 +35,11 @@ static zig_h3_handle make_queue(struct dice *dice)
 static zig_h3_handle make_server(struct dice *dice, zig_h3_handle queue, uint16_t at)
 {
     static const char *const options[] = {"{}", "{\"max_incoming_streams\":16,\"high_water_mark\":4096,\"receive_window\":4096}",
-                                          "{\"idle_timeout_ms\":500,\"request_timeout_ms\":200}", "{\"nonsense\":1}", "{"};
-    const char *text = options[below(dice, at == 0 ? 5 : 3)];
+                                          "{\"idle_timeout_ms\":500,\"request_timeout_ms\":200,\"quic_datagrams\":true}",
+                                          "{\"quic_datagrams\":true,\"datagrams\":{\"outgoing\":2},\"webtransport\":{\"max_streams_bidi\":3,"
+                                          "\"max_streams_uni\":3,\"max_data\":65536,\"decision_timeout_ms\":50}}",
+                                          "{\"nonsense\":1}", "{"};
+    const char *text = options[below(dice, at == 0 ? 6 : 4)];
     zig_h3_server_config config = {.size = sizeof config, .port = at, .hostname = "127.0.0.1", .options = text, .options_len = strlen(text)};
     zig_h3_handle server = 0;
     int32_t result = zig_h3_server_new(&config, queue, &server);
@@ -139,23 +57,75 @@ static int32_t route(struct dice *dice, zig_h3_handle server)
     return zig_h3_server_route(server, methods[below(dice, 4)], patterns[below(dice, 6)], (uint32_t)below(dice, 9), roll(dice), &id);
 }
 
-static void learn(struct dice *dice, const zig_h3_record *record)
+/* What a host does with what it is told, most of the time: or no session would come to anything, as little as the players let live. */
+static void react(struct dice *dice, uint32_t type, uint32_t len, zig_h3_handle object)
 {
-    if (record->type == ZIG_H3_EVENT_REQUEST) {
-        atomic_fetch_add(&served, 1);
-        remember(dice, REQUEST, record->object);
-    } else if (record->type == ZIG_H3_EVENT_CONN_OPENED) {
-        remember(dice, CONN, record->object);
-    } else if (record->type == ZIG_H3_EVENT_SESSION_REQUEST) {
-        remember(dice, SESSION, record->object);
-    } else if (record->type == ZIG_H3_EVENT_STREAM_OPENED) {
-        remember(dice, STREAM, record->object);
+    zig_h3_handle stream;
+    size_t taken;
+    if (below(dice, 8) == 0)
+        return;
+    switch (type) {
+    case ZIG_H3_EVENT_SESSION_REQUEST:
+        note(zig_h3_wt_accept(object, below(dice, 4) ? NULL : "chat", NULL, 0));
+        break;
+    case ZIG_H3_EVENT_SESSION_OPENED:
+        for (uint64_t n = below(dice, 4); n > 0; n--) {
+            int32_t result = zig_h3_wt_open_stream(object, (uint32_t)below(dice, 2), (uint32_t)below(dice, 2), &stream);
+            note(result);
+            if (result != 0)
+                continue;
+            remember(dice, STREAM, stream);
+            note(zig_h3_wt_stream_write(stream, bytes, length(dice), &taken));
+            if (below(dice, 2))
+                note(zig_h3_wt_stream_end(stream));
+        }
+        break;
+    case ZIG_H3_EVENT_STREAM_DATA: /* echoed; on a unidirectional stream there is nobody to */
+        note(zig_h3_wt_stream_write(object, bytes, len, &taken));
+        note(zig_h3_wt_stream_consumed(object, len));
+        break;
+    case ZIG_H3_EVENT_SESSION_DATAGRAM:
+        note(zig_h3_wt_send_datagram(object, bytes, len, 0, 0));
+        break;
+    case ZIG_H3_EVENT_H3_DATAGRAM:
+        note(zig_h3_response_send_h3_datagram(object, bytes, len, 0, ZIG_H3_SEND_LATER));
+        break;
+    case ZIG_H3_EVENT_QUIC_DATAGRAM:
+        note(zig_h3_server_send_quic_datagram(object, bytes, len, 0, 0));
     }
+}
+
+static void learn(struct dice *dice, uint32_t type, uint32_t len, zig_h3_handle object)
+{
+    switch (type) {
+    case ZIG_H3_EVENT_REQUEST:
+        atomic_fetch_add(&served, 1);
+        remember(dice, REQUEST, object);
+        break;
+    case ZIG_H3_EVENT_CONN_OPENED:
+        remember(dice, CONN, object);
+        break;
+    case ZIG_H3_EVENT_SESSION_REQUEST:
+        remember(dice, SESSION, object);
+        break;
+    case ZIG_H3_EVENT_SESSION_OPENED:
+        atomic_fetch_add(&opened, 1);
+        break;
+    case ZIG_H3_EVENT_STREAM_OPENED:
+        atomic_fetch_add(&streams, 1);
+        remember(dice, STREAM, object);
+        break;
+    case ZIG_H3_EVENT_SESSION_DATAGRAM:
+    case ZIG_H3_EVENT_H3_DATAGRAM:
+    case ZIG_H3_EVENT_QUIC_DATAGRAM:
+        atomic_fetch_add(&datagrams, 1);
+    }
+    react(dice, type, len, object);
 }
 
 static int32_t drain(struct dice *dice, zig_h3_handle queue)
 {
-    static _Thread_local uint64_t buffer[20000];
+    static _Thread_local uint64_t buffer[sizeof bytes / 8]; /* holds any length() */
     zig_h3_event event;
     zig_h3_queue_span span;
     size_t used;
@@ -164,7 +134,7 @@ static int32_t drain(struct dice *dice, zig_h3_handle queue)
     case 0: /* its payload is not looked at: another thread may drain this queue next */
         n = zig_h3_next_event(queue, &event);
         if (n == 1)
-            learn(dice, (const zig_h3_record *)(const void *)&event);
+            learn(dice, event.type, event.data_len, event.object);
         return n;
     case 1:
         n = zig_h3_queue_peek(queue, (uint32_t)below(dice, 100), &span);
@@ -175,7 +145,7 @@ static int32_t drain(struct dice *dice, zig_h3_handle queue)
         const uint8_t *at = (const uint8_t *)buffer;
         for (int32_t i = 0; i < n; i++) {
             const zig_h3_record *record = (const zig_h3_record *)(const void *)at;
-            learn(dice, record);
+            learn(dice, record->type, record->data_len, record->object);
             at += (record->size + 63) & ~63u;
         }
         if (n > 0 && (size_t)(at - (const uint8_t *)buffer) != used)
@@ -246,8 +216,8 @@ static int32_t converse(struct dice *dice)
     case 2: return zig_h3_wt_send_datagram(session, bytes, length(dice), age, flags);
     case 3: return send_many(dice, flags);
     case 4: return zig_h3_wt_accept(session, below(dice, 2) ? NULL : "chat", fields, n);
-    case 5: return zig_h3_wt_reject(session, (uint32_t)below(dice, 700), fields, n, bytes, length(dice));
-    case 6: return zig_h3_wt_close(session, code, (const char *)bytes, length(dice));
+    case 5: return below(dice, 16) ? 0 : zig_h3_wt_reject(session, (uint32_t)below(dice, 700), fields, n, bytes, length(dice));
+    case 6: return below(dice, 16) ? 0 : zig_h3_wt_close(session, code, (const char *)bytes, length(dice));
     case 7: return zig_h3_wt_drain(session);
     case 8: return zig_h3_wt_max_datagram_size(session);
     case 9: return zig_h3_wt_stats_snapshot(session, values, below(dice, 65));
@@ -302,6 +272,8 @@ static void words(struct dice *dice)
 static int32_t upheave(struct dice *dice)
 {
     const zig_h3_handle queue = pick(dice, QUEUE), server = pick(dice, SERVER);
+    if ((server == kept_server || queue == kept_queue) && below(dice, 32)) /* it shall live for a while */
+        return 0;
     switch (below(dice, 10)) {
     case 0: make_queue(dice); return 0;
     case 1: make_server(dice, queue, 0); return 0;
@@ -343,13 +315,21 @@ static void keep(struct dice *dice, double seconds)
     clock_gettime(CLOCK_MONOTONIC, &began);
     zig_h3_handle server = 0, queue = 0;
     uint16_t bound;
+    uint32_t lives = 0;
     do {
         if (zig_h3_server_port(server, &bound) < 0 && zig_h3_server_start(server) < 0) {
             zig_h3_server_free(server);
             if (zig_h3_queue_arm(queue) == ZIG_H3_ERR_STALE_HANDLE || queue == 0)
                 queue = make_queue(dice);
             server = make_server(dice, queue, port);
+            atomic_store(&kept_server, server);
+            atomic_store(&kept_queue, queue);
             zig_h3_server_route(server, NULL, "/*", (uint32_t)below(dice, 2), 1, NULL);
+            if (++lives == 1 || below(dice, 8)) { /* else it does not know of sessions */
+                zig_h3_server_route(server, NULL, "/wt", ZIG_H3_ROUTE_WEBTRANSPORT, 2, NULL);
+                zig_h3_server_route(server, NULL, "/wt/*", ZIG_H3_ROUTE_WEBTRANSPORT, 3, NULL);
+                zig_h3_server_route(server, "POST", "/datagrams", ZIG_H3_ROUTE_DATAGRAM, 4, NULL);
+            }
             zig_h3_server_start(server);
         }
         /* The players' picks forget: the queue that matters stays among them. */
@@ -372,13 +352,6 @@ static uint16_t free_port(void)
     return found;
 }
 
-/* What a handle is told to be, by a call of another kind: live things are of the wrong one. */
-static int live(zig_h3_handle handle)
-{
-    return zig_h3_request_stop(handle) == 0 || zig_h3_server_stop(handle, 0) == 0 || zig_h3_queue_wake(handle) == 0 ||
-           zig_h3_request_stop(handle) == ZIG_H3_ERR_WRONG_KIND;
-}
-
 int main(int argc, char **argv)
 {
     const uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 0) : (uint64_t)time(NULL);
@@ -390,7 +363,7 @@ int main(int argc, char **argv)
     port = free_port();
     peer_build("tests/chaos");
     char arguments[128];
-    snprintf(arguments, sizeof arguments, "-port %u -seconds %g -seed %llu", (unsigned)port, seconds, (unsigned long long)seed);
+    snprintf(arguments, sizeof arguments, "-port %u -seconds %g -seed %llu -connections 6", (unsigned)port, seconds, (unsigned long long)seed);
     FILE *client = peer_run("chaos", arguments);
     pthread_t threads[THREADS];
     for (uintptr_t i = 0; i < THREADS; i++)
@@ -405,8 +378,10 @@ int main(int argc, char **argv)
     for (uint32_t i = 0; i < count && i < SEEN; i++)
         zig_h3_queue_free(seen[i]); /* and with it its servers, and all they carry */
     printf("client: %s", peer_output(client));
-    printf("%llu calls, %llu requests, %u handles\n", (unsigned long long)calls, (unsigned long long)served, count);
+    printf("%llu calls, %llu requests, %llu sessions, %llu streams, %llu datagrams, %u handles\n", (unsigned long long)calls,
+           (unsigned long long)served, (unsigned long long)opened, (unsigned long long)streams, (unsigned long long)datagrams, count);
     HOLDS(served > 0);
+    HOLDS(opened > 0 && streams > 0 && datagrams > 0);
     HOLDS(unknown == 0);
     uint32_t left = 0;
     for (int tries = 0; tries < 1000; tries++) { /* frees do not wait */

@@ -1,10 +1,12 @@
 // Chaos is a client that behaves as badly as a client can: it aborts uploads and downloads, reads slowly or not at all, sends bodies
-// in drops, opens streams to reset them, closes connections in the middle, and vanishes without a word. It says nothing about the
-// answers; who runs it looks at what is left of the server afterwards.
+// in drops, opens streams to reset them, opens sessions at "/wt" and leaves them, their streams and their datagrams in every state,
+// writes capsules, stream headers and datagrams that mean nothing, closes connections in the middle, and vanishes without a word. It
+// says nothing about the answers; who runs it looks at what is left of the server afterwards.
 //
 //	chaos -port PORT [-seconds 5] [-seed 1] [-connections 4]
 //
-// It prints how many requests it made, how many of them it saw an answer to, and how many connections it had.
+// It prints how many requests it made and how many of them it saw an answer to, how many sessions it asked for and how many of them
+// were opened, and how many connections it had.
 package main
 
 import (
@@ -21,13 +23,12 @@ import (
 	"time"
 
 	"github.com/quic-go/quic-go"
-	"github.com/quic-go/quic-go/http3"
 )
 
 var paths = []string{"/", "/hello", "/json", "/echo", "/upload", "/bytes/3000000", "/bytes/100", "/slow?ms=20", "/trailers", "/throw",
 	"/params/a/b", "/missing", "/stats", "/a/b/c?d=e"}
 
-type counts struct{ requests, answers, connections atomic.Int64 }
+type counts struct{ requests, answers, sessions, opened, connections atomic.Int64 }
 
 func main() {
 	port := flag.Int("port", 0, "UDP port on 127.0.0.1")
@@ -52,7 +53,8 @@ func main() {
 		})
 	}
 	wg.Wait()
-	fmt.Printf("%d requests, %d answers, %d connections\n", n.requests.Load(), n.answers.Load(), n.connections.Load())
+	fmt.Printf("%d requests, %d answers, %d sessions, %d opened, %d connections\n", n.requests.Load(), n.answers.Load(),
+		n.sessions.Load(), n.opened.Load(), n.connections.Load())
 }
 
 // connect opens a connection, misuses it for a while, and ends it in one way or another.
@@ -66,26 +68,26 @@ func connect(ctx context.Context, r *rand.Rand, port int, n *counts) error {
 		transport.Close()
 		socket.Close()
 	}()
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(50+r.IntN(2000))*time.Millisecond)
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(20+r.IntN(800))*time.Millisecond)
 	defer cancel()
+	kind := r.IntN(kinds)
 	conn, err := transport.Dial(ctx, &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port},
-		&tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h3"}, ServerName: "localhost"}, &quic.Config{HandshakeIdleTimeout: time.Second})
+		&tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h3"}, ServerName: "localhost"}, quicConfig(kind, r))
 	if err != nil {
 		return err
 	}
 	n.connections.Add(1)
-	client := (&http3.Transport{DisableCompression: true}).NewClientConn(conn)
+	p, err := newPeer(ctx, conn, kind, n)
+	if err != nil {
+		conn.CloseWithError(0, "")
+		return err
+	}
 	var wg sync.WaitGroup
 	for range 1 + r.IntN(16) {
 		own := rand.New(rand.NewPCG(r.Uint64(), r.Uint64()))
 		wg.Go(func() {
 			for ctx.Err() == nil && conn.Context().Err() == nil {
-				n.requests.Add(1)
-				if own.IntN(10) == 0 {
-					rubbish(conn, own)
-				} else if request(ctx, client, own) {
-					n.answers.Add(1)
-				}
+				p.act(own)
 			}
 		})
 	}
@@ -104,25 +106,8 @@ func connect(ctx context.Context, r *rand.Rand, port int, n *counts) error {
 	return nil
 }
 
-// rubbish opens a stream that makes no request of it.
-func rubbish(conn *quic.Conn, r *rand.Rand) {
-	s, err := conn.OpenStream()
-	if err != nil {
-		time.Sleep(time.Millisecond)
-		return
-	}
-	if r.IntN(2) == 0 {
-		s.Write([]byte{0x01, 0x20, 0x00}) // a header block that never comes
-	}
-	if r.IntN(4) == 0 {
-		time.Sleep(time.Duration(r.IntN(20)) * time.Millisecond)
-	}
-	s.CancelWrite(0x10c)
-	s.CancelRead(0x10c)
-}
-
 // request makes one request and reports whether a status came back.
-func request(ctx context.Context, client *http3.ClientConn, r *rand.Rand) bool {
+func request(ctx context.Context, client http.RoundTripper, r *rand.Rand) bool {
 	if r.IntN(3) == 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(r.IntN(30))*time.Millisecond)

@@ -247,6 +247,11 @@ def demo_wt(log, count):
     count.check(log, picture.exists() and picture.read_bytes().startswith(b"\x89PNG"), "there is a picture of it")
 
 
+def wpt(log, count):
+    """The W3C's own tests, where WPT_DIR names a checkout of them; else nothing runs, which is no success."""
+    count.add(counts.of_program(log, *run(log, [ROOT / "tests/wpt/run"], 600)))
+
+
 ALL = [
     Suite("lint", "gofmt, go vet, staticcheck, tsc, the header as C99, C11 and C++17", lint),
     Suite("go:engine", "unit tests of engine/ under the race detector", go_tests("./engine/...")),
@@ -271,4 +276,5 @@ ALL = [
 BY_NAME = [
     Suite("chromium", "sessions as a browser sees them", browser, alone=True),
     Suite("demo-wt", "the page with WebTransport's round-trip times, in Chromium", demo_wt, alone=True),
+    Suite("wpt", "the W3C's tests of WebTransport, in Chromium; WPT_DIR names their checkout", wpt, alone=True),
 ]

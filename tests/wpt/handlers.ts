@@ -104,14 +104,12 @@ export const handlers: Record<string, Handle> = {
   async "abort-stream-from-server.py"(session) {
     const error = new WebTransportError("", { streamErrorCode: fromWire(Number(query(session).get("code"))) });
     await session.accept();
-    await streams(
-      session,
-      async (readable, writable) => {
-        await readable.getReader().read();
-        await Promise.allSettled([readable.cancel(error), writable.abort(error)]);
-      },
-      (readable) => readable.cancel(error),
-    );
+    const stop = async (readable: ReadableStream<Uint8Array>): Promise<void> => {
+      const reader = readable.getReader();
+      await reader.read();
+      await reader.cancel(error);
+    };
+    await streams(session, (readable, writable) => stop(readable).then(() => writable.abort(error)), stop);
   },
 
   async "client-close.py"(session) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
@@ -30,7 +31,7 @@ func newConnection(ctx context.Context, c *command) (*connection, error) {
 	conn := &connection{socket: socket, transport: &quic.Transport{Conn: socket}, host: fmt.Sprintf("127.0.0.1:%d", c.Port)}
 	config := &quic.Config{
 		EnableDatagrams: true, EnableStreamResetPartialDelivery: true, MaxIncomingStreams: 10000, MaxIncomingUniStreams: 10000,
-		InitialStreamReceiveWindow: c.Window, MaxStreamReceiveWindow: c.Window,
+		InitialStreamReceiveWindow: c.Window, MaxStreamReceiveWindow: c.Window, KeepAlivePeriod: time.Duration(c.KeepAlive) * time.Millisecond,
 	}
 	conn.quic, err = conn.transport.Dial(ctx, &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: c.Port}, tlsConfig(), config)
 	if err != nil {

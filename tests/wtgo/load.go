@@ -202,6 +202,20 @@ func (d *driver) churn(c *command) (any, error) {
 	})
 }
 
+// hold opens count sessions on a connection, so many at a time, and leaves them be.
+func (d *driver) hold(c *command) (any, error) {
+	conn, err := find(d, d.conns, c.Conn)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := c.context()
+	defer cancel()
+	return each(c, func() error {
+		_, _, err := conn.client.Dial(ctx, "https://"+conn.host+c.Path, nil)
+		return err
+	})
+}
+
 // each does something count times, so many side by side, and tells how often it went well, and the first errors.
 func each(c *command, do func() error) (any, error) {
 	var mu sync.Mutex

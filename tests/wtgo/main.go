@@ -30,6 +30,7 @@ type command struct {
 	MaxBidi   int64             `json:"maxBidi"` // streams that the server may open in a session; 0: not said
 	MaxUni    int64             `json:"maxUni"`
 	Window    uint64            `json:"window"` // receive window of a stream, at first and at most
+	KeepAlive int               `json:"keepAlive"` // ms between signs of life of a connection at rest; 0: none
 	TimeoutMS int               `json:"timeout"`
 
 	Data   []byte `json:"data"`
@@ -69,7 +70,7 @@ var doing = map[string]func(*driver, *command) (any, error){
 	"datagram": (*driver).datagram, "receive": (*driver).receive,
 	"open": (*driver).open, "accept": (*driver).accept, "write": (*driver).write, "end": (*driver).end, "read": (*driver).read,
 	"reset": (*driver).reset, "stop": (*driver).stop, "written": (*driver).written,
-	"burst": (*driver).burst, "pingpong": (*driver).pingpong, "echoes": (*driver).echoes, "churn": (*driver).churn,
+	"burst": (*driver).burst, "pingpong": (*driver).pingpong, "echoes": (*driver).echoes, "churn": (*driver).churn, "hold": (*driver).hold,
 }
 
 func main() {
