@@ -146,25 +146,29 @@ describe("responses", () => {
     await connection.close();
   });
 
-  test("P06 204, 304 and HEAD send no body", async () => {
+  test("P06 204, 205, 304 and HEAD send no body", async () => {
     const answers = await suite.same(
       {
         routes: {
           "/204": () => new Response("not sent", { status: 204 }),
+          "/205": () => new Response("not sent", { status: 205 }),
+          "/205-stream": () => new Response(new ReadableStream({ start: (c) => c.enqueue(text("not sent")) }), { status: 205 }),
           "/304": () => new Response(null, { status: 304, headers: { etag: '"v1"' } }),
           "/head": () => new Response("the body"),
           "/stream": () => new Response(new ReadableStream({ start: (c) => (c.enqueue(text("streamed")), c.close()) })),
         },
       },
-      [["/204"], ["/304"], ["/head", { method: "HEAD" }], ["/stream", { method: "HEAD" }]],
+      [["/204"], ["/205"], ["/205-stream"], ["/304"], ["/head", { method: "HEAD" }], ["/stream", { method: "HEAD" }]],
     );
     expect(answers.map((a) => [a.status, a.report.bytes, a.report.ended])).toEqual([
       [204, 0, true],
+      [205, 0, true],
+      [205, 0, true],
       [304, 0, true],
       [200, 0, true],
       [200, 0, true],
     ]);
-    expect(answers[2]!.header("content-length")).toBe("8");
+    expect(answers[4]!.header("content-length")).toBe("8");
   });
 
   test("P12 headers of HTTP/1 and a wrong content-length: code moves over unchanged", async () => {
@@ -261,6 +265,7 @@ describe("responses", () => {
       routes: {
         "/body": () => withTrailers(new Response("with a body"), { "X-Checksum": "abc", "x-count": "2" }),
         "/empty": () => withTrailers(new Response(null), new Headers({ "x-empty": "yes" })),
+        "/static": withTrailers(new Response("static"), { "x-static": "yes" }),
         "/stream": () => {
           const hash = new Bun.CryptoHasher("sha256");
           const body = new ReadableStream<Uint8Array>({
@@ -281,6 +286,8 @@ describe("responses", () => {
       await connection.fetch("/body"),
       await connection.fetch("/empty"),
       await connection.fetch("/stream"),
+      await connection.fetch("/static"),
+      await connection.fetch("/static"),
       await connection.fetch("/body", { method: "HEAD" }),
     ];
     expect(answers.map((a) => [a.status, a.text, a.report.trailers, a.report.ended])).toEqual([
@@ -295,6 +302,8 @@ describe("responses", () => {
       ],
       [200, "", [["x-empty", "yes"]], true],
       [200, "abc", [["x-hash", sha256("abc")]], true],
+      [200, "static", [["x-static", "yes"]], true],
+      [200, "static", [["x-static", "yes"]], true],
       [200, "", null, true],
     ]);
     await connection.close();

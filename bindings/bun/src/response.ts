@@ -12,13 +12,14 @@ import { BODY_SIZE, scratch } from "./memory.ts";
 import { listHeaders, writeField, writeHeaders, type Listed } from "./packed.ts";
 import { H3Request } from "./request.ts";
 import { LARGEST_WHOLE, ResponseBytes } from "./response_bytes.ts";
+import { isFile, respondWithFile } from "./response_file.ts";
 import { ResponseStream } from "./response_stream.ts";
-
-/** Files up to this are read whole: one call instead of many. */
-const SMALL_FILE = 256 << 10;
 
 /** How long to wait when the way to the engine is full, in ms. */
 const RETRY = 1;
+
+/** A status whose responses must not have content (RFC 9110, 15.3.6), unlike 204 and 304 by rule and not by framing. */
+const RESET_CONTENT = 205;
 
 /** What Headers takes. */
 type HeadersInit = NonNullable<ConstructorParameters<typeof Headers>[0]>;
@@ -85,8 +86,10 @@ function whole(call: Call, response: Response, bytes: Uint8Array | Promise<Uint8
   respondWith(call, response, bytes);
 }
 
-function respondWith(call: Call, response: Response, bytes: Uint8Array | null): void {
+/** Sends a response whose body is these bytes, or none. */
+export function respondWith(call: Call, response: Response, bytes: Uint8Array | null): void {
   if (call.exchange?.gone) return;
+  if (response.status === RESET_CONTENT) bytes = null;
   const trailers = trailersOf(response);
   if (trailers !== undefined) {
     const body = bytes === null ? new Blob([]) : new Blob([bytes as Uint8Array<ArrayBuffer>]);
@@ -191,30 +194,9 @@ function blob(call: Call, response: Response, body: Blob | Promise<Blob>): void 
       (error) => fail(call, error),
     );
   } else if (isFile(body)) {
-    park(call);
-    void file(call, response, body);
+    void respondWithFile(call, response, body);
   } else {
     whole(call, response, peek(body.bytes()));
-  }
-}
-
-function isFile(body: Blob): body is Bun.BunFile {
-  return typeof (body as Partial<Bun.BunFile>).stat === "function" && (body as Partial<Bun.BunFile>).name !== undefined;
-}
-
-/** A file is looked at first, so that a missing one is an error and not half a response. */
-async function file(call: Call, response: Response, body: Bun.BunFile): Promise<void> {
-  try {
-    const stat = await body.stat();
-    if (stat.isDirectory()) throw Object.assign(new Error(`EISDIR: ${body.name} is a directory`), { code: "EISDIR" });
-    if (stat.isFile() && body.size <= SMALL_FILE) {
-      const bytes = await body.bytes();
-      respondWith(call, response, bytes);
-    } else if (!call.exchange!.gone) {
-      stream(call, response, body.stream(), stat.isFile() ? body.size : -1);
-    }
-  } catch (error) {
-    fail(call, error);
   }
 }
 
@@ -241,8 +223,13 @@ function begin(call: Call, status: number, listed: Listed): boolean {
 }
 
 /** Sends a response whose body is still being made. `length` is that of the body, or -1. */
-function stream(call: Call, response: Response, body: ReadableStream, length: number): void {
+export function stream(call: Call, response: Response, body: ReadableStream, length: number): void {
   if (body.locked) throw new TypeError("the body of this Response is in use: a stream can be sent once");
+  if (response.status === RESET_CONTENT) {
+    body.cancel().catch(() => {});
+    body = new Blob([]).stream();
+    length = 0;
+  }
   const listed = listHeaders(response.headers);
   if (length >= 0 && (listed["content-length"] === undefined || sendsBody(call, response))) listed["content-length"] = String(length);
   const exchange = park(call);
