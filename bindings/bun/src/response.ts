@@ -2,7 +2,7 @@
  * Sends a Response. One whose bytes are at hand goes out in one call, with headers and body in memory of the C side; the others are
  * read as the network takes them.
  */
-import { fail, park, refused, type Call } from "./answer.ts";
+import { fail, HANDLER, park, refused, type Call } from "./answer.ts";
 import { BODY, bodyKind } from "./body_kind.ts";
 import { guessContentType } from "./content_type.ts";
 import { H3Error } from "./errors.ts";
@@ -14,9 +14,7 @@ import { H3Request } from "./request.ts";
 import { LARGEST_WHOLE, ResponseBytes } from "./response_bytes.ts";
 import { isFile, respondWithFile } from "./response_file.ts";
 import { ResponseStream } from "./response_stream.ts";
-
-/** How long to wait when the way to the engine is full, in ms. */
-const RETRY = 1;
+import { RETRY } from "./retry.ts";
 
 /** A status whose responses must not have content (RFC 9110, 15.3.6), unlike 204 and 304 by rule and not by framing. */
 const RESET_CONTENT = 205;
@@ -127,7 +125,7 @@ function send(call: Call, status: number, listed: Listed, bytes: Uint8Array | nu
   let flags: number = SEND_FLAG.FORGET | SEND_FLAG.LATER;
   if (exchange?.body !== undefined && !exchange.body.settled) {
     // Somebody still reads: then the request's own end is awaited. Else the client need not send the rest.
-    if (exchange.body.held && call.stage === 0) flags = SEND_FLAG.LATER;
+    if (exchange.body.held && call.stage === HANDLER) flags = SEND_FLAG.LATER;
     else exchange.body.stop();
   }
   const length = bytes === null ? 0 : bytes.length;

@@ -3,10 +3,12 @@
  * lying in the library a second time, and it is let go with its last byte instead of at the next collection.
  */
 import { errorName } from "./errors.ts";
+import { about } from "./failure.ts";
 import type { Exchange, Sending } from "./exchange.ts";
 import { ERROR, H3_INTERNAL_ERROR } from "./layout.ts";
 import { library } from "./library.ts";
-import { scratch } from "./memory.ts";
+import { scratch, TAKEN } from "./memory.ts";
+import { RETRY } from "./retry.ts";
 import type { H3Server } from "./server.ts";
 
 /** Bodies up to this go out with their response in one call. */
@@ -14,12 +16,6 @@ export const LARGEST_WHOLE = 256 << 10;
 
 /** How much of it is given at a time: the engine tells when one has left, so several make a high-water mark. */
 const PIECE = 256 << 10;
-
-/** Where *taken stands in this thread's results. */
-const TAKEN = 64;
-
-/** How long to wait when the way to the engine is full, in ms. */
-const RETRY = 1;
 
 /** One such body. Status and headers have been set; they go with the first bytes. */
 export class ResponseBytes implements Sending {
@@ -80,7 +76,7 @@ export class ResponseBytes implements Sending {
     this.#letGo();
     if (code === ERROR.NO_MEMORY) {
       const message = `a response was cut off: ${library().zig_h3_last_error().toString()} (${errorName(code)})`;
-      this.#server.report({ level: "error", tier: "engine", message });
+      this.#server.report({ level: "error", tier: "engine", message, ...about(this.#exchange.request!) });
       library().zig_h3_response_reset(this.#exchange.handle, H3_INTERNAL_ERROR);
     } else {
       this.#exchange.gone = true;

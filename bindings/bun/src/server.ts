@@ -3,6 +3,7 @@ import { CertificateHash } from "./certificate_hash.ts";
 import type { Connection, SocketAddress } from "./connection.ts";
 import type { Dispatcher, Target } from "./dispatcher.ts";
 import type { Exchange } from "./exchange.ts";
+import { callLogged } from "./failure.ts";
 import { check, library } from "./library.ts";
 import type { Log, LogRecord } from "./log.ts";
 import { scratch } from "./memory.ts";
@@ -14,7 +15,7 @@ import type { QuicDatagramHandler } from "./quic_datagram.ts";
 import { refuse, refuseTooLarge } from "./refusal.ts";
 import { H3Request } from "./request.ts";
 import type { Route, Unmatched } from "./route_table.ts";
-import { readStats } from "./stats.ts";
+import { serverStats } from "./stats.ts";
 import type { ErrorHandler, H3ServerOptions, Handler, ReloadOptions, RouteDefinition } from "./types.ts";
 
 /** What is left of a server that was dropped without close(): enough to free it. */
@@ -223,7 +224,7 @@ export class H3Server {
    */
   stats(): Record<string, number> {
     this.#mustLive();
-    return readStats(this.#handle);
+    return serverStats(this.#handle);
   }
 
   /** Lets the server keep the process alive, as it does from the start. As in Bun.serve(). */
@@ -282,16 +283,7 @@ export class H3Server {
 
   /** Brings a raw datagram to its handler. @internal */
   quicDatagram(payload: Uint8Array<ArrayBuffer>, connection: Connection): void {
-    const blame = (error: unknown): void => {
-      const message = `quicDatagram failed: ${error instanceof Error ? error.message : Bun.inspect(error, { depth: 0 })}`;
-      this.report({ level: "error", tier: "protocol", message, error });
-    };
-    try {
-      const result = this.#quicDatagram?.call(this, payload, connection.datagrams(this.pump));
-      if (result instanceof Promise) result.catch(blame);
-    } catch (error) {
-      blame(error);
-    }
+    callLogged(this, "quicDatagram", () => this.#quicDatagram?.call(this, payload, connection.datagrams(this.pump)));
   }
 
   /** Answers a request that no handler sees. @internal */
