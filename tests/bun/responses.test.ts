@@ -46,6 +46,19 @@ describe("responses", () => {
     ]);
   });
 
+  test("P01 a Blob without a type is called text when it is, also a large one", async () => {
+    const server = suite.serve({
+      routes: {
+        "/text": () => new Response(new Blob(["a" + "ä".repeat(200_000)])),
+        "/no-text": () => new Response(new Blob([new Uint8Array(400_000).fill(0xe4)])),
+      },
+    });
+    const connection = await suite.connect(server);
+    const types = [];
+    for (const path of ["/text", "/no-text"]) types.push((await connection.fetch(path)).header("content-type"));
+    expect(types).toEqual(["text/plain;charset=utf-8", "application/octet-stream"]);
+  });
+
   test("P01 large bytes arrive whole, and the handler's own stay as they are", async () => {
     const content = new Uint8Array((5 << 20) + 3).map((_, i) => (i * 7) >> 3);
     const whole = sha256(content);

@@ -11,13 +11,16 @@ import { library } from "./library.ts";
 import { BODY_SIZE, scratch } from "./memory.ts";
 import { listHeaders, writeField, writeHeaders, type Listed } from "./packed.ts";
 import { H3Request } from "./request.ts";
-import { LARGEST_WHOLE, ResponseBytes } from "./response_bytes.ts";
+import { LARGEST_WHOLE, ownBytes, peek, ResponseBytes, sharedBlob, type Source } from "./response_bytes.ts";
 import { isFile, respondWithFile } from "./response_file.ts";
 import { ResponseStream } from "./response_stream.ts";
 import { RETRY } from "./retry.ts";
 
 /** A status whose responses must not have content (RFC 9110, 15.3.6), unlike 204 and 304 by rule and not by framing. */
 const RESET_CONTENT = 205;
+
+/** Of a large body without a content-type, so much tells whether it is text. */
+const LOOKED_AT = 64 << 10;
 
 /** What Headers takes. */
 type HeadersInit = NonNullable<ConstructorParameters<typeof Headers>[0]>;
@@ -67,11 +70,6 @@ export function respond(call: Call, response: Response): void {
   }
 }
 
-/** The value of a promise that is settled: Bun reads what is in memory at once. */
-function peek<T>(promise: Promise<T>): T | Promise<T> {
-  return Bun.peek.status(promise) === "fulfilled" ? (Bun.peek(promise) as T) : promise;
-}
-
 function whole(call: Call, response: Response, bytes: Uint8Array | Promise<Uint8Array> | null): void {
   if (bytes instanceof Promise) {
     park(call);
@@ -94,6 +92,10 @@ export function respondWith(call: Call, response: Response, bytes: Uint8Array | 
     stream(call, response, body.stream(), -1);
     return;
   }
+  if (bytes !== null && bytes.length > LARGEST_WHOLE) {
+    inPieces(call, response, ownBytes(bytes));
+    return;
+  }
   const listed = listHeaders(response.headers);
   if (sendsBody(call, response)) {
     // What the body's length really is, the library says: as in Bun.serve(), a handler cannot get it wrong.
@@ -101,17 +103,29 @@ export function respondWith(call: Call, response: Response, bytes: Uint8Array | 
     if (bytes !== null && bytes.length > 0 && listed["content-type"] === undefined) {
       listed["content-type"] = guessContentType(bytes);
     }
-    if (bytes !== null && bytes.length > LARGEST_WHOLE) {
-      listed["content-length"] = String(bytes.length);
-      if (!begin(call, response.status, listed)) return;
-      const exchange = park(call);
-      const sending = new ResponseBytes(exchange, call.server, bytes);
-      exchange.sending = sending;
-      sending.run();
-      return;
-    }
   }
   send(call, response.status, listed, bytes);
+}
+
+/** Sends a response whose body is in memory and large. */
+function inPieces(call: Call, response: Response, source: Source): void {
+  const listed = listHeaders(response.headers);
+  if (!sendsBody(call, response) || response.status === RESET_CONTENT) {
+    source.letGo();
+    if (call.request.method === "HEAD") listed["content-length"] ??= String(source.size);
+    send(call, response.status, listed, null);
+    return;
+  }
+  listed["content-length"] = String(source.size);
+  if (listed["content-type"] === undefined) {
+    const first = source.piece(0, LOOKED_AT);
+    listed["content-type"] = first instanceof Promise ? "application/octet-stream" : guessContentType(first, true);
+  }
+  if (!begin(call, response.status, listed)) return;
+  const exchange = park(call);
+  const sending = new ResponseBytes(exchange, call.server, source);
+  exchange.sending = sending;
+  sending.run();
 }
 
 /** Sends a complete response in one call. */
@@ -193,6 +207,8 @@ function blob(call: Call, response: Response, body: Blob | Promise<Blob>): void 
     );
   } else if (isFile(body)) {
     void respondWithFile(call, response, body);
+  } else if (body.size > LARGEST_WHOLE && trailersOf(response) === undefined) {
+    if (!call.exchange?.gone) inPieces(call, response, sharedBlob(body));
   } else {
     whole(call, response, peek(body.bytes()));
   }

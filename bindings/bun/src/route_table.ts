@@ -3,6 +3,7 @@ import { BODY, bodyKind } from "./body_kind.ts";
 import type { H3DatagramHandler } from "./h3_datagram.ts";
 import { checkOrigins, type OriginCheck } from "./origins.ts";
 import { trailersOf, withTrailers, type Trailers } from "./response.ts";
+import { LARGEST_WHOLE, peek } from "./response_bytes.ts";
 import { isFile } from "./response_file.ts";
 import type { Handler, RouteDefinition, SessionHandler } from "./types.ts";
 
@@ -278,8 +279,14 @@ function asHandler(pattern: string, value: unknown): Handler | undefined {
   if (bodyKind(value) === BODY.STREAM) {
     throw new TypeError(`route "${pattern}": the body of a static Response must not be a stream, which can be sent only once`);
   }
-  const trailers = trailersOf(value);
-  return staticHandler(value.clone() as Response, trailers);
+  return staticHandler(shareable(value.clone() as Response), trailersOf(value));
+}
+
+/** The same response; a large body becomes a Blob, which all clones have in common. */
+function shareable(response: Response): Response {
+  if (bodyKind(response) !== BODY.BYTES) return response;
+  const blob = peek((response.clone() as Response).blob());
+  return blob instanceof Promise || blob.size <= LARGEST_WHOLE ? response : new Response(blob, response);
 }
 
 /** Gives the same response again and again. A file that is not there leaves the path to `fetch`, as in Bun.serve(). */
