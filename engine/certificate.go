@@ -96,11 +96,11 @@ func (id *identity) tlsConfig() *tls.Config {
 
 // load reads one pair.
 func (s *CertificateSource) load() (*tls.Certificate, error) {
-	certName, certPEM, err := readPEM(s.Cert, s.CertPath, "certificate", "cert")
+	certName, certPEM, err := readPEM(s.Cert, s.CertPath, "certificate", s.Option+"cert")
 	if err != nil {
 		return nil, err
 	}
-	keyName, keyPEM, err := readPEM(s.Key, s.KeyPath, "key", "key")
+	keyName, keyPEM, err := readPEM(s.Key, s.KeyPath, "key", s.Option+"key")
 	if err != nil {
 		return nil, err
 	}

@@ -107,6 +107,7 @@ func TestC07CertificatesThatAreNone(t *testing.T) {
 			fmt.Sprintf("certificate file %q and key file %q: they are not a pair: private key does not match public key", certFile, otherFile)},
 		{CertificateSource{CertPath: keyFile, KeyPath: certFile}, fmt.Sprintf("certificate file %q: failed to find certificate PEM data in certificate input, but did find a private key; PEM inputs may have been switched", keyFile)},
 		{CertificateSource{Cert: "x", Key: key}, `the certificate in option "cert": failed to find any PEM data in certificate input`},
+		{CertificateSource{CertPath: certFile, Key: "x", Option: "tls[2]."}, `the key in option "tls[2].key": failed to find any PEM data in key input`},
 		{CertificateSource{Cert: cert, Key: otherKey}, `the certificate in option "cert" and the key in option "key": they are not a pair: private key does not match public key`},
 	} {
 		_, err := loadIdentity(&Options{Certificates: []CertificateSource{c.source}})

@@ -69,6 +69,7 @@ type CertificateSource struct {
 	Cert, Key         string // PEM text; empty: CertPath, KeyPath
 	CertPath, KeyPath string
 	ServerName        string // the name (SNI) it is for; empty: the names it was issued for
+	Option            string // what its keys stand in, for errors, as "tls[0]."; empty: the options themselves
 }
 
 // ResetWindow is the time over which ResetBudget counts.

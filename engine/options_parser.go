@@ -133,8 +133,8 @@ func (p *optionsParser) certificates(value json.RawMessage) error {
 		return configError("tls lists %d certificates, at most %d are taken", len(items), maxCertificates)
 	}
 	for i, item := range items {
-		var source CertificateSource
 		at := fmt.Sprintf("tls[%d]", i)
+		source := CertificateSource{Option: at + "."}
 		texts := map[string]*string{
 			"cert": &source.Cert, "key": &source.Key, "cert_path": &source.CertPath, "key_path": &source.KeyPath,
 			"server_name": &source.ServerName,

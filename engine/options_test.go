@@ -48,7 +48,7 @@ func TestB03EveryOptionIsTaken(t *testing.T) {
 		ReceiveWindow: 9000, StreamReceiveWindow: 100000, ConnectionReceiveWindow: 110000, ResetBudget: 12, MaxUnverifiedHandshakes: 13,
 		HighWaterMark: 1024, Go: GoOptions{1, 2, 3}, QUICDatagrams: true, RawDatagrams: true, Datagrams: DatagramOptions{4},
 		WebTransport: WebTransportOptions{5, 6, 65536, 20 * time.Millisecond, []string{"https://a.example", "http://b:8080", "*"}},
-		Certificates: []CertificateSource{{CertPath: "c.pem", KeyPath: "k.pem"}, {Cert: "C", Key: "K"}, {CertPath: "cp", KeyPath: "kp", ServerName: "n"}},
+		Certificates: []CertificateSource{{CertPath: "c.pem", KeyPath: "k.pem"}, {Cert: "C", Key: "K", Option: "tls[0]."}, {CertPath: "cp", KeyPath: "kp", ServerName: "n", Option: "tls[1]."}},
 	}
 	if fmt.Sprint(*o) != fmt.Sprint(want) {
 		t.Errorf("%+v\nwant %+v", *o, want)

@@ -1,6 +1,6 @@
 /** What a server refuses to be made with. */
 import { beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createH3Server, type H3ServerOptions } from "../../bindings/bun/src/index.ts";
 import { Suite, certificate } from "./suite.ts";
@@ -46,7 +46,7 @@ describe("configuration", () => {
     expect(message).toContain("routes");
   });
 
-  for (const method of ["", "GET POST", "GET\n", "GÉT"]) {
+  for (const method of ["", "GET POST", "GET\n", "GÉT", "get"]) {
     test(`C04 method ${JSON.stringify(method)} is a TypeError`, () => {
       const { name, message } = thrown(made({ routes: [{ method, pattern: "/", fetch }] }));
       expect(name).toBe("TypeError");
@@ -54,7 +54,7 @@ describe("configuration", () => {
     });
   }
 
-  for (const pattern of ["", "test", "/a b", "/test\n", "/:id/x/:id", "/*/more", "/a*"]) {
+  for (const pattern of ["", "test", "/a b", "/test\n", "/:id/x/:id", "/*/more", "/a*", "/%zz", "/%00", "/\ud800"]) {
     test(`C05 pattern ${JSON.stringify(pattern)} is a TypeError`, () => {
       for (const routes of [[{ method: "GET", pattern, fetch }], { [pattern]: fetch }]) {
         expect(thrown(made({ routes })).name).toBe("TypeError");
@@ -79,6 +79,21 @@ describe("configuration", () => {
       const { name, message } = thrown(made({ routes: { "/there": value } }));
       expect({ value, name }).toEqual({ value, name: "TypeError" });
       expect(message).toContain("/there");
+    }
+  });
+
+  test("C06 routes that would be lost, and static Responses that could not be sent, are a TypeError", async () => {
+    const used = new Response("once");
+    await used.text();
+    for (const [routes, words] of [
+      [new Map([["/", fetch]]), "routes"],
+      [{ "/there": used }, "/there"],
+      [{ "/there": Response.error() }, "/there"],
+      [{ "/there": new Response(null, { status: 101 }) }, "/there"],
+    ] as const) {
+      const { name, message } = thrown(made({ routes }));
+      expect({ words, name }).toEqual({ words, name: "TypeError" });
+      expect(message).toContain(words);
     }
   });
 
@@ -114,6 +129,12 @@ describe("configuration", () => {
       expect(thrown(made({ keyPath: mine.keyPath })).message).toContain("cert");
     });
 
+    test("C07 text that is no PEM: the option is named, of a list its place too", () => {
+      const tls = { cert: readFileSync(mine.certPath), key: readFileSync(mine.keyPath) };
+      expect(thrown(made({ tls: { ...tls, cert: "none" } })).message).toContain('"tls[0].cert"');
+      expect(thrown(made({ tls: [tls, { ...tls, key: "none" }] })).message).toContain('"tls[1].key"');
+    });
+
     test("tls as Bun.serve takes it", async () => {
       const tls = { cert: await Bun.file(mine.certPath).text(), key: await Bun.file(mine.keyPath).text() };
       for (const form of [
@@ -144,7 +165,29 @@ describe("configuration", () => {
     expect(message).toContain("maxBanana");
   });
 
-  test("C09 a limit out of range is named", () => {
-    expect(thrown(made({ maxRequestBodySize: -1 })).message).toContain("maxRequestBodySize");
+  const routes = { "/": { webtransport: () => {} } };
+  for (const [name, options] of [
+    ["maxRequestBodySize", { maxRequestBodySize: -1 }],
+    ["idleTimeout", { idleTimeout: 3601 }],
+    ["requestTimeout", { requestTimeout: -1 }],
+    ["pump.interval", { pump: { interval: 0 } }],
+    ["datagrams.incoming", { datagrams: { incoming: 0 } }],
+    ["datagrams.outgoing", { datagrams: { outgoing: 65_536 } }],
+    ["webtransport.maxStreamsBidi", { routes, webtransport: { maxStreamsBidi: 10_001 } }],
+    ["webtransport.maxStreamsUni", { routes, webtransport: { maxStreamsUni: 0 } }],
+    ["webtransport.maxData", { routes, webtransport: { maxData: 2 ** 30 + 1 } }],
+    ["webtransport.decisionTimeout", { routes, webtransport: { decisionTimeout: 0 } }],
+  ] as const) {
+    test(`C09 ${name} out of range is a RangeError that names it`, () => {
+      const { name: error, message } = thrown(made(options));
+      expect([error, message.split(" ")[0]]).toEqual(["RangeError", name]);
+    });
+  }
+
+  test("C09 a list where an object belongs is a TypeError that names the option", () => {
+    for (const name of ["datagrams", "webtransport"]) {
+      const { name: error, message } = thrown(made({ [name]: [] }));
+      expect([error, message.split(" ")[0]]).toEqual(["TypeError", name]);
+    }
   });
 });

@@ -47,6 +47,15 @@ describe("lifecycle", () => {
     expect(server.running).toBe(false);
   });
 
+  test("L03 a deadline that is none is refused, and the server runs on", async () => {
+    const server = suite.serve(hello);
+    for (const deadline of [NaN, -1]) expect(() => server.stop({ deadline })).toThrow(RangeError);
+    for (const force of [{}, { deadline: "5" }] as unknown as { deadline: number }[]) expect(() => server.stop(force)).toThrow(TypeError);
+    expect(server.running).toBe(true);
+    await server.stop(null as unknown as boolean);
+    expect(server.running).toBe(false);
+  });
+
   test("L04 stop, start, and the routes still answer", async () => {
     const server = suite.serve({ routes: { "/:name": (request) => new Response(`hello ${request.params.name}`) } });
     const before = await suite.connect(server);

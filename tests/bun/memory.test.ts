@@ -88,4 +88,29 @@ describe("memory", () => {
     child.say("end");
     expect((await child.exit()).code).toBe(0);
   }, 120_000);
+
+  test("P07 twenty slow readers of the same 16 MB have them in common", async () => {
+    const child = new Child("programs/shared-body.ts", [String(16 << 20)]);
+    const connection = await driver.connect(await child.number(), { maxStreamData: 64 << 10 });
+    const sha256 = await child.line();
+    expect((await connection.fetch("/warm")).report.bytes).toBe(1 << 20);
+
+    const before = child.resident();
+    const paths = Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? "/static" : "/blob"));
+    const exchanges = await Promise.all(paths.map((path) => connection.request(path, { allowance: 32 << 10 })));
+    for (const exchange of exchanges) await exchange.response(32 << 10);
+    const growth = child.resident() - before;
+    console.log(`P07: ${exchanges.length} readers that wait, the server grew by ${mib(growth)}`);
+    // A high-water mark for each, and what is on its way there; a copy for each would be 320 MiB.
+    expect(growth).toBeLessThan(100 << 20);
+
+    for (const exchange of exchanges.slice(0, 2)) {
+      await exchange.allow();
+      const report = await exchange.response("end", 60);
+      expect([report.status, report.ended, report.sha256]).toEqual([200, true, sha256]);
+    }
+    await connection.close();
+    child.say("end");
+    expect((await child.exit()).code).toBe(0);
+  }, 120_000);
 });

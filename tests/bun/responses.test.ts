@@ -46,6 +46,19 @@ describe("responses", () => {
     ]);
   });
 
+  test("P01 a Blob without a type is called text when it is, also a large one", async () => {
+    const server = suite.serve({
+      routes: {
+        "/text": () => new Response(new Blob(["a" + "ä".repeat(200_000)])),
+        "/no-text": () => new Response(new Blob([new Uint8Array(400_000).fill(0xe4)])),
+      },
+    });
+    const connection = await suite.connect(server);
+    const types = [];
+    for (const path of ["/text", "/no-text"]) types.push((await connection.fetch(path)).header("content-type"));
+    expect(types).toEqual(["text/plain;charset=utf-8", "application/octet-stream"]);
+  });
+
   test("P01 large bytes arrive whole, and the handler's own stay as they are", async () => {
     const content = new Uint8Array((5 << 20) + 3).map((_, i) => (i * 7) >> 3);
     const whole = sha256(content);
@@ -146,25 +159,29 @@ describe("responses", () => {
     await connection.close();
   });
 
-  test("P06 204, 304 and HEAD send no body", async () => {
+  test("P06 204, 205, 304 and HEAD send no body", async () => {
     const answers = await suite.same(
       {
         routes: {
           "/204": () => new Response("not sent", { status: 204 }),
+          "/205": () => new Response("not sent", { status: 205 }),
+          "/205-stream": () => new Response(new ReadableStream({ start: (c) => c.enqueue(text("not sent")) }), { status: 205 }),
           "/304": () => new Response(null, { status: 304, headers: { etag: '"v1"' } }),
           "/head": () => new Response("the body"),
           "/stream": () => new Response(new ReadableStream({ start: (c) => (c.enqueue(text("streamed")), c.close()) })),
         },
       },
-      [["/204"], ["/304"], ["/head", { method: "HEAD" }], ["/stream", { method: "HEAD" }]],
+      [["/204"], ["/205"], ["/205-stream"], ["/304"], ["/head", { method: "HEAD" }], ["/stream", { method: "HEAD" }]],
     );
     expect(answers.map((a) => [a.status, a.report.bytes, a.report.ended])).toEqual([
       [204, 0, true],
+      [205, 0, true],
+      [205, 0, true],
       [304, 0, true],
       [200, 0, true],
       [200, 0, true],
     ]);
-    expect(answers[2]!.header("content-length")).toBe("8");
+    expect(answers[4]!.header("content-length")).toBe("8");
   });
 
   test("P12 headers of HTTP/1 and a wrong content-length: code moves over unchanged", async () => {
@@ -261,6 +278,7 @@ describe("responses", () => {
       routes: {
         "/body": () => withTrailers(new Response("with a body"), { "X-Checksum": "abc", "x-count": "2" }),
         "/empty": () => withTrailers(new Response(null), new Headers({ "x-empty": "yes" })),
+        "/static": withTrailers(new Response("static"), { "x-static": "yes" }),
         "/stream": () => {
           const hash = new Bun.CryptoHasher("sha256");
           const body = new ReadableStream<Uint8Array>({
@@ -281,6 +299,8 @@ describe("responses", () => {
       await connection.fetch("/body"),
       await connection.fetch("/empty"),
       await connection.fetch("/stream"),
+      await connection.fetch("/static"),
+      await connection.fetch("/static"),
       await connection.fetch("/body", { method: "HEAD" }),
     ];
     expect(answers.map((a) => [a.status, a.text, a.report.trailers, a.report.ended])).toEqual([
@@ -295,6 +315,8 @@ describe("responses", () => {
       ],
       [200, "", [["x-empty", "yes"]], true],
       [200, "abc", [["x-hash", sha256("abc")]], true],
+      [200, "static", [["x-static", "yes"]], true],
+      [200, "static", [["x-static", "yes"]], true],
       [200, "", null, true],
     ]);
     await connection.close();

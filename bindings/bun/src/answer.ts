@@ -7,6 +7,7 @@
 import { ERROR, H3_INTERNAL_ERROR } from "./layout.ts";
 import { errorName, H3Error } from "./errors.ts";
 import { Exchange } from "./exchange.ts";
+import { about, brief, inWords } from "./failure.ts";
 import { library } from "./library.ts";
 import type { H3Request } from "./request.ts";
 import { respond } from "./response.ts";
@@ -28,9 +29,9 @@ export interface Call {
 /** The handler's turn. */
 export const HANDLER = 0;
 /** error()'s turn. */
-export const ERROR_HOOK = 1;
+const ERROR_HOOK = 1;
 /** The plain 500's turn. */
-export const LAST = 2;
+const LAST = 2;
 
 /** Answers a request by its route's handler. */
 export function answer(server: H3Server, route: Route, request: H3Request, handle: number, exchange: Exchange | undefined): void {
@@ -93,13 +94,13 @@ function deliver(call: Call, value: unknown): void {
   } else if (call.stage === ERROR_HOOK) {
     lastResort(call); // error() has nothing to say
   } else {
-    fail(call, new TypeError(`a handler must give a Response, not ${describe(value)}`));
+    fail(call, new TypeError(`a handler must give a Response, not ${brief(value)}`));
   }
 }
 
 /** What was tried last has failed: goes on with the next stage. */
 export function fail(call: Call, error: unknown): void {
-  const { server, request, route, exchange } = call;
+  const { server, request, exchange } = call;
   if (exchange?.gone) {
     report(call, "debug", "peer", "a handler failed after its request had ended", error);
     return;
@@ -117,7 +118,7 @@ export function fail(call: Call, error: unknown): void {
       return;
     }
   } else {
-    report(call, "error", "handler", `error() failed for route "${route.pattern}"`, error);
+    report(call, "error", "handler", "error() failed", error);
   }
   lastResort(call);
 }
@@ -145,23 +146,10 @@ export function refused(call: Call, code: number): void {
 }
 
 function report(call: Call, level: "debug" | "error", tier: "peer" | "handler", message: string, error: unknown): void {
-  const { server, route, request } = call;
-  server.report({
-    level,
-    tier,
-    message: error === undefined ? message : `${message}: ${error instanceof Error ? error.message : describe(error)}`,
-    ...(error === undefined ? {} : { error }),
-    route: route.handler === null ? "fetch" : route.pattern,
-    method: request.method,
-    url: request.url,
-  });
+  const failure = error === undefined ? { message } : { message: `${message}: ${inWords(error)}`, error };
+  call.server.report({ level, tier, ...failure, ...about(call.request) });
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
-}
-
-function describe(value: unknown): string {
-  const text = Bun.inspect(value, { depth: 0 });
-  return text.length > 80 ? text.slice(0, 80) + "…" : text;
 }

@@ -13,7 +13,7 @@ import { estimateShallowMemoryUsageOf } from "bun:jsc";
 export const BODY = { NONE: 0, BYTES: 1, BLOB: 2, STREAM: 3 } as const;
 
 /** One of `BODY`. */
-export type BodyKind = (typeof BODY)[keyof typeof BODY];
+type BodyKind = (typeof BODY)[keyof typeof BODY];
 
 const nothing = estimateShallowMemoryUsageOf(new Response(null));
 const measures =

@@ -37,7 +37,7 @@ export class Connection {
 }
 
 /** Takes `address:port` or `[address]:port` apart. */
-export function parseAddress(text: string): SocketAddress {
+function parseAddress(text: string): SocketAddress {
   const colon = text.lastIndexOf(":");
   const host = text.slice(0, colon);
   const address = host.startsWith("[") ? host.slice(1, -1) : host;

@@ -1,5 +1,6 @@
 /** HTTP/3 datagrams of requests (RFC 9297). */
 import { datagramResult, type DatagramResult } from "./datagram_result.ts";
+import { callLogged } from "./failure.ts";
 import { SEND_FLAG } from "./layout.ts";
 import { library } from "./library.ts";
 import type { H3Request } from "./request.ts";
@@ -57,20 +58,6 @@ export class H3DatagramContext<Path extends string = string> {
   /** Calls the handler. @internal */
   static deliver(context: H3DatagramContext, payload: Uint8Array<ArrayBuffer>): void {
     const server = context.#server;
-    const blame = (error: unknown): void =>
-      server.report({
-        level: "error",
-        tier: "protocol",
-        message: `h3Datagram failed: ${error instanceof Error ? error.message : Bun.inspect(error, { depth: 0 })}`,
-        error,
-        method: context.request.method,
-        url: context.request.url,
-      });
-    try {
-      const result = context.handler.call(server, payload, context);
-      if (result instanceof Promise) result.catch(blame);
-    } catch (error) {
-      blame(error);
-    }
+    callLogged(server, "h3Datagram", () => context.handler.call(server, payload, context), context.request);
   }
 }

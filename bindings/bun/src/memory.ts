@@ -17,6 +17,9 @@ export const BODY_SIZE = 64 << 10;
 /** Bytes of the area for results. */
 const RESULTS_SIZE = 4096;
 
+/** Where in the results calls that write put how many bytes they have taken. */
+export const TAKEN = 64;
+
 /** A Buffer with the methods of Node's that copy between strings and bytes without a decoder object. */
 export interface RawBuffer extends Buffer {
   latin1Slice(start: number, end: number): string;

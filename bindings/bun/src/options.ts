@@ -1,5 +1,6 @@
 /** Checks what createH3Server() is given, and turns it into what the engine takes. */
 import { readFileSync } from "node:fs";
+import { brief } from "./failure.ts";
 import { Log, type LogHook } from "./log.ts";
 import { checkOrigins, type OriginCheck } from "./origins.ts";
 import type { QuicDatagramHandler } from "./quic_datagram.ts";
@@ -101,7 +102,7 @@ export function checkOptions(options: unknown, env: Record<string, string | unde
   const quicDatagram = callable<QuicDatagramHandler>("quicDatagram", given.quicDatagram);
   const datagrams = group("datagrams", given.datagrams, DATAGRAM_KEYS);
   const webtransport = group("webtransport", given.webtransport, WEBTRANSPORT_KEYS);
-  const handlers = checkHandlers(given);
+  const handlers = checkHandlers(given, quicDatagram !== undefined);
   const sessions = handlers.table.routes.some((route) => route.webtransport !== undefined);
   const settings = sessionOptions(webtransport);
   const engine: Record<string, unknown> = { ...engineOptions(given), ...datagramOptions(given, datagrams), ...(sessions ? settings : {}) };
@@ -124,24 +125,24 @@ export function checkOptions(options: unknown, env: Record<string, string | unde
 }
 
 /**
- * Checks what reload() is given.
+ * Checks what reload() is given. `datagrams`: the server takes raw datagrams, and may be without handlers of requests.
  * @throws TypeError that names the option
  */
-export function checkReload(options: unknown): { handlers: Handlers; onLog: LogHook | undefined; hasLog: boolean } {
+export function checkReload(options: unknown, datagrams: boolean): { handlers: Handlers; onLog: LogHook | undefined; hasLog: boolean } {
   if (typeof options !== "object" || options === null) throw new TypeError("reload() takes an object of options");
   const given = options as Record<string, unknown>;
   const known = new Set<string>(["routes", "fetch", "error", "onLog"] satisfies (keyof ReloadOptions)[]);
   for (const key of Object.keys(given)) {
     if (!known.has(key)) throw new TypeError(`reload() cannot change "${key}" (it takes ${[...known].join(", ")})`);
   }
-  return { handlers: checkHandlers(given), onLog: hook(given.onLog), hasLog: "onLog" in given };
+  return { handlers: checkHandlers(given, datagrams), onLog: hook(given.onLog), hasLog: "onLog" in given };
 }
 
-function checkHandlers(given: Record<string, unknown>): Handlers {
+function checkHandlers(given: Record<string, unknown>, datagrams: boolean): Handlers {
   const fetch = callable<Handler>("fetch", given.fetch);
   const error = callable<ErrorHandler>("error", given.error);
   const routes = parseRoutes(given.routes);
-  if (fetch === undefined && routes.length === 0 && !given.quicDatagram) {
+  if (fetch === undefined && routes.length === 0 && !datagrams) {
     throw new TypeError("a server needs a fetch handler, or routes, or both");
   }
   const table = new RouteTable(routes);
@@ -165,19 +166,19 @@ function hook(value: unknown): LogHook | undefined {
 function port(value: unknown, env: Record<string, string | undefined>): number {
   const from = value ?? env.BUN_PORT ?? env.PORT ?? env.NODE_PORT ?? 3000;
   const number = typeof from === "string" && /^\d+$/.test(from.trim()) ? Number(from) : from;
-  if (typeof number !== "number") throw new TypeError(`port must be a number from 0 to 65535, not ${show(from)}`);
+  if (typeof number !== "number") throw new TypeError(`port must be a number from 0 to 65535, not ${brief(from)}`);
   return whole("port", number, 0, 65_535);
 }
 
 function hostname(value: unknown): string {
   if (value === undefined || value === null) return "0.0.0.0";
   const name = text("hostname", value, false);
-  if (/[\s\x00]/.test(name)) throw new TypeError(`hostname must not hold a space, as ${show(name)} does`);
+  if (/[\s\x00]/.test(name)) throw new TypeError(`hostname must not hold a space, as ${brief(name)} does`);
   return name;
 }
 
 function text(name: string, value: unknown, empty: boolean): string {
-  if (typeof value !== "string") throw new TypeError(`${name} must be a string, not ${show(value)}`);
+  if (typeof value !== "string") throw new TypeError(`${name} must be a string, not ${brief(value)}`);
   if (value === "" && !empty) throw new TypeError(`${name} must not be empty`);
   if (value.includes("\0")) throw new TypeError(`${name} must not hold a NUL`);
   return value;
@@ -187,27 +188,27 @@ function boolean(name: string, value: unknown, fallback: boolean): boolean {
   if (value === undefined) return fallback;
   // Bun.serve()'s development may be an object of settings of its bundler: any of them means yes.
   if (name === "development" && typeof value === "object" && value !== null) return true;
-  if (typeof value !== "boolean") throw new TypeError(`${name} must be true or false, not ${show(value)}`);
+  if (typeof value !== "boolean") throw new TypeError(`${name} must be true or false, not ${brief(value)}`);
   return value;
 }
 
 function whole(name: string, value: unknown, min: number, max: number): number {
-  if (typeof value !== "number") throw new TypeError(`${name} must be a number from ${min} to ${max}, not ${show(value)}`);
+  if (typeof value !== "number") throw new TypeError(`${name} must be a number from ${min} to ${max}, not ${brief(value)}`);
   if (!Number.isInteger(value) || value < min || value > max) {
     throw new RangeError(`${name} must be a whole number from ${min} to ${max}, not ${value}`);
   }
   return value;
 }
 
-function seconds(name: string, value: unknown, max: number): number {
-  if (typeof value !== "number") throw new TypeError(`${name} must be a number of seconds from 0 to ${max}, not ${show(value)}`);
-  if (!(value >= 0 && value <= max)) throw new RangeError(`${name} must be 0 to ${max} seconds, not ${value}`);
+function seconds(name: string, value: unknown, min: number, max: number): number {
+  if (typeof value !== "number") throw new TypeError(`${name} must be a number of seconds from ${min} to ${max}, not ${brief(value)}`);
+  if (!(value >= min && value <= max)) throw new RangeError(`${name} must be ${min} to ${max} seconds, not ${value}`);
   return Math.ceil(value * 1000);
 }
 
 function pumpInterval(value: unknown): number {
   if (value === undefined) return 0;
-  if (typeof value !== "object" || value === null) throw new TypeError(`pump must be an object, not ${show(value)}`);
+  if (typeof value !== "object" || value === null) throw new TypeError(`pump must be an object, not ${brief(value)}`);
   for (const key of Object.keys(value)) {
     if (key !== "interval") throw new TypeError(`unknown option "pump.${key}" (known: interval)`);
   }
@@ -230,11 +231,11 @@ function engineOptions(given: Record<string, unknown>): Record<string, unknown> 
   }
   if (given.idleTimeout !== undefined) {
     // The engine takes no less than 100 ms.
-    engine.idle_timeout_ms = Math.max(seconds("idleTimeout", given.idleTimeout, LONGEST_IDLE / 1000), 100);
+    engine.idle_timeout_ms = Math.max(seconds("idleTimeout", given.idleTimeout, 0, LONGEST_IDLE / 1000), 100);
     if (given.idleTimeout === 0) engine.idle_timeout_ms = LONGEST_IDLE;
   }
   if (given.requestTimeout !== undefined) {
-    engine.request_timeout_ms = seconds("requestTimeout", given.requestTimeout, 86_400);
+    engine.request_timeout_ms = seconds("requestTimeout", given.requestTimeout, 0, 86_400);
   }
   if (given.tls !== undefined) {
     const list = Array.isArray(given.tls) ? given.tls : [given.tls];
@@ -247,7 +248,9 @@ function engineOptions(given: Record<string, unknown>): Record<string, unknown> 
 /** An option that is an object of known keys; an empty one when it is not given. */
 function group(name: string, value: unknown, keys: ReadonlySet<string>): Record<string, unknown> {
   if (value === undefined) return {};
-  if (typeof value !== "object" || value === null) throw new TypeError(`${name} must be an object, not ${show(value)}`);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new TypeError(`${name} must be an object, not ${brief(value)}`);
+  }
   for (const key of Object.keys(value)) {
     if (!keys.has(key)) throw new TypeError(`unknown option "${name}.${key}" (known: ${[...keys].join(", ")})`);
   }
@@ -270,12 +273,12 @@ function sessionOptions(given: Record<string, unknown>): Record<string, unknown>
   for (const [name, key, min, max] of [
     ["maxStreamsBidi", "max_streams_bidi", 1, 10_000],
     ["maxStreamsUni", "max_streams_uni", 1, 10_000],
-    ["maxData", "max_data", 65_536, Number.MAX_SAFE_INTEGER],
+    ["maxData", "max_data", 65_536, 1 << 30],
   ] as const) {
     if (given[name] !== undefined) sessions[key] = whole(`webtransport.${name}`, given[name], min, max);
   }
   if (given.decisionTimeout !== undefined) {
-    sessions.decision_timeout_ms = Math.max(seconds("webtransport.decisionTimeout", given.decisionTimeout, 3600), 1);
+    sessions.decision_timeout_ms = seconds("webtransport.decisionTimeout", given.decisionTimeout, 0.01, 3600);
   }
   return { webtransport: sessions };
 }
@@ -289,7 +292,7 @@ function mustBeRaw(table: RouteTable): void {
 }
 
 function pair(name: string, value: unknown): Record<string, string> {
-  if (typeof value !== "object" || value === null) throw new TypeError(`${name} must be an object, not ${show(value)}`);
+  if (typeof value !== "object" || value === null) throw new TypeError(`${name} must be an object, not ${brief(value)}`);
   const tls = value as Record<string, unknown>;
   for (const key of Object.keys(tls)) {
     if (!TLS_KEYS.has(key)) throw new TypeError(`unknown option "${name}.${key}" (known: ${[...TLS_KEYS].join(", ")})`);
@@ -322,7 +325,7 @@ function pemText(name: string, value: unknown): string {
   if (value instanceof Blob) return readPem(name, fileName(name, value));
   if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("utf8");
   if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) return Buffer.from(value).toString("utf8");
-  throw new TypeError(`${name} must be a string, a Buffer, a Bun.file() or an array of them, not ${show(value)}`);
+  throw new TypeError(`${name} must be a string, a Buffer, a Bun.file() or an array of them, not ${brief(value)}`);
 }
 
 function readPem(name: string, path: string): string {
@@ -331,9 +334,4 @@ function readPem(name: string, path: string): string {
   } catch (error) {
     throw new TypeError(`${name}: cannot read ${path}: ${(error as Error).message}`, { cause: error });
   }
-}
-
-function show(value: unknown): string {
-  const shown = typeof value === "string" ? JSON.stringify(value) : Bun.inspect(value, { depth: 0 });
-  return shown.length > 60 ? shown.slice(0, 60) + "…" : shown;
 }

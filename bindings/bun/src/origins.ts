@@ -1,4 +1,5 @@
 /** Which pages may open WebTransport sessions. */
+import { brief } from "./failure.ts";
 import type { H3Request } from "./request.ts";
 
 /**
@@ -29,7 +30,7 @@ export function checkOrigins(name: string, value: unknown): OriginCheck | undefi
   for (const one of value as unknown[]) {
     const origin = typeof one === "string" ? (one === "*" || one === "null" ? one : normal(one)) : undefined;
     if (origin === undefined) {
-      throw new TypeError(`${name} must hold origins like "https://example.com" or "*", not ${Bun.inspect(one, { depth: 0 })}`);
+      throw new TypeError(`${name} must hold origins like "https://example.com" or "*", not ${brief(one)}`);
     }
     allowed.add(origin);
   }

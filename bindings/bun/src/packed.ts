@@ -23,7 +23,7 @@ function valueLength(text: string, at: number): number {
 }
 
 /** Bytes in front of each name. */
-export const FIELD_HEAD = 6;
+const FIELD_HEAD = 6;
 
 /**
  * The fields of a packed list, from `at` on.

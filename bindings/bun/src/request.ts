@@ -73,9 +73,10 @@ export class H3Request<Path extends string = string> extends NativeRequest {
     aborter.controller?.abort(reason);
   }
 
-  /** The pattern of the route that the request came by. @internal */
+  /** The pattern of the route that the request came by; `"fetch"` when there was none. @internal */
   static route(request: H3Request): string {
-    return request.#route.pattern;
+    const { pattern, handler, webtransport } = request.#route;
+    return handler === null && webtransport === undefined ? "fetch" : pattern;
   }
 
   /** The handle of the connection that the request came on. @internal */

@@ -2,7 +2,7 @@
  * Sends a Response. One whose bytes are at hand goes out in one call, with headers and body in memory of the C side; the others are
  * read as the network takes them.
  */
-import { fail, park, refused, type Call } from "./answer.ts";
+import { fail, HANDLER, park, refused, type Call } from "./answer.ts";
 import { BODY, bodyKind } from "./body_kind.ts";
 import { guessContentType } from "./content_type.ts";
 import { H3Error } from "./errors.ts";
@@ -11,14 +11,16 @@ import { library } from "./library.ts";
 import { BODY_SIZE, scratch } from "./memory.ts";
 import { listHeaders, writeField, writeHeaders, type Listed } from "./packed.ts";
 import { H3Request } from "./request.ts";
-import { LARGEST_WHOLE, ResponseBytes } from "./response_bytes.ts";
+import { LARGEST_WHOLE, ownBytes, peek, ResponseBytes, sharedBlob, type Source } from "./response_bytes.ts";
+import { isFile, respondWithFile } from "./response_file.ts";
 import { ResponseStream } from "./response_stream.ts";
+import { RETRY } from "./retry.ts";
 
-/** Files up to this are read whole: one call instead of many. */
-const SMALL_FILE = 256 << 10;
+/** A status whose responses must not have content (RFC 9110, 15.3.6), unlike 204 and 304 by rule and not by framing. */
+const RESET_CONTENT = 205;
 
-/** How long to wait when the way to the engine is full, in ms. */
-const RETRY = 1;
+/** Of a large body without a content-type, so much tells whether it is text. */
+const LOOKED_AT = 64 << 10;
 
 /** What Headers takes. */
 type HeadersInit = NonNullable<ConstructorParameters<typeof Headers>[0]>;
@@ -68,11 +70,6 @@ export function respond(call: Call, response: Response): void {
   }
 }
 
-/** The value of a promise that is settled: Bun reads what is in memory at once. */
-function peek<T>(promise: Promise<T>): T | Promise<T> {
-  return Bun.peek.status(promise) === "fulfilled" ? (Bun.peek(promise) as T) : promise;
-}
-
 function whole(call: Call, response: Response, bytes: Uint8Array | Promise<Uint8Array> | null): void {
   if (bytes instanceof Promise) {
     park(call);
@@ -85,12 +82,18 @@ function whole(call: Call, response: Response, bytes: Uint8Array | Promise<Uint8
   respondWith(call, response, bytes);
 }
 
-function respondWith(call: Call, response: Response, bytes: Uint8Array | null): void {
+/** Sends a response whose body is these bytes, or none. */
+export function respondWith(call: Call, response: Response, bytes: Uint8Array | null): void {
   if (call.exchange?.gone) return;
+  if (response.status === RESET_CONTENT) bytes = null;
   const trailers = trailersOf(response);
   if (trailers !== undefined) {
     const body = bytes === null ? new Blob([]) : new Blob([bytes as Uint8Array<ArrayBuffer>]);
     stream(call, response, body.stream(), -1);
+    return;
+  }
+  if (bytes !== null && bytes.length > LARGEST_WHOLE) {
+    inPieces(call, response, ownBytes(bytes));
     return;
   }
   const listed = listHeaders(response.headers);
@@ -100,17 +103,29 @@ function respondWith(call: Call, response: Response, bytes: Uint8Array | null): 
     if (bytes !== null && bytes.length > 0 && listed["content-type"] === undefined) {
       listed["content-type"] = guessContentType(bytes);
     }
-    if (bytes !== null && bytes.length > LARGEST_WHOLE) {
-      listed["content-length"] = String(bytes.length);
-      if (!begin(call, response.status, listed)) return;
-      const exchange = park(call);
-      const sending = new ResponseBytes(exchange, call.server, bytes);
-      exchange.sending = sending;
-      sending.run();
-      return;
-    }
   }
   send(call, response.status, listed, bytes);
+}
+
+/** Sends a response whose body is in memory and large. */
+function inPieces(call: Call, response: Response, source: Source): void {
+  const listed = listHeaders(response.headers);
+  if (!sendsBody(call, response) || response.status === RESET_CONTENT) {
+    source.letGo();
+    if (call.request.method === "HEAD") listed["content-length"] ??= String(source.size);
+    send(call, response.status, listed, null);
+    return;
+  }
+  listed["content-length"] = String(source.size);
+  if (listed["content-type"] === undefined) {
+    const first = source.piece(0, LOOKED_AT);
+    listed["content-type"] = first instanceof Promise ? "application/octet-stream" : guessContentType(first, true);
+  }
+  if (!begin(call, response.status, listed)) return;
+  const exchange = park(call);
+  const sending = new ResponseBytes(exchange, call.server, source);
+  exchange.sending = sending;
+  sending.run();
 }
 
 /** Sends a complete response in one call. */
@@ -124,7 +139,7 @@ function send(call: Call, status: number, listed: Listed, bytes: Uint8Array | nu
   let flags: number = SEND_FLAG.FORGET | SEND_FLAG.LATER;
   if (exchange?.body !== undefined && !exchange.body.settled) {
     // Somebody still reads: then the request's own end is awaited. Else the client need not send the rest.
-    if (exchange.body.held && call.stage === 0) flags = SEND_FLAG.LATER;
+    if (exchange.body.held && call.stage === HANDLER) flags = SEND_FLAG.LATER;
     else exchange.body.stop();
   }
   const length = bytes === null ? 0 : bytes.length;
@@ -191,30 +206,11 @@ function blob(call: Call, response: Response, body: Blob | Promise<Blob>): void 
       (error) => fail(call, error),
     );
   } else if (isFile(body)) {
-    park(call);
-    void file(call, response, body);
+    void respondWithFile(call, response, body);
+  } else if (body.size > LARGEST_WHOLE && trailersOf(response) === undefined) {
+    if (!call.exchange?.gone) inPieces(call, response, sharedBlob(body));
   } else {
     whole(call, response, peek(body.bytes()));
-  }
-}
-
-function isFile(body: Blob): body is Bun.BunFile {
-  return typeof (body as Partial<Bun.BunFile>).stat === "function" && (body as Partial<Bun.BunFile>).name !== undefined;
-}
-
-/** A file is looked at first, so that a missing one is an error and not half a response. */
-async function file(call: Call, response: Response, body: Bun.BunFile): Promise<void> {
-  try {
-    const stat = await body.stat();
-    if (stat.isDirectory()) throw Object.assign(new Error(`EISDIR: ${body.name} is a directory`), { code: "EISDIR" });
-    if (stat.isFile() && body.size <= SMALL_FILE) {
-      const bytes = await body.bytes();
-      respondWith(call, response, bytes);
-    } else if (!call.exchange!.gone) {
-      stream(call, response, body.stream(), stat.isFile() ? body.size : -1);
-    }
-  } catch (error) {
-    fail(call, error);
   }
 }
 
@@ -241,8 +237,13 @@ function begin(call: Call, status: number, listed: Listed): boolean {
 }
 
 /** Sends a response whose body is still being made. `length` is that of the body, or -1. */
-function stream(call: Call, response: Response, body: ReadableStream, length: number): void {
+export function stream(call: Call, response: Response, body: ReadableStream, length: number): void {
   if (body.locked) throw new TypeError("the body of this Response is in use: a stream can be sent once");
+  if (response.status === RESET_CONTENT) {
+    body.cancel().catch(() => {});
+    body = new Blob([]).stream();
+    length = 0;
+  }
   const listed = listHeaders(response.headers);
   if (length >= 0 && (listed["content-length"] === undefined || sendsBody(call, response))) listed["content-length"] = String(length);
   const exchange = park(call);

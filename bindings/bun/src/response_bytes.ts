@@ -1,12 +1,15 @@
 /**
  * Sends a large body that is in memory, a part at a time as the network takes it: what has not been sent stays where it is instead of
- * lying in the library a second time, and it is let go with its last byte instead of at the next collection.
+ * lying in the library a second time.
  */
 import { errorName } from "./errors.ts";
+import { about, inWords } from "./failure.ts";
 import type { Exchange, Sending } from "./exchange.ts";
 import { ERROR, H3_INTERNAL_ERROR } from "./layout.ts";
 import { library } from "./library.ts";
-import { scratch } from "./memory.ts";
+import type { LogTier } from "./log.ts";
+import { scratch, TAKEN } from "./memory.ts";
+import { RETRY } from "./retry.ts";
 import type { H3Server } from "./server.ts";
 
 /** Bodies up to this go out with their response in one call. */
@@ -15,29 +18,57 @@ export const LARGEST_WHOLE = 256 << 10;
 /** How much of it is given at a time: the engine tells when one has left, so several make a high-water mark. */
 const PIECE = 256 << 10;
 
-/** Where *taken stands in this thread's results. */
-const TAKEN = 64;
+/** A body in memory. */
+export interface Source {
+  readonly size: number;
+  /** Some of its bytes. They are used up before the next ones are asked for. */
+  piece(from: number, to: number): Uint8Array | Promise<Uint8Array>;
+  /** No more of it is wanted. */
+  letGo(): void;
+}
 
-/** How long to wait when the way to the engine is full, in ms. */
-const RETRY = 1;
+/** Bytes that nobody else uses: their memory is given back with the last of them, not at the next collection. */
+export function ownBytes(bytes: Uint8Array): Source {
+  return {
+    size: bytes.length,
+    piece: (from, to) => bytes.subarray(from, to),
+    letGo: () => void (bytes.buffer as ArrayBuffer).transfer(0),
+  };
+}
+
+/** A Blob, whose bytes any number of responses may have in common: only what is on its way is copied. */
+export function sharedBlob(blob: Blob): Source {
+  return {
+    size: blob.size,
+    piece: (from, to) => peek(blob.slice(from, to).bytes()),
+    letGo: () => {},
+  };
+}
+
+/** The value of a promise that is settled: Bun reads what is in memory at once. */
+export function peek<T>(promise: Promise<T>): T | Promise<T> {
+  return Bun.peek.status(promise) === "fulfilled" ? (Bun.peek(promise) as T) : promise;
+}
 
 /** One such body. Status and headers have been set; they go with the first bytes. */
 export class ResponseBytes implements Sending {
   #exchange: Exchange;
   #server: H3Server;
-  #bytes: Uint8Array;
-  /** How many of them the library has taken. */
+  #source: Source;
+  /** How many of its bytes the library has taken. */
   #at = 0;
+  #over = false;
+  /** A piece is being read: WRITABLE need not start another. */
+  #reading = false;
 
-  /** @param bytes the body. Nobody else may use its memory: it is given back once it is sent */
-  constructor(exchange: Exchange, server: H3Server, bytes: Uint8Array) {
+  constructor(exchange: Exchange, server: H3Server, source: Source) {
     this.#exchange = exchange;
     this.#server = server;
-    this.#bytes = bytes;
+    this.#source = source;
   }
 
   writable(): void {
-    if (!this.#exchange.gone) this.run();
+    if (!this.#exchange.gone && !this.#reading) this.run();
   }
 
   closed(): void {
@@ -46,18 +77,40 @@ export class ResponseBytes implements Sending {
 
   /** Gives the library what it takes now; what is left waits for its WRITABLE event. */
   run(): void {
-    const native = library();
-    const memory = scratch();
-    const { handle } = this.#exchange;
-    while (this.#at < this.#bytes.length) {
-      const piece = this.#bytes.subarray(this.#at, this.#at + PIECE);
-      const code = native.zig_h3_response_write(handle, piece, piece.length, memory.results + TAKEN);
-      if (code === ERROR.WOULD_BLOCK) return;
-      if (code !== 0) return this.#over(code);
-      this.#at += memory.u64(TAKEN);
-      if (memory.u64(TAKEN) < piece.length) return;
+    while (!this.#over && this.#at < this.#source.size) {
+      const piece = this.#source.piece(this.#at, this.#at + PIECE);
+      if (piece instanceof Promise) {
+        this.#await(piece);
+        return;
+      }
+      if (!this.#write(piece)) return;
     }
-    this.#finish();
+    if (!this.#over) this.#finish();
+  }
+
+  /** Goes on once a piece is there. */
+  #await(piece: Promise<Uint8Array>): void {
+    this.#reading = true;
+    piece.then(
+      (bytes) => {
+        this.#reading = false;
+        if (!this.#over && this.#write(bytes)) this.run();
+      },
+      (error) => this.#failed("handler", inWords(error)),
+    );
+  }
+
+  /** Gives the library a piece. False: it has not taken all of it now. */
+  #write(piece: Uint8Array): boolean {
+    const memory = scratch();
+    const code = library().zig_h3_response_write(this.#exchange.handle, piece, piece.length, memory.results + TAKEN);
+    if (code === ERROR.WOULD_BLOCK) return false;
+    if (code !== 0) {
+      this.#refused(code);
+      return false;
+    }
+    this.#at += memory.u64(TAKEN);
+    return memory.u64(TAKEN) === piece.length;
   }
 
   #finish(): void {
@@ -68,7 +121,7 @@ export class ResponseBytes implements Sending {
       setTimeout(() => this.#finish(), RETRY);
       return;
     }
-    if (code !== 0) return this.#over(code);
+    if (code !== 0) return this.#refused(code);
     this.#letGo();
     exchange.sending = undefined;
     // The response is complete; a body that nobody reads need not come any more.
@@ -76,19 +129,26 @@ export class ResponseBytes implements Sending {
   }
 
   /** The library takes no more of this response. */
-  #over(code: number): void {
-    this.#letGo();
+  #refused(code: number): void {
     if (code === ERROR.NO_MEMORY) {
-      const message = `a response was cut off: ${library().zig_h3_last_error().toString()} (${errorName(code)})`;
-      this.#server.report({ level: "error", tier: "engine", message });
-      library().zig_h3_response_reset(this.#exchange.handle, H3_INTERNAL_ERROR);
-    } else {
-      this.#exchange.gone = true;
+      this.#failed("engine", `${library().zig_h3_last_error().toString()} (${errorName(code)})`);
+      return;
     }
+    this.#letGo();
+    this.#exchange.gone = true;
+  }
+
+  /** The rest of the body cannot be had, or not be sent. */
+  #failed(tier: LogTier, why: string): void {
+    if (this.#over) return;
+    this.#letGo();
+    this.#server.report({ level: "error", tier, message: `a response was cut off: ${why}`, ...about(this.#exchange.request!) });
+    library().zig_h3_response_reset(this.#exchange.handle, H3_INTERNAL_ERROR);
   }
 
   #letGo(): void {
-    (this.#bytes.buffer as ArrayBuffer).transfer(0);
-    this.#at = 0; // of none
+    if (this.#over) return;
+    this.#over = true;
+    this.#source.letGo();
   }
 }

@@ -1,21 +1,17 @@
 /** Sends a response's body as it is made, no faster than the network takes it. */
 import { errorName } from "./errors.ts";
+import { about, brief, inWords } from "./failure.ts";
 import type { Exchange, Sending } from "./exchange.ts";
 import { ERROR, H3_INTERNAL_ERROR } from "./layout.ts";
 import { library } from "./library.ts";
-import { scratch } from "./memory.ts";
+import { scratch, TAKEN } from "./memory.ts";
 import { listHeaders, writeHeaders } from "./packed.ts";
 import type { Trailers } from "./response.ts";
+import { RETRY } from "./retry.ts";
 import type { H3Server } from "./server.ts";
 
 const encoder = new TextEncoder();
 const EMPTY = new Uint8Array(0);
-
-/** Where *taken stands in this thread's results. */
-const TAKEN = 64;
-
-/** How long to wait when the way to the engine is full, in ms. */
-const RETRY = 1;
 
 /** One body on its way out. Status and headers have been set; they go with the first bytes. */
 export class ResponseStream implements Sending {
@@ -60,7 +56,8 @@ export class ResponseStream implements Sending {
       await this.#finish();
     } catch (error) {
       if (exchange.gone) return;
-      this.#server.report({ level: "error", tier: "handler", message: `the body of a response failed: ${String(error)}`, error });
+      const message = `the body of a response failed: ${inWords(error)}`;
+      this.#server.report({ level: "error", tier: "handler", message, error, ...about(exchange.request!) });
       library().zig_h3_response_reset(exchange.handle, H3_INTERNAL_ERROR);
       this.#reader.cancel(error).catch(() => {});
     }
@@ -127,5 +124,5 @@ function toBytes(chunk: unknown): Uint8Array {
   if (typeof chunk === "string") return encoder.encode(chunk);
   if (chunk instanceof ArrayBuffer || chunk instanceof SharedArrayBuffer) return new Uint8Array(chunk);
   if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-  throw new TypeError(`a chunk of a body must be bytes or a string, not ${Bun.inspect(chunk, { depth: 0 })}`);
+  throw new TypeError(`a chunk of a body must be bytes or a string, not ${brief(chunk)}`);
 }

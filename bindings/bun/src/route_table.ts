@@ -2,6 +2,9 @@
 import { BODY, bodyKind } from "./body_kind.ts";
 import type { H3DatagramHandler } from "./h3_datagram.ts";
 import { checkOrigins, type OriginCheck } from "./origins.ts";
+import { trailersOf, withTrailers, type Trailers } from "./response.ts";
+import { LARGEST_WHOLE, peek } from "./response_bytes.ts";
+import { isFile } from "./response_file.ts";
 import type { Handler, RouteDefinition, SessionHandler } from "./types.ts";
 
 /** RFC 9110, 5.6.2. */
@@ -55,6 +58,8 @@ export class Route {
     if (method !== "" && !TOKEN.test(method)) {
       throw new TypeError(`route "${pattern}": the method ${JSON.stringify(method)} is no token`);
     }
+    // "get" would be a method of its own, which no client sends.
+    if (method !== method.toUpperCase()) throw new TypeError(`route "${pattern}": the method "${method}" must be in upper case`);
     this.segments = parsePattern(pattern);
     this.h3Datagram = extras.h3Datagram;
     this.webtransport = extras.webtransport;
@@ -181,8 +186,10 @@ function precedence(a: Route, b: Route): number {
  */
 export function parseRoutes(routes: unknown): Route[] {
   if (routes === undefined || routes === null) return [];
-  if (typeof routes !== "object") throw new TypeError("routes must be an object or an array");
-  return Array.isArray(routes) ? routes.flatMap(parseDefinition) : Object.entries(routes).flatMap(parseEntry);
+  if (Array.isArray(routes)) return routes.flatMap(parseDefinition);
+  // A Map has no properties: its routes would be lost in silence.
+  if (typeof routes !== "object" || Symbol.iterator in routes) throw new TypeError("routes must be an object or an array");
+  return Object.entries(routes).flatMap(parseEntry);
 }
 
 const DEFINITION_KEYS = new Set(["method", "pattern", "mode", "fetch", "h3Datagram", "webtransport", "origins"]);
@@ -256,8 +263,6 @@ function parseEntry([pattern, value]: [string, unknown]): Route[] {
   const own = methods.map(([method, value]) => {
     const handler = asHandler(pattern, value);
     if (handler === undefined) throw new TypeError(`route "${pattern}": ${method || "fetch"} must be a function, a Response or a file`);
-    // "get" would be a method of its own, which no client sends.
-    if (method !== method.toUpperCase()) throw new TypeError(`route "${pattern}": the method "${method}" must be in upper case`);
     return new Route(method, pattern, handler, false, { h3Datagram });
   });
   return sessions === undefined ? own : [...own, sessions];
@@ -265,19 +270,44 @@ function parseEntry([pattern, value]: [string, unknown]): Route[] {
 
 function asHandler(pattern: string, value: unknown): Handler | undefined {
   if (typeof value === "function") return value as Handler;
-  if (value instanceof Blob) return () => new Response(value);
+  if (value instanceof Blob) return staticHandler(new Response(value));
   if (!(value instanceof Response)) return undefined;
+  if (value.bodyUsed) throw new TypeError(`route "${pattern}": the body of the Response is used`);
+  if (value.status < 200 || value.status > 599) {
+    throw new TypeError(`route "${pattern}": the status ${value.status} of the Response is not within 200 to 599`);
+  }
   if (bodyKind(value) === BODY.STREAM) {
     throw new TypeError(`route "${pattern}": the body of a static Response must not be a stream, which can be sent only once`);
   }
-  const template = value.clone();
-  return () => template.clone() as Response;
+  return staticHandler(shareable(value.clone() as Response), trailersOf(value));
+}
+
+/** The same response; a large body becomes a Blob, which all clones have in common. */
+function shareable(response: Response): Response {
+  if (bodyKind(response) !== BODY.BYTES) return response;
+  const blob = peek((response.clone() as Response).blob());
+  return blob instanceof Promise || blob.size <= LARGEST_WHOLE ? response : new Response(blob, response);
+}
+
+/** Gives the same response again and again. A file that is not there leaves the path to `fetch`, as in Bun.serve(). */
+function staticHandler(template: Response, trailers?: Trailers): Handler {
+  const again = (): Response => {
+    const response = template.clone() as Response;
+    return trailers === undefined ? response : withTrailers(response, trailers);
+  };
+  if (bodyKind(template) !== BODY.BLOB) return again;
+  return async (request, server) => {
+    const body = await (template.clone() as Response).blob();
+    if (!isFile(body) || (await body.exists())) return again();
+    return server.fallback?.call(server, request, server) ?? new Response(null, { status: 404 });
+  };
 }
 
 /** The rules of the engine, so that what is wrong is said in the same words wherever it is given. */
 function parsePattern(pattern: string): Segment[] {
   if (pattern === "") throw new TypeError('route "": the pattern is empty');
   if (!pattern.startsWith("/")) throw new TypeError(`route "${pattern}": a pattern begins with "/"`);
+  if (!pattern.isWellFormed()) throw new TypeError(`route ${JSON.stringify(pattern)}: the pattern holds half a surrogate pair`);
   if (/[\x00-\x20\x7f]/.test(pattern)) throw new TypeError(`route ${JSON.stringify(pattern)}: the pattern holds a space or a control character`);
   if (/[?#]/.test(pattern)) throw new TypeError(`route "${pattern}": a pattern has no query`);
   const names = new Set<string>();
@@ -295,7 +325,7 @@ function parsePattern(pattern: string): Segment[] {
       names.add(name);
       return { kind: PARAM, text: name };
     }
-    if (/%(?![0-9A-Fa-f]{2})/.test(part)) throw new TypeError(`route "${pattern}": "${part}" is not percent-encoded text`);
+    if (/%(?![0-9A-Fa-f]{2})|%00/.test(part)) throw new TypeError(`route "${pattern}": "${part}" is not percent-encoded text`);
     return { kind: LITERAL, text: decode(part) };
   });
 }

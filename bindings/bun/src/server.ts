@@ -3,6 +3,7 @@ import { CertificateHash } from "./certificate_hash.ts";
 import type { Connection, SocketAddress } from "./connection.ts";
 import type { Dispatcher, Target } from "./dispatcher.ts";
 import type { Exchange } from "./exchange.ts";
+import { callLogged } from "./failure.ts";
 import { check, library } from "./library.ts";
 import type { Log, LogRecord } from "./log.ts";
 import { scratch } from "./memory.ts";
@@ -14,8 +15,8 @@ import type { QuicDatagramHandler } from "./quic_datagram.ts";
 import { refuse, refuseTooLarge } from "./refusal.ts";
 import { H3Request } from "./request.ts";
 import type { Route, Unmatched } from "./route_table.ts";
-import { readStats } from "./stats.ts";
-import type { ErrorHandler, H3ServerOptions, Handler, ReloadOptions } from "./types.ts";
+import { serverStats } from "./stats.ts";
+import type { ErrorHandler, H3ServerOptions, Handler, ReloadOptions, RouteDefinition } from "./types.ts";
 
 /** What is left of a server that was dropped without close(): enough to free it. */
 interface Remains {
@@ -100,7 +101,8 @@ export class H3Server {
     this.#remains = { handle: this.#handle, targets: [], pump: this.pump, log: this.#log };
     dropped.register(this, this.#remains, this);
     try {
-      this.#addRoutes();
+      this.#addTargets(this.#handlers);
+      this.#assignRoutes();
       this.start();
     } catch (error) {
       this.#free();
@@ -113,7 +115,7 @@ export class H3Server {
     return this.#port;
   }
 
-  /** Where it serves, as in Bun.serve(): `https://localhost:port/` when bound to all addresses. */
+  /** Where it serves: `https://localhost:port/` when bound to all addresses. */
   get url(): URL {
     const any = this.hostname === "0.0.0.0" || this.hostname === "::";
     const host = any ? "localhost" : this.hostname.includes(":") ? `[${this.hostname}]` : this.hostname;
@@ -163,10 +165,11 @@ export class H3Server {
    * Stops taking connections and requests. As in Bun.serve().
    * @param force false: requests that run are finished first; true: all is ended now; `{ deadline }`: they have so many ms
    * @returns resolves when all has ended. May be called again, also to force what is going on
+   * @throws TypeError or RangeError for a deadline that is none
    */
   stop(force: boolean | { deadline: number } = false): Promise<void> {
+    const deadline = checkDeadline(force);
     if (!this.#running) return Promise.resolve();
-    const deadline = typeof force === "object" ? Math.max(0, Math.min(force.deadline, 0x7fffffff)) : force ? 0 : -1;
     this.#stopping ??= Promise.withResolvers<void>();
     const { promise } = this.#stopping;
     const code = library().zig_h3_server_stop(this.#handle, deadline);
@@ -191,19 +194,21 @@ export class H3Server {
    * Replaces routes, fetch and error, as in Bun.serve(): requests that run keep their handlers, later ones get the new ones.
    * @throws TypeError that names a wrong option; then all stays as it was
    */
-  reload<Path extends string = string>(options: ReloadOptions<Path>): this {
+  reload(options: ReloadOptions & { routes: readonly RouteDefinition[] }): this;
+  reload<Path extends string = string>(options: ReloadOptions<Path>): this;
+  reload(options: ReloadOptions<never>): this {
     this.#mustLive();
-    const { handlers, onLog, hasLog } = checkReload(options);
+    const { handlers, onLog, hasLog } = checkReload(options, this.#quicDatagram !== undefined);
     const wanted = kinds(handlers);
     for (const kind of ["h3Datagram", "webtransport"] as const) {
       if (wanted[kind] && !this.#kinds[kind]) {
         throw new TypeError(`reload() cannot add the first route with ${kind}: clients are told of it when they connect`);
       }
     }
+    this.#addTargets(handlers);
     this.#handlers = handlers;
     if (hasLog) this.#log.hook = onLog;
-    for (const { target } of this.#targets.values()) target.route = undefined;
-    this.#addRoutes();
+    this.#assignRoutes();
     return this;
   }
 
@@ -219,7 +224,7 @@ export class H3Server {
    */
   stats(): Record<string, number> {
     this.#mustLive();
-    return readStats(this.#handle);
+    return serverStats(this.#handle);
   }
 
   /** Lets the server keep the process alive, as it does from the start. As in Bun.serve(). */
@@ -278,16 +283,7 @@ export class H3Server {
 
   /** Brings a raw datagram to its handler. @internal */
   quicDatagram(payload: Uint8Array<ArrayBuffer>, connection: Connection): void {
-    const blame = (error: unknown): void => {
-      const message = `quicDatagram failed: ${error instanceof Error ? error.message : Bun.inspect(error, { depth: 0 })}`;
-      this.report({ level: "error", tier: "protocol", message, error });
-    };
-    try {
-      const result = this.#quicDatagram?.call(this, payload, connection.datagrams(this.pump));
-      if (result instanceof Promise) result.catch(blame);
-    } catch (error) {
-      blame(error);
-    }
+    callLogged(this, "quicDatagram", () => this.#quicDatagram?.call(this, payload, connection.datagrams(this.pump)));
   }
 
   /** Answers a request that no handler sees. @internal */
@@ -325,22 +321,29 @@ export class H3Server {
     this.pump.release();
   }
 
-  /** Tells the engine of the routes that it does not know yet; those that it knows get their new handlers. */
-  #addRoutes(): void {
-    for (const route of this.#handlers.table.routes) {
-      const key = `${route.key} ${route.buffered} ${route.h3Datagram !== undefined}`;
-      const known = this.#targets.get(key);
-      if (known !== undefined) {
-        known.target.route = route;
-        continue;
-      }
-      const target: Target = { server: this.#running ? this : undefined, route };
+  /** Tells the engine of the routes that it does not know yet. Until they are assigned, their requests go where they went before. */
+  #addTargets({ table }: Handlers): void {
+    for (const route of table.routes) {
+      const key = targetKey(route);
+      if (this.#targets.has(key)) continue;
+      const target: Target = { server: this.#running ? this : undefined, route: undefined };
       const index = this.dispatcher.addTarget(target);
       this.#remains.targets.push(index);
       this.#targets.set(key, { target, index });
       addRoute(this.#handle, route, index);
     }
   }
+
+  /** Gives each target the route that it stands for now. */
+  #assignRoutes(): void {
+    for (const { target } of this.#targets.values()) target.route = undefined;
+    for (const route of this.#handlers.table.routes) this.#targets.get(targetKey(route))!.target.route = route;
+  }
+}
+
+/** The same for all routes that one target can stand for. */
+function targetKey(route: Route): string {
+  return `${route.key} ${route.buffered} ${route.h3Datagram !== undefined}`;
 }
 
 /** What the routes of a server take beside requests. */
@@ -349,6 +352,15 @@ function kinds({ table }: Handlers): { h3Datagram: boolean; webtransport: boolea
     h3Datagram: table.routes.some((route) => route.h3Datagram !== undefined),
     webtransport: table.routes.some((route) => route.webtransport !== undefined),
   };
+}
+
+/** The deadline of a stop() in ms: -1 is none. */
+function checkDeadline(force: unknown): number {
+  if (typeof force !== "object" || force === null) return force ? 0 : -1;
+  const { deadline } = force as { deadline?: unknown };
+  if (typeof deadline !== "number") throw new TypeError("stop() takes true, false or an object with a deadline in ms");
+  if (!(deadline >= 0)) throw new RangeError(`the deadline of stop() must be a number of ms from 0, not ${deadline}`);
+  return Math.min(Math.ceil(deadline), 0x7fffffff);
 }
 
 /**
@@ -363,7 +375,9 @@ function kinds({ table }: Handlers): { h3Datagram: boolean; webtransport: boolea
  * @throws TypeError or RangeError that names a wrong option
  * @throws H3Error when the certificate cannot be used, or the address cannot be bound (EADDRINUSE, EACCES, …)
  */
-export function createH3Server<Path extends string = string>(options: H3ServerOptions<Path>): H3Server {
+export function createH3Server(options: H3ServerOptions & { routes: readonly RouteDefinition[] }): H3Server;
+export function createH3Server<Path extends string = string>(options: H3ServerOptions<Path>): H3Server;
+export function createH3Server(options: H3ServerOptions<never>): H3Server {
   return new H3Server(options as H3ServerOptions);
 }
 

@@ -1,5 +1,6 @@
 /** A client asks for a session: finds out who decides, and sees to it that somebody does. */
 import type { Target } from "./dispatcher.ts";
+import { about, inWords } from "./failure.ts";
 import { ERROR } from "./layout.ts";
 import { library } from "./library.ts";
 import type { LogLevel } from "./log.ts";
@@ -8,7 +9,7 @@ import { H3Request } from "./request.ts";
 import type { RequestHead } from "./request_head.ts";
 import type { Route } from "./route_table.ts";
 import type { H3Server } from "./server.ts";
-import { untilTaken } from "./webtransport/retry.ts";
+import { untilTaken } from "./retry.ts";
 import { WebTransportServerSession } from "./webtransport/server_session.ts";
 import { SessionCore } from "./webtransport/session_core.ts";
 
@@ -90,31 +91,25 @@ function fail(asked: Asked, what: string, error: unknown): void {
   const { session, core } = asked;
   // Who waits for something of a session that is lost learns it that way; that is no fault of the handler.
   if (core.state === "failed" && error === core.failure) {
-    report(asked, "debug", "peer", `a session ended early: ${text(error)}`, error);
+    report(asked, "debug", "peer", `a session ended early: ${inWords(error)}`, error);
   } else {
-    report(asked, "error", "protocol", `${what}: ${text(error)}`, error);
+    report(asked, "error", "protocol", `${what}: ${inWords(error)}`, error);
   }
   if (!session.decided) void session.reject(500);
 }
 
 function report(asked: Asked, level: LogLevel, tier: "peer" | "protocol", message: string, error: unknown): void {
-  const { server, route, session } = asked;
+  const { server, session } = asked;
   server.report({
     level,
     tier,
     message,
     ...(error === undefined ? {} : { error }),
-    route: route.pattern,
-    method: session.request.method,
-    url: session.request.url,
+    ...about(session.request),
   });
 }
 
 /** Refuses a session that nobody is to hear of. */
 function refuse(handle: number, status: number): void {
   untilTaken(() => library().zig_h3_wt_reject(handle, status, 0, 0, 0, 0));
-}
-
-function text(error: unknown): string {
-  return error instanceof Error ? error.message : Bun.inspect(error, { depth: 0 });
 }

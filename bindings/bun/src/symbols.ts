@@ -76,7 +76,7 @@ export const symbols = {
 } as const satisfies Record<string, FFIFunction>;
 
 /** A numeric argument as the table declares it: an address, a handle or a size. */
-export type Word = number | bigint;
+type Word = number | bigint;
 
 type Call = (...args: (Word | NodeJS.TypedArray | null)[]) => number;
 

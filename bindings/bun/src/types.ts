@@ -43,7 +43,7 @@ export type SessionHandler<Path extends string = string> = (
 /** What stands at a path beside its methods. */
 export interface RouteExtensions<Path extends string = string> {
   /** Answers methods that have no handler of their own. */
-  readonly fetch?: Handler<Path> | Response;
+  readonly fetch?: Handler<Path> | Response | Blob;
   /** Takes the datagrams of requests (RFC 9297). */
   readonly h3Datagram?: H3DatagramHandler<Path>;
   /** Takes WebTransport sessions. */
@@ -54,7 +54,7 @@ export interface RouteExtensions<Path extends string = string> {
 
 /** Handlers by method, in upper case. Any token of RFC 9110 is a method. `GET` answers `HEAD` too. */
 export type MethodRoutes<Path extends string = string> = RouteExtensions<Path> & {
-  readonly [Method in Uppercase<string>]: Handler<Path> | Response;
+  readonly [Method in Uppercase<string>]: Handler<Path> | Response | Blob;
 };
 
 /**
@@ -65,7 +65,7 @@ export type RouteValue<Path extends string = string> = Handler<Path> | MethodRou
 
 /** One route of the list form of `routes`. */
 export interface RouteDefinition {
-  /** A token of RFC 9110, e.g. `"GET"`, which answers HEAD too. Default: any method. */
+  /** A token of RFC 9110 in upper case, e.g. `"GET"`, which answers HEAD too. Default: any method. */
   method?: string;
   /** The path: literal segments, `:name` segments, and `*` as the last one. */
   pattern: string;
@@ -95,9 +95,9 @@ export interface WebTransportOptions {
   maxStreamsBidi?: number;
   /** Streams one way that a client may have open in one session, 1 to 10000. Default 100. */
   maxStreamsUni?: number;
-  /** Bytes of all streams of a session that may wait to be read, from 65536. Default 16777216 (16 MiB). */
+  /** Bytes of all streams of a session that may wait to be read, 65536 to 1073741824. Default 16777216 (16 MiB). */
   maxData?: number;
-  /** Seconds that a handler may take to accept or reject; then the client gets 503. Default 10. */
+  /** Seconds that a handler may take to accept or reject, 0.01 to 3600; then the client gets 503. Default 10. */
   decisionTimeout?: number;
 }
 
@@ -188,5 +188,8 @@ export interface H3ServerOptions<Path extends string = string> {
   onLog?: LogHook;
 }
 
-/** What H3Server.reload() takes: the handlers. Where no route had datagrams or sessions at the start, none can be given them. They replace all that there were; what is left out is none from then on. */
+/**
+ * What H3Server.reload() takes: the handlers. They replace all that there were; what is left out is none from then on. Where no route
+ * had datagrams or sessions at the start, none can be given them.
+ */
 export type ReloadOptions<Path extends string = string> = Pick<H3ServerOptions<Path>, "routes" | "fetch" | "error" | "onLog">;

@@ -56,7 +56,7 @@ describe("other options", () => {
       'unknown option "tls.ca" (known: cert, key, serverName)',
     );
     expect(thrown(() => checkOptions({ fetch, pump: { every: 1 } })).message).toBe('unknown option "pump.every" (known: interval)');
-    expect(thrown(() => checkReload({ fetch, port: 1 })).message).toBe(
+    expect(thrown(() => checkReload({ fetch, port: 1 }, false)).message).toBe(
       'reload() cannot change "port" (it takes routes, fetch, error, onLog)',
     );
   });

@@ -1,4 +1,5 @@
 /** What the web calls a BufferSource: an ArrayBuffer or a view of one. */
+import { brief } from "../failure.ts";
 
 /** Bytes as they are passed in. */
 export type BufferSource = ArrayBufferView | ArrayBuffer | SharedArrayBuffer;
@@ -11,5 +12,5 @@ export function bytesOf(source: unknown): Uint8Array {
   if (source instanceof Uint8Array) return source;
   if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   if (source instanceof ArrayBuffer || source instanceof SharedArrayBuffer) return new Uint8Array(source);
-  throw new TypeError(`bytes must be an ArrayBuffer or a view of one, not ${Bun.inspect(source, { depth: 0 }).slice(0, 60)}`);
+  throw new TypeError(`bytes must be an ArrayBuffer or a view of one, not ${brief(source)}`);
 }

@@ -3,10 +3,8 @@
  * open yet. Those then wait here: of a group the one with the highest order goes first, groups take turns.
  */
 import { ERROR } from "../layout.ts";
+import { RETRY } from "../retry.ts";
 import { DEFAULT_BUFFERED } from "./datagram_inbox.ts";
-
-/** How long to wait when the engine's queue is full, in ms. */
-const RETRY = 1;
 
 /** Hands a datagram to the engine, which is to drop it after `maxAge` ms (0: never). Gives a result code. */
 export type SendDatagram = (bytes: Uint8Array, maxAge: number) => number;

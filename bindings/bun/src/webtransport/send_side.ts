@@ -1,14 +1,11 @@
 /** This side of a stream: writes no faster than the library takes them. */
 import { ERROR } from "../layout.ts";
 import { lastError, library } from "../library.ts";
-import { scratch } from "../memory.ts";
+import { scratch, TAKEN } from "../memory.ts";
 import { bytesOf } from "./buffer_source.ts";
-import { untilTaken } from "./retry.ts";
+import { untilTaken } from "../retry.ts";
 import type { WebTransportSendGroup } from "./send_group.ts";
 import { codeOf, WebTransportError } from "./webtransport_error.ts";
-
-/** Where *taken stands in this thread's results. */
-const TAKEN = 64;
 
 /** With the member that Bun's types do not know. */
 type Controller = WritableStreamDefaultController & { readonly signal: AbortSignal };

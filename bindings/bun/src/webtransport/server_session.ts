@@ -1,11 +1,12 @@
 /** A session on the server, which decides whether there is to be one. */
+import { about } from "../failure.ts";
 import { ERROR } from "../layout.ts";
 import { lastError, library } from "../library.ts";
 import { HEADERS_SIZE, scratch } from "../memory.ts";
 import { listHeaders, writeHeaders, type Listed } from "../packed.ts";
-import { H3Request } from "../request.ts";
+import type { H3Request } from "../request.ts";
 import { offeredProtocols } from "./offered_protocols.ts";
-import { untilTaken } from "./retry.ts";
+import { untilTaken } from "../retry.ts";
 import { WebTransportSession } from "./session.ts";
 import type { SessionCore } from "./session_core.ts";
 
@@ -147,7 +148,7 @@ export class WebTransportServerSession<Path extends string = string> extends Web
 
   #blame(error: Error): void {
     const message = `the answer to a session cannot be sent: ${error.message}`;
-    this.#core.host.report({ level: "error", tier: "protocol", message, error, route: H3Request.route(this.request), url: this.request.url });
+    this.#core.host.report({ level: "error", tier: "protocol", message, error, ...about(this.request) });
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { ERROR, FLAG, SEND_FLAG, WT_OPEN, WT_STREAM } from "../layout.ts";
 import { errorName } from "../errors.ts";
+import { callLogged } from "../failure.ts";
 import { library } from "../library.ts";
 import type { LogRecord } from "../log.ts";
 import { scratch } from "../memory.ts";
@@ -15,11 +16,11 @@ import { DatagramOutbox } from "./datagram_outbox.ts";
 import { IncomingStreams } from "./incoming_streams.ts";
 import { Outcome } from "./outcome.ts";
 import type { WebTransportReceiveStream } from "./receive_stream.ts";
-import { untilTaken } from "./retry.ts";
+import { untilTaken } from "../retry.ts";
 import type { WebTransportSendGroup } from "./send_group.ts";
 import { WebTransportDatagramDuplexStream } from "./session_datagrams.ts";
 import { SessionStream } from "./session_stream.ts";
-import { readSessionStats } from "./session_stats.ts";
+import { sessionStats } from "../stats.ts";
 import { WebTransportError } from "./webtransport_error.ts";
 
 /** What a session belongs to: a server, or a client. */
@@ -185,16 +186,7 @@ export class SessionCore {
   }
 
   #call(handler: DatagramHandler, payload: Uint8Array<ArrayBuffer>): void {
-    try {
-      const result = handler(payload);
-      if (result instanceof Promise) result.catch((error) => this.#blame(error));
-    } catch (error) {
-      this.#blame(error);
-    }
-  }
-
-  #blame(error: unknown): void {
-    this.host.report({ level: "error", tier: "protocol", message: `onDatagram failed: ${text(error)}`, error });
+    callLogged(this.host, "onDatagram", () => handler(payload));
   }
 
   // --------------------------------------------------------------------------------------------------------------- streams
@@ -335,7 +327,7 @@ export class SessionCore {
 
   /** The library's counters of it; the last ones once it has ended. */
   snapshot(): Record<string, number> {
-    if (!this.over) this.#stats = readSessionStats(this.handle) ?? this.#stats;
+    if (!this.over) this.#stats = sessionStats(this.handle) ?? this.#stats;
     return this.#stats;
   }
 
@@ -366,9 +358,4 @@ export class SessionCore {
 /** What streams end with when their session is closed in the regular way. */
 function ended(): WebTransportError {
   return new WebTransportError("The session was closed", { source: "session" });
-}
-
-/** What was thrown, in words. */
-function text(error: unknown): string {
-  return error instanceof Error ? error.message : Bun.inspect(error, { depth: 0 });
 }

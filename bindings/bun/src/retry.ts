@@ -1,9 +1,9 @@
 /** Calls of the library that find its ring full. */
-import { ERROR } from "../layout.ts";
-import { library } from "../library.ts";
+import { ERROR } from "./layout.ts";
+import { library } from "./library.ts";
 
 /** How long to wait when the way to the engine is full, in ms. */
-const RETRY = 1;
+export const RETRY = 1;
 
 /**
  * Makes a call until the library takes it, at once in all likelihood.

@@ -1,0 +1,93 @@
+/** Handlers that are replaced while a server runs. */
+import { describe, expect, test } from "bun:test";
+import type { H3Server, ReloadOptions } from "../../bindings/bun/src/index.ts";
+import type { Connection } from "./client.ts";
+import { Suite, gate } from "./suite.ts";
+
+const suite = new Suite();
+
+const says = (text: string) => (): Response => new Response(text);
+
+/** What a server answers at some paths. */
+async function answers(connection: Connection, paths: string[]): Promise<string[]> {
+  const all = [];
+  for (const path of paths) {
+    const { status, text } = await connection.fetch(path);
+    all.push(status === 200 ? text : String(status));
+  }
+  return all;
+}
+
+describe("reload", () => {
+  test("L12 requests that run keep their handler, later ones get the new one, and none is lost", async () => {
+    const [started, proceed] = [gate(), gate()];
+    const server = suite.serve({
+      async fetch() {
+        started.open();
+        await proceed.promise;
+        return new Response("old");
+      },
+    });
+    const connection = await suite.connect(server);
+    const running = await connection.request("/");
+    await started.promise;
+    expect(server.reload({ fetch: says("new") })).toBe(server);
+    expect(await answers(connection, ["/"])).toEqual(["new"]);
+    proceed.open();
+    const report = await running.response();
+    expect([report.status, report.bytes, report.ended]).toEqual([200, 3, true]);
+  });
+
+  test("L12 routes come, change and go, in either form", async () => {
+    const paths = ["/a", "/b", "/of/x", "/none"];
+    const server = suite.serve({
+      routes: { "/a": says("a"), "/b": says("b"), "/of/:one": (request) => new Response(request.params.one) },
+      fetch: says("fetch"),
+    });
+    const connection = await suite.connect(server);
+    expect(await answers(connection, paths)).toEqual(["a", "b", "x", "fetch"]);
+    server.reload({ routes: { "/a": says("a2"), "/of/:other": (request) => new Response(`other ${request.params.other}`) } });
+    expect(await answers(connection, paths)).toEqual(["a2", "404", "other x", "404"]);
+    server.reload({ fetch: says("only fetch") });
+    expect(await answers(connection, paths)).toEqual(Array(4).fill("only fetch"));
+    server.reload({ routes: [{ method: "GET", pattern: "/b", mode: "buffered", fetch: says("b3") }] });
+    expect(await answers(connection, paths)).toEqual(["404", "b3", "404", "404"]);
+    expect((await connection.fetch("/b", { method: "PUT" })).status).toBe(405);
+  });
+
+  test("L12 error() is replaced, too", async () => {
+    const fetch = (): Response => {
+      throw new Error("always");
+    };
+    const server = suite.serve({ fetch, error: says("first") });
+    const connection = await suite.connect(server);
+    server.reload({ fetch, error: says("second") });
+    expect(await answers(connection, ["/"])).toEqual(["second"]);
+    server.reload({ fetch });
+    expect(await answers(connection, ["/"])).toEqual(["500"]);
+  });
+
+  test("L12 what cannot be is refused, and all stays as it was", async () => {
+    const server = suite.serve({ routes: { "/a": says("a") } });
+    const connection = await suite.connect(server);
+    for (const [options, words] of [
+      [{}, "fetch"],
+      [{ fetch: says("x"), port: 1 }, "port"],
+      [{ routes: { "/b": says("b"), "/%00": says("x") } }, "%00"],
+      [{ routes: { "/b": says("b"), "/c": 5 } }, "/c"],
+      [{ routes: { "/b": { webtransport: () => {} } } }, "webtransport"],
+    ] as unknown as [ReloadOptions, string][]) {
+      const reload = (): H3Server => server.reload(options);
+      expect(reload).toThrow(TypeError);
+      expect(reload).toThrow(words);
+      expect(await answers(connection, ["/a", "/b"])).toEqual(["a", "404"]);
+    }
+  });
+
+  test("L12 a server of raw datagrams alone needs no handlers of requests", async () => {
+    const server = suite.serve({ quicDatagram: () => {} });
+    const connection = await suite.connect(server);
+    server.reload({ onLog: () => {} });
+    expect(await answers(connection, ["/"])).toEqual(["404"]);
+  });
+});
