@@ -245,7 +245,7 @@ func (x *connectStream) Close() error {
 func (x *connectStream) awaitPeer(hurry context.Context) {
 	x.Close()
 	x.trackedStream.SetReadDeadline(time.Now().Add(linger))
-	stop := context.AfterFunc(hurry, func() { x.trackedStream.SetReadDeadline(past) })
+	stop := context.AfterFunc(hurry, func() { Guard("connect stream", func() { x.trackedStream.SetReadDeadline(past) }) })
 	defer stop()
 	// The library may have stopped reading, after a CLOSE capsule; or it reads still, and sees the end.
 	x.reading.Lock()
