@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -13,7 +14,7 @@ import (
 	"github.com/quic-go/quic-go/qlogwriter"
 )
 
-// A wireTrace notes what a client sends and receives of what ends streams, in the order on the wire.
+// A wireTrace notes what a client sends and receives of what ends streams, by their ids, in the order on the wire.
 type wireTrace struct {
 	mu   sync.Mutex
 	seen []string
@@ -35,15 +36,22 @@ func (t *wireTrace) RecordEvent(event qlogwriter.Event) {
 
 func (t *wireTrace) note(way string, frames []qlog.Frame) {
 	for _, frame := range frames {
+		var what string
 		switch f := frame.Frame.(type) {
 		case *qlog.StreamFrame:
-			if f.Fin {
-				t.seen = append(t.seen, way+" FIN")
+			if !f.Fin {
+				continue
 			}
+			what = fmt.Sprint(way, " FIN ", f.StreamID)
 		case *qlog.ResetStreamFrame:
-			t.seen = append(t.seen, way+" RESET_STREAM")
+			what = fmt.Sprint(way, " RESET_STREAM ", f.StreamID)
 		case *qlog.StopSendingFrame:
-			t.seen = append(t.seen, way+" STOP_SENDING")
+			what = fmt.Sprint(way, " STOP_SENDING ", f.StreamID)
+		default:
+			continue
+		}
+		if !slices.Contains(t.seen, what) { // or it was sent again
+			t.seen = append(t.seen, what)
 		}
 	}
 }

@@ -1,13 +1,14 @@
 /**
  * Headless Chromium as a client: started with the flags that keep it off every network but this machine's loopback, and driven over
- * its DevTools protocol. A {@link Page} is a blank page of a secure context, in which a test's functions run.
+ * its DevTools protocol, through a pipe: whenever this process ends, so does the browser. A {@link Page} is a blank page of a secure
+ * context, in which a test's functions run.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const root = join(import.meta.dir, "../..");
-const program = join(root, "build/chromium/chromium");
+const program = process.env.CHROMIUM ?? join(root, "build/chromium/chromium");
 
 const flags = [
   "--headless",
@@ -31,8 +32,15 @@ const flags = [
   "--disable-sync",
   "--metrics-recording-only",
   "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
-  "--remote-debugging-port=0",
+  "--enable-blink-features=WebTransportDraining", // before 158 `draining` is behind this flag
+  "--remote-debugging-pipe", // it reads from descriptor 3 and writes to 4
 ];
+
+/** How long a browser may take for a new tab. One that takes longer hangs. */
+const PATIENCE = 15_000;
+
+/** The browser has ended, or hangs: no failure of what is tested. */
+export class BrowserGone extends Error {}
 
 /** What the page's own script (page/tools.js) gives to functions that run there. What a browser's API gives is not typed here. */
 export interface Tools {
@@ -85,38 +93,45 @@ interface Message {
   error?: { message: string };
 }
 
-/** One browser process. */
+/** Somebody who waits for an answer, or for an event of a tab. */
+interface Waiting {
+  event?: string;
+  sessionId: string | undefined;
+  resolve: (result: any) => void;
+  reject: (error: Error) => void;
+}
+
+/** One browser process, which leads a group of its own. */
 export class Browser {
   #next = 1;
-  #waiting = new Map<number, { resolve: (result: any) => void; reject: (error: Error) => void }>();
-  #listeners = new Set<(message: Message) => void>();
+  #answers = new Map<number, Waiting>();
+  #events = new Set<Waiting>();
+  #gone: BrowserGone | undefined;
+  #said = "";
+  #process: Bun.Subprocess<"ignore", "ignore", "pipe">;
+  #commands: Bun.FileSink;
 
   private constructor(
-    readonly process: Bun.Subprocess<"ignore", "ignore", "pipe">,
-    readonly socket: WebSocket,
     readonly profile: string,
     readonly pages: Bun.Server<undefined>,
+    more: string[],
   ) {
-    socket.onmessage = (event) => this.#take(JSON.parse(event.data as string) as Message);
-    socket.onclose = () => {
-      for (const { reject } of this.#waiting.values()) reject(new Error("the browser has gone"));
-      this.#waiting.clear();
-    };
+    this.#process = Bun.spawn([program, ...flags, ...more, `--user-data-dir=${profile}`, "about:blank"], {
+      stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"],
+      detached: true,
+    });
+    const [, , , commands, messages] = this.#process.stdio as unknown as number[];
+    this.#commands = Bun.file(commands!).writer();
+    this.#listen(Bun.file(messages!).stream()).catch((error: Error) => this.#lose(`Chromium's messages: ${error.message}`));
+    void this.#hear(this.#process.stderr);
+    void this.#process.exited.then(() => {
+      const { exitCode, signalCode } = this.#process;
+      this.#lose(`Chromium has ended with ${signalCode ?? `exit code ${exitCode}`}: ${this.#said.slice(-2000)}`);
+    });
   }
 
   /** Starts it, with more flags if need be. */
   static async start(more: string[] = []): Promise<Browser> {
-    const profile = mkdtempSync(join(tmpdir(), "zig-h3-chromium-"));
-    const process = Bun.spawn([program, ...flags, ...more, `--user-data-dir=${profile}`, "about:blank"], {
-      stdin: "ignore",
-      stdout: "ignore",
-      stderr: "pipe",
-    });
-    const socket = new WebSocket(await address(process.stderr));
-    await new Promise((resolve, reject) => {
-      socket.onopen = resolve;
-      socket.onerror = reject;
-    });
     const pages = Bun.serve({
       port: 0,
       hostname: "127.0.0.1",
@@ -126,7 +141,14 @@ export class Browser {
         "/favicon.ico": () => new Response(null, { status: 204 }),
       },
     });
-    return new Browser(process, socket, profile, pages);
+    const browser = new Browser(mkdtempSync(join(tmpdir(), "zig-h3-chromium-")), pages, more);
+    try {
+      await browser.#within(browser.command("Browser.getVersion"), "it did not start");
+    } catch (error) {
+      await browser.close();
+      throw error;
+    }
+    return browser;
   }
 
   /** The origin of its pages. */
@@ -134,54 +156,130 @@ export class Browser {
     return this.pages.url.origin;
   }
 
-  /** A tab with nothing in it but the tools. */
-  async page(target: Target, url = this.pages.url.href): Promise<Page> {
-    const { targetId } = await this.command("Target.createTarget", { url: "about:blank" });
-    const { sessionId } = await this.command("Target.attachToTarget", { targetId, flatten: true });
-    const page = new Page(this, targetId, sessionId, target);
-    await page.go(url);
-    return page;
+  /** A tab with nothing in it but the tools, and with nothing in common with other tabs. */
+  page(target: Target, url = this.pages.url.href): Promise<Page> {
+    const open = async (): Promise<Page> => {
+      const { browserContextId } = await this.command("Target.createBrowserContext");
+      const { targetId } = await this.command("Target.createTarget", { url: "about:blank", browserContextId });
+      const { sessionId } = await this.command("Target.attachToTarget", { targetId, flatten: true });
+      const page = new Page(this, browserContextId, sessionId, target);
+      await page.command("Inspector.enable"); // which tells when it crashes
+      await page.go(url);
+      return page;
+    };
+    return this.#within(open(), "it did not open a tab");
   }
 
   /** A command of the DevTools protocol. */
   command(method: string, params: object = {}, sessionId?: string): Promise<any> {
     const id = this.#next++;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
-      this.socket.send(JSON.stringify({ id, method, params, ...(sessionId === undefined ? {} : { sessionId }) }));
+      if (this.#gone !== undefined) return reject(this.#gone);
+      this.#answers.set(id, { sessionId, resolve, reject });
+      this.#send(JSON.stringify({ id, method, params, sessionId })).catch(() => this.#ended()); // which says why
     });
   }
 
   /** Waits for an event of a tab. */
-  event(name: string, sessionId: string): Promise<any> {
-    return new Promise((resolve) => {
-      const listener = (message: Message): void => {
-        if (message.method !== name || message.sessionId !== sessionId) return;
-        this.#listeners.delete(listener);
-        resolve(message.params);
-      };
-      this.#listeners.add(listener);
+  event(event: string, sessionId: string): Promise<any> {
+    return new Promise((resolve, reject) => {
+      if (this.#gone !== undefined) return reject(this.#gone);
+      this.#events.add({ event, sessionId, resolve, reject });
     });
   }
 
   async close(): Promise<void> {
-    const late = setTimeout(() => this.process.kill("SIGKILL"), 5000);
     this.command("Browser.close").catch(() => {}); // its answer races with the end of the connection
-    await this.process.exited;
-    clearTimeout(late);
+    await this.#ended();
+    this.#kill();
     await this.pages.stop(true);
     rmSync(this.profile, { recursive: true, force: true });
   }
 
-  #take(message: Message): void {
-    if (message.id === undefined) {
-      for (const listener of [...this.#listeners]) listener(message);
+  async #send(message: string): Promise<void> {
+    this.#commands.write(message + "\0");
+    await this.#commands.flush();
+  }
+
+  /** Waits for the end that is under way, not for ever. */
+  async #ended(): Promise<void> {
+    const late = setTimeout(() => this.#kill(), 5000);
+    await this.#process.exited;
+    clearTimeout(late);
+  }
+
+  /** Ends it with all processes that it has started. */
+  #kill(): void {
+    try {
+      process.kill(-this.#process.pid, "SIGKILL");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+  }
+
+  /** What a browser that lives does in time: one that does not is ended. */
+  async #within<T>(done: Promise<T>, what: string): Promise<T> {
+    const timer = setTimeout(() => {
+      this.#lose(`Chromium hangs: ${what} within ${PATIENCE / 1000} s: ${this.#said.slice(-2000)}`);
+      this.#kill();
+    }, PATIENCE);
+    try {
+      return await done;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Whoever waits waits no longer. */
+  #lose(why: string): void {
+    this.#gone ??= new BrowserGone(why);
+    this.#fail(() => true, this.#gone);
+  }
+
+  #fail(whom: (waiting: Waiting) => boolean, error: Error): void {
+    for (const [id, waiting] of this.#answers) {
+      if (!whom(waiting)) continue;
+      this.#answers.delete(id);
+      waiting.reject(error);
+    }
+    for (const waiting of this.#events) {
+      if (!whom(waiting)) continue;
+      this.#events.delete(waiting);
+      waiting.reject(error);
+    }
+  }
+
+  /** Takes its messages, which a zero byte ends. */
+  async #listen(messages: ReadableStream<Uint8Array>): Promise<void> {
+    const decoder = new TextDecoder();
+    let rest = "";
+    for await (const chunk of messages) {
+      const parts = (rest + decoder.decode(chunk, { stream: true })).split("\0");
+      rest = parts.pop()!;
+      for (const part of parts) this.#take(JSON.parse(part) as Message);
+    }
+    await this.#ended(); // which says why
+  }
+
+  async #hear(stderr: ReadableStream<Uint8Array>): Promise<void> {
+    const decoder = new TextDecoder();
+    for await (const chunk of stderr) this.#said = (this.#said + decoder.decode(chunk, { stream: true })).slice(-65536);
+  }
+
+  #take({ id, method, sessionId, params, result, error }: Message): void {
+    if (id === undefined) {
+      for (const waiting of this.#events) {
+        if (waiting.event !== method || waiting.sessionId !== sessionId) continue;
+        this.#events.delete(waiting);
+        waiting.resolve(params);
+      }
+      if (method === "Inspector.targetCrashed") this.#fail((waiting) => waiting.sessionId === sessionId, new Error("the tab has crashed"));
       return;
     }
-    const waiting = this.#waiting.get(message.id);
-    this.#waiting.delete(message.id);
-    if (message.error === undefined) waiting?.resolve(message.result);
-    else waiting?.reject(new Error(`Chromium: ${message.error.message}`));
+    const waiting = this.#answers.get(id);
+    this.#answers.delete(id);
+    if (error === undefined) waiting?.resolve(result);
+    else waiting?.reject(new Error(`Chromium: ${error.message}`));
   }
 }
 
@@ -191,7 +289,7 @@ const blank = "<!doctype html><title>zig_h3</title><script src=/tools.js></scrip
 export class Page {
   constructor(
     readonly browser: Browser,
-    readonly targetId: string,
+    readonly contextId: string,
     readonly sessionId: string,
     readonly target: Target,
   ) {}
@@ -234,24 +332,12 @@ export class Page {
     return Buffer.from(data as string, "base64");
   }
 
-  /** Closes the tab, as a user does. */
+  /** Closes the tab and its connections. With a browser that is gone, so is the tab. */
   async close(): Promise<void> {
-    await this.browser.command("Target.closeTarget", { targetId: this.targetId });
-  }
-}
-
-/** Where the browser takes commands, which it tells on stderr. */
-async function address(stderr: ReadableStream<Uint8Array>): Promise<string> {
-  const decoder = new TextDecoder();
-  let said = "";
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
-  void (async () => {
-    for await (const chunk of stderr) {
-      if (said.length < 65536) said += decoder.decode(chunk, { stream: true });
-      const found = /^DevTools listening on (\S+)/m.exec(said)?.[1];
-      if (found !== undefined) resolve(found);
+    try {
+      await this.browser.command("Target.disposeBrowserContext", { browserContextId: this.contextId });
+    } catch (error) {
+      if (!(error instanceof BrowserGone)) throw error;
     }
-    reject(new Error(`the browser did not start: ${said}`));
-  })();
-  return promise;
+  }
 }

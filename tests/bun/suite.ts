@@ -3,8 +3,8 @@
  * of theirs is left.
  */
 import { afterAll, afterEach, expect, setDefaultTimeout } from "bun:test";
-import { createH3Server, type H3Server, type H3ServerOptions } from "../../bindings/bun/src/index.ts";
-import { Browser, type Page } from "./browser.ts";
+import { createH3Server, type H3Server, type H3ServerOptions, type WebTransportServerSession } from "../../bindings/bun/src/index.ts";
+import { Browser, BrowserGone, type Page } from "./browser.ts";
 import { certificate } from "./certificate.ts";
 import { Driver, type Answer, type Connection, type ConnectOptions, type RequestOptions } from "./client.ts";
 import { GoDriver, type GoConnection, type GoConnectOptions } from "./wtgo.ts";
@@ -19,6 +19,7 @@ export class Suite {
   #driver: Driver | undefined;
   #go: GoDriver | undefined;
   #browser: Promise<Browser> | undefined;
+  #restarted = false;
   #pages: Page[] = [];
   #goConnections: GoConnection[] = [];
   #servers: H3Server[] = [];
@@ -48,10 +49,23 @@ export class Suite {
     return (this.#browser ??= Browser.start());
   }
 
-  /** A tab for one test, whose sessions go to a server: it is closed when that ends. */
+  /**
+   * A tab for one test, whose sessions go to a server: it is closed when that ends. A browser that has ended, or hangs, is started
+   * anew, once: that it does so is no failure of what is tested.
+   */
   async page(server: H3Server): Promise<Page> {
     const target = { url: `https://127.0.0.1:${server.port}`, hash: String(server.certificateHash) };
-    const page = await (await this.browser()).page(target);
+    let page: Page;
+    try {
+      page = await (await this.browser()).page(target);
+    } catch (error) {
+      if (!(error instanceof BrowserGone) || this.#restarted) throw error;
+      this.#restarted = true;
+      console.error(`the browser is started anew. ${error.message}`);
+      await (await this.#browser?.catch(() => undefined))?.close();
+      this.#browser = undefined;
+      page = await (await this.browser()).page(target);
+    }
     this.#pages.push(page);
     return page;
   }
@@ -69,6 +83,14 @@ export class Suite {
     const server = createH3Server({ port: 0, hostname: "127.0.0.1", ...options });
     this.#servers.push(server);
     return server;
+  }
+
+  /** As serve(), with sessions of any origin at "/wt". */
+  serveSessions(webtransport: (session: WebTransportServerSession) => unknown): H3Server {
+    return this.serve({
+      webtransport: { origins: ["*"] },
+      routes: { "/wt": { webtransport: async (session) => void (await webtransport(session)) } },
+    });
   }
 
   /** Bun's own server with the same options. */
@@ -116,7 +138,7 @@ export class Suite {
 
   async #end(): Promise<void> {
     const errors = [await this.#driver?.stop(), await this.#go?.stop()].join("");
-    await (await this.#browser)?.close();
+    await (await this.#browser?.catch(() => undefined))?.close();
     for (const server of this.#servers) {
       // Connections may be left: Bun's fetch keeps its own for later.
       if (server.running)
@@ -130,6 +152,11 @@ export class Suite {
     for (const reference of this.#references) await reference.stop(true);
     expect(errors).toBe("");
   }
+}
+
+/** As {@link settled}; but a browser keeps its connections for a while. */
+export async function settledButConnections(server: H3Server): Promise<void> {
+  await settled(server, 15_000, ["requests_active", "sessions_active", "session_streams_active"]);
 }
 
 const everything = ["requests_active", "sessions_active", "session_streams_active", "connections_active"];

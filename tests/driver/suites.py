@@ -205,11 +205,11 @@ def bun_files(log, count, folder, limit, files):
     count.add(counts.of_junit(log, code, report))
 
 
-BROWSER = "webtransport-chromium.test.ts"
+BROWSER = "webtransport-chromium"
 
 
 def browser(log, count):
-    bun_files(log, count, "tests/bun", 600, [ROOT / "tests/bun" / BROWSER])
+    bun_files(log, count, "tests/bun", 600, sorted((ROOT / "tests/bun").glob(f"{BROWSER}*.test.ts")))
 
 
 def behaviours(of_sessions):
@@ -217,7 +217,7 @@ def behaviours(of_sessions):
     def suite(log, count):
         must(log, ["go", "build", "-o", PROGRAMS / "wtgo", "./tests/wtgo"], 300)
         files = sorted((ROOT / "tests/bun").glob("*.test.ts"))
-        chosen = [f for f in files if f.name.startswith(("webtransport", "datagrams")) == of_sessions and f.name != BROWSER]
+        chosen = [f for f in files if f.name.startswith(("webtransport", "datagrams")) == of_sessions and not f.name.startswith(BROWSER)]
         bun_files(log, count, "tests/bun", 600, chosen)
 
     return suite
@@ -240,7 +240,7 @@ def demo_wt(log, count):
     """The page in a browser, for some seconds: round trips of both kinds are on it."""
     picture = PROGRAMS / "demo-wt.png"
     picture.unlink(missing_ok=True)
-    code, output = run(log, [ROOT / "tests/demo-wt/run", "--screenshot", picture, "3"], 120)
+    code, output = run(log, [ROOT / "tests/demo-wt/run", "--screenshot", picture, "3"], 240)
     count.check(log, code == 0, "the demo of WebTransport ends with exit code 0")
     for kind in ("datagrams", "bidirectional streams"):
         count.check(log, re.search(rf"^{kind}: \d+ round trips$", output, re.MULTILINE), f"the page shows round trips of {kind}")
@@ -269,12 +269,8 @@ ALL = [
     Suite("bindings", "bun test in bindings/bun", bun_tests("bindings/bun", 300), alone=True),
     Suite("bun", "bun test in tests/bun: behaviours, end to end", behaviours(False), alone=True),
     Suite("webtransport", "those of sessions and datagrams: webtransport-go, aioquic", behaviours(True), alone=True),
-    Suite("demo", "what the README promises", demo, alone=True),
-]
-
-# Only by name as yet: headless Chromium itself hangs now and then on a busy machine.
-BY_NAME = [
     Suite("chromium", "sessions as a browser sees them", browser, alone=True),
+    Suite("demo", "what the README promises", demo, alone=True),
     Suite("demo-wt", "the page with WebTransport's round-trip times, in Chromium", demo_wt, alone=True),
     Suite("wpt", "the W3C's tests of WebTransport, in Chromium; WPT_DIR names their checkout", wpt, alone=True),
 ]
