@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"io"
+	"os"
 	"reflect"
 	"sync"
 	"time"
@@ -50,11 +52,13 @@ type connectStream struct {
 	in      frameScanner // capsules: they are framed alike
 	endRead sync.Once
 
-	mu      sync.Mutex
-	out     frameScanner // what the library writes, in frames
-	writing bool
-	closed  bool
-	pending []byte // frames of ours
+	mu       sync.Mutex
+	out      frameScanner // what the library writes, in frames
+	writing  bool
+	behind   int // streams of the peer's that have ended while a write of the library's waited, less the writes since
+	closed   bool
+	released bool
+	pending  []byte // frames of ours
 }
 
 // interpose puts a connectStream into h. http3 hands out its stream as a struct, and has no other seam. The field is not exported:
@@ -89,7 +93,7 @@ func (x *connectStream) Read(p []byte) (int, error) {
 			x.draining()
 		}
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		x.endRead.Do(func() { close(x.readEnd) })
 	}
 	return n, err
@@ -117,10 +121,26 @@ func (x *connectStream) Write(p []byte) (int, error) {
 	n, err := x.trackedStream.Write(p)
 	x.mu.Lock()
 	x.writing = false
+	x.behind = max(0, x.behind-1)
 	x.track(p[:n])
 	x.flush()
 	x.mu.Unlock()
 	return n, err
+}
+
+// maxBehind is how many capsules may wait for a peer that gives its CONNECT stream no credit. The library queues one for each stream of
+// the peer's that ends, 4,096 at most; if it finds the queue full when it is asked for a stream, it waits for a lock of its own for
+// ever, and with it whoever asked. So it must not come that far.
+const maxBehind = 1024
+
+// streamEnded is told of the end of a stream of the session. It reports that the peer leaves too many capsules waiting.
+func (x *connectStream) streamEnded() (tooMany bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.writing {
+		x.behind++
+	}
+	return x.behind > maxBehind
 }
 
 // TryWriteAll writes for the library, which uses it for its own CLOSE capsule only.
@@ -195,11 +215,29 @@ func (x *connectStream) close(code uint32, reason string) {
 	x.trackedStream.Close()
 }
 
-// CancelRead is the library's, when the session has ended: the stream is ended by release, later.
-func (x *connectStream) CancelRead(quic.StreamErrorCode) {}
+// CancelRead is the library's, when the session has ended: it stops reading. The stream is ended by release, later.
+func (x *connectStream) CancelRead(quic.StreamErrorCode) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.released {
+		x.trackedStream.SetReadDeadline(past)
+	}
+}
 
-// CancelWrite is the library's, when the session has ended without a word of ours: the peer gets an end and no error.
-func (x *connectStream) CancelWrite(quic.StreamErrorCode) { x.Close() }
+// CancelWrite is the library's, when the session has ended without a word of ours. The peer gets an end and no error, unless it went
+// beyond its limits: the code that the library has for an end of the peer's, and for capsules that are none, is the same.
+func (x *connectStream) CancelWrite(code quic.StreamErrorCode) {
+	if code != webtransport.WTFlowControlErrorCode && code != quic.StreamErrorCode(http3.ErrCodeExcessiveLoad) {
+		x.Close()
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.closed {
+		x.closed = true
+		x.trackedStream.CancelWrite(code)
+	}
+}
 
 // Close ends our side, once.
 func (x *connectStream) Close() error {
@@ -218,7 +256,10 @@ const linger = 500 * time.Millisecond
 // release waits a moment for the peer's end and does away with the stream.
 func (x *connectStream) release(done <-chan struct{}) {
 	x.Close()
+	x.mu.Lock()
+	x.released = true
 	x.trackedStream.SetReadDeadline(time.Now().Add(linger))
+	x.mu.Unlock()
 	go Guard("connect stream", func() {
 		// The library may have stopped reading, after a CLOSE capsule; or it reads still, and sees the end.
 		x.reading.Lock()
