@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"io"
+	"os"
 	"reflect"
 	"sync"
 	"time"
@@ -55,8 +57,10 @@ type connectStream struct {
 	mu      sync.Mutex
 	out     frameScanner // what the library writes, in frames
 	writing bool
+	behind  int  // streams of the peer's that have ended while a write of the library's waited, less the writes since
 	taken   bool // the library has a session for it
 	closed  bool
+	ending  bool   // awaitPeer has the peer's side
 	pending []byte // frames of ours
 }
 
@@ -101,7 +105,7 @@ func (x *connectStream) Read(p []byte) (int, error) {
 			x.draining()
 		}
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		x.readEnd = true
 	}
 	return n, err
@@ -130,10 +134,26 @@ func (x *connectStream) Write(p []byte) (int, error) {
 	n, err := x.trackedStream.Write(p)
 	x.mu.Lock()
 	x.writing = false
+	x.behind = max(0, x.behind-1)
 	x.track(p[:n])
 	x.flush()
 	x.mu.Unlock()
 	return n, err
+}
+
+// maxBehind is how many capsules may wait for a peer that gives its CONNECT stream no credit. The library queues one for each stream of
+// the peer's that ends, 4,096 at most; if it finds the queue full when it is asked for a stream, it waits for a lock of its own for
+// ever, and with it whoever asked. So it must not come that far.
+const maxBehind = 1024
+
+// streamEnded is told of the end of a stream of the session. It reports that the peer leaves too many capsules waiting.
+func (x *connectStream) streamEnded() (tooMany bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.writing {
+		x.behind++
+	}
+	return x.behind > maxBehind
 }
 
 // TryWriteAll writes for the library, which uses it for its own CLOSE capsule only.
@@ -208,8 +228,14 @@ func (x *connectStream) close(code uint32, reason string) {
 	x.trackedStream.Close()
 }
 
-// CancelRead is the library's, when the session has ended: the stream is ended by release, later.
-func (x *connectStream) CancelRead(quic.StreamErrorCode) {}
+// CancelRead is the library's, when the session has ended: it stops reading. The stream is ended by release, later.
+func (x *connectStream) CancelRead(quic.StreamErrorCode) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.ending {
+		x.trackedStream.SetReadDeadline(past)
+	}
+}
 
 // belongs says that the library has made a session of the stream.
 func (x *connectStream) belongs() {
@@ -218,14 +244,20 @@ func (x *connectStream) belongs() {
 	x.mu.Unlock()
 }
 
-// CancelWrite is the library's, when the session has ended without a word of ours: the peer gets an end and no error. Or it has no room
-// for a session yet, and is asked again.
-func (x *connectStream) CancelWrite(quic.StreamErrorCode) {
+// CancelWrite is the library's, when the session has ended without a word of ours. The peer gets an end and no error, unless it went
+// beyond its limits: the code that the library has for an end of the peer's, and for capsules that are none, is the same. Or the library
+// has no room for a session yet, and is asked again.
+func (x *connectStream) CancelWrite(code quic.StreamErrorCode) {
 	x.mu.Lock()
-	taken := x.taken
-	x.mu.Unlock()
-	if taken {
-		x.Close()
+	defer x.mu.Unlock()
+	switch {
+	case !x.taken || x.closed:
+	case code == webtransport.WTFlowControlErrorCode || code == quic.StreamErrorCode(http3.ErrCodeExcessiveLoad):
+		x.closed = true
+		x.trackedStream.CancelWrite(code)
+	default:
+		x.closed = true
+		x.trackedStream.Close()
 	}
 }
 
@@ -244,7 +276,10 @@ func (x *connectStream) Close() error {
 // a hurry, and not when the connection is done.
 func (x *connectStream) awaitPeer(hurry context.Context) {
 	x.Close()
+	x.mu.Lock()
+	x.ending = true
 	x.trackedStream.SetReadDeadline(time.Now().Add(linger))
+	x.mu.Unlock()
 	stop := context.AfterFunc(hurry, func() { Guard("connect stream", func() { x.trackedStream.SetReadDeadline(past) }) })
 	defer stop()
 	// The library may have stopped reading, after a CLOSE capsule; or it reads still, and sees the end.

@@ -335,6 +335,8 @@ func varints(parts ...any) []byte {
 			p = append(p, v...)
 		case int:
 			p = quicvarint.Append(p, uint64(v))
+		default:
+			panic(fmt.Sprintf("varints knows nothing of %T", part))
 		}
 	}
 	return p

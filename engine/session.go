@@ -190,11 +190,16 @@ func (s *Session) add(st *Stream) bool {
 // remove takes an ended stream out.
 func (s *Session) remove(st *Stream) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if _, ok := s.streams[st]; !ok {
+		s.mu.Unlock()
 		return
 	}
 	delete(s.streams, st)
 	s.c.stats.sub(StatStreamsActive)
+	x := s.connect
 	s.leave()
+	s.mu.Unlock()
+	if x != nil && x.streamEnded() {
+		s.close(0, "the peer takes no capsules", ErrProtocol)
+	}
 }
