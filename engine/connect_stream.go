@@ -228,20 +228,24 @@ func (x *connectStream) close(code uint32, reason string) {
 	x.trackedStream.Close()
 }
 
-// CancelRead is the library's, when the session has ended: it stops reading. The stream is ended by release, later.
+// CancelRead is the library's, when the session has ended: it stops reading. The stream is ended by release, later. Or the library has
+// no room for a session yet, and is asked again.
 func (x *connectStream) CancelRead(quic.StreamErrorCode) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if !x.ending {
+	if x.taken && !x.ending {
 		x.trackedStream.SetReadDeadline(past)
 	}
 }
 
-// belongs says that the library has made a session of the stream.
-func (x *connectStream) belongs() {
+// belongs says that the library has made a session of the stream, which may be over already.
+func (x *connectStream) belongs(session context.Context) {
 	x.mu.Lock()
 	x.taken = true
 	x.mu.Unlock()
+	if session.Err() != nil {
+		x.CancelRead(webtransport.WTSessionGoneErrorCode)
+	}
 }
 
 // CancelWrite is the library's, when the session has ended without a word of ours. The peer gets an end and no error, unless it went

@@ -101,7 +101,7 @@ func (s *Session) upgrade(u *upgradeWriter, req *http.Request) (*webtransport.Se
 		wt, err := s.c.h3.sessions.Upgrade(u, req)
 		x := s.connect
 		if err == nil && x != nil {
-			x.belongs()
+			x.belongs(wt.Context())
 		}
 		if err == nil || x == nil || s.c.q.Context().Err() != nil || time.Now().After(end) {
 			return wt, err
