@@ -29,6 +29,7 @@ const flags = [
   "--disable-extensions",
   "--disable-features=MediaRouter,OptimizationHints,Translate",
   "--disable-gpu",
+  "--disable-software-rasterizer", // which would look for Vulkan, and say at length that there is none
   "--disable-sync",
   "--metrics-recording-only",
   "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
@@ -36,7 +37,7 @@ const flags = [
   "--remote-debugging-pipe", // it reads from descriptor 3 and writes to 4
 ];
 
-/** How long a browser may take for a new tab. One that takes longer hangs. */
+/** How long a browser may take to start, and to open or close a tab. One that takes longer hangs. */
 const PATIENCE = 15_000;
 
 /** The browser has ended, or hangs: no failure of what is tested. */
@@ -168,6 +169,15 @@ export class Browser {
       return page;
     };
     return this.#within(open(), "it did not open a tab");
+  }
+
+  /** Ends a tab and what it has. With a browser that is gone, so is the tab. */
+  async dispose(browserContextId: string): Promise<void> {
+    try {
+      await this.#within(this.command("Target.disposeBrowserContext", { browserContextId }), "it did not close a tab");
+    } catch (error) {
+      if (!(error instanceof BrowserGone)) throw error;
+    }
   }
 
   /** A command of the DevTools protocol. */
@@ -332,12 +342,8 @@ export class Page {
     return Buffer.from(data as string, "base64");
   }
 
-  /** Closes the tab and its connections. With a browser that is gone, so is the tab. */
+  /** Closes the tab and its connections. */
   async close(): Promise<void> {
-    try {
-      await this.browser.command("Target.disposeBrowserContext", { browserContextId: this.contextId });
-    } catch (error) {
-      if (!(error instanceof BrowserGone)) throw error;
-    }
+    await this.browser.dispose(this.contextId);
   }
 }
