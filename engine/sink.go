@@ -29,7 +29,6 @@ const (
 	EventServerStarted EventType = 8
 	EventServerStopped EventType = 9
 	EventLog           EventType = 11
-	EventFatal         EventType = 12
 
 	EventQUICDatagram     EventType = 13
 	EventH3Datagram       EventType = 14
@@ -107,7 +106,6 @@ func (c Class) Lost() EventType {
 type Record struct {
 	Payload []byte // at least as long as asked for
 	Token   uint64 // the sink's own
-	Spill   any    // the sink's own
 }
 
 // A Sink carries the events of a server's connections to one consumer. The engine calls it from many goroutines.
