@@ -45,6 +45,7 @@ type consumer struct {
 	offered  map[Handle][]string
 	sessions map[Handle]SessionStats
 	logged   []string
+	unwanted map[Handle]bool // whose end the consumer does not want to hear of any more
 
 	// Of the reactor's goroutine.
 	handle  func(e event)
@@ -97,7 +98,7 @@ func (c *consumer) Issue(_ Kind, _ Handle, obj any) (Handle, bool) {
 	return c.last, true
 }
 
-func (c *consumer) Release(h Handle) {
+func (c *consumer) Release(h Handle) (wanted bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, ok := c.objects[h]; !ok {
@@ -107,6 +108,7 @@ func (c *consumer) Release(h Handle) {
 	delete(c.drained, h)
 	delete(c.limits, h)
 	delete(c.rooms, h)
+	return !c.unwanted[h]
 }
 
 func (c *consumer) Reserve(class Class, n int, done <-chan struct{}) (Record, bool) {

@@ -115,8 +115,9 @@ type Sink interface {
 
 	// Release makes a handle stale. The engine calls it once for each, after the object's terminal event was committed (or instead
 	// of that event, for a request that the consumer gave up with ZIG_H3_SEND_FORGET). A committed terminal event needs no call
-	// of its own order: Release happens before the consumer can see it only if called before Commit.
-	Release(h Handle)
+	// of its own order: Release happens before the consumer can see it only if called before Commit. It reports false when the
+	// consumer wants to hear no more of the object, even if it has said so only just now and the engine does not know.
+	Release(h Handle) (wanted bool)
 
 	// Reserve makes room for an event with n bytes of payload, n <= MaxPayload. For Bulk it waits until there is room or done is
 	// closed (nil: for ever); it reports false for Bulk when done was closed, for the lossy classes when the event was dropped, and
