@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"time"
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
@@ -35,6 +36,21 @@ func newH3Datagrams(c *conn, h *http3.Stream, head Event, commit func(rec Record
 func (d *h3Datagrams) start() {
 	d.flow.moving.Store(true)
 	d.c.spawn("datagrams in", d.move)
+	if d.head.Type == EventH3Datagram && d.flow.waiting() != 0 {
+		d.settleLater() // a session does so when it brings its counters up to date
+	}
+}
+
+// settleLater counts what came before its request, and was dropped by http3, as lost once nothing more comes out of the queue.
+func (d *h3Datagrams) settleLater() {
+	time.AfterFunc(refreshEvery, func() {
+		Guard("datagram account", func() {
+			d.flow.settle(d.c.stats, false)
+			if d.ctx.Err() == nil && d.flow.waiting() != 0 {
+				d.settleLater()
+			}
+		})
+	})
 }
 
 // close ends both directions. What is in http3's queue then is dropped.
