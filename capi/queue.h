@@ -66,10 +66,8 @@ void queue_release(struct queue *queue);
  * bad: the FATAL event comes before it, and may have come since the first look. */
 static inline int32_t queue_empty(struct queue *queue)
 {
-    int32_t state = state_now();
-    if (state == 0)
+    if (atomic_load_explicit(&library_state, memory_order_acquire) == 0)
         return 0;
-    atomic_thread_fence(memory_order_acquire);
     return h3_ring_peek(queue->ring) != NULL ? 0 : state_check();
 }
 

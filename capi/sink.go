@@ -82,7 +82,7 @@ func (s *sink) IssueFor(h engine.Handle, obj any) bool {
 }
 
 // Release implements engine.Sink.
-func (s *sink) Release(h engine.Handle) { release(uint64(h)) }
+func (s *sink) Release(h engine.Handle) (wanted bool) { return release(uint64(h)) }
 
 // Reserve implements engine.Sink.
 func (s *sink) Reserve(class engine.Class, n int, done <-chan struct{}) (engine.Record, bool) {

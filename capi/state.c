@@ -24,16 +24,10 @@ void state_fatal(const char *text, size_t len)
     atomic_compare_exchange_strong(&library_state, &fine, ZIG_H3_ERR_FATAL);
 }
 
-int32_t state_fail(int32_t state)
-{
-    atomic_thread_fence(memory_order_acquire);
-    if (state == ZIG_H3_ERR_FATAL)
-        return error_set(state, fatal_text);
-    return error_set(state, "called in a forked child: the engine's threads are not there");
-}
-
 int32_t state_check(void)
 {
-    int32_t state = state_now();
-    return state == 0 ? 0 : state_fail(state);
+    int32_t state = atomic_load_explicit(&library_state, memory_order_acquire);
+    if (state == 0)
+        return 0;
+    return error_set(state, state == ZIG_H3_ERR_FATAL ? fatal_text : "called in a forked child: the engine's threads are not there");
 }

@@ -17,9 +17,6 @@ static inline int32_t state_now(void)
 /* 0, or the state's code with the words of zig_h3_last_error() set. */
 int32_t state_check(void);
 
-/* The same without a look at the state: for callers that have seen it to be bad. */
-int32_t state_fail(int32_t state);
-
 /* Declares the engine dead, once; text says of what. A fork that happened before stays what is told. */
 void state_fatal(const char *text, size_t len);
 

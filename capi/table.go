@@ -127,14 +127,15 @@ func takeSlot() (uint32, bool) {
 	}
 }
 
-// release makes a handle stale. It never waits: a host thread that is inside the slot gives it back when it leaves.
-func release(h uint64) {
+// release makes a handle stale, and reports whether the host had not done so itself. It never waits: a host thread that is inside the slot
+// gives it back when it leaves.
+func release(h uint64) (wanted bool) {
 	index := indexOf(h)
 	p := &slots[index]
 	for {
 		word := p.word.Load()
 		if (word^h)&nameMask != 0 {
-			return
+			return false
 		}
 		if h>>kindShift > kindServer {
 			// Only here and now does nobody else write it: the next one may be issued as soon as the kind is gone.
@@ -148,7 +149,7 @@ func release(h uint64) {
 		if word&C.SLOT_LOCKED == 0 {
 			giveSlot(index)
 		}
-		return
+		return word&C.SLOT_FORGOTTEN == 0
 	}
 }
 

@@ -69,6 +69,19 @@ func TestAHandleStaysStaleWhileItsSlotIsUsedAgainMillionsOfTimes(t *testing.T) {
 	release(again)
 }
 
+// What a call of the host's forgets is not told of, even if the engine has heard nothing of the call yet.
+func TestReleaseSaysWhetherTheHostHasForgotten(t *testing.T) {
+	s, _ := testSink(t, 1000)
+	kept, forgotten := issueRequest(t, s), issueRequest(t, s)
+	slots[indexOf(forgotten)].word.Or(1<<1 | 1<<6 | 1<<5) // SLOT_FORGOTTEN, _ENDED, _GONE: zig_h3_response_send
+	if !s.Release(engine.Handle(kept)) {
+		t.Error("one that was kept is not wanted")
+	}
+	if s.Release(engine.Handle(forgotten)) {
+		t.Error("one that was forgotten is wanted")
+	}
+}
+
 func TestAnObjectIsFoundUntilItsRelease(t *testing.T) {
 	r, s := new(engine.Request), &sink{highWater: 7}
 	issued, _ := s.Issue(engine.KindRequest, 0, r)

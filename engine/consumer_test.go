@@ -26,6 +26,8 @@ type consumer struct {
 	mu       sync.Mutex
 	more     sync.Cond
 	queue    []*slot
+	reserved map[uint64]*slot // by token
+	tokens   uint64
 	bulk     int
 	lossy    int // datagrams that are queued
 	lossyMax int
@@ -43,6 +45,7 @@ type consumer struct {
 	offered  map[Handle][]string
 	sessions map[Handle]SessionStats
 	logged   []string
+	unwanted map[Handle]bool // whose end the consumer does not want to hear of any more
 
 	// Of the reactor's goroutine.
 	handle  func(e event)
@@ -68,7 +71,7 @@ type event struct {
 }
 
 func newConsumer(t testing.TB) *consumer {
-	c := &consumer{t: t, capacity: 1 << 20, lossyMax: 1 << 30, room: make(chan struct{}), objects: map[Handle]any{}, drained: map[Handle]int{},
+	c := &consumer{t: t, capacity: 1 << 20, lossyMax: 1 << 30, room: make(chan struct{}), objects: map[Handle]any{}, reserved: map[uint64]*slot{}, drained: map[Handle]int{},
 		given: map[Handle]bool{}, limits: map[Handle]int{}, rooms: map[Handle]int{},
 		offered: map[Handle][]string{}, sessions: map[Handle]SessionStats{},
 		open: map[Handle]Handle{}, counts: map[EventType]int{}, forgot: map[Handle]bool{}, stopped: make(chan event, 16), ended: make(chan struct{})}
@@ -95,7 +98,7 @@ func (c *consumer) Issue(_ Kind, _ Handle, obj any) (Handle, bool) {
 	return c.last, true
 }
 
-func (c *consumer) Release(h Handle) {
+func (c *consumer) Release(h Handle) (wanted bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, ok := c.objects[h]; !ok {
@@ -105,6 +108,7 @@ func (c *consumer) Release(h Handle) {
 	delete(c.drained, h)
 	delete(c.limits, h)
 	delete(c.rooms, h)
+	return !c.unwanted[h]
 }
 
 func (c *consumer) Reserve(class Class, n int, done <-chan struct{}) (Record, bool) {
@@ -134,21 +138,34 @@ func (c *consumer) Reserve(class Class, n int, done <-chan struct{}) (Record, bo
 	}
 	s := &slot{payload: make([]byte, n), class: class, reserved: n}
 	c.queue = append(c.queue, s)
+	c.tokens++
+	token := c.tokens
+	c.reserved[token] = s
 	c.mu.Unlock()
-	return Record{Payload: s.payload, Spill: s}, true
+	return Record{Payload: s.payload, Token: token}, true
+}
+
+// take ends a reservation. c.mu is held.
+func (c *consumer) take(r Record) *slot {
+	s := c.reserved[r.Token]
+	if s == nil {
+		panic("a record was committed or aborted twice, or never reserved")
+	}
+	delete(c.reserved, r.Token)
+	return s
 }
 
 func (c *consumer) Commit(r Record, ev *Event) {
-	s := r.Spill.(*slot)
 	c.mu.Lock()
+	s := c.take(r)
 	s.event, s.ready = *ev, true
 	c.more.Signal()
 	c.mu.Unlock()
 }
 
 func (c *consumer) Abort(r Record) {
-	s := r.Spill.(*slot)
 	c.mu.Lock()
+	s := c.take(r)
 	s.ready, s.aborted = true, true
 	c.more.Signal()
 	c.mu.Unlock()

@@ -205,6 +205,34 @@ func TestH03_DatagramsBeforeTheirRequest(t *testing.T) {
 	}
 }
 
+// One that has waited long enough is lost, and counted while the request runs; the next is kept.
+func TestH03_DatagramsLongBeforeTheirRequest(t *testing.T) {
+	defer func(d time.Duration) { earlyWait = d }(earlyWait)
+	earlyWait = time.Nanosecond
+	f := &sessionFixture{}
+	f.fixture = serve(t, "", routeDatagram, func(*consumer, event) {})
+	defer f.stop(0)
+	q := dialDatagrams(t, f.addr, nil)
+	cc := (&http3.Transport{EnableDatagrams: true}).NewClientConn(q)
+	within(t, "SETTINGS", cc.ReceivedSettings())
+	str, err := cc.OpenRequestStream(ctx(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	str.SendDatagram([]byte("lost"))
+	eventually(t, "the drop", func() bool { return f.stats[StatDatagramsDroppedUnknown].Load() == 1 })
+	req, _ := http.NewRequest("GET", f.url("/datagrams"), nil)
+	if err := str.SendRequestHeader(req); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the request", func() bool { return f.stats[StatRequestsActive].Load() == 1 })
+	str.SendDatagram([]byte("kept"))
+	eventually(t, "the account", func() bool {
+		lost := f.stats[StatDatagramsDroppedUnknown].Load() + f.stats[StatDatagramsDroppedEarly].Load()
+		return lost == 1 && f.stats[StatDatagramsDelivered].Load() == 1
+	})
+}
+
 func TestH03_DatagramsWhoseRequestNeverComes(t *testing.T) {
 	defer func(d time.Duration) { earlyWait = d }(earlyWait)
 	earlyWait = time.Nanosecond

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
@@ -56,6 +57,21 @@ func (d *h3Datagrams) wake() {
 	d.cancel = cancel
 	d.flow.moving.Store(true)
 	d.c.spawn("datagrams in", func() { d.move(ctx) })
+	if d.head.Type == EventH3Datagram && d.flow.waiting() != 0 {
+		d.settleLater(ctx) // a session does so when it brings its counters up to date
+	}
+}
+
+// settleLater counts what came before its request, and was dropped by http3, as lost once nothing more comes out of the queue.
+func (d *h3Datagrams) settleLater(ctx context.Context) {
+	time.AfterFunc(refreshEvery, func() {
+		Guard("datagram account", func() {
+			d.flow.settle(d.c.stats, false)
+			if ctx.Err() == nil && d.flow.waiting() != 0 {
+				d.settleLater(ctx)
+			}
+		})
+	})
 }
 
 // close ends both directions. What is in http3's queue then is dropped.

@@ -49,10 +49,11 @@ func (s *conformanceSink) Issue(_ Kind, _ Handle, obj any) (Handle, bool) {
 	return s.last, true
 }
 
-func (s *conformanceSink) Release(h Handle) {
+func (s *conformanceSink) Release(h Handle) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.objects, h)
+	return true
 }
 
 func (s *conformanceSink) Reserve(_ Class, n int, _ <-chan struct{}) (Record, bool) {

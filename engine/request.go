@@ -142,8 +142,11 @@ func (r *Request) terminate() {
 		r.event = Event{Type: EventStreamClosed, Flags: r.result.flags, Object: r.handle, Parent: c.s.handle, Conn: c.handle,
 			UserData: r.userData, Code: r.result.code, Status: r.status, Aux: r.result.aux}
 		rec, _ := c.sink.Reserve(Terminal, 0, nil)
-		c.sink.Release(r.handle)
-		c.sink.Commit(rec, &r.event)
+		if c.sink.Release(r.handle) {
+			c.sink.Commit(rec, &r.event)
+		} else {
+			c.sink.Abort(rec) // its answer that forgets it came too late, and is on its way to nobody
+		}
 	}
 	c.stats.sub(StatRequestsActive)
 	if c.remove(r) {

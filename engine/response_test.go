@@ -297,6 +297,36 @@ func testForgottenRequestsHaveNoEnd(t *testing.T) {
 	})
 }
 
+// The consumer has forgotten a request, and the answer with which it did is still on its way when the peer gives up.
+func TestForgottenRequestsHaveNoEndThoughTheyAreReset(t *testing.T) {
+	asked := make(chan Handle, 1)
+	f := serve(t, "", 0, func(c *consumer, e event) {
+		if e.Type != EventRequest {
+			return
+		}
+		delete(c.open, e.Object)
+		c.mu.Lock()
+		c.unwanted = map[Handle]bool{e.Object: true}
+		c.mu.Unlock()
+		asked <- e.Object
+	})
+	s, err := dial(t, f.addr).OpenStreamSync(ctx(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Write(request("GET", "/"))
+	s.Close()
+	h := within(t, "the request", asked)
+	s.CancelRead(0x10c)
+	eventually(t, "its end", func() bool { return f.request(h) == nil })
+	f.stopAndStart()
+	f.await(func() {
+		if f.counts[EventStreamClosed] != 0 {
+			t.Error("STREAM_CLOSED of a request that was forgotten")
+		}
+	})
+}
+
 func TestResponseBeforeTheUploadEnds(t *testing.T) { onBothKinds(t, testResponseBeforeTheUploadEnds) }
 
 func testResponseBeforeTheUploadEnds(t *testing.T) {

@@ -29,7 +29,6 @@ const (
 	EventServerStarted EventType = 8
 	EventServerStopped EventType = 9
 	EventLog           EventType = 11
-	EventFatal         EventType = 12
 
 	EventQUICDatagram     EventType = 13
 	EventH3Datagram       EventType = 14
@@ -107,7 +106,6 @@ func (c Class) Lost() EventType {
 type Record struct {
 	Payload []byte // at least as long as asked for
 	Token   uint64 // the sink's own
-	Spill   any    // the sink's own
 }
 
 // A Sink carries the events of a server's connections to one consumer. The engine calls it from many goroutines.
@@ -117,8 +115,9 @@ type Sink interface {
 
 	// Release makes a handle stale. The engine calls it once for each, after the object's terminal event was committed (or instead
 	// of that event, for a request that the consumer gave up with ZIG_H3_SEND_FORGET). A committed terminal event needs no call
-	// of its own order: Release happens before the consumer can see it only if called before Commit.
-	Release(h Handle)
+	// of its own order: Release happens before the consumer can see it only if called before Commit. It reports false when the
+	// consumer wants to hear no more of the object, even if it has said so only just now and the engine does not know.
+	Release(h Handle) (wanted bool)
 
 	// Reserve makes room for an event with n bytes of payload, n <= MaxPayload. For Bulk it waits until there is room or done is
 	// closed (nil: for ever); it reports false for Bulk when done was closed, for the lossy classes when the event was dropped, and

@@ -111,7 +111,7 @@ func Open(mem unsafe.Pointer) (*Ring, error) {
 func (m *memory) Capacity() int { return int(m.capacity) }
 
 // MaxPayload is the largest payload that a record of this ring can have. A record and the filler before it never take more than
-// an empty ring has, so each fits sooner or latem.
+// an empty ring has, so each fits sooner or later.
 func (m *memory) MaxPayload() int { return int(min(MaxPayload, m.capacity/2-headSize)) }
 
 // at is the record at a position.
@@ -125,7 +125,7 @@ func (m *memory) payload(pos, n uint64) []byte {
 	return unsafe.Slice((*byte)(unsafe.Add(m.data, pos&m.mask+headSize)), n)
 }
 
-// clear zeroes the first word of every block from one position to anothem.
+// clear zeroes the first word of every block from one position to another.
 func (m *memory) clear(from, to uint64) {
 	for ; from != to; from += blockSize {
 		m.at(from).size = 0

@@ -117,8 +117,9 @@ def serve(log, count, command, requests, limit, env=None):
 
 
 def c_tests():
-    """The programs in tests/c that need no company. ring_stress.c and serve.c have suites of their own."""
-    sources = [source for source in sorted((ROOT / "tests/c").glob("*.c")) if source.name not in ("serve.c", "ring_stress.c")]
+    """The programs in tests/c that need no company. Those of the ring and serve.c have suites of their own."""
+    apart = ("serve.c", "ring_stress.c", "ring_litmus.c")
+    sources = [source for source in sorted((ROOT / "tests/c").glob("*.c")) if source.name not in apart]
     if not sources:
         raise Failure("there is no program in tests/c")
     return sources
@@ -155,12 +156,17 @@ def fixed_addresses(command):
 
 
 def sanitized_ring(log, count):
-    """The ring alone, pure C: producers and consumer hammer it under both sanitizers."""
+    """The ring alone, pure C: producers and consumer hammer it under both sanitizers, and at full speed."""
+    def sources(test):
+        return [ROOT / "tests/c" / f"{test}.c", ROOT / "capi/ring.c"]
+
     for sanitizer, env in SANITIZERS.items():
-        name = "ring_stress-" + sanitizer.split(",")[0]
-        sources = [ROOT / "tests/c/ring_stress.c", ROOT / "capi/ring.c"]
-        program = compile_c(log, sources, name, f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all")
-        count.add(counts.of_program(log, *run(log, fixed_addresses([program]), 240, env=env)))
+        for test in ("ring_stress", "ring_litmus"):
+            name = f"{test}-{sanitizer.split(',')[0]}"
+            program = compile_c(log, sources(test), name, f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all")
+            count.add(counts.of_program(log, *run(log, fixed_addresses([program]), 240, env=env)))
+    program = compile_c(log, sources("ring_litmus"), "ring_litmus", "-O2")
+    count.add(counts.of_program(log, *run(log, [program], 240)))
 
 
 def sanitized_library(log, count):
@@ -259,7 +265,7 @@ ALL = [
     Suite("go:eventq", "unit tests of eventq/ under the race detector", go_tests("./eventq/...")),
     Suite("go:tests", "unit tests of what tests/ and capi/ hold in Go", go_tests("./capi/...", "./tests/...")),
     Suite("reproducible", "two builds in two folders are the same, byte for byte", reproducible.run),
-    Suite("ring", "the ring in C under ThreadSanitizer and AddressSanitizer", sanitized_ring),
+    Suite("ring", "the ring in C under ThreadSanitizer and AddressSanitizer, and at full speed", sanitized_ring),
     Suite("abi", "header, exports, structs and TypeScript tables say the same (A03)", abi_checks.run),
     Suite("c", "the programs in tests/c against the library", c_programs, alone=True),
     Suite("c:serve", "a C program serves 10,000 requests", c_serve, alone=True),

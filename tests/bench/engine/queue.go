@@ -62,11 +62,12 @@ func (q *queue) Issue(_ engine.Kind, _ engine.Handle, obj any) (engine.Handle, b
 
 func (q *queue) place(h engine.Handle) *object { return &q.objects[h&(1<<placeBits-1)] }
 
-func (q *queue) Release(h engine.Handle) {
+func (q *queue) Release(h engine.Handle) (wanted bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	*q.place(h) = object{}
 	q.free = append(q.free, h)
+	return true
 }
 
 // request is the one that a handle names, nil if it has ended.

@@ -1,0 +1,104 @@
+package engine
+
+import (
+	"runtime"
+	"testing"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/webtransport-go"
+)
+
+// Sessions with everything that may be under way in them: streams that wait for credit, for the consumer, for the peer's limit; resets,
+// datagrams. However they end, nothing of them is left.
+func TestW13_SessionsGiveEverythingBack(t *testing.T) {
+	before := runtime.NumGoroutine()
+	for _, end := range []struct {
+		name     string
+		sessions int
+		end      func(f *sessionFixture, q *quic.Conn, s *webtransport.Session, o event)
+	}{
+		{"the connection goes", 4, func(_ *sessionFixture, q *quic.Conn, _ *webtransport.Session, _ event) {
+			q.CloseWithError(0x10c, "gone")
+		}},
+		{"the peer closes", 4, func(_ *sessionFixture, _ *quic.Conn, s *webtransport.Session, _ event) { s.CloseWithError(7, "done") }},
+		{"the consumer closes", 4, func(f *sessionFixture, _ *quic.Conn, _ *webtransport.Session, o event) {
+			f.await(func() {
+				if s := f.session(o.Object); s != nil {
+					s.CloseWith(7, "done")
+				}
+			})
+		}},
+		{"the server stops", 1, func(f *sessionFixture, _ *quic.Conn, _ *webtransport.Session, _ event) { f.server.Stop(0) }},
+	} {
+		t.Run(end.name, func(t *testing.T) {
+			f := serveSessions(t, `{"receive_window": 4096}`, nil)
+			for range end.sessions {
+				busySession(t, f, end.end)
+			}
+			f.server.Free()
+			within(t, "the server's end", f.server.Done())
+			if n := f.live(); n != 0 {
+				t.Errorf("%d handles are live", n)
+			}
+		})
+	}
+	eventually(t, "the goroutines of the beginning", func() bool { return runtime.NumGoroutine() <= before })
+}
+
+// busySession opens a session on a connection of its own, has much begin in it, and then its end.
+func busySession(t *testing.T, f *sessionFixture, end func(f *sessionFixture, q *quic.Conn, s *webtransport.Session, o event)) {
+	t.Helper()
+	d := dialer(t)
+	d.Config.MaxIncomingStreams = 3
+	config := d.TLSClientConfig.Clone()
+	config.NextProtos = []string{"h3"}
+	q, err := quic.DialAddr(ctx(t), f.addr, config, d.QUICConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	defer q.CloseWithError(0x100, "")
+	c, err := d.NewClientConn(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened := f.count(EventSessionOpened)
+	_, s, err := c.Dial(ctx(t), f.url("/wt"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var o event
+	eventually(t, "the session", func() bool { return f.count(EventSessionOpened) > opened })
+	f.mu.Lock()
+	for _, e := range f.seen {
+		if e.Type == EventSessionOpened {
+			o = e
+		}
+	}
+	f.mu.Unlock()
+	for range 3 { // which the consumer does not read
+		str, err := s.OpenStreamSync(ctx(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		str.Write(make([]byte, 6000))
+		s.SendDatagram([]byte("x"))
+	}
+	eventually(t, "the peer's streams", func() bool { return f.count(EventStreamOpened)%3 == 0 && f.count(EventStreamData) > 0 })
+	f.await(func() {
+		session := f.session(o.Object)
+		for i := range 5 { // the last two wait for the peer's limit
+			h := f.give()
+			session.OpenStream(h, false, true)
+			if str := f.stream(h); str != nil {
+				str.Write(Chunk{Bytes: make([]byte, 1<<20)}) // which the peer does not read
+				if i == 1 {
+					str.Reset(5)
+				}
+			}
+			session.SendDatagram([]byte("y"), 0)
+		}
+	})
+	end(f, q, s, o)
+	eventually(t, "its end", func() bool { return f.count(EventSessionClosed) == f.count(EventSessionOpened) })
+}
