@@ -110,6 +110,7 @@ func (b *bodyReader) read(p []byte) (int, error) {
 	n, err := b.r.x.read(p)
 	b.total += uint64(n)
 	b.r.c.stats.add(StatBodyBytesIn, uint64(n))
+	b.r.c.account()
 	switch {
 	case err != nil && err != io.EOF:
 	case b.expected >= 0 && b.total > uint64(b.expected), err == io.EOF && b.expected >= 0 && b.total < uint64(b.expected):

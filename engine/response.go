@@ -168,7 +168,10 @@ func (r *Request) write() {
 		r.queue[n] = part{}
 		r.queue = r.queue[:n]
 		r.mu.Unlock()
-		err := r.x.write(&p, r.c.s.options.WriteTimeout, func(n int) { r.left(p.counted, n) })
+		err := r.x.write(&p, r.c.s.options.WriteTimeout, func(n int) {
+			r.c.account() // the sweeper looks only after connections on which requests come and go
+			r.left(p.counted, n)
+		})
 		p.body.release()
 		r.mu.Lock()
 		if errors.Is(err, os.ErrDeadlineExceeded) {

@@ -2,6 +2,7 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Child, mib } from "./child.ts";
 import { Driver } from "./client.ts";
+import { until } from "./suite.ts";
 
 // The machine may be busy with other suites: nothing fails for being slow.
 setDefaultTimeout(30_000);
@@ -110,6 +111,28 @@ describe("memory", () => {
       expect([report.status, report.ended, report.sha256]).toEqual([200, true, sha256]);
     }
     await connection.close();
+    child.say("end");
+    expect((await child.exit()).code).toBe(0);
+  }, 120_000);
+
+  test("P07 what slow readers were kept waiting for goes back to the system when they leave", async () => {
+    const child = new Child("programs/shared-body.ts", [String(16 << 20)]);
+    const connection = await driver.connect(await child.number(), { maxStreamData: 64 << 10 });
+    await child.line();
+    expect((await connection.fetch("/warm")).report.bytes).toBe(1 << 20);
+
+    const before = child.resident();
+    const exchanges = await Promise.all(Array.from({ length: 100 }, () => connection.request("/stream", { allowance: 32 << 10 })));
+    for (const exchange of exchanges) await exchange.response(32 << 10);
+    // Each has a high-water mark's worth: were it less, there would be nothing to give back.
+    await until(() => child.resident() - before > 100 << 20);
+    await connection.close();
+    await until(
+      () => child.resident() - before < 64 << 20,
+      15_000,
+      () => `the server stands at ${mib(child.resident() - before)} above its start`,
+    );
+    console.log(`P07: after 100 readers the server stands at ${mib(child.resident() - before)} above its start`);
     child.say("end");
     expect((await child.exit()).code).toBe(0);
   }, 120_000);

@@ -43,6 +43,7 @@ export function bodyKind(response: Response): BodyKind {
       case "":
         return BODY.NONE;
       case "Blob":
+      case "File":
       case "FileRef":
         return BODY.BLOB;
     }

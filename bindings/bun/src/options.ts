@@ -164,10 +164,13 @@ function hook(value: unknown): LogHook | undefined {
 }
 
 function port(value: unknown, env: Record<string, string | undefined>): number {
-  const from = value ?? env.BUN_PORT ?? env.PORT ?? env.NODE_PORT ?? 3000;
+  // As shells have it, a variable that is empty is not set.
+  const variable = value === undefined || value === null ? ["BUN_PORT", "PORT", "NODE_PORT"].find((name) => env[name]) : undefined;
+  const name = variable === undefined ? "port" : `port (${variable} of the environment)`;
+  const from = variable === undefined ? (value ?? 3000) : env[variable];
   const number = typeof from === "string" && /^\d+$/.test(from.trim()) ? Number(from) : from;
-  if (typeof number !== "number") throw new TypeError(`port must be a number from 0 to 65535, not ${brief(from)}`);
-  return whole("port", number, 0, 65_535);
+  if (typeof number !== "number") throw new TypeError(`${name} must be a number from 0 to 65535, not ${brief(from)}`);
+  return whole(name, number, 0, 65_535);
 }
 
 function hostname(value: unknown): string {

@@ -11,9 +11,9 @@ const UNKNOWN_SIZE = 2 ** 52 - 1;
 /** Where a slice begins is shown by console.log only. Where that has changed, slices are read whole, which is always right. */
 const shows = beginning(Bun.file("/").slice(5, 7)) === 5 && beginning(Bun.file("/")) === 0;
 
-/** Whether a Blob is a file's, or a slice of it. */
+/** Whether a Blob is a file's of the system, or a slice of it. A `File` is in memory, and all Blobs have Bun's stat(). */
 export function isFile(body: Blob): body is Bun.BunFile {
-  return typeof (body as Partial<Bun.BunFile>).stat === "function" && (body as Partial<Bun.BunFile>).name !== undefined;
+  return !(body instanceof File) && (body as Partial<Bun.BunFile>).name !== undefined;
 }
 
 /**

@@ -190,11 +190,12 @@ export class H3Server {
     await this.stop(true);
   }
 
+  /** As below, with routes as a list. */
+  reload(options: ReloadOptions & { routes: readonly RouteDefinition[] }): this;
   /**
    * Replaces routes, fetch and error, as in Bun.serve(): requests that run keep their handlers, later ones get the new ones.
    * @throws TypeError that names a wrong option; then all stays as it was
    */
-  reload(options: ReloadOptions & { routes: readonly RouteDefinition[] }): this;
   reload<Path extends string = string>(options: ReloadOptions<Path>): this;
   reload(options: ReloadOptions<never>): this {
     this.#mustLive();
@@ -363,6 +364,8 @@ function checkDeadline(force: unknown): number {
   return Math.min(Math.ceil(deadline), 0x7fffffff);
 }
 
+/** As below, with routes as a list. */
+export function createH3Server(options: H3ServerOptions & { routes: readonly RouteDefinition[] }): H3Server;
 /**
  * Makes an HTTP/3 server and starts it: Bun.serve() for HTTP/3.
  *
@@ -375,7 +378,6 @@ function checkDeadline(force: unknown): number {
  * @throws TypeError or RangeError that names a wrong option
  * @throws H3Error when the certificate cannot be used, or the address cannot be bound (EADDRINUSE, EACCES, …)
  */
-export function createH3Server(options: H3ServerOptions & { routes: readonly RouteDefinition[] }): H3Server;
 export function createH3Server<Path extends string = string>(options: H3ServerOptions<Path>): H3Server;
 export function createH3Server(options: H3ServerOptions<never>): H3Server {
   return new H3Server(options as H3ServerOptions);

@@ -14,13 +14,14 @@ test("every kind of body is told", () => {
     name(new Response(new Uint8Array(3))),
     name(Response.json({})),
     name(new Response(new Blob(["x"]))),
+    name(new Response(new File(["x"], "x"))),
     name(new Response(Bun.file("/etc/hosts"))),
     name(new Response(stream())),
     name(new Response(stream(), { headers: { a: "b" }, statusText: "ReadableStream {" })),
     name(withTrailers(new Response(stream()), {})),
     name(withTrailers(new Response("text"), {})),
     name(new Response((async function* () { yield "x"; })() as unknown as ReadableStream)),
-  ]).toEqual(["NONE", "BYTES", "BYTES", "BYTES", "BLOB", "BLOB", "STREAM", "STREAM", "STREAM", "BLOB", "STREAM"]);
+  ]).toEqual(["NONE", "BYTES", "BYTES", "BYTES", "BLOB", "BLOB", "BLOB", "STREAM", "STREAM", "STREAM", "BLOB", "STREAM"]);
 });
 
 test("a body that was looked at can still be read", async () => {

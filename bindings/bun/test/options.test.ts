@@ -32,6 +32,10 @@ describe("port", () => {
     expect(checkOptions({ fetch }, { NODE_PORT: "3", PORT: "2" }).port).toBe(2);
     expect(checkOptions({ fetch }, { NODE_PORT: "3", PORT: "2", BUN_PORT: "1" }).port).toBe(1);
     expect(checkOptions({ fetch, port: 0 }, { PORT: "2" }).port).toBe(0);
+    expect(checkOptions({ fetch }, { PORT: "", NODE_PORT: "3" }).port).toBe(3);
+    expect(thrown(() => checkOptions({ fetch }, { PORT: "none" })).message).toBe(
+      'port (PORT of the environment) must be a number from 0 to 65535, not "none"',
+    );
     expect(checkOptions({ fetch, port: "4433" }, {}).port).toBe(4433);
   });
 });

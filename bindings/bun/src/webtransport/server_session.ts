@@ -1,5 +1,5 @@
 /** A session on the server, which decides whether there is to be one. */
-import { about } from "../failure.ts";
+import { about, brief } from "../failure.ts";
 import { ERROR } from "../layout.ts";
 import { lastError, library } from "../library.ts";
 import { HEADERS_SIZE, scratch } from "../memory.ts";
@@ -63,6 +63,7 @@ export class WebTransportServerSession<Path extends string = string> extends Web
    */
   accept(options: AcceptOptions = {}): Promise<void> {
     this.#mustDecide();
+    if (typeof options !== "object" || options === null) throw new TypeError(`accept() takes an object of options, not ${brief(options)}`);
     const { protocol, headers, datagramsReadableType } = options;
     if (protocol !== undefined && !this.protocols.includes(protocol)) {
       const offers = this.protocols.length === 0 ? "none" : this.protocols.map((one) => JSON.stringify(one)).join(", ");
@@ -98,10 +99,13 @@ export class WebTransportServerSession<Path extends string = string> extends Web
    * Refuses it: `ready` and `closed` reject.
    * @param answer a status from 300 to 599, or a Response with one
    * @returns resolves when the answer is on its way, which is later only for a Response whose body must be read; never rejects
-   * @throws RangeError for another status, InvalidStateError when it was decided before. Then nothing has happened
+   * @throws RangeError for another status, TypeError for anything else, InvalidStateError when it was decided before. Then nothing has happened
    */
   reject(answer: number | Response): Promise<void> {
     this.#mustDecide();
+    if (typeof answer !== "number" && !(answer instanceof Response)) {
+      throw new TypeError(`reject() takes a status or a Response, not ${brief(answer)}`);
+    }
     const status = typeof answer === "number" ? answer : answer.status;
     if (!Number.isInteger(status) || status < 300 || status > 599) {
       throw new RangeError(`a session is rejected with a status from 300 to 599, not ${status}`);

@@ -1,0 +1,238 @@
+package engine
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+)
+
+// The streams beside requests; conformance_test.go says how outcomes are written.
+
+func TestN08ControlStream(t *testing.T) {
+	addr := startConformanceServer(t, "")
+	settings := frame(frameSettings)
+	alive := "200"
+	for _, c := range []struct {
+		name  string
+		parts [][]byte // behind the stream type
+		end   bool
+		want  string
+	}{
+		// 6.2.1
+		{"first frame is another one", [][]byte{frame(frameGoAway, 0)}, false, "connection H3_MISSING_SETTINGS"},
+		{"first frame is an unknown one", [][]byte{frame(grease, "?"), settings}, false, "connection H3_MISSING_SETTINGS"},
+		{"first frame is DATA", [][]byte{frame(frameData, "?")}, false, "connection H3_MISSING_SETTINGS"},
+		{"closed", [][]byte{settings}, true, "connection H3_CLOSED_CRITICAL_STREAM"},
+		{"closed before SETTINGS", nil, true, "connection H3_CLOSED_CRITICAL_STREAM"},
+
+		// 7.2.4
+		{"SETTINGS", [][]byte{settings}, false, alive},
+		{"unknown settings", [][]byte{frame(frameSettings, grease, 0, 0x40, 1<<40, grease+0x1f, 7)}, false, alive},
+		{"all known settings", [][]byte{frame(frameSettings, 0x1, 4096, 0x6, 1<<20, 0x7, 100, 0x8, 1)}, false, alive},
+		{"setting given twice", [][]byte{frame(frameSettings, 0x6, 1000, 0x6, 1000)}, false, "connection H3_SETTINGS_ERROR"},
+		{"unknown setting given twice", [][]byte{frame(frameSettings, grease, 1, grease, 2)}, false, "connection H3_SETTINGS_ERROR"},
+		{"setting 0x0 of HTTP/2", [][]byte{frame(frameSettings, 0x0, 1)}, false, "connection H3_SETTINGS_ERROR"},
+		{"setting 0x2 of HTTP/2", [][]byte{frame(frameSettings, 0x2, 1)}, false, "connection H3_SETTINGS_ERROR"},
+		{"setting 0x3 of HTTP/2", [][]byte{frame(frameSettings, 0x3, 1)}, false, "connection H3_SETTINGS_ERROR"},
+		{"setting 0x4 of HTTP/2", [][]byte{frame(frameSettings, 0x4, 1)}, false, "connection H3_SETTINGS_ERROR"},
+		{"setting 0x5 of HTTP/2", [][]byte{frame(frameSettings, 0x5, 1)}, false, "connection H3_SETTINGS_ERROR"},
+		{"ENABLE_CONNECT_PROTOCOL 2", [][]byte{frame(frameSettings, 0x8, 2)}, false, "connection H3_SETTINGS_ERROR"},
+		{"H3_DATAGRAM 2", [][]byte{frame(frameSettings, 0x33, 2)}, false, "connection H3_SETTINGS_ERROR"},
+		{"H3_DATAGRAM without the transport parameter", [][]byte{frame(frameSettings, 0x33, 1)}, false, "connection H3_SETTINGS_ERROR"},
+		{"setting without its value", [][]byte{frame(frameSettings, 0x6)}, false, "connection H3_FRAME_ERROR"},
+		{"setting cut off", [][]byte{frame(frameSettings, 0x6, []byte{0x40})}, false, "connection H3_FRAME_ERROR"},
+		{"SETTINGS of 9 KiB", [][]byte{appendFrameHead(nil, frameSettings, 9<<10)}, false, "connection H3_EXCESSIVE_LOAD"},
+		{"second SETTINGS", [][]byte{settings, settings}, false, "connection H3_FRAME_UNEXPECTED"},
+
+		// 7.2
+		{"DATA", [][]byte{settings, frame(frameData, "?")}, false, "connection H3_FRAME_UNEXPECTED"},
+		{"HEADERS", [][]byte{settings, headers(get...)}, false, "connection H3_FRAME_UNEXPECTED"},
+		{"PUSH_PROMISE", [][]byte{settings, frame(framePushPromise, 0)}, false, "connection H3_FRAME_UNEXPECTED"},
+		{"frame 0x2 of HTTP/2", [][]byte{settings, frame(0x2)}, false, "connection H3_FRAME_UNEXPECTED"},
+		{"frame 0x6 of HTTP/2", [][]byte{settings, frame(0x6, "12345678")}, false, "connection H3_FRAME_UNEXPECTED"},
+		{"frame 0x8 of HTTP/2", [][]byte{settings, frame(0x8)}, false, "connection H3_FRAME_UNEXPECTED"},
+		{"frame 0x9 of HTTP/2", [][]byte{settings, frame(0x9)}, false, "connection H3_FRAME_UNEXPECTED"},
+		{"unknown frames", [][]byte{settings, frame(grease, "?"), frame(0x40), frame(grease, make([]byte, 5000))}, false, alive},
+		{"unknown frame of 4 EiB", [][]byte{settings, appendFrameHead(nil, grease, 1<<62-1), make([]byte, 500)}, false, alive},
+
+		// 7.2.3, 7.2.6, 7.2.7
+		{"CANCEL_PUSH of a push that was never promised", [][]byte{settings, frame(frameMaxPushID, 9), frame(frameCancelPush, 3)}, false, "connection H3_ID_ERROR"},
+		{"CANCEL_PUSH beyond MAX_PUSH_ID", [][]byte{settings, frame(frameCancelPush, 0)}, false, "connection H3_ID_ERROR"},
+		{"CANCEL_PUSH without an id", [][]byte{settings, frame(frameCancelPush)}, false, "connection H3_FRAME_ERROR"},
+		{"MAX_PUSH_ID that grows", [][]byte{settings, frame(frameMaxPushID, 1), frame(frameMaxPushID, 1), frame(frameMaxPushID, 1<<40)}, false, alive},
+		{"MAX_PUSH_ID that shrinks", [][]byte{settings, frame(frameMaxPushID, 5), frame(frameMaxPushID, 4)}, false, "connection H3_ID_ERROR"},
+		{"MAX_PUSH_ID with more behind", [][]byte{settings, frame(frameMaxPushID, 5, 6)}, false, "connection H3_FRAME_ERROR"},
+		{"MAX_PUSH_ID cut off", [][]byte{settings, frame(frameMaxPushID, []byte{0x40})}, false, "connection H3_FRAME_ERROR"},
+		{"GOAWAY whose id shrinks", [][]byte{settings, frame(frameGoAway, 7), frame(frameGoAway, 7), frame(frameGoAway, 0)}, false, alive},
+		{"GOAWAY whose id grows", [][]byte{settings, frame(frameGoAway, 7), frame(frameGoAway, 8)}, false, "connection H3_ID_ERROR"},
+		{"GOAWAY without an id", [][]byte{settings, frame(frameGoAway)}, false, "connection H3_FRAME_ERROR"},
+		{"GOAWAY with more behind", [][]byte{settings, frame(frameGoAway, 1, 2)}, false, "connection H3_FRAME_ERROR"},
+	} {
+		for _, bytewise := range []bool{false, true} {
+			name := c.name
+			if bytewise {
+				name += ", byte by byte"
+			}
+			t.Run(name, func(t *testing.T) {
+				client := dialRaw(t, addr)
+				all := append([]byte{0}, join(c.parts...)...)
+				if len(all) > 1000 && bytewise {
+					t.SkipNow() // the others are short enough
+				}
+				first := len(all)
+				if bytewise {
+					first = 1
+				}
+				s := client.uni(all[:first])
+				for _, b := range all[first:] {
+					_, _ = s.Write([]byte{b}) // the server may have closed for what it saw
+				}
+				if c.end {
+					_ = s.Close()
+				}
+				got := ""
+				if c.want == alive {
+					got = client.answer(client.open(headers(get...), true))
+				} else {
+					got = client.closed()
+				}
+				if got != c.want {
+					t.Errorf("%q, want %q", got, c.want)
+				}
+			})
+		}
+	}
+}
+
+func TestN08UnidirectionalStreams(t *testing.T) {
+	addr := startConformanceServer(t, "")
+	alive := "200"
+	end := []byte(nil) // as the last part: the stream is closed
+	for _, c := range []struct {
+		name    string
+		streams [][][]byte
+		want    string
+	}{
+		// RFC 9114, 6.2
+		{"second control stream", [][][]byte{{{0}, frame(frameSettings)}, {{0}}}, "connection H3_STREAM_CREATION_ERROR"},
+		{"push stream", [][][]byte{{{1, 0}}}, "connection H3_STREAM_CREATION_ERROR"},
+		{"unknown stream types", [][][]byte{{{grease & 0x3f, 1, 2, 3}}, {varints(grease, "???")}, {varints(1 << 40), end}}, alive},
+		{"streams without a type", [][][]byte{{{}, end}, {{0x40}, end}, {{0xc0, 0, 0}, end}}, alive},
+
+		// RFC 9204, 4.2
+		{"QPACK streams", [][][]byte{{{2}}, {{3}}}, alive},
+		{"second encoder stream", [][][]byte{{{2}}, {{2}}}, "connection H3_STREAM_CREATION_ERROR"},
+		{"second decoder stream", [][][]byte{{{3}}, {{3}}}, "connection H3_STREAM_CREATION_ERROR"},
+		{"encoder stream closed", [][][]byte{{{2}, end}}, "connection H3_CLOSED_CRITICAL_STREAM"},
+		{"decoder stream closed", [][][]byte{{{3}, end}}, "connection H3_CLOSED_CRITICAL_STREAM"},
+
+		// RFC 9204, 4.3: with a capacity of 0 an encoder can say nothing but that it is 0
+		{"capacity 0", [][][]byte{{{2}, {0x20}}}, alive},
+		{"capacity beyond what was allowed", [][][]byte{{{2}, {0x3f, 0x01}}}, "connection QPACK_ENCODER_STREAM_ERROR"},
+		{"capacity 1", [][][]byte{{{2}, {0x21}}}, "connection QPACK_ENCODER_STREAM_ERROR"},
+		{"insert with name reference", [][][]byte{{{2}, {0xc0, 1, 'x'}}}, "connection QPACK_ENCODER_STREAM_ERROR"},
+		{"insert with literal name", [][][]byte{{{2}, {0x41, 'a', 1, 'x'}}}, "connection QPACK_ENCODER_STREAM_ERROR"},
+		{"duplicate", [][][]byte{{{2}, {0x00}}}, "connection QPACK_ENCODER_STREAM_ERROR"},
+
+		// RFC 9204, 4.4: nothing was ever inserted that could be acknowledged
+		{"section acknowledgment", [][][]byte{{{3}, {0x80}}}, "connection QPACK_DECODER_STREAM_ERROR"},
+		{"insert count increment", [][][]byte{{{3}, {0x01}}}, "connection QPACK_DECODER_STREAM_ERROR"},
+		{"insert count increment of 0", [][][]byte{{{3}, {0x00}}}, "connection QPACK_DECODER_STREAM_ERROR"},
+		{"stream cancellation", [][][]byte{{{3}, {0x44, 0x7f, 0x20}}}, alive},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			client := dialRaw(t, addr)
+			if c.name != "second control stream" {
+				client.uni(append([]byte{0}, frame(frameSettings)...))
+			}
+			for _, parts := range c.streams {
+				s := client.uni(parts[0])
+				for _, p := range parts[1:] {
+					if p == nil {
+						_ = s.Close()
+					} else {
+						_, _ = s.Write(p) // the server may have closed for what it saw
+					}
+				}
+			}
+			var got string
+			if c.want == alive {
+				got = client.answer(client.open(headers(get...), true))
+			} else {
+				got = client.closed()
+			}
+			if got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestN08CriticalStreamsReset(t *testing.T) {
+	for _, typ := range []byte{0, 2, 3} {
+		server := conformanceServer(t, "")
+		client := dialRaw(t, addressOf(server))
+		begin := []byte{typ}
+		if typ == 0 {
+			begin = append(begin, frame(frameSettings)...)
+		}
+		s := client.uni(begin)
+		awaitUniStream(t, server, typ)
+		s.CancelWrite(quic.StreamErrorCode(http3.ErrCodeNoError))
+		if got := client.closed(); got != "connection H3_CLOSED_CRITICAL_STREAM" {
+			t.Errorf("stream of type %d reset: %q", typ, got)
+		}
+	}
+}
+
+// awaitUniStream waits until the server has read of which type a stream of its only connection is. A reset that is quicker takes the type along.
+func awaitUniStream(t *testing.T, s *Server, typ byte) {
+	t.Helper()
+	eventually(t, "a stream of a known type", func() bool {
+		return slices.ContainsFunc(s.connsForTest(), func(c *conn) bool {
+			c.uni.mu.Lock()
+			defer c.uni.mu.Unlock()
+			return c.uni.open[typ]
+		})
+	})
+}
+
+// A reset before the type is known says nothing (RFC 9114, 6.2).
+func TestN08UnidirectionalStreamResetBeforeItsType(t *testing.T) {
+	onBothKinds(t, testN08UnidirectionalStreamResetBeforeItsType)
+}
+
+func testN08UnidirectionalStreamResetBeforeItsType(t *testing.T) {
+	client, _ := dialHTTP(t, startConformanceServer(t, ""))
+	client.uni([]byte{0x40}).CancelWrite(quic.StreamErrorCode(http3.ErrCodeNoError))
+	client.lives()
+}
+
+// What the server itself opens: one control stream that begins with SETTINGS.
+func TestN08ServerSendsSettingsFirst(t *testing.T) {
+	client, _ := dialHTTP(t, startConformanceServer(t, `{"max_header_bytes": 5000}`))
+	client.lives()
+	s, err := client.conn.AcceptUniStream(client.conn.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := varints(0, frameSettings)
+	got := make([]byte, len(want)+1)
+	if _, err := s.Read(got); err != nil || string(got[:len(want)]) != string(want) {
+		t.Fatalf("%x, %v", got, err)
+	}
+	rest := make([]byte, got[len(want)])
+	for n := 0; n < len(rest); {
+		m, err := s.Read(rest[n:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += m
+	}
+	if limit := varints(0x6, 5000); !strings.Contains(string(rest), string(limit)) {
+		t.Errorf("SETTINGS %x do not tell the limit of a field section (%x)", rest, limit)
+	}
+}
