@@ -156,7 +156,7 @@ export async function until(holds: () => boolean, within = 15_000, what: () => s
 }
 
 /**
- * What a promise rejects with. Not expect().rejects: that runs Bun's event loop inside of itself, and what the round outside had still
+ * What a promise rejects with. Not `rejects` of bun:test: that runs Bun's event loop inside of itself, and what the round outside had still
  * to deliver is lost, a queue's wake-up among it.
  */
 export function failure(promise: Promise<unknown>): Promise<unknown> {

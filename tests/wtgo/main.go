@@ -29,7 +29,7 @@ type command struct {
 	Protocols []string          `json:"protocols"`
 	MaxBidi   int64             `json:"maxBidi"` // streams that the server may open in a session; 0: not said
 	MaxUni    int64             `json:"maxUni"`
-	Window    uint64            `json:"window"` // receive window of a stream, at first and at most
+	Window    uint64            `json:"window"`    // receive window of a stream, at first and at most
 	KeepAlive int               `json:"keepAlive"` // ms between signs of life of a connection at rest; 0: none
 	TimeoutMS int               `json:"timeout"`
 
