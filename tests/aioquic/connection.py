@@ -78,6 +78,7 @@ class Connection:
             max_data=options.get("maxData", 16 << 20),
             max_stream_data=options.get("maxStreamData", 1 << 20),
             idle_timeout=options.get("idleTimeout", 60.0),
+            max_datagram_size=options.get("packet", 1200),
             max_datagram_frame_size=65536 if options.get("datagrams") or self.want_webtransport else None,
         )
         if "ca" in options:

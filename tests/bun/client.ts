@@ -62,6 +62,8 @@ export interface ConnectOptions {
   idleTimeout?: number;
   /** Offer QUIC datagrams in the transport parameters. */
   datagrams?: boolean;
+  /** Bytes of its largest packets: 1,200 by default. */
+  packet?: number;
   /** Offer them, and WebTransport of draft 02 in SETTINGS. */
   webtransport?: boolean;
   /** Seconds for the handshake. */

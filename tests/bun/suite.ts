@@ -182,6 +182,17 @@ export async function until(holds: () => boolean, within = 15_000, what: () => s
   }
 }
 
+/**
+ * What a promise rejects with. Not `rejects` of bun:test: that runs Bun's event loop inside of itself, and what the round outside had still
+ * to deliver is lost, a queue's wake-up among it.
+ */
+export function failure(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    (value) => Promise.reject(new Error(`it gave ${Bun.inspect(value)}`)),
+    (error: unknown) => error,
+  );
+}
+
 /** A promise with its ends on the outside: the gate that a handler or a test waits at. */
 export function gate<T = void>(): { promise: Promise<T>; open: (value: T) => void } {
   const { promise, resolve } = Promise.withResolvers<T>();

@@ -13,6 +13,8 @@ const IDLE = stress ? 5_000 : 250;
 /** What the engine takes on one connection is less than twice that. */
 const SESSIONS_OF_A_CONNECTION = 50;
 const LIMIT = stress ? 600_000 : 60_000;
+/** Seconds after which a connection that vanished is given up. */
+const IDLE_TIMEOUT = stress ? 10 : 2;
 
 interface State {
   sessions_total: number;
@@ -52,7 +54,7 @@ describe("soak", () => {
   test(
     `W14 ${CHURNED} sessions come and go, on connections of their own and many to one: nothing of them stays`,
     async () => {
-      const { child, port, state } = await soaked(5);
+      const { child, port, state } = await soaked(IDLE_TIMEOUT);
       const visit = { size: 16, timeout: LIMIT };
       const some = Math.floor(CHURNED / 5);
       const round = async (count: number): Promise<void> => {
@@ -79,7 +81,7 @@ describe("soak", () => {
   test(
     `W13 ${IDLE} sessions idle at once, then half of their connections end and half vanish, three times: all is given back`,
     async () => {
-      const { child, port, state } = await soaked(5);
+      const { child, port, state } = await soaked(IDLE_TIMEOUT);
       const rest = await state("rest");
       expect(rest.held).toEqual(nothing);
       const heights: number[] = [];
@@ -87,7 +89,7 @@ describe("soak", () => {
       for (let round = 1; round <= 3; round++) {
         const connections: GoConnection[] = [];
         for (let opened = 0; opened < IDLE; opened += SESSIONS_OF_A_CONNECTION) {
-          const connection = await suite.goConnect({ port }, { keepAlive: 1000 });
+          const connection = await suite.goConnect({ port }, { keepAlive: 500 });
           connections.push(connection);
           const held = await connection.hold("/wt", { count: SESSIONS_OF_A_CONNECTION, inside: 10, timeout: LIMIT });
           expect(held).toEqual({ well: SESSIONS_OF_A_CONNECTION, failures: [] });

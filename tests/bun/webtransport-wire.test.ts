@@ -14,7 +14,7 @@ import {
   closeInfo,
   wireCode,
 } from "./draft02.ts";
-import { Suite, gate, settled, until } from "./suite.ts";
+import { Suite, failure, gate, settled, until } from "./suite.ts";
 
 const suite = new Suite();
 const draft = { webtransport: true };
@@ -52,12 +52,17 @@ describe("sessions of draft 02", () => {
     expect((await connection.stats()).settings![0x14e9cd29]).toBeGreaterThanOrEqual(1);
   });
 
-  test("W05 a server without sessions announces none, and answers 501 or 404", async () => {
+  test("W05 a server without sessions announces none, and answers 501; webtransport-go's client fails", async () => {
     const server = suite.serve({ fetch: () => new Response("fetch") });
     const connection = await suite.connect(server, { datagrams: true });
     expect((await connection.fetch("/")).text).toBe("fetch");
     const { settings } = await connection.stats();
     expect([0x2b603742, 0x2c7cf000, 0x14e9cd29].filter((id) => String(id) in settings!)).toEqual([]);
+    const asked = await DraftSession.send(connection, "/");
+    expect(await asked.exchange.response()).toMatchObject({ status: 501, ended: true });
+    const error = await failure((await suite.goConnect(server)).dial("/"));
+    expect(String(error)).toBe("Error: webtransport-go: server didn't enable QUIC datagram support");
+    expect(server.stats()).toMatchObject({ sessions_total: 0, sessions_active: 0 });
   });
 
   test("W01 W06 W07 W08 datagrams and streams of both kinds come back", async () => {
@@ -222,6 +227,7 @@ describe("sessions of draft 02", () => {
     await until(() => server.stats().sessions_active === 0);
     await session.sendDatagrams(["x"], { count: 5 });
     await until(() => server.stats().datagrams_in === 5);
+    await until(() => server.stats().datagrams_dropped_unknown === 5);
     expect(server.stats().datagrams_delivered).toBe(0);
     expect((await connection.fetch("/page")).text).toBe("beside sessions");
   });
