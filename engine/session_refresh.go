@@ -27,7 +27,7 @@ func (s *Session) touch() {
 	first := s.place == 0
 	r.mu.Unlock()
 	if first {
-		time.AfterFunc(refreshEvery, r.run)
+		time.AfterFunc(refreshEvery, func() { Guard("session counters", r.run) })
 	}
 }
 
@@ -37,13 +37,11 @@ func (r *sessionRefresh) run() {
 	touched := r.touched
 	r.touched = nil
 	r.mu.Unlock()
-	Guard("session counters", func() {
-		for _, s := range touched {
-			if s != nil {
-				s.refreshLater()
-			}
+	for _, s := range touched {
+		if s != nil {
+			s.refreshLater()
 		}
-	})
+	}
 }
 
 // forget lets go of a session that has ended: with many short ones, memory would be full of them.
