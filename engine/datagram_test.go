@@ -11,6 +11,7 @@ import (
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
+	"github.com/quic-go/quic-go/qlog"
 )
 
 // dialDatagrams opens a QUIC connection with DATAGRAM, with a control stream if settings is not nil.
@@ -382,4 +383,17 @@ func TestD07_BurstIntoASleepingConsumer(t *testing.T) {
 	eventually(t, "the events", func() bool { return f.count(EventSessionDatagram) == int(f.stats[StatDatagramsDelivered].Load()) })
 	t.Logf("in %d, delivered %d, ring %d, early %d, internal %d; object %d", f.stats[StatDatagramsIn].Load(), f.stats[StatDatagramsDelivered].Load(),
 		f.stats[StatDatagramsDroppedRing].Load(), f.stats[StatDatagramsDroppedEarly].Load(), f.stats[StatDatagramsDroppedInternal].Load(), o.Object)
+}
+
+// Packets that a connection could not keep up with are counted; those that were dropped for other reasons are not.
+func TestD02_DroppedPacketsAreCounted(t *testing.T) {
+	c := &conn{stats: new(Stats)}
+	trace := new(datagramTrace)
+	trace.RecordEvent(qlog.PacketDropped{Trigger: qlog.PacketDropDOSPrevention}) // nobody's yet
+	trace.c.Store(c)
+	trace.RecordEvent(qlog.PacketDropped{Trigger: qlog.PacketDropDOSPrevention})
+	trace.RecordEvent(qlog.PacketDropped{Trigger: qlog.PacketDropDuplicate})
+	if n := c.stats[StatPacketsDropped].Load(); n != 1 {
+		t.Errorf("%d", n)
+	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/quic-go/quic-go/qlogwriter"
 )
 
-// A datagramTrace learns through qlog what quic-go and http3 say nowhere else: which datagrams came, which were dropped because a
-// queue of theirs was full, what the peer's SETTINGS hold, and which STOP_SENDING is sent. It writes nothing.
+// A datagramTrace learns through qlog what quic-go and http3 say nowhere else: which datagrams came, which datagrams and packets
+// were dropped because a queue of theirs was full, what the peer's SETTINGS hold, and which STOP_SENDING is sent. It writes nothing.
 type datagramTrace struct {
 	c atomic.Pointer[conn]
 }
@@ -40,6 +40,10 @@ func (t *datagramTrace) RecordEvent(e qlogwriter.Event) {
 	case qlog.DatagramDropped:
 		c.stats.add(StatDatagramsIn, 1)
 		c.stats.add(StatDatagramsDroppedInternal, 1)
+	case qlog.PacketDropped:
+		if e.Trigger == qlog.PacketDropDOSPrevention {
+			c.stats.add(StatPacketsDropped, 1)
+		}
 	case h3log.FrameParsed:
 		if settings, ok := e.Frame.Frame.(h3log.SettingsFrame); ok {
 			c.settled(settings.Datagram != nil && *settings.Datagram)

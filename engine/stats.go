@@ -42,6 +42,7 @@ const (
 	StatDatagramsExpired         // not sent: older than their age
 	StatDatagramsTooLarge        // not sent: the path had become too narrow
 	StatDatagramsUnsent          // not sent: the connection, session or request ended
+	StatPacketsDropped           // came faster than quic-go could look into them; what was in them is lost, and no other counter has it
 
 	StatCount // how many there are
 )
@@ -84,6 +85,7 @@ var StatNames = [StatCount]string{
 	StatDatagramsExpired:         "datagrams_dropped_expired",
 	StatDatagramsTooLarge:        "datagrams_dropped_too_large",
 	StatDatagramsUnsent:          "datagrams_dropped_unsent",
+	StatPacketsDropped:           "packets_dropped",
 }
 
 func (s *Stats) add(i int, n uint64) { s[i].Add(n) }

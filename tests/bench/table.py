@@ -19,7 +19,7 @@ WAITED = [
 ]
 SESSIONS = [("growth MB", "growth_bytes", 1e6, 1), ("KB/session", "growth_bytes_per_session", 1e3, 2), ("s to open", "open_seconds", 1, 2)]
 BURST = [("sent", "sent", 1, 0), ("received", "received", 1, 0), ("dropped, queue full", "datagrams_dropped_queue_full", 1, 0),
-         ("dropped in quic-go", "datagrams_dropped_internal", 1, 0), ("unaccounted", "unaccounted", 1, 0)]
+         ("dropped in quic-go", "datagrams_dropped_internal", 1, 0), ("packets dropped", "packets_dropped", 1, 0), ("unaccounted", "unaccounted", 1, 0)]
 IDLE = [("CPU ms in all", "cpu_ms", 1, 3)]
 CALLS = [
     ("any call ns", "call_ns", 1, 1), ("empty poll ns", "empty_poll_ns", 1, 1), ("drained event ns", "drained_event_ns", 1, 1), ("reply ns", "reply_ns", 1, 1),

@@ -36,7 +36,7 @@ const server = createH3Server({
         void session.accept();
       },
       GET: () => {
-        const dropped = Object.entries(server.stats()).filter(([name]) => name.startsWith("datagrams_dropped_"));
+        const dropped = Object.entries(server.stats()).filter(([name]) => /^(datagrams_dropped_|packets_dropped$)/.test(name));
         const became = { received, ...Object.fromEntries(dropped) };
         received = 0;
         slept = false;

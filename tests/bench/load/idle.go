@@ -61,7 +61,7 @@ const (
 )
 
 // burst sends so many datagrams to a handler that sleeps when the first one comes, and asks the server what became of them: GET
-// /burst answers with JSON, which is the report.
+// /burst answers with JSON, which is the report. A packet of the client has one datagram in it, so a lost packet counts as one.
 func burst(ctx context.Context, c *client, n int) (any, error) {
 	session, err := c.session(ctx, "/burst")
 	if err != nil {
