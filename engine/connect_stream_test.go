@@ -26,8 +26,18 @@ func dialConnect(t testing.TB, f *sessionFixture) *connectClient {
 	return &connectClient{t, q, cc}
 }
 
-// connect asks for a session as Chromium does.
+// connect opens a session as Chromium does.
 func (c *connectClient) connect(f *sessionFixture) *http3.RequestStream {
+	c.t.Helper()
+	status, str := c.ask(f)
+	if status != 200 {
+		c.t.Fatalf("status %d", status)
+	}
+	return str
+}
+
+// ask asks for a session.
+func (c *connectClient) ask(f *sessionFixture) (status int, str *http3.RequestStream) {
 	c.t.Helper()
 	str, err := c.cc.OpenRequestStream(ctx(c.t))
 	if err != nil {
@@ -40,10 +50,10 @@ func (c *connectClient) connect(f *sessionFixture) *http3.RequestStream {
 		c.t.Fatal(err)
 	}
 	resp, err := str.ReadResponse()
-	if err != nil || resp.StatusCode != 200 {
-		c.t.Fatalf("%v, %v", resp, err)
+	if err != nil {
+		c.t.Fatal(err)
 	}
-	return str
+	return resp.StatusCode, str
 }
 
 // The field of http3 that connectStream is put into must be there in the version that go.mod names.

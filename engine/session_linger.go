@@ -26,13 +26,21 @@ func (s *Session) leaves() {
 	s.closed = true
 	s.leaving = &leave{done: make(chan struct{})}
 	s.leaving.hurry, s.leaving.rush = context.WithCancel(context.Background())
+	if s.wt != nil {
+		s.holdsPlace()
+	}
+}
+
+// holdsPlace lets the next session of the connection know that this one leaves. It is for sessions that the library has: one that waits
+// to be one would wait for itself. s.mu is held.
+func (s *Session) holdsPlace() {
 	c := s.c
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.leaving == nil {
 		c.leaving = make(map[*leave]struct{})
 	}
 	c.leaving[s.leaving] = struct{}{}
-	c.mu.Unlock()
 }
 
 // left is the end of the end.

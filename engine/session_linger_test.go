@@ -57,3 +57,26 @@ func TestW11_ASessionThatLingersMakesRoom(t *testing.T) {
 		}
 	}
 }
+
+// A session that is closed while it is being accepted does not wait for its own end.
+func TestW11_ClosedWhileAccepted(t *testing.T) {
+	f := serveSessions(t, "", func(f *sessionFixture, e event) {
+		if e.Type == EventSessionRequest {
+			s := f.session(e.Object)
+			s.Accept("", nil)
+			s.CloseWith(1, "")
+		}
+	})
+	for range 20 {
+		c := dialConnect(t, f)
+		status, str := c.ask(f)
+		if status != 200 && status != 500 {
+			t.Fatalf("status %d", status)
+		}
+		if _, err := io.ReadAll(str); err != nil {
+			t.Fatal(err)
+		}
+		str.Close()
+	}
+	eventually(t, "the end of each", func() bool { return f.count(EventSessionClosed) == 20 })
+}

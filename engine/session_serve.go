@@ -176,6 +176,9 @@ func (s *Session) opened(wt *webtransport.Session, protocol string) {
 	s.datagrams.out.open(s.handle, true)
 	s.mu.Lock()
 	s.wt, s.open = wt, true
+	if s.leaving != nil {
+		s.holdsPlace()
+	}
 	drain, drained := s.wantsDrain, s.peerDrained
 	c.sink.Commit(rec, &Event{Type: EventSessionOpened, Object: s.handle, Parent: c.s.handle, Conn: c.handle, UserData: s.userData,
 		Status: uint32(s.datagrams.out.limit), MetaLen: uint32(len(meta))})
