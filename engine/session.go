@@ -29,6 +29,7 @@ type Session struct {
 	datagrams *h3Datagrams
 	counters  sessionCounters
 	refresh   sessionRefresh
+	claimed   bool // accepted, and not ended; under c.mu
 	order     sendOrder
 
 	mu          sync.Mutex

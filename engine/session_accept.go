@@ -48,7 +48,7 @@ func (s *Session) accept(w http.ResponseWriter, req *http.Request, d sessionDeci
 		}
 		headers = appendPacked(headers, "wt-protocol", value)
 	}
-	if s.alone(w.(http3.Settingser)) {
+	if !s.claim(w.(http3.Settingser)) {
 		s.c.stats.add(StatSessionsRejected, 1)
 		s.x.abort(http3.ErrCodeRequestRejected)
 		return sessionEnd{outcome: outcome{code: ErrNotNegotiated, flags: FlagAborted,
@@ -75,26 +75,26 @@ func (s *Session) accept(w http.ResponseWriter, req *http.Request, d sessionDeci
 // SETTINGS_WT_INITIAL_MAX_DATA, _STREAMS_UNI and _STREAMS_BIDI.
 var settingsOfFlowControl = [...]uint64{0x2b61, 0x2b64, 0x2b65}
 
-// alone reports whether the session would have to be the connection's only one, and is not. The library would find out only after
-// it has accepted.
-func (s *Session) alone(peer http3.Settingser) bool {
+// claim makes the session one of the connection's, unless it would have to be the only one and is not. The library would find out only
+// after it has accepted; and the peer may ask for the next one as soon as it sees the answer to the first.
+func (s *Session) claim(peer http3.Settingser) bool {
+	many := false
 	select {
 	case <-peer.ReceivedSettings():
+		for _, id := range settingsOfFlowControl {
+			many = many || peer.Settings().Other[id] > 0
+		}
 	default:
-		return false // then the library waits for them
+		many = true // not known: the library waits for them
 	}
-	for _, id := range settingsOfFlowControl {
-		if peer.Settings().Other[id] > 0 {
+	c := s.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for other := range c.sessions {
+		if other.claimed && !many {
 			return false
 		}
 	}
-	open := 0
-	s.c.eachSession(func(other *Session) {
-		other.mu.Lock()
-		if other.wt != nil && !other.ended {
-			open++
-		}
-		other.mu.Unlock()
-	})
-	return open > 0
+	s.claimed = true
+	return true
 }

@@ -286,6 +286,9 @@ func (s *Session) end(o sessionEnd) {
 	s.ended = true
 	wt, x := s.wt, s.connect
 	s.mu.Unlock()
+	c.mu.Lock()
+	s.claimed = false
+	c.mu.Unlock()
 	select {
 	case d := <-s.decision:
 		d.body.release()
