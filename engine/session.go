@@ -30,6 +30,7 @@ type Session struct {
 	counters  sessionCounters
 	touched   atomic.Bool // it is in the connection's list of sessions to refresh
 	place     int         // there, under the list's lock
+	claimed   bool        // accepted, and not about to end; under c.mu
 	order     sendOrder
 
 	mu          sync.Mutex

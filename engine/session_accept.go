@@ -53,7 +53,7 @@ func (s *Session) accept(w http.ResponseWriter, req *http.Request, d sessionDeci
 		}
 		headers = appendPacked(headers, "wt-protocol", value)
 	}
-	if s.alone(w.(http3.Settingser)) {
+	if !s.claim(w.(http3.Settingser)) {
 		s.c.stats.add(StatSessionsRejected, 1)
 		s.x.abort(http3.ErrCodeRequestRejected)
 		return sessionEnd{outcome: outcome{code: ErrNotNegotiated, flags: FlagAborted,

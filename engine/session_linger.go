@@ -26,17 +26,19 @@ func (s *Session) leaves() {
 	s.closed = true
 	s.leaving = &leave{done: make(chan struct{})}
 	s.leaving.hurry, s.leaving.rush = context.WithCancel(context.Background())
-	if s.wt != nil {
-		s.holdsPlace()
-	}
+	s.makesRoom()
 }
 
-// holdsPlace lets the next session of the connection know that this one leaves. It is for sessions that the library has: one that waits
-// to be one would wait for itself. s.mu is held.
-func (s *Session) holdsPlace() {
+// makesRoom lets the next session of the connection know that this one leaves, and what to wait for. That is there for sessions that the
+// library has: one that waits to be one would wait for itself. s.mu is held.
+func (s *Session) makesRoom() {
 	c := s.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	s.claimed = false
+	if s.wt == nil {
+		return
+	}
 	if c.leaving == nil {
 		c.leaving = make(map[*leave]struct{})
 	}
@@ -69,31 +71,39 @@ func (s *Session) linger(wt *webtransport.Session, x *connectStream) {
 // SETTINGS_WT_INITIAL_MAX_DATA, _STREAMS_UNI and _STREAMS_BIDI.
 var settingsOfFlowControl = [...]uint64{0x2b61, 0x2b64, 0x2b65}
 
-// alone reports whether the session would have to be the connection's only one, and is not. The library would find out only after
-// it has accepted. Those that leave are made to leave at once: a peer that asks for the next has heard of their end.
-func (s *Session) alone(peer http3.Settingser) bool {
+// claim makes the session one of the connection's, unless it would have to be the only one and is not. The library would find out only
+// after it has accepted; and the peer may ask for the next one as soon as it sees the answer to the first. Those that leave are made to
+// leave at once: a peer that asks for the next has heard of their end.
+func (s *Session) claim(peer http3.Settingser) bool {
+	several := false
 	select {
 	case <-peer.ReceivedSettings():
+		for _, id := range settingsOfFlowControl {
+			several = several || peer.Settings().Other[id] > 0
+		}
 	default:
-		return false // then the library waits for them
+		several = true // not known: the library waits for them
 	}
-	for _, id := range settingsOfFlowControl {
-		if peer.Settings().Other[id] > 0 {
+	if !s.claimIf(several) {
+		return false
+	}
+	if !several {
+		s.c.hurry()
+	}
+	return true
+}
+
+func (s *Session) claimIf(several bool) bool {
+	c := s.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for other := range c.sessions {
+		if other.claimed && !several {
 			return false
 		}
 	}
-	open := 0
-	s.c.eachSession(func(other *Session) {
-		other.mu.Lock()
-		if other.wt != nil && !other.closed {
-			open++
-		}
-		other.mu.Unlock()
-	})
-	if open == 0 {
-		s.c.hurry()
-	}
-	return open > 0
+	s.claimed = true
+	return true
 }
 
 const (

@@ -177,7 +177,7 @@ func (s *Session) opened(wt *webtransport.Session, protocol string) {
 	s.mu.Lock()
 	s.wt, s.open = wt, true
 	if s.leaving != nil {
-		s.holdsPlace()
+		s.makesRoom()
 	}
 	drain, drained := s.wantsDrain, s.peerDrained
 	c.sink.Commit(rec, &Event{Type: EventSessionOpened, Object: s.handle, Parent: c.s.handle, Conn: c.handle, UserData: s.userData,
@@ -311,6 +311,9 @@ func (s *Session) end(o sessionEnd) {
 	s.ended = true
 	wt, x := s.wt, s.connect
 	s.mu.Unlock()
+	c.mu.Lock()
+	s.claimed = false
+	c.mu.Unlock()
 	select {
 	case d := <-s.decision:
 		d.body.release()
