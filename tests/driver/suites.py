@@ -281,5 +281,9 @@ ALL = [
     Suite("chromium", "sessions as a browser sees them", browser, alone=True),
     Suite("demo", "what the README promises", demo, alone=True),
     Suite("demo-wt", "the page with WebTransport's round-trip times, in Chromium", demo_wt, alone=True),
+]
+
+# Only by name: a checkout of web-platform-tests is at hand or not.
+BY_NAME = [
     Suite("wpt", "the W3C's tests of WebTransport, in Chromium; WPT_DIR names their checkout", wpt, alone=True),
 ]
