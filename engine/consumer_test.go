@@ -558,19 +558,27 @@ func dial(t testing.TB, addr string) *quic.Conn { return dialWindow(t, addr, 0) 
 // dialWindow takes no more than window bytes on a stream that nobody reads; 0 is quic-go's default.
 func dialWindow(t testing.TB, addr string, window uint64) *quic.Conn {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	q, err := quic.DialAddr(ctx, addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h3"}}, &quic.Config{InitialStreamReceiveWindow: window, MaxStreamReceiveWindow: window, EnableDatagrams: secondKind})
+	q, err := dialQUIC(t, addr, window)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { q.CloseWithError(0x100, "") })
 	s, err := q.OpenUniStream()
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.Write([]byte{streamControl, frameSettings, 0})
 	return q
+}
+
+// dialQUIC opens no stream.
+func dialQUIC(t testing.TB, addr string, window uint64) (*quic.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	q, err := quic.DialAddr(ctx, addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h3"}}, &quic.Config{InitialStreamReceiveWindow: window, MaxStreamReceiveWindow: window, EnableDatagrams: secondKind})
+	if err == nil {
+		t.Cleanup(func() { q.CloseWithError(0x100, "") })
+	}
+	return q, err
 }
 
 // request is the HEADERS frame of a request.

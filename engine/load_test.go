@@ -330,10 +330,13 @@ func testNoMoreHandles(t *testing.T) {
 			t.Errorf("whole %v: the client got %v", whole, err)
 		}
 	}
-	other := dial(t, f.addr)
-	<-other.Context().Done()
+	other, cause := dialQUIC(t, f.addr, 0)
+	if cause == nil {
+		<-other.Context().Done()
+		cause = context.Cause(other.Context())
+	}
 	var app *quic.ApplicationError
-	if cause := context.Cause(other.Context()); !asError(cause, &app) || app.ErrorCode != quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad) {
+	if !asError(cause, &app) || app.ErrorCode != quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad) {
 		t.Errorf("the other connection ended with %v", cause)
 	}
 	full(false)
