@@ -1,6 +1,6 @@
 // This project's server for sessions, for the benchmark, written as a user would write it.
 import { createH3Server } from "../../bindings/bun/src/index.ts";
-import { tls } from "./handler.ts";
+import { routes, tls } from "./handler.ts";
 
 let received = 0;
 let slept = false;
@@ -18,6 +18,7 @@ const server = createH3Server({
   hostname: "127.0.0.1",
   tls,
   routes: {
+    "/": routes["/"],
     "/echo": {
       webtransport(session) {
         session.onDatagram = (datagram) => void session.sendDatagram(datagram);

@@ -40,7 +40,7 @@ func dial(ctx context.Context, addr string, count *datagrams) (*client, error) {
 		return nil, err
 	}
 	transport := &quic.Transport{Conn: socket}
-	conn, err := transport.Dial(ctx, remote, &tls.Config{ServerName: "localhost", InsecureSkipVerify: true, NextProtos: []string{"h3"}}, &quic.Config{})
+	conn, err := transport.Dial(ctx, remote, &tls.Config{ServerName: "localhost", InsecureSkipVerify: true, NextProtos: []string{"h3"}}, &quic.Config{EnableDatagrams: *offer})
 	if err != nil {
 		transport.Close()
 		socket.Close()

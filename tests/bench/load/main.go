@@ -29,6 +29,7 @@ var (
 	connections = flag.Int("connections", 4, "connections")
 	streams     = flag.Int("streams", 16, "requests in flight on each connection")
 	style       = flag.String("style", "loop", "get: how a connection keeps its requests in flight: loop (one goroutine, as an event loop does) or goroutines (one for each)")
+	offer       = flag.Bool("datagrams", false, "get: offer DATAGRAM, as browsers do")
 	size        = flag.Int64("bytes", 16<<20, "download, upload: bytes of a body")
 	sessions    = flag.Int("sessions", 5000, "wt-idle: sessions; wt-burst: datagrams")
 	warm        = flag.Duration("warm", 500*time.Millisecond, "how long to ask before the measurement")
