@@ -17,7 +17,22 @@ static int32_t datagram_state(uint64_t word, enum handle_kind kind)
     return ZIG_H3_OK;
 }
 
-int32_t datagram_place(struct slot *slot, uint64_t word, enum handle_kind kind, size_t len)
+/* Has the engine count it, where the ring has room: the caller knows anyway. */
+static void count_oversized(zig_h3_handle object)
+{
+    struct submission at;
+    zig_h3_record *record = submission_claim(&at, 0);
+    if (record == NULL)
+        return;
+    record->type = SUBMIT_OVERSIZED;
+    record->flags = 0;
+    record->object = object;
+    record->meta_len = 0;
+    record->data_len = 0;
+    submission_publish(&at, false);
+}
+
+int32_t datagram_place(struct slot *slot, uint64_t word, zig_h3_handle object, enum handle_kind kind, size_t len)
 {
     int32_t code = datagram_state(word, kind);
     if (code != ZIG_H3_OK)
@@ -26,8 +41,10 @@ int32_t datagram_place(struct slot *slot, uint64_t word, enum handle_kind kind, 
     const uint32_t limit = now >> 16;
     if (limit == 0)
         return error_set(ZIG_H3_ERR_NOT_NEGOTIATED, "datagrams were not negotiated, or the route does not take them");
-    if (len > limit)
+    if (len > limit) {
+        count_oversized(object);
         return error_format(ZIG_H3_ERR_DATAGRAM_TOO_LARGE, "a datagram of %zu bytes, the limit is %u", len, (unsigned)limit);
+    }
     if ((now & 0xffff) == 0)
         return error_set(ZIG_H3_ERR_QUEUE_FULL, "the queue of outgoing datagrams is full");
     /* The engine may add meanwhile, only host threads take away, and those are locked out. */
@@ -53,7 +70,7 @@ static int32_t datagram_send(zig_h3_handle object, enum handle_kind kind, const 
     struct slot *slot = handle_lock(object, kind, &word);
     if (slot == NULL)
         return handle_error(object, kind);
-    int32_t code = datagram_place(slot, word, kind, len);
+    int32_t code = datagram_place(slot, word, object, kind, len);
     if (code == ZIG_H3_OK) {
         struct submission at;
         zig_h3_record *record = submission_claim(&at, len);

@@ -11,8 +11,8 @@
 /* No datagram is larger: limits have 16 bits in a slot. */
 #define DATAGRAM_MAX 65535u
 
-/* Takes a place for a datagram of len bytes from the queue of the locked slot's object, or says why not. */
-int32_t datagram_place(struct slot *slot, uint64_t word, enum handle_kind kind, size_t len);
+/* Takes a place for a datagram of len bytes from the queue of the object, whose slot is locked, or says why not. */
+int32_t datagram_place(struct slot *slot, uint64_t word, zig_h3_handle object, enum handle_kind kind, size_t len);
 
 /* What a datagram gets that found no room in the ring to the engine: ZIG_H3_ERR_QUEUE_FULL, with the words set. */
 int32_t datagram_full(void);

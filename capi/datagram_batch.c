@@ -78,7 +78,7 @@ static int32_t take(struct held *held, const zig_h3_datagram *head)
         if (held->slot == NULL)
             return handle_error(head->object, kind);
     }
-    return datagram_place(held->slot, held->word, kind, head->len);
+    return datagram_place(held->slot, held->word, head->object, kind, head->len);
 }
 
 /* Sends what stands between two offsets by one record; NULL: the ring has no room. Returns how many were queued. */

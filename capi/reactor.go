@@ -126,7 +126,9 @@ func (r *reactor) take(h *eventq.Head, payload []byte) {
 			return
 		}
 	case kindConn:
-		sendDatagram(h.Object, payload[:h.DataLen], h.Status)
+		if conn, _ := objectOf[datagramSender](h.Object, kindConn); conn != nil {
+			forConn(*conn, h, payload)
+		}
 		return
 	default: // of no object
 		if h.Type == C.SUBMIT_COMMAND {

@@ -51,6 +51,8 @@ func (s sender) SendDatagram(data []byte, maxAge time.Duration) {
 	*s.got = append(*s.got, string(data)+" "+maxAge.String())
 }
 
+func (s sender) DatagramOversized() { *s.got = append(*s.got, "oversized") }
+
 // appendDatagram packs as zig_h3_send_datagrams does.
 func appendDatagram(list []byte, object uint64, data string, maxAgeMs uint32) []byte {
 	list = binary.NativeEndian.AppendUint64(list, object)

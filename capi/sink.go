@@ -26,6 +26,7 @@ type sink struct {
 // A datagramSender is a connection as far as the host addresses it.
 type datagramSender interface {
 	SendDatagram(data []byte, maxAge time.Duration)
+	DatagramOversized()
 }
 
 // Issue implements engine.Sink.

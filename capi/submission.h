@@ -32,6 +32,7 @@ enum submission_type {
     SUBMIT_OPEN,        /* aux: the stream; status: the number of the sink that tells of it; SUBMIT_UNIDIRECTIONAL, SUBMIT_WAIT */
     /* Whatever sends them. */
     SUBMIT_DATAGRAM,    /* status: most milliseconds that it may wait; data */
+    SUBMIT_OVERSIZED,   /* a datagram of the object's was refused for its size: to be counted */
     SUBMIT_DATAGRAMS    /* object: 0; data: zig_h3_datagram heads, each followed by its bytes, at multiples of 8 */
 };
 

@@ -41,6 +41,8 @@ func forRequest(request *engine.Request, h *eventq.Head, payload []byte) {
 		request.Consumed(h.Aux)
 	case C.SUBMIT_DATAGRAM:
 		request.SendDatagram(payload[:h.DataLen], age(h.Status))
+	case C.SUBMIT_OVERSIZED:
+		request.DatagramOversized()
 	}
 }
 
@@ -67,6 +69,8 @@ func forSession(session *engine.Session, h *eventq.Head, payload []byte) {
 	switch h.Type {
 	case C.SUBMIT_DATAGRAM:
 		session.SendDatagram(payload[:h.DataLen], age(h.Status))
+	case C.SUBMIT_OVERSIZED:
+		session.DatagramOversized()
 	case C.SUBMIT_ACCEPT:
 		session.Accept(string(body(h, payload).Bytes), payload[:h.MetaLen])
 	case C.SUBMIT_REJECT:
@@ -78,7 +82,17 @@ func forSession(session *engine.Session, h *eventq.Head, payload []byte) {
 	}
 }
 
-// sendDatagram sends one datagram of whatever sends them.
+// forConn carries out a submission about a connection.
+func forConn(conn datagramSender, h *eventq.Head, payload []byte) {
+	switch h.Type {
+	case C.SUBMIT_DATAGRAM:
+		conn.SendDatagram(payload[:h.DataLen], age(h.Status))
+	case C.SUBMIT_OVERSIZED:
+		conn.DatagramOversized()
+	}
+}
+
+// sendDatagram sends one datagram of many, of whatever sends them.
 func sendDatagram(object uint64, data []byte, maxAgeMs uint32) {
 	switch object >> kindShift {
 	case kindSession:

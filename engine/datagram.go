@@ -10,6 +10,9 @@ func (r *Request) SendDatagram(data []byte, maxAge time.Duration) {
 	}
 }
 
+// DatagramOversized counts a datagram that was refused because it is larger than the limit.
+func (r *Request) DatagramOversized() { r.c.stats.add(StatDatagramsTooLarge, 1) }
+
 // newRequestDatagrams gives a request its datagrams.
 func newRequestDatagrams(r *Request, route uint32) *h3Datagrams {
 	head := Event{Type: EventH3Datagram, Parent: r.c.s.handle, Conn: r.c.handle, Status: route}

@@ -115,3 +115,6 @@ func (c *conn) SendDatagram(data []byte, maxAge time.Duration) {
 		c.raw.out.send(data, maxAge)
 	}
 }
+
+// DatagramOversized counts a datagram that was refused because it is larger than the limit.
+func (c *conn) DatagramOversized() { c.stats.add(StatDatagramsTooLarge, 1) }

@@ -132,6 +132,9 @@ func (s *Session) SendDatagram(data []byte, maxAge time.Duration) {
 	}
 }
 
+// DatagramOversized counts a datagram that was refused because it is larger than the limit.
+func (s *Session) DatagramOversized() { s.c.stats.add(StatDatagramsTooLarge, 1) }
+
 // commit publishes an event of the session, unless it has ended.
 func (s *Session) commit(rec Record, ev *Event) bool {
 	s.mu.Lock()

@@ -40,7 +40,7 @@ const (
 	StatDatagramsDroppedInternal // of these: they came faster than quic-go's own queue was emptied
 	StatDatagramsOut             // handed to QUIC
 	StatDatagramsExpired         // not sent: older than their age
-	StatDatagramsTooLarge        // not sent: the path had become too narrow
+	StatDatagramsTooLarge        // not sent: larger than the limit, or the path had become too narrow
 	StatDatagramsUnsent          // not sent: the connection, session or request ended
 	StatPacketsDropped           // came faster than quic-go could look into them; what was in them is lost, and no other counter has it
 

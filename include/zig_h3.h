@@ -545,7 +545,7 @@ ZIG_H3_API int32_t zig_h3_response_reset(zig_h3_handle request, uint64_t error_c
  * session, request or connection. max_age_ms: what waits longer is dropped and told by DATAGRAMS_DROPPED; 0: no limit. An empty
  * datagram is one. flags: ZIG_H3_SEND_LATER. All of them return 0 when it is queued, or
  * ZIG_H3_ERR_INVALID_ARGUMENT    data is NULL and len is not 0, unknown flags
- * _DATAGRAM_TOO_LARGE            zig_h3_last_error() says the limit
+ * _DATAGRAM_TOO_LARGE            zig_h3_last_error() says the limit; counted as datagrams_dropped_too_large
  * _QUEUE_FULL                    as many wait, or there is no room in the ring to the engine; no event says when there is room
  * _NOT_NEGOTIATED                the peer, the route or the options do not have them
  * _WRONG_STATE                   the session is not open yet, or was closed

@@ -100,6 +100,7 @@ describe("raw QUIC datagrams", () => {
     await connection.sendDatagrams(["small"]);
     expect(text(await connection.datagrams(1))).toEqual(["small"]);
     expect(results).toEqual(["too-large", "too-large"]);
+    await until(() => server.stats().datagrams_dropped_too_large === 2);
     expect((await connection.fetch("/")).text).toBe("alive");
   });
 
