@@ -20,7 +20,7 @@ WAITED = [
 SESSIONS = [("growth MB", "growth_bytes", 1e6, 1), ("KB/session", "growth_bytes_per_session", 1e3, 2), ("s to open", "open_seconds", 1, 2)]
 BURST = [("sent", "sent", 1, 0), ("received", "received", 1, 0), ("dropped, queue full", "datagrams_dropped_queue_full", 1, 0),
          ("dropped in quic-go", "datagrams_dropped_internal", 1, 0), ("packets dropped", "packets_dropped", 1, 0), ("unaccounted", "unaccounted", 1, 0)]
-IDLE = [("CPU ms in all", "cpu_ms", 1, 3)]
+IDLE = [("CPU ms, 5 s after", "cpu_ms_soon", 1, 3), ("40 s after", "cpu_ms", 1, 3)]
 CALLS = [
     ("any call ns", "call_ns", 1, 1), ("empty poll ns", "empty_poll_ns", 1, 1), ("drained event ns", "drained_event_ns", 1, 1), ("reply ns", "reply_ns", 1, 1),
     ("events a batch", "batch_events", 1, 0),
@@ -43,7 +43,7 @@ GOALS = [
     ("download-16M", "zigh3", "megabytes_per_second", "ratio", ">=", 0.95),
     ("upload-16M", "zigh3", "megabytes_per_second", "ratio", ">=", 0.95),
     ("wait-1000", "engine", "growth_bytes", "ratio", "<=", 0.5),
-    ("idle", "zigh3", "cpu_ms", "value", "<=", 10.0),  # in 10 s: below what /proc/<pid>/stat can show
+    ("idle", "zigh3", "cpu_ms", "value", "<=", 2.0),  # in 10 s: one of Bun's own looks at its heap, which may fall into them
     ("get-http3-4x16", "zigh3wt", "server_cpu_us_per_request", "ratio", "<=", 1.3),
     ("wt-datagram-64", "zigh3wt", "requests_per_second", "ratio", ">=", 0.6),
     ("wt-datagram-1000", "zigh3wt", "requests_per_second", "ratio", ">=", 0.6),
