@@ -86,7 +86,8 @@ def zigh3wt():
 
 
 def npmwt():
-    """Installed where it is run, from its lock file. Its binary wants a newer glibc than Debian 12 has: then it does not load."""
+    """Installed where it is run, from its lock file. Its binary wants a newer glibc than Debian 12 has, and does not load there, unless
+    NPMWT_BUN names a program that starts Bun with one."""
     folder = BUILD / "npmwt"
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "package-lock.json", "server.ts"):
@@ -94,7 +95,7 @@ def npmwt():
     done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True)
     if done.returncode:
         raise Unavailable(f"npm ci: {done.stderr.strip()[-300:]}")
-    return [bun(), str(folder / "server.ts")], None
+    return [os.environ.get("NPMWT_BUN") or bun(), str(folder / "server.ts")], None
 
 
 def engine():
