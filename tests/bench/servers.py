@@ -5,6 +5,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -42,6 +43,20 @@ def c_build(source):
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise Unavailable(f"{source} does not build: {done.stderr.strip()}")
+    return str(program)
+
+
+def cargo_build(package):
+    """Builds a Rust program, named after its folder, and what it needs, as its lock file has it, below build/bench/cargo."""
+    if not shutil.which("cargo"):
+        raise Unavailable(f"{package} needs cargo, which is not there")
+    target = BUILD / "cargo"
+    program = target / "release" / Path(package).name
+    if not program.exists():
+        print(f"building {package}: about two minutes of CPU, once", file=sys.stderr, flush=True)
+    done = subprocess.run(["cargo", "build", "--release", "--locked", "--quiet", "--target-dir", target], cwd=ROOT / package, capture_output=True, text=True)
+    if done.returncode:
+        raise Unavailable(f"{package} does not build: {done.stderr.strip()[-800:]}")
     return str(program)
 
 

@@ -50,6 +50,7 @@ GOALS = [
     ("wt-datagram-1x1", "zigh3wt", "p50_us", "ratio", "<=", 1.5),
     ("wt-stream", "zigh3wt", "megabytes_per_second", "ratio", ">=", 0.7),
     ("wt-session", "zigh3wt", "requests_per_second", "ratio", ">=", 0.8),
+    ("wt-connect", "zigh3wt", "requests_per_second", "ratio", ">=", 0.8),
     ("wt-idle-5000", "zigh3wt", "growth_bytes", "ratio", "<=", 1.2),
     ("burst", "zigh3wt", "unaccounted", "value", "<=", 0),
     ("calls", "bun", "empty_poll_ns", "value", "<=", 20.0),

@@ -1,6 +1,7 @@
 """What was passed and what failed, from the reports of the tools that ran."""
 
 import json
+import re
 import xml.etree.ElementTree as xml
 from dataclasses import dataclass
 
@@ -92,6 +93,17 @@ def of_junit(log, code, path):
                 count.skipped += 1
             else:
                 count.passed += 1
+    if code != 0 and count.failed == 0:
+        log.line(f"exit code {code} although no test failed")
+        count.failed = 1
+    return count
+
+
+def of_cargo_test(log, code, output):
+    """cargo test prints a line for each program that has tests."""
+    count = Count()
+    for passed, failed, skipped in re.findall(r"^test result: .*?(\d+) passed; (\d+) failed; (\d+) ignored", output, re.MULTILINE):
+        count.add(Count(int(passed), int(failed), int(skipped)))
     if code != 0 and count.failed == 0:
         log.line(f"exit code {code} although no test failed")
         count.failed = 1

@@ -261,6 +261,18 @@ def wpt(log, count):
     count.add(counts.of_program(log, *run(log, [ROOT / "tests/wpt/run"], 600)))
 
 
+def wtransport(log, count):
+    """Rust's client at this server, and the load generator that is made of it. Their first build takes a minute or two."""
+    if not shutil.which("cargo"):
+        raise Failure("there is no cargo")
+    folder = ROOT / "tests/bench/wtload"
+    for command in (["cargo", "fmt", "--check"], ["cargo", "clippy", "--locked", "--all-targets", "--quiet", "--", "-D", "warnings"]):
+        code, _ = run(log, command, 600, cwd=folder)
+        count.check(log, code == 0, f"{' '.join(command[:2])} has nothing to say")
+    code, output = run(log, ["cargo", "test", "--locked", "--no-fail-fast"], 600, cwd=folder)
+    count.add(counts.of_cargo_test(log, code, output))
+
+
 ALL = [
     Suite("lint", "gofmt, go vet, staticcheck, tsc, the header as C99, C11 and C++17", lint),
     Suite("go:engine", "unit tests of engine/ under the race detector", go_tests("./engine/...")),
@@ -283,7 +295,8 @@ ALL = [
     Suite("demo-wt", "the page with WebTransport's round-trip times, in Chromium", demo_wt, alone=True),
 ]
 
-# Only by name: a checkout of web-platform-tests is at hand or not.
+# Only by name: a checkout of web-platform-tests is at hand or not, and so is cargo with the time to build a QUIC stack.
 BY_NAME = [
     Suite("wpt", "the W3C's tests of WebTransport, in Chromium; WPT_DIR names their checkout", wpt, alone=True),
+    Suite("wtransport", "sessions of Rust's wtransport, and the benchmark's load that it makes; needs cargo", wtransport, alone=True),
 ]

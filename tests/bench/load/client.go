@@ -21,6 +21,8 @@ const (
 	streamControl = 0x0
 )
 
+const noError = 0x100 // H3_NO_ERROR
+
 // client is the client side of one HTTP/3 connection with as little as the protocol allows, so that the server is what is
 // measured. It takes every server alike: nothing in it knows which one answers.
 type client struct {
@@ -67,7 +69,7 @@ func dial(ctx context.Context, addr string, count *datagrams) (*client, error) {
 }
 
 func (c *client) close() {
-	c.conn.CloseWithError(0x100, "") // H3_NO_ERROR
+	c.conn.CloseWithError(noError, "")
 	c.transport.Close()
 	c.transport.Conn.Close()
 }

@@ -20,6 +20,14 @@ import (
 
 // serve runs an HTTP/3 server of another make on a port of its own, and gives its address.
 func serve(t *testing.T, handler http.HandlerFunc) string {
+	conn := listen(t)
+	server := &http3.Server{Handler: handler, TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate(t)}}}
+	go server.Serve(conn)
+	t.Cleanup(func() { server.Close() })
+	return conn.LocalAddr().String()
+}
+
+func certificate(t *testing.T) tls.Certificate {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -29,14 +37,16 @@ func serve(t *testing.T, handler http.HandlerFunc) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+func listen(t *testing.T) net.PacketConn {
 	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http3.Server{Handler: handler, TLSConfig: &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}}
-	go server.Serve(conn)
-	t.Cleanup(func() { server.Close(); conn.Close() })
-	return conn.LocalAddr().String()
+	t.Cleanup(func() { conn.Close() })
+	return conn
 }
 
 // once runs a job until it has made the given number of requests.

@@ -79,7 +79,7 @@ func burst(ctx context.Context, c *client, n int) (any, error) {
 		}
 	}
 	time.Sleep(500 * time.Millisecond)
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+c.authority+"/burst", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url("/burst"), nil)
 	if err != nil {
 		return nil, err
 	}

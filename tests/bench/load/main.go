@@ -5,8 +5,9 @@
 //
 // Modes: get (GET /, "hello world"), download (GET /bytes/n), upload (POST /upload with n bytes, whose answer names n), wait (opens
 // 1,000 requests to /wait and measures the server's memory while they stand, until GET /release). Of WebTransport, at /echo and with
-// webtransport-go's client: wt-datagram, wt-stream (back and forth on bidirectional streams), wt-session (open and close), wt-idle
-// (the server's memory for sessions that do nothing), wt-burst (at /burst, whose handler sleeps meanwhile).
+// webtransport-go's client: wt-datagram, wt-stream (back and forth on bidirectional streams), wt-session (open and close), wt-connect
+// (the same with a connection for each), wt-idle (the server's memory for sessions that do nothing), wt-burst (at /burst, whose
+// handler sleeps meanwhile). tests/bench/wtload does some of these with a client of another make.
 //
 // A measurement begins and ends with nothing in flight, so that requests, CPU time and datagrams are those of the same requests.
 // The client is one for every server: quic-go's defaults, segmentation offload as the kernel gives it, no HTTP library.
@@ -25,7 +26,7 @@ import (
 
 var (
 	addr        = flag.String("addr", "127.0.0.1:4433", "address of the server")
-	mode        = flag.String("mode", "get", "get, download, upload, wait, wt-datagram, wt-stream, wt-session, wt-idle or wt-burst")
+	mode        = flag.String("mode", "get", "get, download, upload, wait, wt-datagram, wt-stream, wt-session, wt-connect, wt-idle or wt-burst")
 	connections = flag.Int("connections", 4, "connections")
 	streams     = flag.Int("streams", 16, "requests in flight on each connection")
 	style       = flag.String("style", "loop", "get: how a connection keeps its requests in flight: loop (one goroutine, as an event loop does) or goroutines (one for each)")
@@ -86,6 +87,8 @@ func measure(ctx context.Context) (any, error) {
 		return repeat(clients, count, server, echoing(ctx, int(*size)))
 	case "wt-session":
 		return repeat(clients, count, server, visiting(ctx))
+	case "wt-connect":
+		return repeat(clients, count, server, meeting(ctx))
 	case "wt-idle":
 		return idle(ctx, clients, server, *sessions)
 	case "wt-burst":

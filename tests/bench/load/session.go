@@ -19,32 +19,41 @@ func dialSessions(ctx context.Context, addr string, count *datagrams) (*client, 
 	if err != nil {
 		return nil, err
 	}
-	remote, err := resolve(addr)
-	if err != nil {
-		return nil, err
-	}
-	transport := &quic.Transport{Conn: socket}
-	config := &quic.Config{EnableDatagrams: true, EnableStreamResetPartialDelivery: true, KeepAlivePeriod: 10 * time.Second}
-	conn, err := transport.Dial(ctx, remote, &tls.Config{ServerName: "localhost", InsecureSkipVerify: true, NextProtos: []string{"h3"}}, config)
-	if err != nil {
-		transport.Close()
+	c := &client{transport: &quic.Transport{Conn: socket}, authority: addr}
+	if c.conn, c.sessions, err = c.another(ctx); err != nil {
+		c.transport.Close()
 		socket.Close()
-		return nil, fmt.Errorf("connecting to %s: %w", addr, err)
-	}
-	c := &client{conn: conn, transport: transport, authority: addr}
-	limits := &webtransport.Config{MaxIncomingStreams: 100, MaxIncomingUniStreams: 100, MaxIncomingData: 16 << 20}
-	c.sessions, err = (&webtransport.Transport{Config: limits}).NewClientConn(conn)
-	if err != nil {
-		c.close()
 		return nil, err
 	}
 	return c, nil
 }
 
+// another makes a connection for WebTransport on a client's socket.
+func (c *client) another(ctx context.Context) (*quic.Conn, *webtransport.ClientConn, error) {
+	remote, err := resolve(c.authority)
+	if err != nil {
+		return nil, nil, err
+	}
+	config := &quic.Config{EnableDatagrams: true, EnableStreamResetPartialDelivery: true, KeepAlivePeriod: 10 * time.Second}
+	conn, err := c.transport.Dial(ctx, remote, &tls.Config{ServerName: "localhost", InsecureSkipVerify: true, NextProtos: []string{"h3"}}, config)
+	if err != nil {
+		return nil, nil, fmt.Errorf("connecting to %s: %w", c.authority, err)
+	}
+	limits := &webtransport.Config{MaxIncomingStreams: 100, MaxIncomingUniStreams: 100, MaxIncomingData: 16 << 20}
+	sessions, err := (&webtransport.Transport{Config: limits}).NewClientConn(conn)
+	if err != nil {
+		conn.CloseWithError(noError, "")
+		return nil, nil, err
+	}
+	return conn, sessions, nil
+}
+
 func (c *client) session(ctx context.Context, path string) (*webtransport.Session, error) {
-	_, session, err := c.sessions.Dial(ctx, "https://"+c.authority+path, nil)
+	_, session, err := c.sessions.Dial(ctx, c.url(path), nil)
 	return session, err
 }
+
+func (c *client) url(path string) string { return "https://" + c.authority + path }
 
 // echoing sends size bytes on a bidirectional stream and reads them back, -streams at a time in one session of each connection.
 func echoing(ctx context.Context, size int) job {
@@ -102,6 +111,29 @@ func visiting(ctx context.Context) job {
 					return err
 				}
 				if err := session.CloseWithError(0, ""); err != nil {
+					return err
+				}
+				done(time.Since(at))
+			}
+			return nil
+		})
+	}}
+}
+
+// meeting opens a connection with a session in it and closes it, -streams at a time from each connection's socket.
+func meeting(ctx context.Context) job {
+	return job{run: func(c *client, more func() bool, done func(time.Duration)) error {
+		return together(*streams, func() error {
+			for more() {
+				at := time.Now()
+				conn, sessions, err := c.another(ctx)
+				if err != nil {
+					return err
+				}
+				if _, _, err := sessions.Dial(ctx, c.url("/echo"), nil); err != nil {
+					return err
+				}
+				if err := conn.CloseWithError(noError, ""); err != nil {
 					return err
 				}
 				done(time.Since(at))
