@@ -104,7 +104,7 @@ func (s *Session) request(route routeMatch, fields []byte) bool {
 	// The account begins here: what comes before the decision waits in http3's queue.
 	head := Event{Type: EventSessionDatagram, Parent: c.s.handle, Conn: c.handle}
 	s.datagrams = newH3Datagrams(c, s.x.h, head, s.commit)
-	s.datagrams.delivered = s.datagramDelivered
+	s.datagrams.in.delivered = s.datagramDelivered
 	rec, ok := c.sink.Reserve(Bulk, PayloadSize(len(fields), 0), c.done)
 	if !ok || !c.addSession(s) {
 		if ok {

@@ -139,7 +139,8 @@ enum zig_h3_event_type {
     /* A server has stopped, and all that it carried has ended. object: it; code: 0, or ZIG_H3_ERR_TIMEOUT if the deadline cut
      * requests off, or ZIG_H3_ERR_IO if its socket failed (data: how). It may be started again. */
     ZIG_H3_EVENT_SERVER_STOPPED = 9,
-    /* Lossy events that this queue had no room for. aux: how many since the last of these; status: the type that was lost. */
+    /* Lossy events that this queue had no room for: log lines as they came, of datagrams the oldest of those that waited (option
+     * datagrams.incoming). aux: how many since the last of these; status: the type that was lost. */
     ZIG_H3_EVENT_LOST = 10,
     /* A message. status: enum zig_h3_log_level; data: the text; object: what it is about, or 0. */
     ZIG_H3_EVENT_LOG = 11,
