@@ -174,6 +174,7 @@ func (s *Session) opened(wt *webtransport.Session, protocol string) {
 	rec, _ := c.sink.Reserve(Terminal, PayloadSize(len(meta), 0), nil)
 	copy(rec.Payload, meta)
 	s.datagrams.out.open(s.handle, true)
+	s.refreshNow()
 	s.mu.Lock()
 	s.wt, s.open = wt, true
 	if s.leaving != nil {
@@ -319,15 +320,21 @@ func (s *Session) end(o sessionEnd) {
 		d.body.release()
 	default:
 	}
-	s.refreshNow()
 	c.refresh.forget(s)
 	text := o.text[:min(len(o.text), 1<<10)]
-	rec, _ := c.sink.Reserve(Terminal, len(text), nil)
-	copy(rec.Payload, text)
+	meta := 0
+	if wasOpen {
+		meta = statsSize
+	}
+	rec, _ := c.sink.Reserve(Terminal, PayloadSize(meta, len(text)), nil)
+	if wasOpen {
+		s.stats().put(rec.Payload)
+	}
+	copy(rec.Payload[DataOffset(meta):], text)
 	c.sink.Release(s.handle)
 	aux := uint64(o.closeCode)
 	c.sink.Commit(rec, &Event{Type: EventSessionClosed, Flags: o.flags, Object: s.handle, Parent: c.s.handle, Conn: c.handle,
-		UserData: s.userData, Code: o.code, Aux: aux, DataLen: uint32(len(text))})
+		UserData: s.userData, Code: o.code, Aux: aux, MetaLen: uint32(meta), DataLen: uint32(len(text))})
 	if wasOpen {
 		c.stats.sub(StatSessionsActive)
 	}
