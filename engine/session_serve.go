@@ -247,6 +247,8 @@ func (s *Session) closeNow() sessionEnd {
 func (s *Session) broken(err error) sessionEnd {
 	if s.connect != nil {
 		switch failure := s.connect.failure(); {
+		case s.connect.bad.Load():
+			return sessionEnd{outcome: outcome{code: ErrProtocol, flags: FlagAborted, text: errBadClose.Error()}}
 		case failure == io.EOF && s.connect.between():
 			return sessionEnd{outcome: outcome{flags: FlagRemote}} // a clean end is a close with code 0
 		case failure != nil && failure != io.EOF && !errors.Is(failure, os.ErrDeadlineExceeded):
