@@ -238,23 +238,29 @@ func becomes(t *testing.T, p *slot, attention uint64) {
 func TestA08_LostDatagramsAreCountedByType(t *testing.T) {
 	s, ring := testSink(t, 1000)
 	q := &queue{events: s.events}
-	classes := []engine.Class{engine.LossyOf(engine.EventSessionDatagram), engine.LossyOf(engine.EventQUICDatagram), engine.Lossy}
 	for {
-		r, ok := s.Reserve(engine.LossyOf(engine.EventH3Datagram), 1000, nil)
+		r, ok := s.Reserve(engine.Patient, 1000, nil)
 		if !ok {
 			break
 		}
 		s.Commit(r, &engine.Event{Type: engine.EventH3Datagram, DataLen: 1000})
 	}
-	for i, class := range classes {
-		for range i + 2 {
-			if _, ok := s.Reserve(class, 1000, nil); ok {
-				t.Fatal("room for more")
-			}
+	for range 4 {
+		if _, ok := s.Reserve(engine.Lossy, 1000, nil); ok {
+			t.Fatal("room for more")
 		}
 	}
+	for typ, n := range map[engine.EventType]uint64{engine.EventH3Datagram: 1, engine.EventSessionDatagram: 2, engine.EventQUICDatagram: 3} {
+		s.Lose(typ, n)
+	}
+	room := s.Room()
 	take(ring)
 	q.events.Pump()
+	select {
+	case <-room:
+	default:
+		t.Error("nobody says that there is room")
+	}
 	q.events.TakeLost(q.reportLost)
 	lost := map[engine.EventType]uint64{}
 	for _, h := range take(ring) {

@@ -95,11 +95,19 @@ func (s *sink) Reserve(class engine.Class, n int, done <-chan struct{}) (engine.
 	case engine.Terminal:
 		r, _ = s.events.Reserve(eventq.Lossless, n, nil)
 		ok = true // of a closed queue too: what is committed then goes nowhere
+	case engine.Patient:
+		r, ok = s.events.Reserve(eventq.Patient, n, nil)
 	default:
-		r, ok = s.events.Reserve(eventq.LossyOf(uint16(class.Lost())), n, nil)
+		r, ok = s.events.Reserve(eventq.LossyOf(uint16(engine.EventLog)), n, nil)
 	}
 	return engine.Record{Payload: r.Payload, Token: r.Token}, ok
 }
+
+// Room implements engine.Sink.
+func (s *sink) Room() <-chan struct{} { return s.events.Room() }
+
+// Lose implements engine.Sink.
+func (s *sink) Lose(t engine.EventType, n uint64) { s.events.Lose(uint16(t), n) }
 
 // Abort implements engine.Sink.
 func (s *sink) Abort(r engine.Record) {

@@ -225,6 +225,7 @@ func (c *conn) lost(err error) {
 	c.mu.Unlock()
 	if c.raw != nil {
 		c.raw.out.close() // before the wait below: what is submitted from now on starts no goroutine
+		c.raw.in.close()
 	}
 	of := o
 	if of.flags&FlagRemote == 0 {

@@ -7,7 +7,9 @@ import (
 	"os"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"time"
+	"unicode/utf8"
 	"unsafe"
 
 	"github.com/quic-go/quic-go"
@@ -41,6 +43,7 @@ type trackedStream interface {
 
 // A connectStream stands between a session of webtransport-go and its CONNECT stream, and does there what the library does not:
 //   - it sees the peer's DRAIN capsule, which the library skips;
+//   - it refuses a CLOSE capsule that is none (draft-ietf-webtrans-http3, 6), of which the library takes what it can, and what comes behind;
 //   - it writes capsules of ours, never between the two halves of one of the library's frames;
 //   - it closes in an order that browsers take: capsule, FIN, and nothing that cancels, of this stream or of the session's, until the
 //     peer has ended its side, too. The library cancels at once, and QUIC sends a RESET_STREAM before the data of other streams, in one
@@ -52,7 +55,10 @@ type connectStream struct {
 
 	reading sync.Mutex
 	in      frameScanner // capsules: they are framed alike
+	reason  []byte       // the CLOSE capsule as far as it has come
+	ended   bool         // it has come
 	readEnd bool         // the peer's side has ended
+	bad     atomic.Bool  // the peer's CLOSE capsule, or what comes behind it
 
 	mu      sync.Mutex
 	out     frameScanner // what the library writes, in frames
@@ -95,20 +101,58 @@ func (x *connectStream) Read(p []byte) (int, error) {
 	x.reading.Lock()
 	defer x.reading.Unlock()
 	n, err := x.trackedStream.Read(p)
-	for in := p[:n]; len(in) > 0; {
-		_, rest, first, _, ok := x.in.next(in)
-		if !ok {
-			break
-		}
-		in = rest
-		if first && x.in.typ == capsuleDrainSession {
-			x.draining()
-		}
+	if !x.scan(p[:n]) {
+		return 0, errBadClose
 	}
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		x.readEnd = true
 	}
 	return n, err
+}
+
+var errBadClose = errors.New("a CLOSE capsule that is none")
+
+// scan looks at what came. It reports false when the library must not see it; what comes behind a CLOSE capsule the library does not look
+// at. x.reading is held.
+func (x *connectStream) scan(in []byte) bool {
+	for len(in) > 0 {
+		if x.ended {
+			x.bad.Store(true)
+			break
+		}
+		payload, rest, first, last, ok := x.in.next(in)
+		if !ok {
+			break
+		}
+		in = rest
+		switch x.in.typ {
+		case capsuleDrainSession:
+			if first {
+				x.draining()
+			}
+		case capsuleCloseSession:
+			if !x.closes(payload, last) {
+				x.bad.Store(true)
+				return false
+			}
+		}
+	}
+	return true
+}
+
+const (
+	closeCode   = 4    // bytes of the code in a CLOSE capsule
+	closeReason = 1024 // most bytes of the reason behind it
+)
+
+// closes takes part of a CLOSE capsule, and reports whether it may be one. x.reading is held.
+func (x *connectStream) closes(payload []byte, last bool) bool {
+	if uint64(len(x.reason)+len(payload))+x.in.left > closeCode+closeReason {
+		return false
+	}
+	x.reason = append(x.reason, payload...)
+	x.ended = last
+	return !last || len(x.reason) >= closeCode && utf8.Valid(x.reason[closeCode:])
 }
 
 // failure is what ended the peer's side, once the library has stopped reading: it tells only words.
@@ -256,6 +300,9 @@ func (x *connectStream) CancelWrite(code quic.StreamErrorCode) {
 	defer x.mu.Unlock()
 	switch {
 	case !x.taken || x.closed:
+	case x.bad.Load():
+		x.closed = true
+		x.trackedStream.CancelWrite(quic.StreamErrorCode(http3.ErrCodeMessageError))
 	case code == webtransport.WTFlowControlErrorCode || code == quic.StreamErrorCode(http3.ErrCodeExcessiveLoad):
 		x.closed = true
 		x.trackedStream.CancelWrite(code)
@@ -294,18 +341,25 @@ func (x *connectStream) awaitPeer(hurry context.Context) {
 	}
 }
 
-// discard reads to the end of the peer's side. x.reading is held.
+// discard reads to the end of the peer's side, or to what should not be there. x.reading is held.
 func (x *connectStream) discard() {
 	buf := idleBuffers.Get().(*[idleRead]byte)
 	defer idleBuffers.Put(buf)
-	for !x.readEnd {
-		_, err := x.trackedStream.Read(buf[:])
+	for !x.readEnd && !x.bad.Load() {
+		n, err := x.trackedStream.Read(buf[:])
+		x.scan(buf[:n])
 		x.readEnd = err != nil
 	}
 }
 
-// release does away with the stream.
-func (x *connectStream) release() { x.trackedStream.CancelRead(webtransport.WTSessionGoneErrorCode) }
+// release does away with the stream, whose sending side has ended.
+func (x *connectStream) release() {
+	code := webtransport.WTSessionGoneErrorCode
+	if x.bad.Load() {
+		code = quic.StreamErrorCode(http3.ErrCodeMessageError)
+	}
+	x.trackedStream.CancelRead(code)
+}
 
 // appendCapsule appends a capsule in a DATA frame of its own.
 func appendCapsule(dst []byte, typ uint64, payload []byte) []byte {

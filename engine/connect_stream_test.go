@@ -152,6 +152,14 @@ func TestW12_EndsWithoutACapsule(t *testing.T) {
 		{"end", func(str *http3.RequestStream) { str.Close() }, OK, FlagRemote},
 		{"reset", func(str *http3.RequestStream) { str.CancelWrite(0x10c) }, ErrReset, FlagRemote | FlagAborted},
 		{"cut capsule", func(str *http3.RequestStream) { str.Write(varints(capsuleCloseSession, 8, "\x00")); str.Close() }, ErrProtocol, FlagAborted},
+		{"empty close", func(str *http3.RequestStream) { str.Write(varints(capsuleCloseSession, 0)) }, ErrProtocol, FlagAborted},
+		{"reason too long", func(str *http3.RequestStream) {
+			str.Write(varints(capsuleCloseSession, 4+1025, "\x00\x00\x00\x01"+strings.Repeat("r", 1025)))
+		}, ErrProtocol, FlagAborted},
+		{"reason without end", func(str *http3.RequestStream) { str.Write(varints(capsuleCloseSession, 1<<40, "\x00\x00\x00\x01")) }, ErrProtocol, FlagAborted},
+		{"reason that is no UTF-8", func(str *http3.RequestStream) {
+			str.Write(varints(capsuleCloseSession, 8, "\x00\x00\x00\x01ab\xe2\x82"))
+		}, ErrProtocol, FlagAborted},
 		{"forbidden capsule", func(str *http3.RequestStream) { str.Write(varints(0x190b4d3e, 1, 0)) }, ErrProtocol, FlagAborted},
 	} {
 		t.Run(c.name, func(t *testing.T) {

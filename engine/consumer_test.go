@@ -31,7 +31,9 @@ type consumer struct {
 	bulk     int
 	lossy    int // datagrams that are queued
 	lossyMax int
-	room     chan struct{} // closed when bulk has shrunk
+	freeing  chan struct{}        // closed when lossy has shrunk; nil: nobody waits for that
+	lost     map[EventType]uint64 // by Lose
+	room     chan struct{}        // closed when bulk has shrunk
 	objects  map[Handle]any
 	last     Handle
 	commands []func()
@@ -72,7 +74,7 @@ type event struct {
 
 func newConsumer(t testing.TB) *consumer {
 	c := &consumer{t: t, capacity: 1 << 20, lossyMax: 1 << 30, room: make(chan struct{}), objects: map[Handle]any{}, reserved: map[uint64]*slot{}, drained: map[Handle]int{},
-		given: map[Handle]bool{}, limits: map[Handle]int{}, rooms: map[Handle]int{},
+		given: map[Handle]bool{}, limits: map[Handle]int{}, rooms: map[Handle]int{}, lost: map[EventType]uint64{},
 		offered: map[Handle][]string{}, sessions: map[Handle]SessionStats{},
 		open: map[Handle]Handle{}, counts: map[EventType]int{}, forgot: map[Handle]bool{}, stopped: make(chan event, 16), ended: make(chan struct{})}
 	c.more.L = &c.mu
@@ -129,7 +131,7 @@ func (c *consumer) Reserve(class Class, n int, done <-chan struct{}) (Record, bo
 	if class == Bulk {
 		c.bulk += n
 	}
-	if class > Lossy {
+	if class == Patient {
 		if c.lossy >= c.lossyMax {
 			c.mu.Unlock()
 			return Record{}, false
@@ -143,6 +145,29 @@ func (c *consumer) Reserve(class Class, n int, done <-chan struct{}) (Record, bo
 	c.reserved[token] = s
 	c.mu.Unlock()
 	return Record{Payload: s.payload, Token: token}, true
+}
+
+func (c *consumer) Room() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.freeing == nil {
+		c.freeing = make(chan struct{})
+	}
+	return c.freeing
+}
+
+// freed says that there may be room for a datagram. c.mu is held.
+func (c *consumer) freed() {
+	if c.freeing != nil {
+		close(c.freeing)
+		c.freeing = nil
+	}
+}
+
+func (c *consumer) Lose(t EventType, n uint64) {
+	c.mu.Lock()
+	c.lost[t] += n
+	c.mu.Unlock()
 }
 
 // take ends a reservation. c.mu is held.
@@ -252,6 +277,7 @@ func (c *consumer) await(f func()) {
 func (c *consumer) lossyRoom(n int) {
 	c.mu.Lock()
 	c.lossyMax = n
+	c.freed()
 	c.mu.Unlock()
 }
 
@@ -302,8 +328,9 @@ func (c *consumer) react() {
 			close(c.room)
 			c.room = make(chan struct{})
 		}
-		if s.class > Lossy {
+		if s.class == Patient {
 			c.lossy--
+			c.freed()
 		}
 		c.mu.Unlock()
 		if s.aborted {

@@ -385,6 +385,96 @@ func TestD07_BurstIntoASleepingConsumer(t *testing.T) {
 		f.stats[StatDatagramsDroppedRing].Load(), f.stats[StatDatagramsDroppedEarly].Load(), f.stats[StatDatagramsDroppedInternal].Load(), o.Object)
 }
 
+// What a consumer has no room for waits, a bounded number: the newest. It comes, in order, once there is room.
+func TestA08_TheOldestDatagramsAreDropped(t *testing.T) {
+	const ring, wait, burst = 20, 8, 100
+	f := serveSessions(t, `{"datagrams": {"incoming": 8}}`, nil)
+	s, o := f.mustOpen("/wt")
+	f.lossyRoom(ring)
+	f.stall(true)
+	for i := range burst {
+		if err := s.SendDatagram([]byte{byte(i)}); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "each", func() bool { return f.stats[StatDatagramsIn].Load() == uint64(i+1) })
+	}
+	eventually(t, "the drops", func() bool { return f.stats[StatDatagramsDroppedRing].Load() == burst-ring-wait })
+	f.stall(false)
+	eventually(t, "what waited", func() bool { return f.count(EventSessionDatagram) == ring+wait })
+	var want []byte
+	for i := range burst {
+		if i < ring || i >= burst-wait {
+			want = append(want, byte(i))
+		}
+	}
+	var got []byte
+	var last uint64
+	f.mu.Lock()
+	for _, e := range f.seen {
+		if e.Type == EventSessionDatagram {
+			got = append(got, e.data...)
+			if e.Aux < last {
+				t.Errorf("%d came before the one in front of it", e.data)
+			}
+			last = e.Aux
+		}
+	}
+	f.mu.Unlock()
+	if string(got) != string(want) {
+		t.Errorf("%d", got)
+	}
+	if n := f.stats[StatDatagramsDelivered].Load(); n != ring+wait {
+		t.Errorf("%d delivered", n)
+	}
+	f.consumer.mu.Lock()
+	lost := f.lost[EventSessionDatagram]
+	f.consumer.mu.Unlock()
+	if lost != burst-ring-wait {
+		t.Errorf("%d told to be lost", lost)
+	}
+	eventually(t, "the session's count", func() bool {
+		f.consumer.mu.Lock()
+		defer f.consumer.mu.Unlock()
+		n := f.sessions[o.Object]
+		return n[SessionStatDatagramsIn] == ring+wait && n[SessionStatDatagramsDroppedIn] == burst-ring-wait
+	})
+}
+
+// What waits when its session ends, or its connection, is counted, and keeps nobody.
+func TestA08_DatagramsThatWaitWhenAllEnds(t *testing.T) {
+	for _, kind := range []string{"session", "raw"} {
+		t.Run(kind, func(t *testing.T) {
+			f := serveSessions(t, `{"quic_datagrams": true}`, nil)
+			var send func([]byte) error
+			var q *quic.Conn
+			if kind == "raw" {
+				q = dialDatagrams(t, f.addr, []byte{})
+				send = q.SendDatagram
+			} else {
+				s, _ := f.mustOpen("/wt")
+				send = s.SendDatagram
+				q = connOfSession(s)
+			}
+			f.lossyRoom(0)
+			const burst = 10
+			for i := range burst {
+				if err := send([]byte{byte(i)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			eventually(t, "all", func() bool { return f.stats[StatDatagramsIn].Load() == burst })
+			if n := f.stats[StatDatagramsDroppedRing].Load(); n != 0 {
+				t.Errorf("%d dropped before", n)
+			}
+			q.CloseWithError(0x100, "")
+			f.waitType(EventConnClosed)
+			if n := f.stats[StatDatagramsDroppedRing].Load(); n != burst {
+				t.Errorf("%d counted", n)
+			}
+		})
+	}
+}
+
 // Packets that a connection could not keep up with are counted; those that were dropped for other reasons are not.
 func TestD02_DroppedPacketsAreCounted(t *testing.T) {
 	c := &conn{stats: new(Stats)}

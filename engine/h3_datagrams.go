@@ -17,9 +17,7 @@ type h3Datagrams struct {
 	id   uint64
 	flow *datagramFlow
 	out  datagramSender
-	head Event // of the events for those that come
-
-	delivered func(ok bool) // is told of each that came, and whether the consumer got it
+	in   datagramReceiver
 
 	mu      sync.Mutex
 	started bool
@@ -30,8 +28,9 @@ type h3Datagrams struct {
 // newH3Datagrams begins the account of a stream's datagrams. Nothing is delivered before start.
 func newH3Datagrams(c *conn, h *http3.Stream, head Event, commit func(rec Record, ev *Event) bool) *h3Datagrams {
 	id := uint64(h.StreamID())
-	d := &h3Datagrams{c: c, h: h, id: id, head: head}
+	d := &h3Datagrams{c: c, h: h, id: id}
 	d.out = datagramSender{c: c, prefix: quicvarint.Append(nil, id/4), commit: commit}
+	d.in = datagramReceiver{c: c, head: head, commit: commit}
 	d.flow = c.addFlow(id, d.wake)
 	return d
 }
@@ -57,7 +56,7 @@ func (d *h3Datagrams) wake() {
 	d.cancel = cancel
 	d.flow.moving.Store(true)
 	d.c.spawn("datagrams in", func() { d.move(ctx) })
-	if d.head.Type == EventH3Datagram && d.flow.waiting() != 0 {
+	if d.in.head.Type == EventH3Datagram && d.flow.waiting() != 0 {
 		d.settleLater(ctx) // a session does so when it brings its counters up to date
 	}
 }
@@ -77,6 +76,7 @@ func (d *h3Datagrams) settleLater(ctx context.Context) {
 // close ends both directions. What is in http3's queue then is dropped.
 func (d *h3Datagrams) close() {
 	d.out.close()
+	d.in.close()
 	d.mu.Lock()
 	d.closed = true
 	cancel := d.cancel
@@ -86,7 +86,7 @@ func (d *h3Datagrams) close() {
 	} else {
 		d.c.dropFlow(d.id, d.flow)
 	}
-	if d.head.Type == EventH3Datagram {
+	if d.in.head.Type == EventH3Datagram {
 		d.h.CancelRead(quic.StreamErrorCode(http3.ErrCodeNoError))
 	}
 }
@@ -100,28 +100,6 @@ func (d *h3Datagrams) move(ctx context.Context) {
 			return
 		}
 		d.flow.moved.Add(1)
-		ok := d.c.deliverDatagram(&d.head, data, d.out.commit)
-		if d.delivered != nil {
-			d.delivered(ok)
-		}
+		d.in.take(data)
 	}
-}
-
-// deliverDatagram emits the event of a datagram, or counts that there was no room for it.
-func (c *conn) deliverDatagram(head *Event, data []byte, commit func(rec Record, ev *Event) bool) bool {
-	rec, ok := c.sink.Reserve(LossyOf(head.Type), len(data), nil)
-	if !ok {
-		c.stats.add(StatDatagramsDroppedRing, 1)
-		return false
-	}
-	copy(rec.Payload, data)
-	ev := *head
-	ev.DataLen, ev.Aux = uint32(len(data)), monotonic()
-	if !commit(rec, &ev) {
-		c.sink.Abort(rec)
-		c.stats.add(StatDatagramsDroppedUnknown, 1)
-		return false
-	}
-	c.stats.add(StatDatagramsDelivered, 1)
-	return true
 }

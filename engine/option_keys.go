@@ -42,6 +42,7 @@ var optionKeys = [...]optionKey{
 
 // datagramOptionKeys are the settings inside the object "datagrams".
 var datagramOptionKeys = [...]optionKey{
+	{"incoming", "datagrams", 1, 65_535, 256, func(o *Options, v int64) { o.Datagrams.Incoming = int(v) }},
 	{"outgoing", "datagrams", 1, 65_535, 256, func(o *Options, v int64) { o.Datagrams.Outgoing = int(v) }},
 }
 

@@ -45,7 +45,8 @@ type Options struct {
 
 // DatagramOptions are about datagrams of every kind.
 type DatagramOptions struct {
-	Outgoing int // datagrams that may wait for the network, for each session, request or connection
+	Incoming int // datagrams that may wait for room in the consumer's queue, of each session, request or connection
+	Outgoing int // datagrams that may wait for the network, of each
 }
 
 // WebTransportOptions are about sessions.

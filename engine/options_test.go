@@ -21,7 +21,7 @@ func TestOptionsHaveDefaults(t *testing.T) {
 			IdleTimeout: 30 * time.Second, HandshakeTimeout: 10 * time.Second, HeaderTimeout: 10 * time.Second, BodyTimeout: 30 * time.Second, WriteTimeout: 5 * time.Minute,
 			ReceiveWindow: 512 << 10, StreamReceiveWindow: 6 << 20, ConnectionReceiveWindow: 15 << 20,
 			ResetBudget: 1024, MaxUnverifiedHandshakes: 256, HighWaterMark: 1 << 20, Date: true,
-			Datagrams: DatagramOptions{256}, WebTransport: WebTransportOptions{100, 100, 16 << 20, 10 * time.Second, nil},
+			Datagrams: DatagramOptions{256, 256}, WebTransport: WebTransportOptions{100, 100, 16 << 20, 10 * time.Second, nil},
 		}
 		if fmt.Sprint(*o) != fmt.Sprint(want) {
 			t.Errorf("%q: %+v\nwant %+v", text, *o, want)
@@ -36,7 +36,7 @@ func TestB03EveryOptionIsTaken(t *testing.T) {
 		"connection_receive_window": 110000, "reset_budget": 12, "max_unverified_handshakes": 13, "high_water_mark": 1024, "date": false,
 		"tls": [{"cert": "C", "key": "K"}, {"cert_path": "cp", "key_path": "kp", "server_name": "n"}],
 		"go": {"max_procs": 1, "gc_percent": 2, "memory_limit": 3}, "quic_datagrams": true, "raw_datagrams": true,
-		"datagrams": {"outgoing": 4}, "webtransport": {"max_streams_bidi": 5, "max_streams_uni": 6, "max_data": 65536,
+		"datagrams": {"incoming": 11, "outgoing": 4}, "webtransport": {"max_streams_bidi": 5, "max_streams_uni": 6, "max_data": 65536,
 		"decision_timeout_ms": 20, "origins": ["https://a.example", "http://b:8080", "*"]}}`))
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +46,7 @@ func TestB03EveryOptionIsTaken(t *testing.T) {
 		IdleTimeout: 104 * time.Millisecond, HandshakeTimeout: 105 * time.Millisecond, HeaderTimeout: 16 * time.Millisecond,
 		BodyTimeout: 17 * time.Millisecond, RequestTimeout: 18 * time.Millisecond, WriteTimeout: 19 * time.Millisecond,
 		ReceiveWindow: 9000, StreamReceiveWindow: 100000, ConnectionReceiveWindow: 110000, ResetBudget: 12, MaxUnverifiedHandshakes: 13,
-		HighWaterMark: 1024, Go: GoOptions{1, 2, 3}, QUICDatagrams: true, RawDatagrams: true, Datagrams: DatagramOptions{4},
+		HighWaterMark: 1024, Go: GoOptions{1, 2, 3}, QUICDatagrams: true, RawDatagrams: true, Datagrams: DatagramOptions{11, 4},
 		WebTransport: WebTransportOptions{5, 6, 65536, 20 * time.Millisecond, []string{"https://a.example", "http://b:8080", "*"}},
 		Certificates: []CertificateSource{{CertPath: "c.pem", KeyPath: "k.pem"}, {Cert: "C", Key: "K", Option: "tls[0]."}, {CertPath: "cp", KeyPath: "kp", ServerName: "n", Option: "tls[1]."}},
 	}

@@ -14,6 +14,7 @@ const settingsWait = 250 * time.Millisecond
 type rawDatagrams struct {
 	c      *conn
 	out    datagramSender
+	in     datagramReceiver
 	ctx    context.Context // ends when http3 reads the datagrams after all
 	cancel context.CancelFunc
 
@@ -30,10 +31,12 @@ func (c *conn) startRawDatagrams() {
 		return
 	}
 	d := &rawDatagrams{c: c, known: make(chan struct{})}
-	d.out = datagramSender{c: c, commit: func(rec Record, ev *Event) bool {
+	commit := func(rec Record, ev *Event) bool {
 		c.sink.Commit(rec, ev)
 		return true
-	}}
+	}
+	d.out = datagramSender{c: c, commit: commit}
+	d.in = datagramReceiver{c: c, head: Event{Type: EventQUICDatagram, Object: c.handle, Parent: c.s.handle, Conn: c.handle}, commit: commit}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	c.raw = d
 	d.out.open(c.handle, c.h3 == nil)
@@ -93,7 +96,6 @@ func (d *rawDatagrams) move() {
 		}
 		d.out.measure()
 	}
-	head := Event{Type: EventQUICDatagram, Object: c.handle, Parent: c.s.handle, Conn: c.handle}
 	for {
 		data, err := c.q.ReceiveDatagram(d.ctx)
 		if err != nil {
@@ -104,7 +106,7 @@ func (d *rawDatagrams) move() {
 			c.stats.add(StatDatagramsDroppedUnknown, 1)
 			continue
 		}
-		c.deliverDatagram(&head, data, d.out.commit)
+		d.in.take(data)
 	}
 }
 

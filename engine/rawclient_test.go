@@ -74,6 +74,10 @@ func (s *conformanceSink) Commit(r Record, ev *Event) {
 
 func (s *conformanceSink) Abort(Record) {}
 
+func (s *conformanceSink) Room() <-chan struct{} { return nil } // there always is
+
+func (s *conformanceSink) Lose(EventType, uint64) {}
+
 func (s *conformanceSink) Drained(Handle, int) {}
 
 func (s *conformanceSink) IssueFor(Handle, any) bool { return false }

@@ -70,14 +70,17 @@ func (s *Session) refreshLater() {
 }
 
 // refreshNow hands the counters to the sink.
-func (s *Session) refreshNow() {
+func (s *Session) refreshNow() { s.c.sink.SessionStats(s.handle, s.stats()) }
+
+// stats are the counters as they are now.
+func (s *Session) stats() *SessionStats {
 	q := s.c.q.ConnectionStats()
 	d := s.datagrams
 	s.mu.Lock()
 	active := len(s.streams)
 	s.mu.Unlock()
 	n := &s.counters
-	s.c.sink.SessionStats(s.handle, &SessionStats{
+	return &SessionStats{
 		SessionStatDatagramsIn:         n.datagramsIn.Load(),
 		SessionStatDatagramsOut:        d.out.sent.Load(),
 		SessionStatDatagramsDroppedIn:  n.datagramsLost.Load() + uint64(d.flow.lost.Load()),
@@ -97,7 +100,7 @@ func (s *Session) refreshNow() {
 		SessionStatSmoothedRTT:         uint64(q.SmoothedRTT.Microseconds()),
 		SessionStatRTTVariation:        uint64(q.MeanDeviation.Microseconds()),
 		SessionStatMinRTT:              uint64(q.MinRTT.Microseconds()),
-	})
+	}
 }
 
 // datagramDelivered counts a datagram that came, ok: and was given to the consumer.

@@ -104,7 +104,7 @@ func (s *Session) request(route routeMatch, fields []byte) bool {
 	// The account begins here: what comes before the decision waits in http3's queue.
 	head := Event{Type: EventSessionDatagram, Parent: c.s.handle, Conn: c.handle}
 	s.datagrams = newH3Datagrams(c, s.x.h, head, s.commit)
-	s.datagrams.delivered = s.datagramDelivered
+	s.datagrams.in.delivered = s.datagramDelivered
 	rec, ok := c.sink.Reserve(Bulk, PayloadSize(len(fields), 0), c.done)
 	if !ok || !c.addSession(s) {
 		if ok {
@@ -174,6 +174,7 @@ func (s *Session) opened(wt *webtransport.Session, protocol string) {
 	rec, _ := c.sink.Reserve(Terminal, PayloadSize(len(meta), 0), nil)
 	copy(rec.Payload, meta)
 	s.datagrams.out.open(s.handle, true)
+	s.refreshNow()
 	s.mu.Lock()
 	s.wt, s.open = wt, true
 	if s.leaving != nil {
@@ -246,6 +247,8 @@ func (s *Session) closeNow() sessionEnd {
 func (s *Session) broken(err error) sessionEnd {
 	if s.connect != nil {
 		switch failure := s.connect.failure(); {
+		case s.connect.bad.Load():
+			return sessionEnd{outcome: outcome{code: ErrProtocol, flags: FlagAborted, text: errBadClose.Error()}}
 		case failure == io.EOF && s.connect.between():
 			return sessionEnd{outcome: outcome{flags: FlagRemote}} // a clean end is a close with code 0
 		case failure != nil && failure != io.EOF && !errors.Is(failure, os.ErrDeadlineExceeded):
@@ -319,15 +322,21 @@ func (s *Session) end(o sessionEnd) {
 		d.body.release()
 	default:
 	}
-	s.refreshNow()
 	c.refresh.forget(s)
 	text := o.text[:min(len(o.text), 1<<10)]
-	rec, _ := c.sink.Reserve(Terminal, len(text), nil)
-	copy(rec.Payload, text)
+	meta := 0
+	if wasOpen {
+		meta = statsSize
+	}
+	rec, _ := c.sink.Reserve(Terminal, PayloadSize(meta, len(text)), nil)
+	if wasOpen {
+		s.stats().put(rec.Payload)
+	}
+	copy(rec.Payload[DataOffset(meta):], text)
 	c.sink.Release(s.handle)
 	aux := uint64(o.closeCode)
 	c.sink.Commit(rec, &Event{Type: EventSessionClosed, Flags: o.flags, Object: s.handle, Parent: c.s.handle, Conn: c.handle,
-		UserData: s.userData, Code: o.code, Aux: aux, DataLen: uint32(len(text))})
+		UserData: s.userData, Code: o.code, Aux: aux, MetaLen: uint32(meta), DataLen: uint32(len(text))})
 	if wasOpen {
 		c.stats.sub(StatSessionsActive)
 	}

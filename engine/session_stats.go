@@ -1,7 +1,19 @@
 package engine
 
+import "encoding/binary"
+
 // SessionStats are the counters of a session.
 type SessionStats [SessionStatCount]uint64
+
+// statsSize is how many bytes they take in an event.
+const statsSize = 8 * SessionStatCount
+
+// put writes them into an event.
+func (v *SessionStats) put(p []byte) {
+	for i, n := range v {
+		binary.NativeEndian.PutUint64(p[8*i:], n)
+	}
+}
 
 // Indices of SessionStats. SessionStatNames names them. Packets, bytes and times are those of the session's connection.
 const (

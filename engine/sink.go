@@ -86,20 +86,12 @@ const (
 	Terminal Class = iota
 	// Bulk events (requests, bodies) are never dropped; their producer waits for room, so that flow control reaches the peer.
 	Bulk
-	// Lossy events are dropped and counted: this one is of log lines, LossyOf gives those of datagrams.
+	// Patient events (datagrams) fill only part of the consumer's queue. Beyond it the producer keeps them, a bounded number, until
+	// Sink.Room says that it is worth another try, and tells with Sink.Lose which it has given up.
+	Patient
+	// Lossy events (log lines) fill only part of it, too; beyond it they are dropped and counted.
 	Lossy
 )
-
-// LossyOf is the class of lossy events of type t, so that their losses are counted apart.
-func LossyOf(t EventType) Class { return Lossy + Class(t) }
-
-// Lost is the type of event that a lossy class is about.
-func (c Class) Lost() EventType {
-	if c > Lossy {
-		return EventType(c - Lossy)
-	}
-	return EventLog
-}
 
 // A Record is room for one event's payload, possibly inside the ring itself. Fill Payload, then Commit or Abort, soon: whatever was
 // reserved later waits behind it.
@@ -120,8 +112,8 @@ type Sink interface {
 	Release(h Handle) (wanted bool)
 
 	// Reserve makes room for an event with n bytes of payload, n <= MaxPayload. For Bulk it waits until there is room or done is
-	// closed (nil: for ever); it reports false for Bulk when done was closed, for the lossy classes when the event was dropped, and
-	// never for Terminal.
+	// closed (nil: for ever); it reports false for Bulk when done was closed, for Lossy when the event was dropped, for Patient when
+	// there is no room, and never for Terminal.
 	Reserve(class Class, n int, done <-chan struct{}) (Record, bool)
 
 	// Commit publishes a reserved record with its head. ev.MetaLen and ev.DataLen may describe less than was reserved.
@@ -129,6 +121,13 @@ type Sink interface {
 
 	// Abort gives a reserved record back unpublished.
 	Abort(r Record)
+
+	// Room gives a channel that is closed once the consumer has made room for Patient events. Get it first, then look once more
+	// whether there is some. It is nil where there never will be any.
+	Room() <-chan struct{}
+
+	// Lose says that n events of type t were given up for want of room.
+	Lose(t EventType, n uint64)
 
 	// Drained says that n more bytes of a response's body, or of a stream of a session, have left the engine for QUIC. The sink
 	// keeps the account of what a consumer may write, and emits WRITABLE.

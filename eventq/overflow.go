@@ -25,6 +25,16 @@ func (q *Queue) Pump() {
 	defer q.mu.Unlock()
 	if !q.closed() {
 		q.pump()
+		q.tellRoom()
+	}
+}
+
+// tellRoom lets those try again who wait for room. q.mu is held.
+func (q *Queue) tellRoom() {
+	if q.room != nil {
+		close(q.room)
+		q.room = nil
+		q.gateBit(gateRoom, false)
 	}
 }
 
@@ -86,6 +96,7 @@ func (q *Queue) Close() {
 	q.gate.Or(gateClosed)
 	q.hdr.tail.Or(closedBit)
 	q.overflow, q.bytes = newFIFO(), 0
+	q.tellRoom()
 	for w := q.line.first; w != nil; w = q.line.first {
 		q.line.remove(w)
 		w.wake <- struct{}{}

@@ -16,6 +16,10 @@ const (
 	Bulk
 	// Lossy records may fill half of the ring; beyond that they are dropped and counted.
 	Lossy
+	// Patient records may fill half of the ring, too; beyond that their producer keeps them, until [Queue.Room] says that it is worth
+	// another try, or says [Queue.Lose]. One of more than a quarter of the ring may never find room: also the filler before the end of
+	// the data area has to fit.
+	Patient
 
 	lossyOf Class = 0x80
 )
@@ -34,11 +38,12 @@ func (c Class) typ() uint16 {
 	return uint16(c &^ lossyOf)
 }
 
-// Bits of Queue.gate: why the ring is not open to everyone.
+// Bits of Queue.gate: why the ring is not open to everyone, and who else wants to know of room.
 const (
 	gateSpilling = 1 << iota // the FIFO holds records: everyone goes through it, or waits
 	gateWaiting              // bulk producers wait: others of their kind stand behind them
 	gateClosed
+	gateRoom // somebody waits to be told of room, which keeps nobody out
 )
 
 // Tokens: a position in the ring with tokenRing, or tokenSpilled alone. 0 is a record that Commit ignores.
@@ -69,10 +74,11 @@ type Queue struct {
 	overflowMax int
 	bytes       uint64 // payload bytes in overflow
 	line        line
-	arrivals    uint64  // waiters ever
-	out         int     // waiters that were let out and have not claimed yet
-	promised    uint64  // what they need
-	alone       *waiter // the one of them behind whom the gate stays shut
+	arrivals    uint64        // waiters ever
+	out         int           // waiters that were let out and have not claimed yet
+	promised    uint64        // what they need
+	alone       *waiter       // the one of them behind whom the gate stays shut
+	room        chan struct{} // closed when the consumer has made room; nil: nobody waits for that
 	lost        [Types]atomic.Uint64
 	reported    [Types]uint64
 }
@@ -88,6 +94,7 @@ func New(r *Ring) *Queue {
 // Reserve makes room for a record with n bytes of payload. It reports false
 //   - for Bulk when done was closed before there was room (nil: it waits for ever),
 //   - for Lossy when the record was dropped,
+//   - for Patient when there is no room,
 //   - for every class when the queue is closed or n is negative or beyond MaxPayload. Of a closed queue, Lossless gets memory to
 //     write to all the same, and its Commit does nothing: whoever never expects a failure needs no case for it.
 func (q *Queue) Reserve(class Class, n int, done <-chan struct{}) (Record, bool) {
@@ -113,13 +120,37 @@ func (q *Queue) Reserve(class Class, n int, done <-chan struct{}) (Record, bool)
 	case Bulk:
 		return q.wait(need, n, done)
 	}
-	// The doorbell is what makes the loss known: see TakeLost.
+	// The doorbell is what makes a loss known, and that there is room: see TakeLost and Room.
 	q.hdr.hungry.Store(1)
 	if pos, ok := q.claim(need, limit, bar); ok {
 		return q.record(pos, need, n), true
 	}
-	q.lost[class.typ()].Add(1)
+	if class != Patient {
+		q.lost[class.typ()].Add(1)
+	}
 	return Record{}, false
+}
+
+// Lose counts n records of a type that were never reserved, as if each had been dropped as one of [LossyOf] that type.
+func (q *Queue) Lose(typ uint16, n uint64) {
+	q.lost[typ%Types].Add(n)
+	q.hdr.hungry.Store(1)
+}
+
+// Room gives a channel that is closed once the consumer has made room. Get it first, then look once more whether there is some: what
+// was made in between, it does not tell. Of a closed queue it is nil.
+func (q *Queue) Room() <-chan struct{} {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed() {
+		return nil
+	}
+	if q.room == nil {
+		q.room = make(chan struct{})
+		q.gateBit(gateRoom, true)
+	}
+	q.hdr.hungry.Store(1)
+	return q.room
 }
 
 // claim takes need bytes of the ring, unless the gate has one of the bits in bar or more than limit bytes would be in use.
@@ -211,7 +242,7 @@ func (q *Queue) Abort(r Record) {
 		return
 	}
 	// Nothing was published, so the consumer will not come by for those who found no room while this record had it.
-	if q.gate.Load()&(gateSpilling|gateWaiting) != 0 {
+	if q.gate.Load()&(gateSpilling|gateWaiting|gateRoom) != 0 {
 		q.Pump()
 	}
 }

@@ -251,6 +251,73 @@ func TestA08_LossyStopsAtHalfAndIsCountedByType(t *testing.T) {
 	}
 }
 
+func TestA08_PatientRecordsAreKeptByTheirProducer(t *testing.T) {
+	r, q := fresh(t, 4096, -1)
+	reserve := func() bool {
+		rec, ok := q.Reserve(Patient, 0, nil)
+		if ok {
+			q.Commit(rec, &Head{Type: 11})
+		}
+		return ok
+	}
+	for range 32 {
+		if !reserve() {
+			t.Fatal("half of the ring is not full")
+		}
+	}
+	room := q.Room()
+	if reserve() || q.Room() != room {
+		t.Error("more than half of the ring, or another channel")
+	}
+	if lost := q.Stats().Lost; lost != [Types]uint64{} {
+		t.Errorf("%v lost, which their producer has still", lost)
+	}
+	q.Lose(11, 3)
+	if lost := q.Stats().Lost[11]; lost != 3 {
+		t.Errorf("%d lost", lost)
+	}
+	told := func() bool {
+		select {
+		case <-room:
+			return true
+		default:
+			return false
+		}
+	}
+	if told() {
+		t.Error("told of room that there is not")
+	}
+	objects(r)
+	if !r.Doorbell() {
+		t.Error("no doorbell though somebody waits for room")
+	}
+	q.Pump()
+	if !told() || !reserve() {
+		t.Error("not told of room")
+	}
+	room = q.Room()
+	q.Close()
+	if !told() || q.Room() != nil {
+		t.Error("who waits for room in a closed queue waits for ever")
+	}
+}
+
+// A record that is given back leaves room of which the consumer never hears.
+func TestA08_RoomThatAnAbortLeavesIsTold(t *testing.T) {
+	_, q := fresh(t, 4096, -1)
+	rec, _ := q.Reserve(Lossless, 1900, nil)
+	if _, ok := q.Reserve(Patient, 1900, nil); ok {
+		t.Fatal("half of the ring is not full")
+	}
+	room := q.Room()
+	q.Abort(rec)
+	select {
+	case <-room:
+	default:
+		t.Error("not told")
+	}
+}
+
 func TestA08_LosslessOverflowsInOrderAndComesBack(t *testing.T) {
 	r, q := fresh(t, 4096, -1)
 	for i := range uint64(200) {
@@ -330,7 +397,7 @@ func TestReserveAndCommitAllocateNothing(t *testing.T) {
 	var h Head
 	drained := func(*Head, []byte) {}
 	if n := testing.AllocsPerRun(1000, func() {
-		for _, class := range []Class{Lossless, Bulk, LossyOf(11)} {
+		for _, class := range []Class{Lossless, Bulk, LossyOf(11), Patient} {
 			rec, _ := q.Reserve(class, 300, nil)
 			h = Head{Type: 1, DataLen: 200}
 			q.Commit(rec, &h)

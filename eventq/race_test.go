@@ -21,12 +21,21 @@ func TestA08_ManyProducersLoseNothingAndKeepTheirOrder(t *testing.T) {
 			defer running.Add(^uint64(0))
 			random := rand.New(rand.NewPCG(p, 1))
 			for i := uint64(1); i <= records; {
-				class := []Class{Lossless, Bulk, LossyOf(uint16(p))}[random.IntN(3)]
+				class := []Class{Lossless, Bulk, LossyOf(uint16(p)), Patient}[random.IntN(4)]
 				n := random.IntN(300)
 				if random.IntN(20) == 0 {
 					n = random.IntN(8000)
 				}
+				if class == Patient {
+					n %= 16<<10/4 - headSize
+				}
 				rec, ok := q.Reserve(class, n, nil)
+				for class == Patient && !ok {
+					room := q.Room()
+					if rec, ok = q.Reserve(class, n, nil); !ok {
+						<-room
+					}
+				}
 				if !ok {
 					if class != LossyOf(uint16(p)) {
 						t.Errorf("class %d was refused", class)

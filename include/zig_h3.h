@@ -139,7 +139,8 @@ enum zig_h3_event_type {
     /* A server has stopped, and all that it carried has ended. object: it; code: 0, or ZIG_H3_ERR_TIMEOUT if the deadline cut
      * requests off, or ZIG_H3_ERR_IO if its socket failed (data: how). It may be started again. */
     ZIG_H3_EVENT_SERVER_STOPPED = 9,
-    /* Lossy events that this queue had no room for. aux: how many since the last of these; status: the type that was lost. */
+    /* Lossy events that this queue had no room for: log lines as they came, of datagrams the oldest of those that waited (option
+     * datagrams.incoming). aux: how many since the last of these; status: the type that was lost. */
     ZIG_H3_EVENT_LOST = 10,
     /* A message. status: enum zig_h3_log_level; data: the text; object: what it is about, or 0. */
     ZIG_H3_EVENT_LOG = 11,
@@ -165,8 +166,8 @@ enum zig_h3_event_type {
     /* The peer wants the session to end soon (its DRAIN capsule or a GOAWAY). object: the session. */
     ZIG_H3_EVENT_SESSION_DRAINING = 17,
     /* T. A session has ended, or was never opened. object: it; code: 0 when it was closed in the regular way, by whom says the flag
-     * REMOTE, else why; aux: the application's close code; data: the reason it came with, UTF-8. The ends of its streams come
-     * before. */
+     * REMOTE, else why; aux: the application's close code; data: the reason it came with, UTF-8; meta: of one that was open its last
+     * counters, u64 each, as zig_h3_wt_stats_snapshot() has them. The ends of its streams come before. */
     ZIG_H3_EVENT_SESSION_CLOSED = 18,
     /* A datagram of a session. Lossy. object: the session; data: the payload, possibly empty; aux: when it came. */
     ZIG_H3_EVENT_SESSION_DATAGRAM = 19,
@@ -607,7 +608,7 @@ ZIG_H3_API int32_t zig_h3_wt_drain(zig_h3_handle session);
 ZIG_H3_API int32_t zig_h3_wt_max_datagram_size(zig_h3_handle session);
 
 /* Counters of a session, as zig_h3_stats_snapshot() has them; names by zig_h3_wt_stats_name(), as zig_h3_stats_name() gives those.
- * Refreshed when something happens on the connection, at most every 100 ms. Readable until SESSION_CLOSED. Returns as
+ * Refreshed when something happens on the connection, at most every 100 ms. Readable until SESSION_CLOSED, which has them. Returns as
  * zig_h3_stats_snapshot(). */
 ZIG_H3_API int32_t zig_h3_wt_stats_snapshot(zig_h3_handle session, uint64_t *values, size_t count);
 ZIG_H3_API const char *zig_h3_wt_stats_name(uint32_t index);

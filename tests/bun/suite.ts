@@ -11,6 +11,12 @@ import { GoDriver, type GoConnection, type GoConnectOptions } from "./wtgo.ts";
 
 export { certificate };
 
+/**
+ * Whether the connections of this run are of the second kind, those that may have sessions: H3_KIND=http3 says so. Then every server
+ * takes sessions beside what a test has for it, and every client offers datagrams.
+ */
+export const onHttp3 = process.env.H3_KIND === "http3";
+
 /** A server of Bun's own, on HTTP/3 and HTTP/1 at the same port, to hold answers against. */
 export type Reference = Bun.Server<undefined>;
 
@@ -80,7 +86,7 @@ export class Suite {
 
   /** Our server, on a port that the system chooses. */
   serve(options: H3ServerOptions): H3Server {
-    const server = createH3Server({ port: 0, hostname: "127.0.0.1", ...options });
+    const server = createH3Server({ port: 0, hostname: "127.0.0.1", ...(onHttp3 ? withSessions(options) : options) });
     this.#servers.push(server);
     return server;
   }
@@ -111,7 +117,7 @@ export class Suite {
   /** A connection for one test: it is closed when that ends. */
   async connect(server: { port?: number | undefined }, options?: ConnectOptions): Promise<Connection> {
     if (server.port === undefined) throw new Error("a server without a port");
-    const connection = await this.driver.connect(server.port, options);
+    const connection = await this.driver.connect(server.port, onHttp3 ? { datagrams: true, ...options } : options);
     this.#connections.push(connection);
     return connection;
   }
@@ -152,6 +158,14 @@ export class Suite {
     for (const reference of this.#references) await reference.stop(true);
     expect(errors).toBe("");
   }
+}
+
+/** The same options, and a route for sessions that no test asks for. */
+function withSessions(options: H3ServerOptions): H3ServerOptions {
+  const webtransport = (session: WebTransportServerSession): void => void session.reject(404);
+  const { routes } = options;
+  if (!Array.isArray(routes)) return { ...options, routes: { ...(routes as object), "/.sessions": { webtransport } } };
+  return { ...options, routes: [...routes, { pattern: "/.sessions", webtransport }] };
 }
 
 /** As {@link settled}; but a browser keeps its connections for a while. */

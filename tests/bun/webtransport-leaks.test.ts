@@ -1,5 +1,6 @@
 /** Many sessions and streams, one after the other and at once: everything is given back, and memory does not follow the count. */
 import { describe, expect, test } from "bun:test";
+import type { H3Server } from "../../bindings/bun/src/index.ts";
 import { Child, mib } from "./child.ts";
 import { GoConnection } from "./wtgo.ts";
 import { Suite, settled, until } from "./suite.ts";
@@ -96,6 +97,34 @@ describe("leaks", () => {
     await until(() => server.stats().sessions_active === 0);
   });
 
+  test("A08 a handler that was busy finds the newest of a burst: the oldest of those that waited are dropped", async () => {
+    const BURST = 10_000;
+    const KEPT = 100;
+    const numbers: number[] = [];
+    const server = suite.serve({
+      datagrams: { incoming: KEPT },
+      routes: {
+        "/wt": {
+          webtransport: async (session) => {
+            session.onDatagram = (payload) => {
+              numbers.push(Number(new DataView(payload.buffer).getBigUint64(0)));
+              if (numbers.length === 1) untilNoMoreCome(server);
+            };
+            await session.accept();
+          },
+        },
+      },
+    });
+    const session = await (await suite.goConnect(server)).session("/wt");
+    await session.burst(BURST, { size: 64, pace: 50 });
+    await until(() => {
+      const s = server.stats();
+      return s.datagrams_in === s.datagrams_delivered! + drops(s) && s.datagrams_delivered === numbers.length;
+    });
+    expect(server.stats().datagrams_dropped_queue_full).toBeGreaterThan(0);
+    expect(numbers.slice(-KEPT)).toEqual(Array.from({ length: KEPT }, (_, i) => BURST - KEPT + i));
+  });
+
   test("A06 a server here and one in a Worker: sessions of each stay with it", async () => {
     const here = suite.serve({ routes: { "/wt": { webtransport: prefixed("here") } } });
     const worker = new Worker(new URL("./programs/session-worker.ts", import.meta.url));
@@ -117,6 +146,11 @@ function prefixed(prefix: string): (session: Parameters<typeof sessions.echo>[0]
     session.onDatagram = (payload) => void session.sendDatagram(Buffer.from(`${prefix} ${Buffer.from(payload).toString()}`));
     void session.accept();
   };
+}
+
+/** Holds this thread up until the engine has seen all datagrams there are. */
+function untilNoMoreCome(server: H3Server): void {
+  for (let before = -1, now = 0; now !== before; before = now, now = server.stats().datagrams_in!) Bun.sleepSync(200);
 }
 
 function drops(s: Record<string, number>): number {

@@ -489,6 +489,29 @@ describe("sessions with webtransport-go", () => {
     });
   });
 
+  test("W17 getStats() of a session that was closed, by the peer or here, gives what it had come to", async () => {
+    const members = ["atSendCapacity", "bytesLost", "bytesReceived", "bytesSent", "datagrams", "estimatedSendRate", "minRtt"];
+    members.push("packetsLost", "packetsReceived", "packetsSent", "rttVariation", "smoothedRtt");
+    const seen: unknown[] = [];
+    const server = serve(async (session) => {
+      await session.accept();
+      if (session.request.url.endsWith("?here")) session.close();
+      await session.closed;
+      for (const when of ["at once", "later"]) {
+        const stats = await session.getStats();
+        seen.push([when, Object.keys(stats).sort(), stats.bytesReceived! > 1000, stats.packetsSent! > 1, stats.smoothedRtt! > 0]);
+        await until(() => server.stats().sessions_active === 0);
+      }
+    });
+    const connection = await suite.goConnect(server);
+    await (await connection.session("/wt")).close();
+    await until(() => seen.length === 2);
+    await (await connection.session("/wt?here")).closed();
+    await until(() => seen.length === 4);
+    const expected = ["at once", "later"].map((when) => [when, members, true, true, true]);
+    expect(seen).toEqual([...expected, ...expected]);
+  });
+
   // That the higher one goes first shows where the peer's window holds both back: TestSendOrder of the engine.
   test("streams with a group and an order arrive whole", async () => {
     const written = gate();

@@ -96,11 +96,26 @@ static void stale(zig_h3_handle session)
     SAME(zig_h3_wt_stats_snapshot(session, &value, 1), ZIG_H3_ERR_STALE_HANDLE);
 }
 
+/* A session that was open ends with its counters; that it had received something they show. */
+static void counters(const zig_h3_event *event, int was_open)
+{
+    uint64_t received = 0;
+    uint32_t count = 0;
+    while (zig_h3_wt_stats_name(count) != NULL) {
+        if (was_open && strcmp(zig_h3_wt_stats_name(count), "bytes_in") == 0)
+            memcpy(&received, event->meta + 8 * count, 8);
+        count++;
+    }
+    SAME(event->meta_len, was_open ? 8 * count : 0);
+    HOLDS(!was_open || received > 1000);
+}
+
 static zig_h3_event ends(zig_h3_handle session, int32_t code)
 {
     zig_h3_event event = EXPECT(ZIG_H3_EVENT_SESSION_CLOSED);
     SAME(event.object, session);
     SAME(event.code, code);
+    counters(&event, code != ZIG_H3_ERR_CANCELLED);
     stale(session);
     return event;
 }
@@ -145,6 +160,7 @@ static void decisions(void)
     SAME(event.code, 0);
     SAME(event.flags & ZIG_H3_FLAG_REMOTE, 0);
     SAME(event.aux, 0x10);
+    counters(&event, 1);
     stale(session);
     ANSWERS(closed, "\"value\":{\"code\":16,\"reason\":\"server closing \xe2\x82\xac\",\"remote\":true}");
     wt_answer(wt_do("\"do\": \"disconnect\", \"conn\": %ld", talkative));

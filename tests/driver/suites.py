@@ -206,11 +206,11 @@ def bun_tests(folder, limit):
     return suite
 
 
-def bun_files(log, count, folder, limit, files):
+def bun_files(log, count, folder, limit, files, env={}):
     report = BUILD / "test-logs" / (log.path.stem + ".xml")
     report.unlink(missing_ok=True)
     command = [BUN, "test", "--reporter=junit", f"--reporter-outfile={report}", *(f"./{f.relative_to(ROOT / folder)}" for f in files)]
-    code, _ = run(log, command, limit, cwd=ROOT / folder, env={"PYTHON": str(PYTHON)})
+    code, _ = run(log, command, limit, cwd=ROOT / folder, env={"PYTHON": str(PYTHON), **env})
     count.add(counts.of_junit(log, code, report))
 
 
@@ -230,6 +230,16 @@ def behaviours(of_sessions):
         bun_files(log, count, "tests/bun", 600, chosen)
 
     return suite
+
+
+# What a request may see, whichever kind of connection it came on.
+BOTH_KINDS = ("bodies", "failures", "files", "kind", "limits", "request", "responses", "routing", "streaming")
+
+
+def second_kind(log, count):
+    """tests/bun: requests, bodies, responses and failures once more, on connections that may have sessions."""
+    files = [ROOT / "tests/bun" / f"{name}.test.ts" for name in BOTH_KINDS]
+    bun_files(log, count, "tests/bun", 600, files, {"H3_KIND": "http3"})
 
 
 # ------------------------------------------------------------------------------------------------------------------ invariants
@@ -289,6 +299,7 @@ ALL = [
     Suite("host", "what the library must not do to a Bun process (A10, signals, collector)", host, alone=True),
     Suite("bindings", "bun test in bindings/bun", bun_tests("bindings/bun", 300), alone=True),
     Suite("bun", "bun test in tests/bun: behaviours, end to end", behaviours(False), alone=True),
+    Suite("bun:http3", "of these, what a request may see: once more, on connections that may have sessions", second_kind, alone=True),
     Suite("webtransport", "those of sessions and datagrams: webtransport-go, aioquic", behaviours(True), alone=True),
     Suite("chromium", "sessions as a browser sees them", browser, alone=True),
     Suite("demo", "what the README promises", demo, alone=True),

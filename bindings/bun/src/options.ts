@@ -264,9 +264,11 @@ function datagramOptions(given: Record<string, unknown>, datagrams: Record<strin
   const engine: Record<string, unknown> = {};
   if (given.quicDatagram) engine.quic_datagrams = true;
   if (boolean("rawDatagrams", given.rawDatagrams, false)) engine.raw_datagrams = true;
-  if (datagrams.outgoing !== undefined) {
-    engine.datagrams = { outgoing: whole("datagrams.outgoing", datagrams.outgoing, 1, 65_535) };
+  const bounds: Record<string, number> = {};
+  for (const name of ["incoming", "outgoing"]) {
+    if (datagrams[name] !== undefined) bounds[name] = whole(`datagrams.${name}`, datagrams[name], 1, 65_535);
   }
+  if (Object.keys(bounds).length > 0) engine.datagrams = bounds;
   return engine;
 }
 

@@ -47,6 +47,12 @@ export class RecordReader {
     return this.#bytes.latin1Slice(at + RECORD_SIZE, at + RECORD_SIZE + this.u32[(at >>> 2) + META_LEN]!);
   }
 
+  /** The meta of a record as 32-bit words. A copy. */
+  words(at: number): Uint32Array {
+    const from = (at + RECORD_SIZE) >>> 2;
+    return this.u32.slice(from, from + (this.u32[(at >>> 2) + META_LEN]! >>> 2));
+  }
+
   #dataAt(at: number): number {
     return at + RECORD_SIZE + ((this.u32[(at >>> 2) + META_LEN]! + 7) & -8);
   }

@@ -2,6 +2,7 @@
 import { CString, type Pointer } from "bun:ffi";
 import { lastError, library } from "./library.ts";
 import { scratch } from "./memory.ts";
+import { HIGH } from "./record_reader.ts";
 
 /** More counters than there are or soon will be. */
 const MOST = 256;
@@ -19,12 +20,18 @@ class Counters {
 
   /** Those of an object, by name; a negative code when there is no such object. */
   read(handle: number): Record<string, number> | number {
-    const names = (this.#names ??= this.#readNames());
+    this.#names ??= this.#readNames();
     const memory = scratch();
     const count = library()[this.#snapshot](handle, memory.results, MOST);
     if (count < 0) return count;
+    return this.named(count, (i) => memory.u64(i * 8));
+  }
+
+  /** So many counters, by name. */
+  named(count: number, value: (i: number) => number): Record<string, number> {
+    const names = (this.#names ??= this.#readNames());
     const counters: Record<string, number> = {};
-    for (let i = 0; i < count && i < names.length; i++) counters[names[i]!] = memory.u64(i * 8);
+    for (let i = 0; i < count && i < names.length; i++) counters[names[i]!] = value(i);
     return counters;
   }
 
@@ -56,4 +63,9 @@ export function serverStats(server: number): Record<string, number> {
 export function sessionStats(session: number): Record<string, number> | undefined {
   const counters = ofSessions.read(session);
   return typeof counters === "number" ? undefined : counters;
+}
+
+/** Those that a session's last event has. */
+export function sessionStatsOf(words: Uint32Array): Record<string, number> {
+  return ofSessions.named(words.length >>> 1, (i) => words[2 * i]! + words[2 * i + 1]! * HIGH);
 }

@@ -103,7 +103,10 @@ export interface WebTransportOptions {
 
 /** Bounds for datagrams. */
 export interface DatagramOptions {
-  /** How many of a session may wait to be read, 1 to 65535; the oldest is dropped. Default 256. */
+  /**
+   * How many of a session may wait to be read, 1 to 65535; then the oldest is dropped. The same holds for those of each session, request
+   * or connection that come while this thread is too busy to take any. Default 256.
+   */
   incoming?: number;
   /** How many of a session, request or connection may wait to be sent, 1 to 65535. Default 256. */
   outgoing?: number;

@@ -108,7 +108,7 @@ describe("datagrams and sessions", () => {
     expect(engine({ quicDatagram: session, rawDatagrams: true, datagrams: { outgoing: 5, incoming: 7 } })).toEqual({
       quic_datagrams: true,
       raw_datagrams: true,
-      datagrams: { outgoing: 5 },
+      datagrams: { incoming: 7, outgoing: 5 },
     });
     expect(checkOptions({ fetch, datagrams: { incoming: 7 } }).incomingDatagrams).toBe(7);
     const webtransport = { maxStreamsBidi: 3, maxStreamsUni: 4, maxData: 65_536, decisionTimeout: 1.5 };

@@ -108,7 +108,11 @@ describe("the life of a session", () => {
     const { session, core } = await play(false);
     const stats = session.getStats();
     core.opened(1200, "");
-    expect(await stats).toEqual({ datagrams: { droppedIncoming: 0, expiredIncoming: 0, expiredOutgoing: 0 } });
+    expect(await stats).toEqual({
+      datagrams: { droppedIncoming: 0, expiredIncoming: 0, expiredOutgoing: 0 },
+      estimatedSendRate: null,
+      atSendCapacity: false,
+    });
     core.finished(-505, 0, 0, "");
     expect(await failure(session.getStats())).toMatchObject({ name: "InvalidStateError" });
   });

@@ -20,7 +20,8 @@ func (e *entry) meta() []byte { return e.payload[:e.MetaLen] }
 // A queue is the sink of the benchmark: events in memory, and the objects behind their handles.
 type queue struct {
 	mu      sync.Mutex
-	room    sync.Cond // somebody may wait for it
+	room    sync.Cond     // somebody may wait for it
+	freed   chan struct{} // closed when there is room; nil: nobody waits for that
 	filled  []entry
 	buffers [][]byte      // payloads to be used again
 	asleep  bool          // the consumer waits for wake
@@ -93,7 +94,7 @@ func (q *queue) Reserve(class engine.Class, n int, done <-chan struct{}) (engine
 			q.room.Wait() // the consumer of this program never stops, so that done needs no watch
 		}
 	}
-	if class >= engine.Lossy && len(q.filled) >= queueLimit/2 {
+	if class >= engine.Patient && len(q.filled) >= queueLimit/2 {
 		return engine.Record{}, false
 	}
 	if last := len(q.buffers) - 1; last >= 0 && cap(q.buffers[last]) >= n {
@@ -120,6 +121,17 @@ func (q *queue) Abort(r engine.Record) {
 	defer q.mu.Unlock()
 	q.buffers = append(q.buffers, r.Payload)
 }
+
+func (q *queue) Room() <-chan struct{} {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.freed == nil {
+		q.freed = make(chan struct{})
+	}
+	return q.freed
+}
+
+func (q *queue) Lose(engine.EventType, uint64) {}
 
 func (q *queue) Drained(engine.Handle, int) {} // responses of this program are sent whole
 
@@ -152,6 +164,10 @@ func (q *queue) take(used []entry) []entry {
 	taken := q.filled
 	q.filled = used[:0]
 	q.room.Broadcast()
+	if q.freed != nil {
+		close(q.freed)
+		q.freed = nil
+	}
 	q.mu.Unlock()
 	return taken
 }

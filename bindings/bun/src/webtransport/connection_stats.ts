@@ -16,6 +16,10 @@ export interface WebTransportConnectionStats {
   rttVariation?: number;
   minRtt?: number;
   datagrams: WebTransportDatagramStats;
+  /** Always null: the engine has no estimate that it tells. */
+  estimatedSendRate: null;
+  /** Always false, as long as there is no estimate. */
+  atSendCapacity: false;
 }
 
 /**
@@ -52,6 +56,8 @@ export function connectionStats(counters: Record<string, number>, core: SessionC
       expiredIncoming: core.inbox.expired,
       expiredOutgoing: core.outbox.expired + core.unsent.expired,
     },
+    estimatedSendRate: null,
+    atSendCapacity: false,
   };
   for (const [member, name, unit] of MEMBERS) {
     const value = counters[name];

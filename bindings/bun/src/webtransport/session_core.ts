@@ -20,7 +20,7 @@ import { untilTaken } from "../retry.ts";
 import type { WebTransportSendGroup } from "./send_group.ts";
 import { WebTransportDatagramDuplexStream } from "./session_datagrams.ts";
 import { SessionStream } from "./session_stream.ts";
-import { sessionStats } from "../stats.ts";
+import { sessionStats, sessionStatsOf } from "../stats.ts";
 import { WebTransportError } from "./webtransport_error.ts";
 
 /** What a session belongs to: a server, or a client. */
@@ -89,7 +89,8 @@ export class SessionCore {
   #streams: Map<number, SessionStream> | undefined;
   #failure: WebTransportError | undefined;
   #ending: Ending | undefined;
-  #stats: Record<string, number> = {};
+  /** Its last counters, once the library is done with it. */
+  #counters: Uint32Array | undefined;
 
   /** @param handle the library's name for it; its events must be brought to this object by it */
   constructor(
@@ -298,7 +299,6 @@ export class SessionCore {
     if (this.over) return;
     const reason = encodeReason(info.reason);
     const open = this.state !== "connecting";
-    this.snapshot();
     untilTaken(() => library().zig_h3_wt_close(this.handle, info.closeCode, reason.length === 0 ? 0 : reason, reason.length));
     if (open) this.#cleanup(undefined, info);
     else this.#cleanup(new WebTransportError("The session was closed before it was open", { source: "session" }));
@@ -310,7 +310,8 @@ export class SessionCore {
   }
 
   /** The library is done with it: SESSION_CLOSED. */
-  finished(code: number, flags: number, closeCode: number, reason: string): void {
+  finished(code: number, flags: number, closeCode: number, reason: string, counters?: Uint32Array): void {
+    this.#counters = counters;
     if (this.#streams !== undefined) for (const handle of this.#streams.keys()) this.streamEnded(handle, ERROR.CLOSED);
     this.endedWith = code;
     this.ended.resolve();
@@ -327,8 +328,7 @@ export class SessionCore {
 
   /** The library's counters of it; the last ones once it has ended. */
   snapshot(): Record<string, number> {
-    if (!this.over) this.#stats = sessionStats(this.handle) ?? this.#stats;
-    return this.#stats;
+    return this.#counters === undefined ? (sessionStats(this.handle) ?? {}) : sessionStatsOf(this.#counters);
   }
 
   /** Ends all that hangs on it: with `error`, or regularly with `info`. */

@@ -5,6 +5,8 @@ import { AUX, CODE, HIGH, OBJECT, PARENT, STATUS, TYPE, type RecordReader } from
 import type { SessionCore } from "./session_core.ts";
 import type { SessionStream } from "./session_stream.ts";
 
+const NOTHING = new Uint32Array(0);
+
 /** Sessions and streams by their handles. */
 export class SessionEvents {
   readonly sessions = new Map<number, SessionCore>();
@@ -54,7 +56,7 @@ export class SessionEvents {
         this.sessions.get(object)?.drains();
         return;
       case EVENT.SESSION_CLOSED:
-        this.#closed(object, u32[word + CODE]! | 0, u32[word + TYPE]! >>> 16, u32[word + AUX]!, this.records.text(at));
+        this.#closed(object, u32[word + CODE]! | 0, u32[word + TYPE]! >>> 16, u32[word + AUX]!, this.records.text(at), this.records.words(at));
         return;
       case EVENT.DATAGRAMS_DROPPED:
         this.sessions.get(object)?.droppedUnsent(u32[word + CODE]! | 0, u32[word + AUX]! + u32[word + AUX + 1]! * HIGH);
@@ -71,13 +73,13 @@ export class SessionEvents {
 
   /** Nothing more will come: ends everything. */
   broken(): void {
-    for (const session of [...this.sessions.values()]) this.#closed(session.handle, ERROR.FATAL, 0, 0, "");
+    for (const session of [...this.sessions.values()]) this.#closed(session.handle, ERROR.FATAL, 0, 0, "", NOTHING);
   }
 
-  #closed(object: number, code: number, flags: number, closeCode: number, reason: string): void {
+  #closed(object: number, code: number, flags: number, closeCode: number, reason: string, counters: Uint32Array): void {
     const session = this.sessions.get(object);
     if (session === undefined) return;
-    session.finished(code, flags, closeCode, reason);
+    session.finished(code, flags, closeCode, reason, counters);
     this.sessions.delete(object);
   }
 }

@@ -1,0 +1,161 @@
+/** Bad input to sessions: each is a counted drop or a clear error, and the connection lives. aioquic, frame by frame. */
+import { describe, expect, test } from "bun:test";
+import type { H3Server, WebTransportServerSession } from "../../bindings/bun/src/index.ts";
+import * as sessions from "../interop/sessions.ts";
+import { BUFFERED_STREAM_REJECTED, CLOSE_SESSION, DraftSession, SESSION_GONE, capsule, closeCapsule, varint } from "./draft02.ts";
+import { Suite, settled, until } from "./suite.ts";
+
+const suite = new Suite();
+const draft = { webtransport: true };
+const H3_MESSAGE_ERROR = 0x10e;
+
+/** A server with sessions at /wt that echo, or are rejected, and a note of how each has ended. */
+function serve(options: object = {}): { server: H3Server; ends: unknown[] } {
+  const ends: unknown[] = [];
+  const webtransport = async (session: WebTransportServerSession): Promise<void> => {
+    session.closed.then(
+      (info) => ends.push(info),
+      (error: { source: string }) => ends.push(error.source),
+    );
+    if (session.request.url.endsWith("?reject")) await session.reject(418);
+    else await sessions.echo(session);
+  };
+  const server = suite.serve({
+    routes: { "/wt": { webtransport }, "/page": () => new Response("alive"), "/hangs": () => new Promise<Response>(() => {}) },
+    ...options,
+  });
+  return { server, ends };
+}
+
+/** A capsule that says that it is so long, and its beginning. */
+function begun(type: number, length: number): Uint8Array {
+  return Buffer.concat([varint(type), varint(length), Buffer.alloc(3000, "x")]);
+}
+
+describe("capsules", () => {
+  const reason = "€".repeat(341); // 1,023 bytes
+  for (const [what, data, end] of [
+    ["a reason of the longest", closeCapsule(1, reason), { closeCode: 1, reason }],
+    ["two that close", Buffer.concat([closeCapsule(1, "first"), closeCapsule(2, "second")]), { closeCode: 1, reason: "first" }],
+    ["one that closes, and more behind it", Buffer.concat([closeCapsule(1, "first"), Buffer.from("more")]), { closeCode: 1, reason: "first" }],
+    ["unknown ones around it", Buffer.concat([capsule(0x21, "x"), capsule(0x1234567), closeCapsule(3)]), { closeCode: 3, reason: "" }],
+    ["a reason that is too long", closeCapsule(1, reason + "€"), "session"],
+    ["a reason that is no UTF-8", closeCapsule(1, Uint8Array.of(0x61, 0xe2, 0x82)), "session"],
+    ["one that closes without a code", capsule(CLOSE_SESSION, "abc"), "session"],
+    ["one that closes and never ends", begun(CLOSE_SESSION, 2 ** 50), "session"],
+    ["WT_MAX_DATA that is cut", capsule(0x190b4d3d, Uint8Array.of(0xff)), "session"],
+    ["WT_MAX_DATA with more behind it", capsule(0x190b4d3d, Uint8Array.of(1, 2)), "session"],
+    ["WT_MAX_STREAMS beyond 2^60", capsule(0x190b4d3f, varint(2 ** 61)), "session"],
+    ["WT_MAX_STREAM_DATA, which HTTP/3 forbids", capsule(0x190b4d3e, varint(1)), "session"],
+  ] as const) {
+    test(`W12 ${what}: the session ends once, ${typeof end === "string" ? "with an error" : "regularly"}`, async () => {
+      const { server, ends } = serve();
+      const connection = await suite.connect(server, draft);
+      const session = await DraftSession.open(connection, "/wt");
+      await session.sendCapsule(data);
+      await until(() => server.stats().sessions_active === 0);
+      await until(() => ends.length > 0);
+      expect((await connection.fetch("/page")).text).toBe("alive");
+      await connection.close();
+      await settled(server);
+      expect(ends).toEqual([end]);
+    });
+  }
+
+  test("W12 what is malformed, or comes behind the one that closes, is H3_MESSAGE_ERROR for the peer", async () => {
+    const { server } = serve();
+    for (const [data, reset] of [
+      [closeCapsule(1, Uint8Array.of(0xff)), H3_MESSAGE_ERROR],
+      [Buffer.concat([closeCapsule(1), closeCapsule(2)]), null], // its side has ended regularly by then
+    ] as const) {
+      const connection = await suite.connect(server, draft);
+      const session = await DraftSession.open(connection, "/wt");
+      await session.sendCapsule(data);
+      await session.exchange.response("stopped");
+      const report = await session.exchange.response();
+      expect([report.sent.stopped, report.reset]).toEqual([H3_MESSAGE_ERROR, reset]);
+    }
+  });
+
+  test("W12 an unknown one that never ends disturbs nothing", async () => {
+    const { server, ends } = serve();
+    const connection = await suite.connect(server, draft);
+    const session = await DraftSession.open(connection, "/wt");
+    await session.sendCapsule(begun(0x21, 2 ** 60));
+    expect(await (await session.open(false, "still there", true)).ended()).toMatchObject({ text: "still there", ended: true });
+    expect(ends).toEqual([]);
+    await session.sendCapsule(new Uint8Array(0), true); // cut off
+    await until(() => ends.length === 1);
+    expect(ends).toEqual(["session"]);
+  });
+
+  test("a frame that has no place on a session's stream ends the connection, one that nobody knows does not", async () => {
+    const { server, ends } = serve();
+    const connection = await suite.connect(server, draft);
+    const session = await DraftSession.open(connection, "/wt");
+    await session.exchange.write([{ type: 0x21, text: "grease" }]);
+    expect(await (await session.open(false, "still there", true)).ended()).toMatchObject({ text: "still there", ended: true });
+    await session.exchange.write([{ type: 0x4, base64: "" }]); // SETTINGS
+    expect(await connection.closed()).toMatchObject({ by: "peer", code: 0x105 });
+    await settled(server);
+    expect(ends).toEqual(["session"]);
+  });
+});
+
+describe("streams and datagrams of no session", () => {
+  /** Both kinds of stream, which are turned away with this code. */
+  async function turnedAway(session: DraftSession, code: number): Promise<void> {
+    const both = await session.open(false);
+    const one = await session.open(true);
+    expect([(await both.ended()).reset, await both.stopped(), await one.stopped()]).toEqual([code, code, code]);
+  }
+
+  test("of a request that is none", async () => {
+    const { server } = serve({ webtransport: { decisionTimeout: 0.2 } });
+    const connection = await suite.connect(server, draft);
+    await turnedAway(new DraftSession(connection, await connection.request("/hangs")), BUFFERED_STREAM_REJECTED);
+    expect((await connection.fetch("/page")).text).toBe("alive");
+    expect(server.stats()).toMatchObject({ sessions_total: 0, session_streams_total: 0 });
+  });
+
+  test("of a session that was rejected", async () => {
+    const { server, ends } = serve({ webtransport: { decisionTimeout: 0.2 } });
+    const connection = await suite.connect(server, draft);
+    const { session, report } = await DraftSession.request(connection, "/wt?reject");
+    expect(report.status).toBe(418);
+    await turnedAway(session, BUFFERED_STREAM_REJECTED);
+    await session.sendDatagrams(["x"]);
+    await until(() => server.stats().datagrams_dropped_unknown === 1);
+    expect((await connection.fetch("/page")).text).toBe("alive");
+    expect(ends).toEqual(["session"]);
+    expect(server.stats()).toMatchObject({ sessions_active: 0, session_streams_total: 0, datagrams_delivered: 0 });
+  });
+
+  test("of a session that has ended; those that it had are given up with WT_SESSION_GONE", async () => {
+    const { server, ends } = serve();
+    const connection = await suite.connect(server, draft);
+    const session = await DraftSession.open(connection, "/wt");
+    const open = await session.open(false, "open");
+    await open.bytes(4);
+    await session.sendCapsule(closeCapsule(5, "enough"), true);
+    expect(await open.ended()).toMatchObject({ text: "open", reset: SESSION_GONE, stopped: SESSION_GONE });
+    await until(() => server.stats().session_streams_active === 0);
+    await turnedAway(session, BUFFERED_STREAM_REJECTED);
+    expect((await connection.fetch("/page")).text).toBe("alive");
+    expect(ends).toEqual([{ closeCode: 5, reason: "enough" }]);
+    expect(server.stats()).toMatchObject({ sessions_active: 0, session_streams_total: 1 });
+  });
+
+  test("a stream that ends inside of its head, and flow ids that nobody has: nothing but a reset, a count", async () => {
+    const { server } = serve();
+    const connection = await suite.connect(server, draft);
+    const cut = await connection.command<{ stream: number }>("open", { request: false });
+    await connection.command("write", { stream: cut.stream, frames: [{ raw: Buffer.from([0x40, 0x41, 0x80]).toString("base64") }], end: true });
+    expect(await connection.command<object>("stream", { stream: cut.stream })).toMatchObject({ reset: 0x101 });
+    await connection.sendDatagrams([2, 2 ** 30, 2 ** 52].map((flow) => Buffer.concat([varint(flow), Buffer.from("x")])));
+    await until(() => server.stats().datagrams_dropped_unknown === 3);
+    expect((await connection.fetch("/page")).text).toBe("alive");
+    await connection.sendDatagrams([new Uint8Array(0)]); // not even a flow id
+    expect(await connection.closed()).toMatchObject({ by: "peer", code: 0x33 }); // H3_DATAGRAM_ERROR
+  });
+});
