@@ -11,14 +11,15 @@ import (
 	"zigh3/engine"
 )
 
-// attend sees to the slots that found no room in the ring.
+// attend sees to the slots that found no room in the ring. Their objects end on other goroutines meanwhile, and the slots come to others:
+// what a slot says is taken while its object lasts, and told to nobody else.
 func attend() {
 	for link := table.attention.Swap(0); link != 0; {
 		index := link - 1
 		p := &slots[index]
 		link = p.nextAttention.Load()
-		word := p.word.Load()
 		bits := p.attention.Swap(0) // from here on the slot may be on the stack again
+		word := p.word.Load()       // behind the bits: the slot may have come to the object that they are of just now
 		h := word&nameMask | uint64(index)
 		if (bits^word)&(generationMask<<generationShift) != 0 {
 			continue // of an object that has ended
@@ -37,17 +38,22 @@ func attendRequest(p *slot, h, bits uint64) {
 	if request == nil {
 		return
 	}
-	if n := p.owed.Swap(0); n != 0 {
-		request.Consumed(uint64(n))
+	var consumed uint32
+	var code uint64
+	request.Live(func() {
+		consumed, code = p.owed.Swap(0), p.codes.Load()
+		if bits&C.ATTENTION_WRITABLE != 0 {
+			s.owed(engine.Handle(h))
+		}
+	})
+	if consumed != 0 {
+		request.Consumed(uint64(consumed))
 	}
 	if bits&C.ATTENTION_STOP != 0 {
 		request.Stop()
 	}
-	if bits&C.ATTENTION_WRITABLE != 0 {
-		s.owed(engine.Handle(h))
-	}
 	if bits&C.ATTENTION_RESET != 0 {
-		request.Reset(p.codes.Load())
+		request.Reset(code)
 	}
 }
 
@@ -60,15 +66,19 @@ func attendStream(p *slot, h, bits uint64) {
 		}
 		return
 	}
-	if n := p.owed.Swap(0); n != 0 {
-		stream.Consumed(uint64(n))
+	var consumed uint32
+	var codes uint64
+	stream.Live(func() {
+		consumed, codes = p.owed.Swap(0), p.codes.Load()
+		if bits&C.ATTENTION_WRITABLE != 0 {
+			s.owed(engine.Handle(h))
+		}
+	})
+	if consumed != 0 {
+		stream.Consumed(uint64(consumed))
 	}
-	codes := p.codes.Load()
 	if bits&C.ATTENTION_STOP != 0 {
 		stream.Stop(uint32(codes >> 32))
-	}
-	if bits&C.ATTENTION_WRITABLE != 0 {
-		s.owed(engine.Handle(h))
 	}
 	if bits&C.ATTENTION_RESET != 0 {
 		stream.Reset(uint32(codes))

@@ -71,8 +71,8 @@ struct slot *handle_lock(zig_h3_handle handle, enum handle_kind kind, uint64_t *
             if (atomic_compare_exchange_weak_explicit(&slot->word, &seen, seen | SLOT_LOCKED, memory_order_acquire,
                                                       memory_order_relaxed))
                 return slot;
-        } else if (turns > 64) {
-            sched_yield(); /* the holder may copy as much as a mebibyte, or wait for a processor */
+        } else if (turns > HANDLE_SPINS) {
+            sched_yield();
         }
     }
 }

@@ -56,6 +56,10 @@ enum {
     SLOT_OPEN = 1 << 11      /* session: its SESSION_OPENED is out */
 };
 
+/* How often a locked slot is looked at before its holder gets the processor, which it may be waiting for: it has something to copy, but
+ * no more than a mebibyte. */
+#define HANDLE_SPINS 64
+
 /* What the reactor must look at besides the submission ring, because that was full when it happened. */
 enum {
     ATTENTION_WRITABLE = 1 << 0, /* a write found no room: tell when there is */

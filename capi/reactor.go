@@ -19,8 +19,10 @@ import (
 )
 
 const (
-	// batch is how many submissions are taken before the reactor looks beside the ring.
+	// batch is how many submissions are taken before the reactor looks whether it is to look beside the ring.
 	batch = 256
+	// recordLeast is the room that a submission takes at least.
+	recordLeast = C.H3_RING_BLOCK
 	// patience is how often the reactor lets others run before it goes to sleep: the consumer that it just answered is likely to
 	// have more, and a wake-up costs a system call on either side.
 	patience = 4
@@ -31,6 +33,7 @@ type reactor struct {
 	ring *eventq.Ring
 	bell *atomic.Uint32
 	wake *os.File
+	late int // full batches since the bell rang
 	linger
 }
 
@@ -61,8 +64,7 @@ func (r *reactor) run() {
 			idle = 0
 			r.arrived()
 		}
-		if n < batch && r.bell.Load() != 0 {
-			r.bell.Store(0)
+		if r.answers(n) {
 			attend()
 			pumpQueues()
 			continue
@@ -77,6 +79,20 @@ func (r *reactor) run() {
 		}
 		r.sleep()
 	}
+}
+
+// answers reports, with n submissions just taken, whether it is time to look beside the ring, because the bell has rung and what was in
+// the ring by then is done: that is older. A ring that never runs empty holds nobody off for ever.
+func (r *reactor) answers(n int) bool {
+	if r.bell.Load() == 0 {
+		return false
+	}
+	if r.late++; n == batch && r.late*batch < r.ring.Capacity()/recordLeast {
+		return false
+	}
+	r.late = 0
+	r.bell.Store(0)
+	return true
 }
 
 // sleep waits for the next submission, or for a consumer that is about to make one.

@@ -18,20 +18,24 @@ int32_t zig_h3_response_end(zig_h3_handle request, const void *data, size_t len)
     if (len > BODY_MAX)
         return error_set(ZIG_H3_ERR_TOO_LARGE, "a body of more than 2 GiB");
     uint64_t word;
-    struct slot *slot = handle_lock(request, KIND_REQUEST, &word);
+    struct slot *slot = handle_find(request, KIND_REQUEST, &word);
     if (slot == NULL)
         return handle_error(request, KIND_REQUEST);
-    if (word & SLOT_ENDED) {
+    if (word & SLOT_ENDED)
+        return response_ended(word);
+    struct body body; /* copied before the slot is locked: whoever waits for that does not wait for two gibibytes */
+    code = body_prepare(&body, data, (word & (SLOT_HEAD | SLOT_GONE)) == (SLOT_HEAD | SLOT_GONE) ? 0 : len);
+    if (code != ZIG_H3_OK)
+        return code;
+    slot = handle_lock(request, KIND_REQUEST, &word);
+    if (slot == NULL || (word & SLOT_ENDED)) {
+        body_drop(&body);
+        if (slot == NULL)
+            return handle_error(request, KIND_REQUEST);
         handle_unlock(slot, 0);
         return response_ended(word);
     }
     const bool whole = !(word & SLOT_GONE); /* headers, body and end at once: the engine then knows the length */
-    struct body body;
-    code = body_prepare(&body, data, (word & SLOT_HEAD) && !whole ? 0 : len);
-    if (code != ZIG_H3_OK) {
-        handle_unlock(slot, 0);
-        return code;
-    }
     struct submission at;
     zig_h3_record *record = submission_claim(&at, (whole ? response_headers_room(slot) : 0) + body_inline(&body));
     if (record == NULL) {

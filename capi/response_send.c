@@ -1,4 +1,6 @@
 /* A whole response in one call. */
+#include <sched.h>
+
 #include "body.h"
 #include "error.h"
 #include "handle.h"
@@ -54,8 +56,11 @@ int32_t zig_h3_response_send(zig_h3_handle request, uint32_t status, const void 
 
     /* One step from untouched to ended, without the lock: from here on the record is all that there is of this response. */
     uint64_t set = flags & ZIG_H3_SEND_FORGET ? SLOT_ENDED | SLOT_GONE | SLOT_FORGOTTEN : SLOT_ENDED | SLOT_GONE;
+    unsigned turns = 0;
     while ((word & SLOT_LOCKED) || !atomic_compare_exchange_weak_explicit(&slot->word, &word, word | set, memory_order_acq_rel,
                                                                           memory_order_relaxed)) {
+        if (++turns > HANDLE_SPINS)
+            sched_yield();
         slot = handle_find(request, KIND_REQUEST, &word);
         if (slot == NULL || (word & (SLOT_BEGUN | SLOT_GONE | SLOT_ENDED))) {
             code = slot == NULL ? handle_error(request, KIND_REQUEST) : response_ended(word);

@@ -7,6 +7,7 @@ package main
 import "C"
 
 import (
+	"bytes"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -143,11 +144,13 @@ func (s *sink) commit(r engine.Record, ev *engine.Event) {
 	}
 }
 
+// headRequest is how the packed list of a HEAD request begins: u16 name length, u32 value length, the name, the value.
+var headRequest = []byte("\x07\x00\x04\x00\x00\x00:methodHEAD")
+
 // noteRequest tells the slot what its response's calls have to know.
 func (s *sink) noteRequest(payload []byte, ev *engine.Event) {
 	var bits uint64
-	// The list begins with :method: two bytes of name length, four of value length, the name, the value.
-	if len(payload) >= 17 && payload[2] == 4 && string(payload[13:17]) == "HEAD" {
+	if bytes.HasPrefix(payload, headRequest) {
 		bits = C.SLOT_HEAD
 	}
 	if ev.Flags&engine.FlagBuffered != 0 {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"unsafe"
 
@@ -70,13 +71,15 @@ func TestDrainedBeyondTheAccountEndsAtZero(t *testing.T) {
 }
 
 func requestPayload(method string) []byte {
-	list := append([]byte{7, 0, byte(len(method)), 0, 0, 0}, ":method"...)
+	list := append([]byte{7, 0, byte(len(method)), byte(len(method) >> 8), 0, 0}, ":method"...)
 	return append(list, method...)
 }
 
 func TestB06_TheSlotKnowsAHeadRequest(t *testing.T) {
 	s, _ := testSink(t, 1000)
-	for method, want := range map[string]bool{"HEAD": true, "GET": false, "POST": false, "HEAP": false} {
+	methods := map[string]bool{"HEAD": true, "GET": false, "POST": false, "HEAP": false, "HEADS": false,
+		"HEAD" + strings.Repeat("S", 256): false}
+	for method, want := range methods {
 		h := issueRequest(t, s)
 		payload := requestPayload(method)
 		rec, _ := s.Reserve(engine.Bulk, len(payload), nil)

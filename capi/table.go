@@ -170,14 +170,15 @@ func giveSlot(index uint32) {
 }
 
 // objectOf gives the object that a handle names, of the type that its kind has, and its sink; nil when it has ended. The slot is looked
-// at after the entry: if it still has the handle's name, what was in the entry is the handle's.
+// at after the entry: if it still has the handle's name, what was in the entry is the handle's, or gone already, one or the other of it,
+// because the handle is about to be.
 func objectOf[T any](h, kind uint64) (*T, *sink) {
 	if h>>kindShift != kind {
 		return nil, nil
 	}
 	e := entryOf(indexOf(h))
 	object, s := atomic.LoadPointer(&e.object), e.sink.Load()
-	if (slots[indexOf(h)].word.Load()^h)&nameMask != 0 {
+	if object == nil || s == nil || (slots[indexOf(h)].word.Load()^h)&nameMask != 0 {
 		return nil, nil
 	}
 	return (*T)(object), s

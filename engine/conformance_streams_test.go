@@ -62,6 +62,8 @@ func TestN08ControlStream(t *testing.T) {
 		{"CANCEL_PUSH of a push that was never promised", [][]byte{settings, frame(frameMaxPushID, 9), frame(frameCancelPush, 3)}, false, "connection H3_ID_ERROR"},
 		{"CANCEL_PUSH beyond MAX_PUSH_ID", [][]byte{settings, frame(frameCancelPush, 0)}, false, "connection H3_ID_ERROR"},
 		{"CANCEL_PUSH without an id", [][]byte{settings, frame(frameCancelPush)}, false, "connection H3_FRAME_ERROR"},
+		{"CANCEL_PUSH with more behind", [][]byte{settings, frame(frameCancelPush, 1, 2)}, false, "connection H3_FRAME_ERROR"},
+		{"MAX_PUSH_ID without an id", [][]byte{settings, frame(frameMaxPushID)}, false, "connection H3_FRAME_ERROR"},
 		{"MAX_PUSH_ID that grows", [][]byte{settings, frame(frameMaxPushID, 1), frame(frameMaxPushID, 1), frame(frameMaxPushID, 1<<40)}, false, alive},
 		{"MAX_PUSH_ID that shrinks", [][]byte{settings, frame(frameMaxPushID, 5), frame(frameMaxPushID, 4)}, false, "connection H3_ID_ERROR"},
 		{"MAX_PUSH_ID with more behind", [][]byte{settings, frame(frameMaxPushID, 5, 6)}, false, "connection H3_FRAME_ERROR"},
@@ -70,18 +72,22 @@ func TestN08ControlStream(t *testing.T) {
 		{"GOAWAY whose id grows", [][]byte{settings, frame(frameGoAway, 7), frame(frameGoAway, 8)}, false, "connection H3_ID_ERROR"},
 		{"GOAWAY without an id", [][]byte{settings, frame(frameGoAway)}, false, "connection H3_FRAME_ERROR"},
 		{"GOAWAY with more behind", [][]byte{settings, frame(frameGoAway, 1, 2)}, false, "connection H3_FRAME_ERROR"},
+		{"GOAWAY cut off", [][]byte{settings, frame(frameGoAway, []byte{0xc0, 0, 0})}, false, "connection H3_FRAME_ERROR"},
+		{"GOAWAY of nine bytes", [][]byte{settings, frame(frameGoAway, 1<<40, "?")}, false, "connection H3_FRAME_ERROR"},
+		{"control stream that ends inside a frame", [][]byte{settings, frame(grease, "12345")[:4]}, true, "connection H3_CLOSED_CRITICAL_STREAM"},
+		{"types and lengths spelled at length", [][]byte{spelledOut(frame(frameSettings, []byte{0x40, 0x6, 0x20})), spelledOut(frame(grease, "?"))}, false, alive},
 	} {
 		for _, bytewise := range []bool{false, true} {
 			name := c.name
+			all := append([]byte{0}, join(c.parts...)...)
 			if bytewise {
+				if len(all) > 1000 {
+					continue // the others are short enough
+				}
 				name += ", byte by byte"
 			}
 			t.Run(name, func(t *testing.T) {
 				client := dialRaw(t, addr)
-				all := append([]byte{0}, join(c.parts...)...)
-				if len(all) > 1000 && bytewise {
-					t.SkipNow() // the others are short enough
-				}
 				first := len(all)
 				if bytewise {
 					first = 1
@@ -142,6 +148,7 @@ func TestN08UnidirectionalStreams(t *testing.T) {
 		{"insert count increment", [][][]byte{{{3}, {0x01}}}, "connection QPACK_DECODER_STREAM_ERROR"},
 		{"insert count increment of 0", [][][]byte{{{3}, {0x00}}}, "connection QPACK_DECODER_STREAM_ERROR"},
 		{"stream cancellation", [][][]byte{{{3}, {0x44, 0x7f, 0x20}}}, alive},
+		{"stream cancellation beyond 62 bits", [][][]byte{{{3}, {0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}}}, "connection QPACK_DECODER_STREAM_ERROR"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			client := dialRaw(t, addr)
@@ -185,6 +192,20 @@ func TestN08CriticalStreamsReset(t *testing.T) {
 		if got := client.closed(); got != "connection H3_CLOSED_CRITICAL_STREAM" {
 			t.Errorf("stream of type %d reset: %q", typ, got)
 		}
+	}
+}
+
+// Neither control stream may be closed (RFC 9114, 6.2.1): a peer that wants to hear no more of ours breaks the rule as well.
+func TestN08OurControlStreamStopped(t *testing.T) {
+	client, _ := dialHTTP(t, startConformanceServer(t, ""))
+	client.lives()
+	s, err := client.conn.AcceptUniStream(client.conn.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.CancelRead(quic.StreamErrorCode(http3.ErrCodeNoError))
+	if got := client.closed(); got != "connection H3_CLOSED_CRITICAL_STREAM" {
+		t.Errorf("%q", got)
 	}
 }
 

@@ -29,6 +29,7 @@ func TestN08FramesOfRequestStreams(t *testing.T) {
 		// 4.1
 		{"request", [][]byte{request}, "200"},
 		{"request with a body", [][]byte{post("/echo"), data, data}, "200 bodybody"},
+		{"request with types and lengths spelled at length", [][]byte{spelledOut(post("/echo")), spelledOut(data), spelledOut(trailers)}, "200 [x-t 1]body"},
 		{"request with an empty DATA frame", [][]byte{post("/echo"), frame(frameData), data, frame(frameData)}, "200 body"},
 		{"request with trailers", [][]byte{post("/echo"), data, trailers}, "200 [x-t 1]body"},
 		{"request with trailers and no body", [][]byte{post("/echo"), trailers}, "200 [x-t 1]"},

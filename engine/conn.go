@@ -101,7 +101,7 @@ func (c *conn) open() bool {
 	if !c.announce() {
 		return false
 	}
-	c.spawn("uni streams", c.acceptUni)
+	c.spawn("uni streams", func() { c.acceptUni(control) })
 	c.mu.Lock()
 	c.control = control
 	c.mu.Unlock()

@@ -64,11 +64,17 @@ func (u *uniStreams) claim(typ uint64) bool {
 	return !had
 }
 
-// acceptUni takes the peer's unidirectional streams.
-func (c *conn) acceptUni() {
+// acceptUni takes the peer's unidirectional streams, as long as the peer takes ours: our control stream is as critical as its own
+// (RFC 9114, 6.2.1).
+func (c *conn) acceptUni(control *quic.SendStream) {
+	open := control.Context()
 	for {
-		s, err := c.q.AcceptUniStream(context.Background())
+		s, err := c.q.AcceptUniStream(open)
 		if err != nil {
+			var stopped *quic.StreamError
+			if errors.As(context.Cause(open), &stopped) && stopped.Remote {
+				c.breach(http3.ErrCodeClosedCriticalStream, "our control stream was stopped")
+			}
 			return
 		}
 		c.spawn("uni stream", func() {

@@ -347,6 +347,13 @@ func varints(parts ...any) []byte {
 	return p
 }
 
+// spelledOut is the same frame with its type and length in eight bytes each: shorter ones would do (RFC 9000, 16).
+func spelledOut(f []byte) []byte {
+	typ, n, _ := quicvarint.Parse(f)
+	length, m, _ := quicvarint.Parse(f[n:])
+	return append(quicvarint.AppendWithLen(quicvarint.AppendWithLen(nil, typ, 8), length, 8), f[n+m:]...)
+}
+
 // headers makes a HEADERS frame of fields: name, value, name, value.
 func headers(fields ...string) []byte {
 	return frame(frameHeaders, encodeSection(fields...))

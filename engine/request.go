@@ -228,6 +228,15 @@ func (r *Request) Stop() {
 	r.unlock()
 }
 
+// Live calls f unless the request has ended; until f returns it does not end, and its handle is nobody else's.
+func (r *Request) Live(f func()) {
+	r.mu.Lock()
+	if !r.ended {
+		f()
+	}
+	r.unlock()
+}
+
 // Consumed says that the consumer has dealt with n bytes of the body.
 func (r *Request) Consumed(n uint64) {
 	r.mu.Lock()

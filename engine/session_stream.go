@@ -353,6 +353,15 @@ func (st *Stream) cut(code Code) {
 	st.unlock()
 }
 
+// Live calls f unless the stream has ended; until f returns it does not end, and its handle is nobody else's.
+func (st *Stream) Live(f func()) {
+	st.mu.Lock()
+	if !st.finished {
+		f()
+	}
+	st.unlock()
+}
+
 // SetPriority ranks the stream against others of its session for sending: in one group those with a higher order go first, groups
 // share.
 func (st *Stream) SetPriority(group uint32, order int64) { st.s.order.rank(&st.rank, group, order) }

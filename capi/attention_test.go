@@ -1,0 +1,94 @@
+package main
+
+import (
+	"runtime"
+	"sync/atomic"
+	"testing"
+
+	"zigh3/engine"
+	"zigh3/eventq"
+)
+
+// callAttention is handle_attention of handle.c for a test, which cannot call it.
+func callAttention(h, bits uint64) {
+	p := &slots[indexOf(h)]
+	generation := h & (generationMask << generationShift)
+	for {
+		now := p.attention.Load()
+		next := generation | bits
+		if now>>generationShift == generation>>generationShift {
+			next |= now
+		}
+		if !p.attention.CompareAndSwap(now, next) {
+			continue
+		}
+		if now == 0 {
+			for head := table.attention.Load(); ; head = table.attention.Load() {
+				p.nextAttention.Store(head)
+				if table.attention.CompareAndSwap(head, indexOf(h)+1) {
+					break
+				}
+			}
+		}
+		return
+	}
+}
+
+const (
+	attentionWritable = 1 << 0
+	attentionConsumed = 1 << 1
+)
+
+// An object that ends while the reactor is on its way to it leaves its place on the stack to the one that gets its slot.
+func TestAttentionForTheNextOwnerOfASlotIsNotTakenForThatOfTheLast(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+	s, ring := testSink(t, 1000)
+	var stop atomic.Bool
+	var rounds atomic.Uint64
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for !stop.Load() {
+			attend()
+			rounds.Add(1)
+		}
+	}()
+	lost := 0
+	for range 500_000 {
+		ended := issueRequest(t, s)
+		callAttention(ended, attentionConsumed)
+		release(ended)
+		h := issueRequest(t, s)
+		slots[indexOf(h)].credit.Store(1) // refused, and nothing waits any more
+		callAttention(h, attentionWritable)
+		for seen := rounds.Load(); rounds.Load() < seen+2; {
+			runtime.Gosched()
+		}
+		told := 0
+		ring.Drain(0, func(head *eventq.Head, _ []byte) {
+			if head.Object == h {
+				told++
+			}
+		})
+		if told != 1 {
+			lost++
+		}
+		release(h)
+	}
+	stop.Store(true)
+	<-done
+	if lost != 0 {
+		t.Errorf("%d of 500,000 writers were never told", lost)
+	}
+}
+
+// release takes what an entry holds away before it makes the handle stale: whoever looks in between finds an object that has ended.
+func TestAnObjectOnItsWayOutIsNotFound(t *testing.T) {
+	s, _ := testSink(t, 1000)
+	h := issueRequest(t, s)
+	entryOf(indexOf(h)).sink.Store(nil)
+	if request, sink := objectOf[engine.Request](h, kindRequest); request != nil || sink != nil {
+		t.Errorf("found %v, with the sink %v", request, sink)
+	}
+	release(h)
+}
