@@ -4,16 +4,20 @@ import "sync"
 
 // A datagramReceiver hands the datagrams that come for one session, request or connection to the consumer. Those that its queue has no
 // room for wait here, as many as the option datagrams.incoming says; then the oldest goes for each that comes.
+//
+// One goroutine takes what comes. While something waits another one delivers, and nobody else does. Neither holds the lock then: who
+// ends the object holds its own, which commit wants.
 type datagramReceiver struct {
 	c         *conn
 	head      Event                            // of the events
 	commit    func(rec Record, ev *Event) bool // publishes an event unless the object has ended
 	delivered func(ok bool)                    // is told of each, and whether the consumer got it; may be nil
 
-	mu      sync.Mutex
-	waiting []incomingDatagram
-	gone    chan struct{} // closed by close; nil: nobody waits for room
-	closed  bool
+	mu       sync.Mutex
+	waiting  []incomingDatagram
+	retrying bool          // a goroutine delivers what waits, or is about to end
+	gone     chan struct{} // closed by close; nil: nothing ever waited
+	closed   bool
 }
 
 type incomingDatagram struct {
@@ -25,32 +29,46 @@ type incomingDatagram struct {
 func (d *datagramReceiver) take(data []byte) {
 	one := incomingDatagram{data, monotonic()}
 	d.mu.Lock()
+	direct := !d.retrying
+	d.mu.Unlock()
+	if direct && d.deliver(one) {
+		return
+	}
+	d.mu.Lock()
 	defer d.mu.Unlock()
-	switch {
-	case len(d.waiting) == 0 && d.deliver(one):
-	case d.closed:
-		d.lose(1)
-	default:
-		if len(d.waiting) >= d.c.s.options.Datagrams.Incoming {
-			d.drop()
-			d.lose(1)
-		}
-		d.waiting = append(d.waiting, one)
+	d.wait(one)
+	if !d.retrying && len(d.waiting) > 0 {
+		d.retrying = true
 		if d.gone == nil {
-			gone := make(chan struct{})
-			d.gone = gone
-			d.c.spawn("datagrams waiting", func() { d.retry(gone) })
+			d.gone = make(chan struct{})
 		}
+		gone := d.gone
+		d.c.spawn("datagrams waiting", func() { d.retry(gone) })
 	}
 }
 
-// drop takes the oldest one out. d.mu is held.
-func (d *datagramReceiver) drop() {
-	d.waiting[0] = incomingDatagram{}
-	d.waiting = d.waiting[1:]
+// wait puts a datagram behind those that wait. d.mu is held.
+func (d *datagramReceiver) wait(one incomingDatagram) {
+	if d.closed {
+		d.lose(1)
+		return
+	}
+	if len(d.waiting) >= d.c.s.options.Datagrams.Incoming {
+		d.first()
+		d.lose(1)
+	}
+	d.waiting = append(d.waiting, one)
 }
 
-// deliver emits the event of a datagram. It reports false when there is no room. d.mu is held.
+// first takes the oldest one out. d.mu is held.
+func (d *datagramReceiver) first() incomingDatagram {
+	one := d.waiting[0]
+	d.waiting[0] = incomingDatagram{}
+	d.waiting = d.waiting[1:]
+	return one
+}
+
+// deliver emits the event of a datagram. It reports false when there is no room.
 func (d *datagramReceiver) deliver(one incomingDatagram) bool {
 	c := d.c
 	rec, ok := c.sink.Reserve(Patient, len(one.bytes), nil)
@@ -70,7 +88,7 @@ func (d *datagramReceiver) deliver(one incomingDatagram) bool {
 	return true
 }
 
-// lose counts datagrams that the consumer's queue never had room for. d.mu is held.
+// lose counts datagrams that the consumer's queue never had room for.
 func (d *datagramReceiver) lose(n int) {
 	if n > 0 {
 		d.c.stats.add(StatDatagramsDroppedRing, uint64(n))
@@ -89,20 +107,39 @@ func (d *datagramReceiver) tell(n int, ok bool) {
 func (d *datagramReceiver) retry(gone <-chan struct{}) {
 	for {
 		room := d.c.sink.Room()
-		d.mu.Lock()
-		for len(d.waiting) > 0 && d.deliver(d.waiting[0]) {
-			d.drop()
-		}
-		if len(d.waiting) == 0 {
-			d.waiting, d.gone = nil, nil
-			d.mu.Unlock()
+		if d.deliverWaiting() {
 			return
 		}
-		d.mu.Unlock()
 		select {
 		case <-room:
 		case <-gone:
 		}
+	}
+}
+
+// deliverWaiting delivers as much as there is room for, and reports whether nothing is left.
+func (d *datagramReceiver) deliverWaiting() bool {
+	for {
+		d.mu.Lock()
+		if len(d.waiting) == 0 {
+			d.waiting, d.retrying = nil, false
+			d.mu.Unlock()
+			return true
+		}
+		one := d.first()
+		d.mu.Unlock()
+		if d.deliver(one) {
+			continue
+		}
+		d.mu.Lock()
+		// It is still the oldest. What has come meanwhile may have taken its place.
+		if d.closed || len(d.waiting) >= d.c.s.options.Datagrams.Incoming {
+			d.lose(1)
+		} else {
+			d.waiting = append([]incomingDatagram{one}, d.waiting...)
+		}
+		d.mu.Unlock()
+		return false
 	}
 }
 
