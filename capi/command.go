@@ -55,6 +55,8 @@ func perform(c *C.struct_command) {
 			id, err := s.engine.Route(method, pattern, uint32(c.flags), uint64(c.user_data))
 			answer(c, uint64(id), err)
 		})
+	case C.COMMAND_SESSION_EXPORT:
+		export(c)
 	case C.COMMAND_FAILPOINT:
 		failpoint(c)
 	}
@@ -114,6 +116,24 @@ func makeServer(c *C.struct_command) {
 	}
 	if !answer(c, s.handle, nil) {
 		s.free()
+	}
+}
+
+// export derives keying material, and answers with its address.
+func export(c *C.struct_command) {
+	session, _ := objectOf[engine.Session](uint64(c.target), kindSession)
+	if session == nil {
+		answer(c, 0, errStale)
+		return
+	}
+	material, err := session.ExportKeyingMaterial([]byte(text(c, C.STRING_LABEL)), []byte(text(c, C.STRING_CONTEXT)), int(c.size))
+	if err != nil {
+		answer(c, 0, err)
+		return
+	}
+	copied := C.CBytes(material)
+	if !answer(c, uint64(uintptr(copied)), nil) {
+		C.free(copied)
 	}
 }
 

@@ -21,11 +21,12 @@ enum command_kind {
     COMMAND_SERVER_ROUTE,
     COMMAND_SERVER_START,
     COMMAND_SERVER_STOP,
+    COMMAND_SESSION_EXPORT,
     COMMAND_FAILPOINT /* builds with the tag failpoint only */
 };
 
 /* Strings that a command carries, by index. */
-enum { COMMAND_STRINGS = 4, STRING_HOSTNAME = 0, STRING_CERT, STRING_KEY, STRING_OPTIONS, STRING_METHOD = 0, STRING_PATTERN };
+enum { COMMAND_STRINGS = 4, STRING_HOSTNAME = 0, STRING_CERT, STRING_KEY, STRING_OPTIONS, STRING_METHOD = 0, STRING_PATTERN, STRING_LABEL = 0, STRING_CONTEXT };
 
 /* How long a call waits for the engine. */
 #define COMMAND_WAIT_MS 10000
@@ -33,7 +34,7 @@ enum { COMMAND_STRINGS = 4, STRING_HOSTNAME = 0, STRING_CERT, STRING_KEY, STRING
 struct command {
     uint32_t kind;
     _Atomic uint32_t owners;
-    uint64_t target; /* the server or queue that it is about, 0 when that is being made */
+    uint64_t target; /* the server, queue or session that it is about, 0 when that is being made */
     uint64_t queue;  /* the queue that a server gets */
     void *object;    /* the struct queue or struct server */
     void (*unsubmitted)(void *object); /* gives a new object back if the engine never hears of it; NULL: it is not new */
@@ -41,6 +42,7 @@ struct command {
     uint32_t flags;
     int32_t deadline_ms;
     uint32_t port;
+    uint32_t size; /* bytes of what is to be exported: the answer's number is the address of as many from malloc() */
 
     /* The answer, guarded by the lock in command.c. */
     uint32_t answered;

@@ -1,23 +1,23 @@
 package engine
 
-import (
-	"slices"
-	"sync"
-)
+import "sync"
 
 // A datagramReceiver hands the datagrams that come for one session, request or connection to the consumer. Those that its queue has no
 // room for wait here, as many as the option datagrams.incoming says; then the oldest goes for each that comes.
+//
+// One goroutine takes what comes. While something waits another one delivers, and nobody else does. Neither holds the lock then: who
+// ends the object holds its own, which commit wants.
 type datagramReceiver struct {
 	c         *conn
 	head      Event                            // of the events
 	commit    func(rec Record, ev *Event) bool // publishes an event unless the object has ended
 	delivered func(ok bool)                    // is told of each, and whether the consumer got it; may be nil
 
-	// Not held while an event is committed: that takes the lock of the object, under which close is called.
-	mu      sync.Mutex
-	waiting []incomingDatagram
-	gone    chan struct{} // closed by close; nil: nobody waits for room
-	closed  bool
+	mu       sync.Mutex
+	waiting  []incomingDatagram
+	retrying bool          // a goroutine delivers what waits, or is about to end
+	gone     chan struct{} // closed by close; nil: nothing ever waited
+	closed   bool
 }
 
 type incomingDatagram struct {
@@ -25,37 +25,47 @@ type incomingDatagram struct {
 	at    uint64 // when it came
 }
 
-// take takes a datagram, which is its from now on. One goroutine calls it.
+// take takes a datagram, which is its from now on.
 func (d *datagramReceiver) take(data []byte) {
 	one := incomingDatagram{data, monotonic()}
 	d.mu.Lock()
-	straight := d.gone == nil && !d.closed
+	direct := !d.retrying
 	d.mu.Unlock()
-	if straight && d.deliver(one) {
+	if direct && d.deliver(one) {
 		return
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.wait(one)
+	if !d.retrying && len(d.waiting) > 0 {
+		d.retrying = true
+		if d.gone == nil {
+			d.gone = make(chan struct{})
+		}
+		gone := d.gone
+		d.c.spawn("datagrams waiting", func() { d.retry(gone) })
+	}
+}
+
+// wait puts a datagram behind those that wait. d.mu is held.
+func (d *datagramReceiver) wait(one incomingDatagram) {
 	if d.closed {
 		d.lose(1)
 		return
 	}
 	if len(d.waiting) >= d.c.s.options.Datagrams.Incoming {
-		d.drop()
+		d.first()
 		d.lose(1)
 	}
 	d.waiting = append(d.waiting, one)
-	if d.gone == nil {
-		gone := make(chan struct{})
-		d.gone = gone
-		d.c.spawn("datagrams waiting", func() { d.retry(gone) })
-	}
 }
 
-// drop takes the oldest one out. d.mu is held.
-func (d *datagramReceiver) drop() {
+// first takes the oldest one out. d.mu is held.
+func (d *datagramReceiver) first() incomingDatagram {
+	one := d.waiting[0]
 	d.waiting[0] = incomingDatagram{}
 	d.waiting = d.waiting[1:]
+	return one
 }
 
 // deliver emits the event of a datagram. It reports false when there is no room.
@@ -97,15 +107,8 @@ func (d *datagramReceiver) tell(n int, ok bool) {
 func (d *datagramReceiver) retry(gone <-chan struct{}) {
 	for {
 		room := d.c.sink.Room()
-		for {
-			one, ok := d.oldest()
-			if !ok {
-				return
-			}
-			if !d.deliver(one) {
-				d.putBack(one)
-				break
-			}
+		if d.deliverWaiting() {
+			return
 		}
 		select {
 		case <-room:
@@ -114,28 +117,30 @@ func (d *datagramReceiver) retry(gone <-chan struct{}) {
 	}
 }
 
-// oldest takes out what is to be delivered next. Where nothing waits, take delivers by itself again.
-func (d *datagramReceiver) oldest() (one incomingDatagram, ok bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if len(d.waiting) == 0 {
-		d.waiting, d.gone = nil, nil
-		return one, false
+// deliverWaiting delivers as much as there is room for, and reports whether nothing is left.
+func (d *datagramReceiver) deliverWaiting() bool {
+	for {
+		d.mu.Lock()
+		if len(d.waiting) == 0 {
+			d.waiting, d.retrying = nil, false
+			d.mu.Unlock()
+			return true
+		}
+		one := d.first()
+		d.mu.Unlock()
+		if d.deliver(one) {
+			continue
+		}
+		d.mu.Lock()
+		// It is still the oldest. What has come meanwhile may have taken its place.
+		if d.closed || len(d.waiting) >= d.c.s.options.Datagrams.Incoming {
+			d.lose(1)
+		} else {
+			d.waiting = append([]incomingDatagram{one}, d.waiting...)
+		}
+		d.mu.Unlock()
+		return false
 	}
-	one = d.waiting[0]
-	d.drop()
-	return one, true
-}
-
-// putBack takes an oldest back that found no room, unless as many as may wait have come meanwhile.
-func (d *datagramReceiver) putBack(one incomingDatagram) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.closed || len(d.waiting) >= d.c.s.options.Datagrams.Incoming {
-		d.lose(1)
-		return
-	}
-	d.waiting = slices.Insert(d.waiting, 0, one)
 }
 
 // close gives up what waits.

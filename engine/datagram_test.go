@@ -475,6 +475,45 @@ func TestA08_DatagramsThatWaitWhenAllEnds(t *testing.T) {
 	}
 }
 
+// Requests that end while their datagrams come, are delivered and wait.
+func TestA08_RequestsEndWhileDatagramsWait(t *testing.T) {
+	f := serveSessions(t, `{"datagrams": {"incoming": 4}}`, func(f *sessionFixture, e event) {
+		if e.Type == EventH3Datagram && string(e.data) == "last" {
+			if r := f.request(e.Object); r != nil {
+				r.Send(200, nil, Chunk{}, false)
+			}
+		}
+	})
+	f.lossyRoom(2)
+	_, cc := datagramRequest(t, f)
+	for range 300 {
+		str, err := cc.OpenRequestStream(ctx(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req, _ := http.NewRequest("GET", f.url("/datagrams"), nil)
+		if err := str.SendRequestHeader(req); err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			str.ReadResponse()
+		}()
+		for ended := false; !ended; {
+			for range 20 {
+				str.SendDatagram([]byte("last"))
+			}
+			select {
+			case <-done:
+				ended = true
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}
+	eventually(t, "the ends", func() bool { return f.stats[StatRequestsActive].Load() <= 1 })
+}
+
 // Packets that a connection could not keep up with are counted; those that were dropped for other reasons are not.
 func TestD02_DroppedPacketsAreCounted(t *testing.T) {
 	c := &conn{stats: new(Stats)}

@@ -69,9 +69,10 @@ func (r *Request) unlock() {
 	if last {
 		r.finished = true
 	}
+	forgot := r.forgot // an answer may come just now
 	r.mu.Unlock()
 	if last {
-		r.terminate()
+		r.terminate(forgot)
 	}
 }
 
@@ -134,9 +135,9 @@ func (r *Request) broken(err error) {
 
 // terminate emits the last event. The handle is stale before the consumer can see it, and the connection forgets the request only
 // afterwards, so that its own end comes later.
-func (r *Request) terminate() {
+func (r *Request) terminate(forgot bool) {
 	c := r.c
-	if r.forgot {
+	if forgot {
 		c.sink.Release(r.handle)
 	} else {
 		r.event = Event{Type: EventStreamClosed, Flags: r.result.flags, Object: r.handle, Parent: c.s.handle, Conn: c.handle,

@@ -43,6 +43,27 @@ func TestW01_SessionIsAccepted(t *testing.T) {
 	}
 }
 
+// Both ends derive the same from what the draft puts together; a session of the same connection, another label or context gives another.
+func TestW17_KeyingMaterial(t *testing.T) {
+	f := serveSessions(t, "", nil)
+	s, o := f.mustOpen("/wt")
+	export := func(label, context string, n int) string {
+		b, err := f.session(o.Object).ExportKeyingMaterial([]byte(label), []byte(context), n)
+		if err != nil || len(b) != n {
+			t.Fatalf("%d bytes, %v", len(b), err)
+		}
+		return string(b)
+	}
+	state := s.SessionState().ConnectionState.TLS
+	theirs, err := state.ExportKeyingMaterial("EXPORTER-WebTransport", []byte("\x00\x00\x00\x00\x00\x00\x00\x00\x05label\x03ctx"), 4096)
+	if ours := export("label", "ctx", 4096); ours != string(theirs) || err != nil {
+		t.Errorf("ours %x, theirs %x, %v", ours[:8], theirs[:8], err)
+	}
+	if a, b, c := export("label", "ctx", 32), export("labelc", "tx", 32), export("label", "", 32); a == b || a == c || b == c {
+		t.Error("label and context are no part of it")
+	}
+}
+
 func TestW02_SessionsThatAreTurnedDown(t *testing.T) {
 	f := serveSessions(t, `{"webtransport": {"decision_timeout_ms": 50}}`, func(f *sessionFixture, e event) {
 		if e.Type != EventSessionRequest {

@@ -613,6 +613,15 @@ ZIG_H3_API int32_t zig_h3_wt_max_datagram_size(zig_h3_handle session);
 ZIG_H3_API int32_t zig_h3_wt_stats_snapshot(zig_h3_handle session, uint64_t *values, size_t count);
 ZIG_H3_API const char *zig_h3_wt_stats_name(uint32_t index);
 
+/*
+ * Keying material of a session (draft-ietf-webtrans-http3, 4.8): out_len bytes at out, 1 to 4096, which both ends of the session, and
+ * nobody else, can derive from the TLS handshake, this session's id, a label and a context of at most 255 bytes each. Waits for the
+ * engine, for less than a millisecond, at most ten seconds.
+ * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT, _WRONG_STATE (not open, or closed), _STALE_HANDLE, _NO_MEMORY, _TIMEOUT.
+ */
+ZIG_H3_API int32_t zig_h3_wt_export_keying_material(zig_h3_handle session, const void *label, size_t label_len, const void *context,
+                                                    size_t context_len, void *out, size_t out_len);
+
 enum zig_h3_wt_stream_kind { ZIG_H3_WT_BIDIRECTIONAL = 0, ZIG_H3_WT_UNIDIRECTIONAL = 1 };
 enum zig_h3_wt_open_flag {
     ZIG_H3_WT_OPEN_WAIT = 0x1 /* wait for the peer's limit of streams instead of failing */

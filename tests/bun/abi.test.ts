@@ -211,6 +211,7 @@ describe("A04 handles", () => {
       if (name === "status") return 400; // fits a response and the rejection of a session
       if (name === "flags") return 0;
       if (name === "capacity") return 4096;
+      if (name === "out_len") return 1;
       return name.endsWith("len") ? 0 : 1;
     });
   }

@@ -489,6 +489,23 @@ describe("sessions with webtransport-go", () => {
     });
   });
 
+  test("W17 exportKeyingMaterial() gives what the client derives, another for each session of a connection", async () => {
+    const ours: string[] = [];
+    const server = serve(async (session) => {
+      await session.accept();
+      ours.push(Buffer.from(await session.exportKeyingMaterial(Buffer.from("label"), Buffer.from("context"), 4096)).toString("base64"));
+    });
+    const connection = await suite.goConnect(server);
+    const theirs: string[] = [];
+    for (const id of [0, 4]) {
+      const session = await connection.session("/wt");
+      theirs.push(await session.exported({ id, label: "label", context: "context", size: 4096 }));
+    }
+    await until(() => ours.length === 2);
+    expect(ours).toEqual(theirs);
+    expect(ours[0]).not.toBe(ours[1]);
+  });
+
   test("W17 getStats() of a session that was closed, by the peer or here, gives what it had come to", async () => {
     const members = ["atSendCapacity", "bytesLost", "bytesReceived", "bytesSent", "datagrams", "estimatedSendRate", "minRtt"];
     members.push("packetsLost", "packetsReceived", "packetsSent", "rttVariation", "smoothedRtt");

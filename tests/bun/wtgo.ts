@@ -151,6 +151,11 @@ export class GoSession {
     return new GoStream(this.driver, await this.#command<number>("accept", options));
   }
 
+  /** Keying material of the session with this id, in base64. */
+  exported({ id, label, context, size }: { id: number; label: string; context: string; size: number }): Promise<string> {
+    return this.#command("export", { code: id, data: base64(label), reason: context, size });
+  }
+
   close(code = 0, reason = ""): Promise<void> {
     return this.#command("close", { code, reason });
   }

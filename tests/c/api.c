@@ -66,6 +66,7 @@ static int32_t wt_close(zig_h3_handle h) { return zig_h3_wt_close(h, 0, NULL, 0)
 static int32_t wt_drain(zig_h3_handle h) { return zig_h3_wt_drain(h); }
 static int32_t wt_limit(zig_h3_handle h) { return zig_h3_wt_max_datagram_size(h); }
 static int32_t wt_stats(zig_h3_handle h) { uint64_t v[4]; return zig_h3_wt_stats_snapshot(h, v, 4); }
+static int32_t wt_export(zig_h3_handle h) { char b[4]; return zig_h3_wt_export_keying_material(h, "l", 1, NULL, 0, b, 4); }
 static int32_t wt_open(zig_h3_handle h) { zig_h3_handle s; return zig_h3_wt_open_stream(h, 0, 0, &s); }
 static int32_t wt_write(zig_h3_handle h) { size_t n; return zig_h3_wt_stream_write(h, "x", 1, &n); }
 static int32_t wt_end(zig_h3_handle h) { return zig_h3_wt_stream_end(h); }
@@ -95,6 +96,7 @@ static const struct call calls[] = {
     {"wt_accept", wt_accept, TAKES_SESSION},           {"wt_reject", wt_reject, TAKES_SESSION},
     {"wt_close", wt_close, TAKES_SESSION},             {"wt_drain", wt_drain, TAKES_SESSION},
     {"wt_max_datagram_size", wt_limit, TAKES_SESSION}, {"wt_stats_snapshot", wt_stats, TAKES_SESSION},
+    {"wt_export_keying_material", wt_export, TAKES_SESSION},
     {"wt_open_stream", wt_open, TAKES_SESSION},        {"wt_stream_write", wt_write, TAKES_STREAM},
     {"wt_stream_end", wt_end, TAKES_STREAM},           {"wt_stream_reset", wt_reset, TAKES_STREAM},
     {"wt_stream_stop", wt_stop, TAKES_STREAM},         {"wt_stream_consumed", wt_consumed, TAKES_STREAM},
@@ -233,6 +235,13 @@ static void session_arguments(void)
     SAME(zig_h3_wt_reject(0, 600, NULL, 0, NULL, 0), ZIG_H3_ERR_BAD_HEADER);
     SAME(zig_h3_wt_reject(0, 403, long_reason, (64 << 10) + 1, NULL, 0), ZIG_H3_ERR_TOO_LARGE);
     SAME(zig_h3_wt_stats_snapshot(0, NULL, 1), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_wt_export_keying_material(0, NULL, 1, NULL, 0, &value, 8), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_wt_export_keying_material(0, NULL, 0, NULL, 1, &value, 8), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_wt_export_keying_material(0, NULL, 0, NULL, 0, NULL, 8), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_wt_export_keying_material(0, long_reason, 256, NULL, 0, &value, 8), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_wt_export_keying_material(0, NULL, 0, long_reason, 256, &value, 8), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_wt_export_keying_material(0, NULL, 0, NULL, 0, &value, 0), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_wt_export_keying_material(0, NULL, 0, NULL, 0, &value, 4097), ZIG_H3_ERR_INVALID_ARGUMENT);
     SAME(zig_h3_wt_open_stream(0, 0, 0, NULL), ZIG_H3_ERR_INVALID_ARGUMENT);
     SAME(zig_h3_wt_open_stream(0, 2, 0, &value), ZIG_H3_ERR_INVALID_ARGUMENT);
     SAME(zig_h3_wt_open_stream(0, 0, 2, &value), ZIG_H3_ERR_INVALID_ARGUMENT);

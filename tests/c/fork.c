@@ -58,6 +58,7 @@ static int in_child(void)
     SAME(zig_h3_wt_reject(1, 403, NULL, 0, NULL, 0), ZIG_H3_ERR_FORKED);
     SAME(zig_h3_wt_close(1, 0, NULL, 0), ZIG_H3_ERR_FORKED);
     SAME(zig_h3_wt_drain(1), ZIG_H3_ERR_FORKED);
+    SAME(zig_h3_wt_export_keying_material(1, NULL, 0, NULL, 0, hash, 1), ZIG_H3_ERR_FORKED);
     SAME(zig_h3_wt_max_datagram_size(1), ZIG_H3_ERR_FORKED);
     SAME(zig_h3_wt_stats_snapshot(1, NULL, 0), ZIG_H3_ERR_FORKED);
     SAME(zig_h3_wt_open_stream(1, 0, 0, &out), ZIG_H3_ERR_FORKED);
@@ -71,7 +72,7 @@ static int in_child(void)
     SAME(zig_h3_flush(), ZIG_H3_ERR_FORKED);
     HOLDS(strstr(zig_h3_last_error(), "fork") != NULL);
     HOLDS(strlen(zig_h3_version()) > 0);
-    return failed == 0 && passed == 51 ? 0 : 1;
+    return failed == 0 && passed == 52 ? 0 : 1;
 }
 
 int main(void)

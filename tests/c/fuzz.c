@@ -220,7 +220,11 @@ static int32_t converse(struct dice *dice)
     case 6: return below(dice, 16) ? 0 : zig_h3_wt_close(session, code, (const char *)bytes, length(dice));
     case 7: return zig_h3_wt_drain(session);
     case 8: return zig_h3_wt_max_datagram_size(session);
-    case 9: return zig_h3_wt_stats_snapshot(session, values, below(dice, 65));
+    case 9:
+        if (below(dice, 16))
+            return zig_h3_wt_stats_snapshot(session, values, below(dice, 65));
+        return zig_h3_wt_export_keying_material(session, bytes, below(dice, 300), bytes, below(dice, 300), values,
+                                                below(dice, 8) ? below(dice, sizeof values + 1) : 4097);
     case 10:
         result = zig_h3_wt_open_stream(session, (uint32_t)below(dice, 3), (uint32_t)below(dice, 3), &opened);
         if (result == 0)

@@ -16,6 +16,25 @@ enum { USER_DATA = 99 };
 
 static uint32_t route;
 static long connection;
+static uint64_t session_id; /* of the one that was asked for last */
+
+/* Six bytes of keying material are eight characters of base64. Both ends have the same. */
+static void keying_material(zig_h3_handle session, long number)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    unsigned char material[6] = {0};
+    char want[16] = {'"'};
+    SAME(zig_h3_wt_export_keying_material(session, "hello", 5, "ctx", 3, material, sizeof material), 0);
+    for (int i = 0; i < 2; i++) {
+        unsigned n = (unsigned)material[3 * i] << 16 | (unsigned)material[3 * i + 1] << 8 | material[3 * i + 2];
+        for (int j = 0; j < 4; j++)
+            want[1 + 4 * i + j] = digits[n >> (18 - 6 * j) & 63];
+    }
+    strcat(want, "\"");
+    ANSWERS(wt_do("\"do\": \"export\", \"session\": %ld, \"code\": %u, \"data\": \"aGVsbG8=\", \"reason\": \"ctx\", \"size\": 6", number,
+                  (unsigned)session_id),
+            want);
+}
 
 /* A pair of a header list, as a string "name: value" or NULL. */
 static const char *field(const zig_h3_event *event, const char *wanted)
@@ -64,7 +83,9 @@ static long connect_with(const char *more)
 static zig_h3_handle session_on(long conn, long *number)
 {
     int dial = wt_do("\"do\": \"session\", \"conn\": %ld, \"path\": \"/wt\"", conn);
-    zig_h3_handle session = EXPECT(ZIG_H3_EVENT_SESSION_REQUEST).object;
+    const zig_h3_event asked = EXPECT(ZIG_H3_EVENT_SESSION_REQUEST);
+    const zig_h3_handle session = asked.object;
+    session_id = asked.aux;
     SAME(zig_h3_wt_accept(session, NULL, NULL, 0), 0);
     SAME(EXPECT(ZIG_H3_EVENT_SESSION_OPENED).object, session);
     *number = wt_number(wt_answer(dial), "\"session\":");
@@ -82,6 +103,7 @@ static void closed_to_all(zig_h3_handle session, int32_t code)
     SAME(head.result, code);
     SAME(zig_h3_wt_max_datagram_size(session), code);
     SAME(zig_h3_wt_drain(session), code);
+    SAME(zig_h3_wt_export_keying_material(session, "l", 1, NULL, 0, &out, 8), code);
     SAME(zig_h3_wt_open_stream(session, ZIG_H3_WT_BIDIRECTIONAL, 0, &out), code);
     HOLDS(out == 77);
 }
@@ -603,6 +625,7 @@ int main(void)
     connection = connect_with(", \"window\": 65536");
     decisions();
     zig_h3_handle session = session_on(connection, &number);
+    keying_material(session, number);
     datagrams(session, number);
     streams_of_the_peer(session, number);
     streams_of_ours(session, number);

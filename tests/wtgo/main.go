@@ -66,7 +66,7 @@ type driver struct {
 
 var doing = map[string]func(*driver, *command) (any, error){
 	"connect": (*driver).connect, "get": (*driver).get, "disconnect": (*driver).disconnect, "vanish": (*driver).vanish,
-	"session": (*driver).dial, "close": (*driver).close, "closed": (*driver).closed,
+	"session": (*driver).dial, "export": (*driver).export, "close": (*driver).close, "closed": (*driver).closed,
 	"datagram": (*driver).datagram, "receive": (*driver).receive,
 	"open": (*driver).open, "accept": (*driver).accept, "write": (*driver).write, "end": (*driver).end, "read": (*driver).read,
 	"reset": (*driver).reset, "stop": (*driver).stop, "written": (*driver).written,

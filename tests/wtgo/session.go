@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"net/http"
 
@@ -40,6 +41,19 @@ func (d *driver) dial(c *command) (any, error) {
 	}
 	number := add(d, d.sessions, &session{s})
 	return map[string]any{"session": number, "status": response.StatusCode, "protocol": s.SessionState().ApplicationProtocol, "headers": fields}, nil
+}
+
+// export derives keying material, with data as label and reason as context; code is the session's id, which the library does not tell.
+func (d *driver) export(c *command) (any, error) {
+	s, err := find(d, d.sessions, c.Session)
+	if err != nil {
+		return nil, err
+	}
+	context := binary.BigEndian.AppendUint64(nil, uint64(c.Code))
+	context = append(append(context, byte(len(c.Data))), c.Data...)
+	context = append(append(context, byte(len(c.Reason))), c.Reason...)
+	state := s.SessionState().ConnectionState.TLS
+	return state.ExportKeyingMaterial("EXPORTER-WebTransport", context, c.Size)
 }
 
 func (d *driver) close(c *command) (any, error) {

@@ -64,6 +64,7 @@ export const symbols = {
   zig_h3_wt_drain: { args: ["ptr"], returns: "i32" },
   zig_h3_wt_max_datagram_size: { args: ["ptr"], returns: "i32" },
   zig_h3_wt_stats_snapshot: { args: ["ptr", "ptr", "ptr"], returns: "i32" },
+  zig_h3_wt_export_keying_material: { args: ["ptr", "ptr", "ptr", "ptr", "ptr", "ptr", "ptr"], returns: "i32" },
   zig_h3_wt_stats_name: { args: ["u32"], returns: "ptr" },
   zig_h3_wt_open_stream: { args: ["ptr", "u32", "u32", "ptr"], returns: "i32" },
   zig_h3_wt_stream_write: { args: ["ptr", "ptr", "ptr", "ptr"], returns: "i32" },

@@ -3,9 +3,10 @@ import { describe, expect, test } from "bun:test";
 import { ERROR } from "../src/layout.ts";
 import { ArrivalClock } from "../src/webtransport/arrival_clock.ts";
 import { DatagramInbox } from "../src/webtransport/datagram_inbox.ts";
-import { checkAge, checkLimit } from "../src/webtransport/datagram_limits.ts";
-import { DatagramOutbox } from "../src/webtransport/datagram_outbox.ts";
+import { checkAge, checkLimit, limitOf } from "../src/webtransport/datagram_limits.ts";
+import { DatagramOutbox, type OutboxShare } from "../src/webtransport/datagram_outbox.ts";
 
+const share = (): OutboxShare => ({ waiting: 0, blocked: undefined });
 const bytes = (n: number): Uint8Array<ArrayBuffer> => new Uint8Array([n]);
 
 describe("inbox", () => {
@@ -52,7 +53,7 @@ describe("outbox", () => {
 
   test("W17 writes before the session is open wait for it", () => {
     const { outbox, taken } = engine(5);
-    expect(outbox.write(bytes(1), 0, 0)).toBeUndefined();
+    expect(outbox.write(bytes(1), 0, 0, share())).toBeUndefined();
     expect(taken).toEqual([]);
     outbox.open();
     expect(taken).toEqual([[1, 0]]);
@@ -62,19 +63,34 @@ describe("outbox", () => {
     const { outbox, more } = engine(0);
     outbox.open();
     outbox.limit = 2;
-    expect(outbox.write(bytes(1), 0, 0)).toBeUndefined();
-    const second = outbox.write(bytes(2), 0, 0)!;
+    const one = share();
+    expect(outbox.write(bytes(1), 0, 0, one)).toBeUndefined();
+    const second = outbox.write(bytes(2), 0, 0, one)!;
     expect(Bun.peek.status(second)).toBe("pending");
+    expect(outbox.write(bytes(3), 0, 0, share())).toBeUndefined(); // another writable has its own
     more(1);
     expect(Bun.peek.status(second)).toBe("fulfilled");
-    expect(outbox.size).toBe(1);
+    expect(outbox.size).toBe(2);
+    outbox.end();
+  });
+
+  test("W17 a write goes on when its own datagram has gone, whatever waits besides", () => {
+    const { outbox, more } = engine(0);
+    outbox.open();
+    outbox.limit = 3;
+    const one = share();
+    for (const order of [0, 0]) void outbox.write(bytes(1), 0, order, one);
+    const third = outbox.write(bytes(2), 0, 9, one)!;
+    outbox.limit = 1;
+    more(1);
+    expect([Bun.peek.status(third), one.waiting]).toEqual(["fulfilled", 2]);
     outbox.end();
   });
 
   test("W17 a higher order goes first within its group, groups take turns", () => {
     const { outbox, taken, more } = engine(0);
     outbox.open();
-    for (const [n, group, order] of [[1, 0, 0], [2, 0, 5], [3, 0, 5], [4, 1, -1], [5, 1, 0]] as const) void outbox.write(bytes(n), group, order);
+    for (const [n, group, order] of [[1, 0, 0], [2, 0, 5], [3, 0, 5], [4, 1, -1], [5, 1, 0]] as const) void outbox.write(bytes(n), group, order, share());
     more(9);
     expect(taken.map(([n]) => n)).toEqual([2, 5, 3, 4, 1]);
   });
@@ -83,9 +99,9 @@ describe("outbox", () => {
     const { outbox, taken, more, at } = engine(0);
     outbox.open();
     outbox.maxAge = 10;
-    void outbox.write(bytes(1), 0, 0);
+    void outbox.write(bytes(1), 0, 0, share());
     at(8);
-    void outbox.write(bytes(2), 0, 0);
+    void outbox.write(bytes(2), 0, 0, share());
     at(12);
     more(9);
     expect(taken).toEqual([[2, 6]]);
@@ -95,7 +111,7 @@ describe("outbox", () => {
   test("W17 what the engine refuses for another reason is gone, as if it had been lost", () => {
     const outbox = new DatagramOutbox(() => ERROR.DATAGRAM_TOO_LARGE);
     outbox.open();
-    expect(outbox.write(bytes(1), 0, 0)).toBeUndefined();
+    expect(outbox.write(bytes(1), 0, 0, share())).toBeUndefined();
     expect(outbox.size).toBe(0);
   });
 
@@ -103,7 +119,7 @@ describe("outbox", () => {
     const { outbox, taken, more } = engine(0);
     outbox.open();
     const buffer = bytes(1);
-    void outbox.write(buffer, 0, 0);
+    void outbox.write(buffer, 0, 0, share());
     buffer[0] = 9;
     more(1);
     expect(taken).toEqual([[1, 0]]);
@@ -112,7 +128,7 @@ describe("outbox", () => {
   test("the end lets all writers go on", () => {
     const { outbox } = engine(0);
     outbox.limit = 1;
-    const write = outbox.write(bytes(1), 0, 0)!;
+    const write = outbox.write(bytes(1), 0, 0, share())!;
     outbox.end();
     expect(Bun.peek.status(write)).toBe("fulfilled");
   });
@@ -125,6 +141,7 @@ describe("limits", () => {
   });
 
   test("W17 buffers hold at least one", () => {
+    expect([0, 0.5, 7.9, NaN, Infinity, -1, "12"].map(limitOf)).toEqual([1, 1, 7, 1, 1, 0xffff_ffff, 12]);
     expect([checkLimit("a", 0), checkLimit("a", 0.5), checkLimit("a", 7)]).toEqual([1, 1, 7]);
     for (const bad of [-1, NaN]) expect(() => checkLimit("a", bad)).toThrow(RangeError);
   });

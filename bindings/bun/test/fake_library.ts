@@ -45,6 +45,10 @@ const fake = {
   zig_h3_wt_max_datagram_size: () => 1200,
   zig_h3_wt_stats_name: () => 0,
   zig_h3_wt_stats_snapshot: () => 0,
+  zig_h3_wt_export_keying_material: (_session: number, _label: unknown, labelLength: number, _context: unknown, contextLength: number, out: Uint8Array, length: number) => {
+    out.set([labelLength, contextLength, length, 0].slice(0, length));
+    return 0;
+  },
   zig_h3_wt_send_datagram: (_session: number, _data: unknown, length: number, maxAge: number) => note("send_datagram")(length, maxAge),
   zig_h3_wt_close: (_session: number, code: number, reason: Uint8Array | number) => {
     calls.push(["close", code, typeof reason === "number" ? "" : new TextDecoder().decode(reason)]);

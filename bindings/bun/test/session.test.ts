@@ -1,5 +1,6 @@
 /** Sessions in the web's shape: their life and their datagrams. */
 import { afterAll, describe, expect, test } from "bun:test";
+import { WebTransportSession } from "../src/webtransport/session.ts";
 import { calls, failure, opening, play, settle, withFakeLibrary } from "./fake_library.ts";
 
 withFakeLibrary();
@@ -84,6 +85,44 @@ describe("the life of a session", () => {
     expect(session.sendDatagram(bytes(1))).toBe("closed");
     session.drain();
     expect(calls).toEqual([["close", 0, ""]]);
+  });
+
+  test("W17 a stream or keying material that is asked for is InvalidStateError when the session ends before, or never opens", async () => {
+    const { session, core } = await play();
+    const asked = [session.createBidirectionalStream(), session.createUnidirectionalStream({ waitUntilAvailable: true })].map(failure);
+    await settle();
+    session.close();
+    core.finished(0, 0, 0, "");
+    const unopened = await play(false);
+    const early = [unopened.session.createUnidirectionalStream(), unopened.session.exportKeyingMaterial(bytes(1), bytes(), 8)].map(failure);
+    unopened.core.finished(-505, 2, 0, "");
+    const late = session.exportKeyingMaterial(bytes(1), bytes(), 8);
+    for (const error of await Promise.all([...asked, ...early, failure(late)])) expect(error.name).toBe("InvalidStateError");
+  });
+
+  test("W17 keying material has a size, a label and a context within bounds", async () => {
+    const { session } = await play();
+    expect(await session.exportKeyingMaterial(bytes(1, 2), bytes(), 4)).toEqual(bytes(2, 0, 4, 0));
+    const [none, long] = [bytes(), new Uint8Array(256)];
+    const wrong = [[long, none, 1], [none, long, 1], [none, none, 0], [none, none, 4097], [none, none, NaN]] as const;
+    for (const [label, context, length] of wrong) {
+      expect(await failure(session.exportKeyingMaterial(label, context, length))).toBeInstanceOf(RangeError);
+    }
+    expect(await failure(session.exportKeyingMaterial("label" as never, none, 1))).toBeInstanceOf(TypeError);
+  });
+
+  test("W17 what has no effect here throws, the rest says how it is", async () => {
+    const { session, core } = await play(false);
+    expect([WebTransportSession.supportsReliableOnly, session.responseHeaders]).toEqual([false, null]);
+    core.answered = new Headers({ "x-room": "7" });
+    core.opened(1200, "");
+    expect([...session.responseHeaders!]).toEqual([["x-room", "7"]]);
+    expect(session.responseHeaders).toBe(session.responseHeaders);
+    for (const kind of ["Unidirectional", "Bidirectional"] as const) {
+      const name = `anticipatedConcurrentIncoming${kind}Streams` as const;
+      expect(session[name]).toBeNull();
+      expect(() => void (session[name] = 200)).toThrow(expect.objectContaining({ name: "NotSupportedError" }));
+    }
   });
 
   test("W17 await using waits for the library", async () => {
@@ -200,8 +239,11 @@ describe("datagrams", () => {
   test("W17 the older names are the same limits", async () => {
     const { datagrams } = (await play()).session;
     datagrams.incomingHighWaterMark = 0;
-    datagrams.outgoingHighWaterMark = 9;
+    datagrams.outgoingHighWaterMark = 9.5;
     expect([datagrams.incomingMaxBufferedDatagrams, datagrams.outgoingMaxBufferedDatagrams, datagrams.maxDatagramSize]).toEqual([1, 9, 1200]);
+    datagrams.incomingMaxBufferedDatagrams = 2.5;
+    expect(datagrams.incomingHighWaterMark).toBe(2);
+    for (const bad of [-1, NaN]) expect(() => void (datagrams.outgoingHighWaterMark = bad)).toThrow(RangeError);
     expect(() => void (datagrams.incomingMaxAge = -1)).toThrow(RangeError);
   });
 });

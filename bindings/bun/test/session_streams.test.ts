@@ -117,6 +117,9 @@ describe("streams to the peer", () => {
     const stream = await opening(core, session.createUnidirectionalStream({ sendGroup: group }));
     await stream.getWriter().write(bytes(1, 2, 3));
     expect(await group.getStats()).toEqual({ bytesWritten: 3 });
+    const other = session.createSendGroup();
+    stream.sendGroup = other;
+    expect([await group.getStats(), await other.getStats()]).toEqual([{ bytesWritten: 0 }, { bytesWritten: 3 }]);
   });
 
   test("W17 what has no effect throws", async () => {

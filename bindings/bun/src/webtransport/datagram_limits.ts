@@ -11,8 +11,13 @@ export function checkAge(name: string, value: unknown): number | null {
   return age === 0 ? null : age;
 }
 
+/** How many datagrams may wait, as Web IDL takes an unsigned long: whole, modulo 2^32. 0 counts as one. */
+export function limitOf(value: unknown): number {
+  return Math.max(1, Number(value) >>> 0);
+}
+
 /**
- * How many datagrams may wait: less than one counts as one.
+ * The same for the older names, which take any number: less than one counts as one.
  * @throws RangeError for a negative number and NaN
  */
 export function checkLimit(name: string, value: unknown): number {

@@ -9,20 +9,27 @@ import { DEFAULT_BUFFERED } from "./datagram_inbox.ts";
 /** Hands a datagram to the engine, which is to drop it after `maxAge` ms (0: never). Gives a result code. */
 export type SendDatagram = (bytes: Uint8Array, maxAge: number) => number;
 
+/** One writable's part of what waits. Its writer has at most one write under way. */
+export interface OutboxShare {
+  /** How many of its datagrams wait. */
+  waiting: number;
+  /** The one that its writer waits for, and what lets it go on. */
+  blocked: { by: Waiting; resolve: () => void } | undefined;
+}
+
 interface Waiting {
   bytes: Uint8Array;
   order: number;
+  share: OutboxShare;
   /** When it was written, in ms. */
   since: number;
   /** Sent, or dropped. */
   gone: boolean;
-  /** Lets its writer go on; undefined: it has gone on already. */
-  resolve: (() => void) | undefined;
 }
 
 /** What waits to be sent. */
 export class DatagramOutbox {
-  /** How many may wait before writers do. */
+  /** How many of a writable may wait before its writer does. */
   limit = DEFAULT_BUFFERED;
   /** How old one may become, in ms; null: as old as it likes. */
   maxAge: number | null = null;
@@ -50,10 +57,10 @@ export class DatagramOutbox {
   }
 
   /** Sends a datagram, or lets it wait. The promise is that the writer may go on; undefined: now. */
-  write(bytes: Uint8Array, group: number, order: number): Promise<void> | undefined {
+  write(bytes: Uint8Array, group: number, order: number, share: OutboxShare): Promise<void> | undefined {
     if (this.#open && this.#size === 0 && this.send(bytes, this.#age(0)) !== ERROR.QUEUE_FULL) return undefined;
     // What is not sent now must not change with the writer's buffer.
-    const one: Waiting = { bytes: bytes.slice(), order, since: this.now(), gone: false, resolve: undefined };
+    const one: Waiting = { bytes: bytes.slice(), order, share, since: this.now(), gone: false };
     const queue = this.#groups.get(group);
     if (queue === undefined) this.#groups.set(group, [one]);
     else {
@@ -61,10 +68,11 @@ export class DatagramOutbox {
       queue.splice(behind < 0 ? queue.length : behind, 0, one);
     }
     this.#size++;
+    share.waiting++;
     this.flush();
-    if (one.gone || this.#size < this.limit) return undefined;
+    if (one.gone || share.waiting < this.limit) return undefined;
     return new Promise<void>((resolve) => {
-      one.resolve = resolve;
+      share.blocked = { by: one, resolve };
     });
   }
 
@@ -103,19 +111,16 @@ export class DatagramOutbox {
     this.#groups.clear();
   }
 
-  /** One has left: its writer goes on, and so does another that has room now. */
+  /** One has left: its writer goes on if it waits for that, or has room now. */
   #gone(queue: Waiting[], one: Waiting): void {
     queue.shift();
     this.#size--;
     one.gone = true;
-    one.resolve?.();
-    if (this.#size >= this.limit) return;
-    for (const queue of this.#groups.values()) {
-      for (const other of queue) {
-        other.resolve?.();
-        other.resolve = undefined;
-      }
-    }
+    const { share } = one;
+    share.waiting--;
+    if (share.blocked === undefined || (share.blocked.by !== one && share.waiting >= this.limit)) return;
+    share.blocked.resolve();
+    share.blocked = undefined;
   }
 
   /** What is left of the age that datagrams may have, as the engine takes it. */

@@ -1,5 +1,6 @@
 /** A way for datagrams to the peer. */
 import { bytesOf, type BufferSource } from "./buffer_source.ts";
+import type { OutboxShare } from "./datagram_outbox.ts";
 import { checkGroup, checkOrder, type WebTransportSendGroup } from "./send_group.ts";
 import type { SessionCore } from "./session_core.ts";
 
@@ -13,7 +14,7 @@ export interface WebTransportSendOptions {
 
 /**
  * A writable of datagrams. Each chunk is one datagram; one that is larger than `maxDatagramSize` is dropped, as the standard has it.
- * A write resolves while fewer than `outgoingMaxBufferedDatagrams` wait. Group and order rank the datagrams that wait because the
+ * A write resolves while fewer than `outgoingMaxBufferedDatagrams` of its own wait. Group and order rank the datagrams that wait because the
  * engine's queue is full.
  * @see https://www.w3.org/TR/webtransport/#webtransportdatagramswritable
  */
@@ -27,11 +28,12 @@ export class WebTransportDatagramsWritable extends WritableStream<BufferSource> 
   constructor(core: SessionCore, options: WebTransportSendOptions, gone: (writable: WebTransportDatagramsWritable) => void) {
     let controller: WritableStreamDefaultController;
     const rank = { group: null as WebTransportSendGroup | null, order: 0 };
+    const share: OutboxShare = { waiting: 0, blocked: undefined };
     super({
       start: (given) => {
         controller = given;
       },
-      write: (chunk) => core.outbox.write(bytesOf(chunk), rank.group?.id ?? 0, rank.order),
+      write: (chunk) => core.outbox.write(bytesOf(chunk), rank.group?.id ?? 0, rank.order, share),
       close: () => gone(this),
       abort: () => gone(this),
     });

@@ -21,7 +21,7 @@ export class WebTransportSendGroup {
     this.#id = id;
   }
 
-  /** Sums over the group's streams. */
+  /** Sums over the streams that are in the group now. */
   async getStats(): Promise<WebTransportSendStreamStats> {
     return { bytesWritten: this.#bytesWritten };
   }
@@ -36,7 +36,7 @@ export class WebTransportSendGroup {
     return this.#session === session;
   }
 
-  /** One of its streams has written. @internal */
+  /** One of its streams has written, or one has come or gone that had. @internal */
   wrote(bytes: number): void {
     this.#bytesWritten += bytes;
   }

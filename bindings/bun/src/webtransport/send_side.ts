@@ -40,6 +40,8 @@ export class SendSide implements Bun.UnderlyingSink<unknown> {
   }
 
   set group(group: WebTransportSendGroup | null) {
+    this.#group?.wrote(-this.bytesWritten);
+    group?.wrote(this.bytesWritten);
     this.#group = group;
     this.#rank();
   }

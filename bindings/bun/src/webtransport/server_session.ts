@@ -72,7 +72,8 @@ export class WebTransportServerSession<Path extends string = string> extends Web
     if (datagramsReadableType !== undefined && datagramsReadableType !== "bytes") {
       throw new TypeError(`datagramsReadableType must be "bytes", not ${JSON.stringify(datagramsReadableType)}`);
     }
-    const listed = headers === undefined ? {} : listHeaders(new Headers(headers));
+    const fields = headers === undefined ? undefined : new Headers(headers);
+    const listed = fields === undefined ? {} : listHeaders(fields);
     const name = protocol === undefined ? 0 : Buffer.from(protocol + "\0", "latin1");
     this.#decided = true;
     let refused: Error | undefined;
@@ -92,6 +93,7 @@ export class WebTransportServerSession<Path extends string = string> extends Web
     }
     late = true;
     this.#core.datagramsReadableType = datagramsReadableType;
+    this.#core.answered = fields;
     return this.ready;
   }
 

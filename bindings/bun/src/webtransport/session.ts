@@ -6,6 +6,7 @@ import { checkCloseInfo, type WebTransportCloseInfo } from "./close_info.ts";
 import { connectionStats, type WebTransportConnectionStats } from "./connection_stats.ts";
 import { datagramResult, type DatagramResult } from "../datagram_result.ts";
 import type { WebTransportReceiveStream } from "./receive_stream.ts";
+import { checkLength, checkName } from "./keying_material.ts";
 import { checkGroup, checkOrder, WebTransportSendGroup } from "./send_group.ts";
 import type { WebTransportSendStream } from "./send_stream.ts";
 import type { DatagramHandler, OpenOptions, SessionCore } from "./session_core.ts";
@@ -67,6 +68,36 @@ export class WebTransportSession implements AsyncDisposable {
     return "default";
   }
 
+  /** Always false: sessions are on HTTP/3 only. */
+  static get supportsReliableOnly(): boolean {
+    return false;
+  }
+
+  /** Always null: what the peer may open is an option of the server, `webtransport.maxStreamsUni`. */
+  get anticipatedConcurrentIncomingUnidirectionalStreams(): number | null {
+    return null;
+  }
+
+  /** @throws NotSupportedError DOMException, always: it would have no effect */
+  set anticipatedConcurrentIncomingUnidirectionalStreams(_value: number | null) {
+    throw new DOMException("what the peer may open is an option of the server: webtransport.maxStreamsUni", "NotSupportedError");
+  }
+
+  /** Always null: what the peer may open is an option of the server, `webtransport.maxStreamsBidi`. */
+  get anticipatedConcurrentIncomingBidirectionalStreams(): number | null {
+    return null;
+  }
+
+  /** @throws NotSupportedError DOMException, always: it would have no effect */
+  set anticipatedConcurrentIncomingBidirectionalStreams(_value: number | null) {
+    throw new DOMException("what the peer may open is an option of the server: webtransport.maxStreamsBidi", "NotSupportedError");
+  }
+
+  /** The headers of the answer that opened it, without the protocol; null before. */
+  get responseHeaders(): Headers | null {
+    return this.#core.responseHeaders;
+  }
+
   /** Its datagrams. */
   get datagrams(): WebTransportDatagramDuplexStream {
     return this.#core.datagrams;
@@ -123,6 +154,15 @@ export class WebTransportSession implements AsyncDisposable {
     if (core.state === "connecting") await core.ready.promise.catch(() => {});
     if (core.state === "failed") throw new DOMException("The session has failed", "InvalidStateError");
     return connectionStats(core.snapshot(), core);
+  }
+
+  /**
+   * Keying material that only this session's two ends can have: `outputLength` bytes (1 to 4096) from the TLS handshake, a label and a
+   * context of at most 255 bytes each. Rejects with RangeError for other sizes, and InvalidStateError when the session has ended.
+   * @see https://www.w3.org/TR/webtransport/#dom-webtransport-exportkeyingmaterial
+   */
+  async exportKeyingMaterial(label: BufferSource, context: BufferSource, outputLength: number): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#core.exportKeyingMaterial(checkName("label", label), checkName("context", context), checkLength(outputLength));
   }
 
   /**

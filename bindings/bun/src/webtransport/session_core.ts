@@ -5,7 +5,7 @@
 import { ERROR, FLAG, SEND_FLAG, WT_OPEN, WT_STREAM } from "../layout.ts";
 import { errorName } from "../errors.ts";
 import { callLogged } from "../failure.ts";
-import { library } from "../library.ts";
+import { lastError, library } from "../library.ts";
 import type { LogRecord } from "../log.ts";
 import { scratch } from "../memory.ts";
 import type { Pump } from "../pump.ts";
@@ -66,6 +66,8 @@ export class SessionCore {
   /** What the two sides have agreed to speak; empty: nothing. */
   protocol = "";
   datagramsReadableType: "bytes" | undefined;
+  /** What the application has put into the answer that opens it. */
+  answered: Headers | undefined;
   /** The result code that the library ended it with. */
   endedWith = 0;
 
@@ -103,6 +105,12 @@ export class SessionCore {
   /** What it failed with. */
   get failure(): WebTransportError | undefined {
     return this.#failure;
+  }
+
+  /** The headers of the answer that opened it; null before. */
+  get responseHeaders(): Headers | null {
+    if (this.#maxDatagramSize === undefined) return null;
+    return (this.answered ??= new Headers());
   }
 
   /** Whether it has ended, for this side at least. */
@@ -235,8 +243,7 @@ export class SessionCore {
    * has ended.
    */
   async openStream(kind: number, options: OpenOptions): Promise<SessionStream> {
-    if (this.state === "connecting") await this.ready.promise;
-    this.mustLive();
+    await this.#live();
     const handle = await new Promise<number>((resolve, reject) => {
       untilTaken(
         () => library().zig_h3_wt_open_stream(this.handle, kind, options.wait ? WT_OPEN.WAIT : 0, scratch().results),
@@ -250,6 +257,12 @@ export class SessionCore {
     const stream = this.#streams!.get(handle)!;
     await stream.opening;
     return stream;
+  }
+
+  /** Waits until the session is open. Rejects with InvalidStateError when it has ended. */
+  async #live(): Promise<void> {
+    if (this.state === "connecting") await this.ready.promise.catch(() => {});
+    this.mustLive();
   }
 
   /** @throws InvalidStateError once the session has ended */
@@ -292,6 +305,18 @@ export class SessionCore {
   /** Asks the peer to end it soon. */
   askDrain(): void {
     if (this.state === "connected" || this.state === "draining") untilTaken(() => library().zig_h3_wt_drain(this.handle));
+  }
+
+  /** Keying material of it. Rejects with InvalidStateError once it has ended. */
+  async exportKeyingMaterial(label: Uint8Array, context: Uint8Array, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    await this.#live();
+    const material = new Uint8Array(length);
+    const pointer = (bytes: Uint8Array): Uint8Array | number => (bytes.length === 0 ? 0 : bytes);
+    const { handle } = this;
+    const code = library().zig_h3_wt_export_keying_material(handle, pointer(label), label.length, pointer(context), context.length, material, length);
+    if (code === ERROR.STALE_HANDLE || code === ERROR.WRONG_STATE) throw new DOMException("The session has ended", "InvalidStateError");
+    if (code !== 0) throw lastError(code);
+    return material;
   }
 
   /** Closes it. What waits for it learns that at once, the peer when the library has told it. */

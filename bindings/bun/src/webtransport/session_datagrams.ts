@@ -1,13 +1,16 @@
 /** The datagrams of a session. */
 import { ERROR } from "../layout.ts";
 import { library } from "../library.ts";
-import { checkAge, checkLimit } from "./datagram_limits.ts";
+import { checkAge, checkLimit, limitOf } from "./datagram_limits.ts";
 import { WebTransportDatagramsWritable, type WebTransportSendOptions } from "./datagrams_writable.ts";
 import { checkGroup } from "./send_group.ts";
 import type { SessionCore } from "./session_core.ts";
 
 /** What a session that is not open yet says of its datagrams. */
 const UNKNOWN_SIZE = 1024;
+
+/** The largest number that the newer names of the limits can say. */
+const MOST_BUFFERED = 2 ** 32 - 1;
 
 /**
  * Datagrams both ways. Those that come wait in a queue of `incomingMaxBufferedDatagrams`, from which the oldest is dropped when it is
@@ -81,22 +84,22 @@ export class WebTransportDatagramDuplexStream {
 
   /** How many datagrams may wait to be read. */
   get incomingMaxBufferedDatagrams(): number {
-    return this.#core.inbox.limit;
+    return Math.min(Math.floor(this.#core.inbox.limit), MOST_BUFFERED);
   }
 
-  /** @throws RangeError for a negative number and NaN. Less than 1 is taken for 1 */
+  /** 0 is taken for 1 */
   set incomingMaxBufferedDatagrams(value: number) {
-    this.#core.inbox.limit = Math.floor(checkLimit("incomingMaxBufferedDatagrams", value));
+    this.#core.inbox.limit = limitOf(value);
   }
 
-  /** How many datagrams may wait to be sent, beside those in the engine's queue, before writes do. */
+  /** How many datagrams of a writable may wait to be sent, beside those in the engine's queue, before its writes do. */
   get outgoingMaxBufferedDatagrams(): number {
-    return this.#core.outbox.limit;
+    return Math.min(Math.floor(this.#core.outbox.limit), MOST_BUFFERED);
   }
 
-  /** @throws RangeError for a negative number and NaN. Less than 1 is taken for 1 */
+  /** 0 is taken for 1 */
   set outgoingMaxBufferedDatagrams(value: number) {
-    this.#core.outbox.limit = Math.floor(checkLimit("outgoingMaxBufferedDatagrams", value));
+    this.#core.outbox.limit = limitOf(value);
   }
 
   /** The older name of incomingMaxBufferedDatagrams. */

@@ -98,7 +98,7 @@ export class SessionStream {
 
   /** The session has ended. */
   fail(error: unknown): void {
-    this.#opening?.reject(error);
+    this.#opening?.reject(new DOMException("The session has ended", "InvalidStateError"));
     this.#opening = undefined;
     this.#sending?.fail(error);
     this.#receiving?.fail(error);
