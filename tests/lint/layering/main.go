@@ -47,15 +47,21 @@ var rules = []rule{
 	{"engine knows neither C nor the queue nor capi", []string{"engine"}, ".go", forbidImports(func(path string) bool {
 		return path == "C" || path == "zigh3/eventq" || path == "zigh3/capi"
 	})},
-	{"eventq imports only the standard library and eapache/queue", []string{"eventq"}, ".go", forbidImports(func(path string) bool {
+	{"eventq imports only the standard library, nothing of networks in it, and eapache/queue", []string{"eventq"}, ".go", forbidImports(func(path string) bool {
 		first, _, _ := strings.Cut(path, "/")
-		standard := !strings.Contains(first, ".") && first != "zigh3" && path != "C"
+		standard := !strings.Contains(first, ".") && first != "zigh3" && path != "C" && first != "net" && first != "crypto"
 		return !standard && path != "github.com/eapache/queue"
 	})},
+	{"capi knows no HTTP, and of the project engine and eventq", []string{"capi"}, ".go", forbidImports(func(path string) bool {
+		first, _, _ := strings.Cut(path, "/")
+		return first == "net" || strings.Contains(first, ".") || first == "zigh3" && path != "zigh3/engine" && path != "zigh3/eventq"
+	})},
+	{"nothing of Go's is exported: no thread of the host enters it", goFolders, ".go", forbidExports},
 	{"no os/signal in the library", goFolders, ".go", forbidImports(func(path string) bool { return path == "os/signal" })},
 	{"the library neither prints nor exits", goFolders, ".go", forbidCalls},
 	{"each goroutine starts through the guard", []string{"engine", "capi"}, ".go", unguarded},
 	{"the C side neither prints, exits nor takes signals", []string{"capi"}, ".c", forbidC},
+	{"its headers neither", []string{"capi"}, ".h", forbidC},
 	{"no JSCallback in the bindings", []string{"bindings"}, ".ts", forbidJSCallback},
 }
 
@@ -245,9 +251,29 @@ func guarded(function ast.Expr) bool {
 	return false
 }
 
-var noisyC = regexp.MustCompile(`\b(printf|vprintf|fprintf|vfprintf|dprintf|puts|fputs|putchar|perror|exit|_exit|_Exit|abort|signal)\s*\(`)
+// forbidExports finds what cgo would make a C function of.
+func forbidExports(f *source) (found []breach) {
+	for i, line := range strings.Split(string(f.text), "\n") {
+		if strings.HasPrefix(line, "//export") {
+			found = append(found, breach{token.Position{Filename: f.path, Line: i + 1}, line})
+		}
+	}
+	return found
+}
 
-func forbidC(f *source) []breach { return f.matches(noisyC) }
+var (
+	noisyC = regexp.MustCompile(`\b(printf|vprintf|fprintf|vfprintf|dprintf|puts|fputs|putchar|perror|exit|_exit|_Exit|abort)\s*\(`)
+	// signalsC leaves the flags of the one signal to capi/signals.c, which installs nothing.
+	signalsC = regexp.MustCompile(`\b(signal|bsd_signal|sigset|signalfd|sigprocmask|pthread_sigmask|sigaltstack|siginterrupt|sigaction)\s*\(`)
+)
+
+func forbidC(f *source) []breach {
+	found := f.matches(noisyC)
+	if f.path != "capi/signals.c" {
+		found = append(found, f.matches(signalsC)...)
+	}
+	return found
+}
 
 func forbidJSCallback(f *source) []breach { return f.matches(regexp.MustCompile(`\bJSCallback\b`)) }
 
