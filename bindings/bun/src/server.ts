@@ -1,4 +1,5 @@
 /** The server: what Bun.serve() gives, for HTTP/3. */
+import type { Call } from "./answer.ts";
 import { CertificateHash } from "./certificate_hash.ts";
 import type { Connection, SocketAddress } from "./connection.ts";
 import type { Dispatcher, Target } from "./dispatcher.ts";
@@ -43,13 +44,15 @@ const dropped = new FinalizationRegistry<Remains>(({ handle, targets, pump, log 
 export class H3Server {
   /** `id` of the options, else `""`. */
   readonly id: string;
-  /** `hostname` of the options. */
+  /** `hostname` of the options, else `"localhost"`, as in Bun.serve(). */
   readonly hostname: string;
   /** `development` of the options. */
   readonly development: boolean;
   /** Always `"https"`: there is no HTTP/3 without TLS. */
   readonly protocol = "https";
 
+  /** The request whose handler is being called, which need not be in the dispatcher's books yet. @internal */
+  answering: Call | undefined;
   /** @internal */
   readonly pump: Pump;
   /** Bytes that a request's body may have. @internal */
@@ -81,7 +84,7 @@ export class H3Server {
   constructor(options: H3ServerOptions) {
     const checked = checkOptions(options);
     this.id = checked.id;
-    this.hostname = checked.hostname;
+    this.hostname = checked.hostname ?? "localhost";
     this.development = checked.development;
     this.bodyLimit = checked.bodyLimit;
     this.origins = checked.origins;
@@ -129,7 +132,7 @@ export class H3Server {
 
   /** Requests whose answers are not complete. As in Bun.serve(). */
   get pendingRequests(): number {
-    let pending = 0;
+    let pending = this.answering !== undefined && this.answering.exchange === undefined ? 1 : 0;
     for (const exchange of this.dispatcher.exchanges.values()) if (exchange.target.server === this) pending++;
     return pending;
   }
@@ -250,6 +253,17 @@ export class H3Server {
   /** close(), for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** What JSON.stringify() and console.log() show: the server, not the machinery behind it. */
+  toJSON(): { url: string; id: string; development: boolean; running: boolean; pendingRequests: number } {
+    const { url, id, development, running, pendingRequests } = this;
+    return { url: url.href, id, development, running, pendingRequests };
+  }
+
+  /** @internal */
+  [Bun.inspect.custom](): string {
+    return `H3Server ${Bun.inspect(this.toJSON())}`;
   }
 
   /** @internal */
