@@ -5,6 +5,7 @@ import type { Connection, SocketAddress } from "./connection.ts";
 import type { Dispatcher, Target } from "./dispatcher.ts";
 import type { Exchange } from "./exchange.ts";
 import { callLogged } from "./failure.ts";
+import { keptOrMade } from "./hot.ts";
 import { check, library } from "./library.ts";
 import type { Log, LogRecord } from "./log.ts";
 import { scratch } from "./memory.ts";
@@ -394,6 +395,6 @@ export function createH3Server(options: H3ServerOptions & { routes: readonly Rou
  */
 export function createH3Server<Path extends string = string>(options: H3ServerOptions<Path>): H3Server;
 export function createH3Server(options: H3ServerOptions<never>): H3Server {
-  return new H3Server(options as H3ServerOptions);
+  return keptOrMade(options as H3ServerOptions, () => new H3Server(options as H3ServerOptions));
 }
 
