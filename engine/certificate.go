@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -111,6 +112,8 @@ func (s *CertificateSource) load() (*tls.Certificate, error) {
 	reason := strings.TrimPrefix(err.Error(), "tls: ")
 	where := certName + " and " + keyName
 	switch { // crypto/tls has no error values for these
+	case strings.Contains(reason, "parse private key") && encrypted(keyPEM):
+		where, reason = keyName, "it is encrypted, which is not supported: decrypt it first, with openssl pkey"
 	case strings.Contains(reason, "does not match") || strings.Contains(reason, "type does not match"):
 		reason = "they are not a pair: " + reason
 	case strings.Contains(reason, "key") && !strings.Contains(reason, "certificate"), strings.Contains(reason, "in key input"):
@@ -119,6 +122,16 @@ func (s *CertificateSource) load() (*tls.Certificate, error) {
 		where = certName
 	}
 	return nil, &Error{Code: ErrCertificate, Text: where + ": " + reason, Err: err}
+}
+
+// encrypted says whether the first private key in PEM text is (PKCS #8, or the older way by header fields).
+func encrypted(text []byte) bool {
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if strings.HasSuffix(block.Type, "PRIVATE KEY") {
+			return block.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED")
+		}
+	}
+	return false
 }
 
 // readPEM gives PEM text and what to call it in an error.

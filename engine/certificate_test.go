@@ -87,6 +87,9 @@ func TestC07CertificatesThatAreNone(t *testing.T) {
 	otherFile, garbage := file("other.pem", otherKey), file("garbage.pem", "no PEM at all")
 	broken := file("broken.pem", strings.Replace(cert, "MII", "AAA", 1))
 	brokenKey := file("broken.key", strings.Replace(key, "MI", "AA", 1))
+	pkcs8 := file("pkcs8.key", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n")
+	older := file("older.key", cert+"-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END EC PRIVATE KEY-----\n")
+	const encrypted = "it is encrypted, which is not supported: decrypt it first, with openssl pkey"
 	huge := file("huge.pem", strings.Repeat("x", 1<<20+1))
 	missing := filepath.Join(dir, "missing.pem")
 	for _, c := range []struct {
@@ -103,6 +106,8 @@ func TestC07CertificatesThatAreNone(t *testing.T) {
 		{CertificateSource{CertPath: certFile, KeyPath: garbage}, fmt.Sprintf("key file %q: failed to find any PEM data in key input", garbage)},
 		{CertificateSource{CertPath: broken, KeyPath: keyFile}, fmt.Sprintf("certificate file %q: x509: malformed certificate", broken)},
 		{CertificateSource{CertPath: certFile, KeyPath: brokenKey}, fmt.Sprintf("key file %q: failed to parse private key", brokenKey)},
+		{CertificateSource{CertPath: certFile, KeyPath: pkcs8}, fmt.Sprintf("key file %q: %s", pkcs8, encrypted)},
+		{CertificateSource{CertPath: certFile, KeyPath: older}, fmt.Sprintf("key file %q: %s", older, encrypted)},
 		{CertificateSource{CertPath: certFile, KeyPath: otherFile},
 			fmt.Sprintf("certificate file %q and key file %q: they are not a pair: private key does not match public key", certFile, otherFile)},
 		{CertificateSource{CertPath: keyFile, KeyPath: certFile}, fmt.Sprintf("certificate file %q: failed to find certificate PEM data in certificate input, but did find a private key; PEM inputs may have been switched", keyFile)},

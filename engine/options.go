@@ -9,7 +9,7 @@ import (
 // Options is all that a server can be told. ParseOptions makes one; every field is valid from then on. docs/options.md describes
 // each by its key.
 type Options struct {
-	Hostname string // address or name to bind, never empty
+	Hostname string // address or name to bind; empty: all addresses, of both families where the system has both
 	Port     uint16 // UDP port, 0 for one that the system chooses
 
 	Certificates []CertificateSource // in order of preference; empty: a development certificate is made
@@ -76,16 +76,10 @@ type CertificateSource struct {
 // ResetWindow is the time over which ResetBudget counts.
 const ResetWindow = 10 * time.Second
 
-// DefaultHostname is bound where no hostname is given.
-const DefaultHostname = "0.0.0.0"
-
 // ParseOptions makes options of the parts of a zig_h3_server_config; optionsJSON may be empty. Failures are *Error with ErrConfig
 // that name the key and what it takes. No file is read here.
 func ParseOptions(hostname string, port uint16, certPath, keyPath string, optionsJSON []byte) (*Options, error) {
 	o := &Options{Hostname: hostname, Port: port}
-	if hostname == "" {
-		o.Hostname = DefaultHostname
-	}
 	if i := strings.IndexFunc(hostname, func(r rune) bool { return r <= ' ' || r == 0x7f }); i >= 0 {
 		return nil, configError("hostname %q holds a space or a control character", hostname)
 	}

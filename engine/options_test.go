@@ -17,7 +17,7 @@ func TestOptionsHaveDefaults(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := Options{
-			Hostname: "0.0.0.0", Port: 443, MaxRequestBodySize: 128 << 20, MaxHeaderBytes: 64 << 10, MaxIncomingStreams: 256,
+			Port: 443, MaxRequestBodySize: 128 << 20, MaxHeaderBytes: 64 << 10, MaxIncomingStreams: 256,
 			IdleTimeout: 30 * time.Second, HandshakeTimeout: 10 * time.Second, HeaderTimeout: 10 * time.Second, BodyTimeout: 30 * time.Second, WriteTimeout: 5 * time.Minute,
 			ReceiveWindow: 512 << 10, StreamReceiveWindow: 6 << 20, ConnectionReceiveWindow: 15 << 20,
 			ResetBudget: 1024, MaxUnverifiedHandshakes: 256, HighWaterMark: 1 << 20, Date: true,

@@ -5,6 +5,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -92,6 +93,33 @@ func TestL09_ErrorsOfBinding(t *testing.T) {
 		var e *Error
 		if err := s.Start(); !errors.As(err, &e) || e.Code != c.code || !strings.Contains(e.Text, c.text) {
 			t.Errorf("%s:%d: %v", c.host, c.port, err)
+		}
+		s.Free()
+		within(t, "the end", s.Done())
+	}
+}
+
+func TestL10_WithoutAHostnameAllAddressesAreBound(t *testing.T) {
+	for _, host := range []string{"127.0.0.1", "::1"} {
+		probe, err := net.ListenPacket("udp", net.JoinHostPort(host, "0"))
+		if err != nil {
+			t.Logf("this machine has no %s: %v", host, err)
+			continue
+		}
+		probe.Close()
+		o, err := ParseOptions("", 0, "", "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := NewServer(o, 1<<40, []Sink{newConsumer(t)}, new(Stats))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := net.ListenPacket("udp", net.JoinHostPort(host, strconv.Itoa(int(s.Port())))); !errors.Is(err, syscall.EADDRINUSE) {
+			t.Errorf("%s at the port of a server of all addresses: %v", host, err)
 		}
 		s.Free()
 		within(t, "the end", s.Done())

@@ -381,7 +381,7 @@ typedef struct zig_h3_server_config {
     uint32_t size;         /*  0  sizeof(zig_h3_server_config) */
     uint16_t port;         /*  4  UDP port; 0: one that the system chooses */
     uint16_t reserved;     /*  6  0 */
-    const char *hostname;  /*  8  address or name to bind; default "0.0.0.0" */
+    const char *hostname;  /*  8  address or name to bind; default: all addresses, IPv6 too where the system has it */
     const char *cert_path; /* 16  PEM file with the certificate chain */
     const char *key_path;  /* 24  PEM file with its key. Neither file nor a certificate in options: one for development is made */
     const char *options;   /* 32  JSON text, or NULL */

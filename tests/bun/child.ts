@@ -10,8 +10,9 @@ export class Child {
   #errors: Promise<string>;
   #read: Promise<void>;
 
-  constructor(program: string, args: string[] = [], env: Record<string, string> = {}) {
-    this.#process = Bun.spawn([process.execPath, join(import.meta.dir, program), ...args], {
+  /** @param flags of Bun itself */
+  constructor(program: string, args: string[] = [], env: Record<string, string> = {}, flags: string[] = []) {
+    this.#process = Bun.spawn([process.execPath, ...flags, join(import.meta.dir, program), ...args], {
       stdin: "pipe",
       stdout: "pipe",
       stderr: "pipe",

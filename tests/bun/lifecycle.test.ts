@@ -1,6 +1,7 @@
 /** Servers from their making to their end. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { createH3Server } from "../../bindings/bun/src/index.ts";
+import { networkInterfaces } from "node:os";
+import { createH3Server, type H3Server } from "../../bindings/bun/src/index.ts";
 import { Child } from "./child.ts";
 import { http3 } from "./client.ts";
 import { Suite, certificate, failure, gate, settled, until } from "./suite.ts";
@@ -152,6 +153,46 @@ describe("lifecycle", () => {
     const { code, lines, stderr } = await child.exit();
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(lines[0]).toMatch(/EACCES/);
+  });
+
+  test("L10 without a hostname every address of this machine is served, and the server's own url leads there", async () => {
+    const server = suite.serve({ ...hello, hostname: undefined });
+    expect([server.hostname, server.url.href]).toEqual(["localhost", `https://localhost:${server.port}/`]);
+    const reference = suite.reference({ ...hello, hostname: undefined });
+    expect([reference.hostname, reference.url.href]).toEqual(["localhost", `https://localhost:${reference.port}/`]);
+    const answer = await fetch(server.url, { protocol: "http3", tls: { rejectUnauthorized: false } } as RequestInit);
+    expect(await answer.text()).toBe("hello");
+    const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+    for (const { address } of own.filter(({ internal }) => internal)) {
+      const connection = await suite.connect(server, { host: address });
+      expect([address, (await connection.fetch("/")).text]).toEqual([address, "hello"]);
+    }
+  });
+
+  test("pendingRequests counts what is not answered yet, as in Bun.serve()", async () => {
+    const servers = new Set<H3Server>();
+    const answers = await suite.same(
+      {
+        routes: {
+          "/now": (_, server) => new Response(`${servers.add(server) && server.pendingRequests}`),
+          "/later": async (_, server) => {
+            await Bun.sleep(1);
+            return new Response(`${server.pendingRequests}`);
+          },
+        },
+      },
+      [["/now"], ["/later"]],
+    );
+    expect(answers.map((a) => a.text)).toEqual(["1", "1"]);
+    for (const server of servers) expect(server.pendingRequests).toBe(0);
+  });
+
+  test("a server that is shown or made JSON is told in a few words", async () => {
+    const server = suite.serve({ ...hello, id: "shown" });
+    const { url } = server;
+    const told = { url: url.href, id: "shown", development: false, running: true, pendingRequests: 0 };
+    expect(JSON.parse(JSON.stringify(server))).toEqual(told);
+    expect(Bun.inspect(server)).toBe(`H3Server ${Bun.inspect(told)}`);
   });
 
   test("L11 two servers with certificates of their own do not know each other", async () => {

@@ -1,6 +1,8 @@
 /** Handlers that are replaced while a server runs. */
 import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import type { H3Server, ReloadOptions } from "../../bindings/bun/src/index.ts";
+import { Child } from "./child.ts";
 import type { Connection } from "./client.ts";
 import { Suite, gate } from "./suite.ts";
 
@@ -82,6 +84,35 @@ describe("reload", () => {
       expect(reload).toThrow(words);
       expect(await answers(connection, ["/a", "/b"])).toEqual(["a", "404"]);
     }
+  });
+
+  test("L12 under bun --hot a server that is made again is the one that runs, with the new handlers", async () => {
+    const file = `../../build/tests/hot-${process.pid}.ts`;
+    const program = (text: string, more = ""): Promise<number> =>
+      Bun.write(
+        join(import.meta.dir, file),
+        `import { createH3Server } from "../../bindings/bun/src/index.ts";
+        const make = (name) => createH3Server({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("${text} " + name), ${more} });
+        try {
+          console.log(["a", "b"].map((name) => make(name).port).join());
+        } catch (error) {
+          console.log(error.name);
+        }`,
+      );
+    await program("first");
+    const child = new Child(file, [], {}, ["--hot"]);
+    const ports = await child.line();
+    const connections: Connection[] = [];
+    for (const port of ports.split(",")) connections.push(await suite.connect({ port: Number(port) }));
+    const texts = (): Promise<string[]> => Promise.all(connections.map(async (connection) => (await connection.fetch("/")).text));
+    expect(await texts()).toEqual(["first a", "first b"]);
+    await program("second");
+    expect(await child.line()).toBe(ports);
+    expect(await texts()).toEqual(["second a", "second b"]);
+    await program("third", "nonsense: 1");
+    expect(await child.line()).toBe("TypeError");
+    expect(await texts()).toEqual(["second a", "second b"]);
+    await child.kill();
   });
 
   test("L12 a server of raw datagrams alone needs no handlers of requests", async () => {

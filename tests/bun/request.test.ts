@@ -49,6 +49,17 @@ describe("request", () => {
     expect([answer.status, answer.text]).toEqual([200, "OPTIONS https://example.test/"]);
   });
 
+  test("Q01 fetch sees no parameters, whatever the path, and also where a route leaves it to fetch", async () => {
+    const answers = await suite.same(
+      {
+        routes: { "/left/:id": false, "/:a/:b": (request) => Response.json(request.params) },
+        fetch: (request) => Response.json({ ...request.params }),
+      },
+      [["/else"], ["/left/1"], ["/a/b"]],
+    );
+    expect(answers.map((a) => a.json())).toEqual([{}, {}, { a: "a", b: "b" }]);
+  });
+
   test("Q01 a route sees cookies", async () => {
     const [answer] = await suite.same({ routes: { "/": (request) => Response.json([...request.cookies]) } }, [
       ["/", { headers: [["cookie", "a=1; b=two"]] }],

@@ -108,6 +108,28 @@ describe("streaming bodies", () => {
     });
   }
 
+  test("S06 a body that is read only after its response was sent fails, and nobody waits for the rest", async () => {
+    const options = (read: (error: unknown) => void) => ({
+      fetch: (request: Request) => {
+        setTimeout(async () => read(await failure(request.text())), 50);
+        return new Response("answered");
+      },
+    });
+    const [ours, theirs] = [gate<unknown>(), gate<unknown>()];
+    for (const [server, read] of [
+      [suite.serve(options(ours.open)), ours.promise],
+      [suite.reference(options(theirs.open)), theirs.promise],
+    ] as const) {
+      const connection = await suite.connect(server);
+      const exchange = await connection.request("/", { method: "POST", body: "the begin", end: false });
+      const report = await exchange.response();
+      expect([report.status, report.ended]).toEqual([200, true]);
+      // Bun's own sees it at the end of the connection.
+      await connection.close();
+      expect(((await read) as Error).name).toBe("AbortError");
+    }
+  });
+
   test("S07 a client that aborts in the middle fails the read and the signal", async () => {
     const seen = gate<{ error: unknown; aborted: boolean; bytes: number }>();
     const server = suite.serve({

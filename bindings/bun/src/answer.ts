@@ -41,11 +41,13 @@ export function answer(server: H3Server, route: Route, request: H3Request, handl
     return;
   }
   const call: Call = { server, route, request, handle, exchange, stage: HANDLER };
+  server.answering = call;
   try {
     take(call, handler.call(server, request, server));
   } catch (error) {
     fail(call, error);
   }
+  server.answering = undefined;
 }
 
 /** Makes the request known until its end, so that its events find it. */

@@ -47,7 +47,7 @@ function load(path: string): Symbols {
   if (!existsSync(path)) {
     throw new Error(
       `libzigquicheh3 is not at ${path} (ZIG_H3_LIBPATH or ZIG_H3_LIBDIR say where to look, else build/lib): ` +
-        "build it with `npx -y rust-just build`",
+        "build it with `npx -y rust-just build` in a checkout of zig_h3",
     );
   }
   refuseMusl();

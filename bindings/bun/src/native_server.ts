@@ -17,9 +17,9 @@ function cString(text: string): Uint8Array {
  */
 export function newServer(queue: number, options: Checked): number {
   const memory = scratch();
-  const { certPath, keyPath } = options;
+  const { hostname, certPath, keyPath } = options;
   const texts = {
-    hostname: cString(options.hostname),
+    hostname: hostname === undefined ? null : cString(hostname),
     cert_path: certPath === undefined ? null : cString(certPath),
     key_path: keyPath === undefined ? null : cString(keyPath),
     options: Buffer.from(options.engine, "utf8"),

@@ -4,6 +4,7 @@ import { brief } from "./failure.ts";
 import { Log, type LogHook } from "./log.ts";
 import { checkOrigins, type OriginCheck } from "./origins.ts";
 import type { QuicDatagramHandler } from "./quic_datagram.ts";
+import { REFUSED, REFUSED_TLS } from "./refused_options.ts";
 import { parseRoutes, Route, RouteTable } from "./route_table.ts";
 import type { ErrorHandler, H3ServerOptions, Handler, ReloadOptions } from "./types.ts";
 
@@ -17,7 +18,8 @@ export interface Handlers {
 /** Options that have been checked. */
 export interface Checked {
   port: number;
-  hostname: string;
+  /** Undefined: all addresses. */
+  hostname: string | undefined;
   certPath: string | undefined;
   keyPath: string | undefined;
   /** The engine's own options, as JSON. */
@@ -60,24 +62,12 @@ const KEYS = new Set<string>([
   "onLog",
 ] satisfies (keyof H3ServerOptions)[]);
 
-const TLS_KEYS = new Set(["cert", "key", "serverName"]);
+const TLS_KEYS = new Set(["cert", "key", "serverName", "servername"]);
 const DATAGRAM_KEYS = new Set(["incoming", "outgoing"]);
 const WEBTRANSPORT_KEYS = new Set(["origins", "maxStreamsBidi", "maxStreamsUni", "maxData", "decisionTimeout"]);
 
 /** The engine's own default, and this side's. */
 const DEFAULT_DATAGRAMS = 256;
-
-/** Why some of what Bun.serve() takes is refused here. */
-const REFUSED: Record<string, string> = {
-  unix: "HTTP/3 runs over UDP",
-  websocket: "WebSocket is not served over HTTP/3",
-  reusePort: "it has no counterpart here",
-  ipv6Only: "give an IPv6 address as hostname",
-  http1: "this server speaks HTTP/3 only",
-  http2: "this server speaks HTTP/3 only",
-  http3: "this server speaks HTTP/3 only",
-  static: "it is called routes",
-};
 
 /** The longest time that the engine waits for a packet, in ms: what 0 stands for. */
 const LONGEST_IDLE = 3_600_000;
@@ -91,12 +81,10 @@ const DEFAULT_BODY_LIMIT = 128 << 20;
  */
 export function checkOptions(options: unknown, env: Record<string, string | undefined> = process.env): Checked {
   if (typeof options !== "object" || options === null) throw new TypeError("createH3Server() takes an object of options");
-  const given = options as Record<string, unknown>;
-  for (const key of Object.keys(given)) {
-    if (KEYS.has(key)) continue;
-    const why = REFUSED[key];
-    throw new TypeError(why === undefined ? `unknown option "${key}" (known: ${[...KEYS].join(", ")})` : `option "${key}": ${why}`);
-  }
+  checkKeys("", options, KEYS, REFUSED);
+  // As in Bun.serve(), null says as much as nothing.
+  const given: Record<string, unknown> = {};
+  for (const key of KEYS) given[key] = (options as Record<string, unknown>)[key] ?? undefined;
   const development = boolean("development", given.development, false);
   const onLog = hook(given.onLog);
   const quicDatagram = callable<QuicDatagramHandler>("quicDatagram", given.quicDatagram);
@@ -165,7 +153,7 @@ function hook(value: unknown): LogHook | undefined {
 
 function port(value: unknown, env: Record<string, string | undefined>): number {
   // As shells have it, a variable that is empty is not set.
-  const variable = value === undefined || value === null ? ["BUN_PORT", "PORT", "NODE_PORT"].find((name) => env[name]) : undefined;
+  const variable = value === undefined ? ["BUN_PORT", "PORT", "NODE_PORT"].find((name) => env[name]) : undefined;
   const name = variable === undefined ? "port" : `port (${variable} of the environment)`;
   const from = variable === undefined ? (value ?? 3000) : env[variable];
   const number = typeof from === "string" && /^\d+$/.test(from.trim()) ? Number(from) : from;
@@ -173,11 +161,11 @@ function port(value: unknown, env: Record<string, string | undefined>): number {
   return whole(name, number, 0, 65_535);
 }
 
-function hostname(value: unknown): string {
-  if (value === undefined || value === null) return "0.0.0.0";
+function hostname(value: unknown): string | undefined {
+  if (value === undefined) return undefined;
   const name = text("hostname", value, false);
   if (/[\s\x00]/.test(name)) throw new TypeError(`hostname must not hold a space, as ${brief(name)} does`);
-  return name;
+  return name.startsWith("[") && name.endsWith("]") ? name.slice(1, -1) : name; // as URL writes IPv6 addresses
 }
 
 function text(name: string, value: unknown, empty: boolean): string {
@@ -212,9 +200,7 @@ function seconds(name: string, value: unknown, min: number, max: number): number
 function pumpInterval(value: unknown): number {
   if (value === undefined) return 0;
   if (typeof value !== "object" || value === null) throw new TypeError(`pump must be an object, not ${brief(value)}`);
-  for (const key of Object.keys(value)) {
-    if (key !== "interval") throw new TypeError(`unknown option "pump.${key}" (known: interval)`);
-  }
+  checkKeys("pump.", value, new Set(["interval"]));
   return whole("pump.interval", (value as { interval?: unknown }).interval, 1, 1000);
 }
 
@@ -248,15 +234,26 @@ function engineOptions(given: Record<string, unknown>): Record<string, unknown> 
   return engine;
 }
 
+/**
+ * Finds keys that are none. What is known from Bun.serve() and refused may stand there undefined, as it does in options that were put
+ * together for both.
+ */
+function checkKeys(prefix: string, given: object, known: ReadonlySet<string>, refused: Readonly<Record<string, string>> = {}): void {
+  for (const [key, value] of Object.entries(given)) {
+    if (known.has(key)) continue;
+    const why = refused[key];
+    if (why === undefined) throw new TypeError(`unknown option "${prefix}${key}" (known: ${[...known].join(", ")})`);
+    if (value !== undefined) throw new TypeError(`option "${prefix}${key}": ${why}`);
+  }
+}
+
 /** An option that is an object of known keys; an empty one when it is not given. */
 function group(name: string, value: unknown, keys: ReadonlySet<string>): Record<string, unknown> {
   if (value === undefined) return {};
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new TypeError(`${name} must be an object, not ${brief(value)}`);
   }
-  for (const key of Object.keys(value)) {
-    if (!keys.has(key)) throw new TypeError(`unknown option "${name}.${key}" (known: ${[...keys].join(", ")})`);
-  }
+  checkKeys(`${name}.`, value, keys);
   return value as Record<string, unknown>;
 }
 
@@ -299,13 +296,12 @@ function mustBeRaw(table: RouteTable): void {
 function pair(name: string, value: unknown): Record<string, string> {
   if (typeof value !== "object" || value === null) throw new TypeError(`${name} must be an object, not ${brief(value)}`);
   const tls = value as Record<string, unknown>;
-  for (const key of Object.keys(tls)) {
-    if (!TLS_KEYS.has(key)) throw new TypeError(`unknown option "${name}.${key}" (known: ${[...TLS_KEYS].join(", ")})`);
-  }
+  checkKeys(`${name}.`, tls, TLS_KEYS, REFUSED_TLS);
+  const serverName = tls.serverName ?? tls.servername;
   return {
     ...pem(`${name}.cert`, "cert", tls.cert),
     ...pem(`${name}.key`, "key", tls.key),
-    ...(tls.serverName === undefined ? {} : { server_name: text(`${name}.serverName`, tls.serverName, false) }),
+    ...(serverName === undefined || serverName === null ? {} : { server_name: text(`${name}.serverName`, serverName, false) }),
   };
 }
 

@@ -38,7 +38,7 @@ export class H3Request<Path extends string = string> extends NativeRequest {
     this.#conn = conn;
   }
 
-  /** The route's parameters, each decoded once; `"*"` is what the wildcard stands for. As in Bun.serve(). */
+  /** The route's parameters, each decoded once; `"*"` is what the wildcard stands for. Without a route there are none. */
   get params(): Params<Path> {
     return (this.#params ??= this.#route.params(this.#path)) as unknown as Params<Path>;
   }
@@ -75,8 +75,7 @@ export class H3Request<Path extends string = string> extends NativeRequest {
 
   /** The pattern of the route that the request came by; `"fetch"` when there was none. @internal */
   static route(request: H3Request): string {
-    const { pattern, handler, webtransport } = request.#route;
-    return handler === null && webtransport === undefined ? "fetch" : pattern;
+    return request.#route.leftToFetch ? "fetch" : request.#route.pattern;
   }
 
   /** The handle of the connection that the request came on. @internal */

@@ -79,11 +79,10 @@ export class RequestBody {
     this.#controller.error(reason);
   }
 
-  /** Wants no more of it: the client is told to stop sending. */
+  /** Wants no more of it: the client is told to stop sending, and whoever reads on later that there is no more. */
   stop(): void {
     if (this.#over) return;
-    this.#over = true;
-    this.#waiting.length = 0;
+    this.fail(new DOMException("The rest of the request was given up: its response has been sent", "AbortError"));
     if (!this.#complete) library().zig_h3_request_stop(this.#handle); // stale by now is fine: then nothing comes anyway
   }
 

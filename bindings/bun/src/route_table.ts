@@ -71,9 +71,15 @@ export class Route {
     return `${this.webtransport === undefined ? this.method : "webtransport"} ${this.segments.map((s) => (s.kind === LITERAL ? "=" + encodeURIComponent(s.text) : s.kind)).join("/")}`;
   }
 
-  /** The parameters in a path that this route matched (query included or not). */
+  /** It has nothing of its own: its requests go to `fetch`. */
+  get leftToFetch(): boolean {
+    return this.handler === null && this.webtransport === undefined;
+  }
+
+  /** The parameters in a path that this route matched (query included or not). What `fetch` answers has none, as in Bun.serve(). */
   params(target: string): Record<string, string> {
-    const params: Record<string, string> = {};
+    const params = Object.create(null) as Record<string, string>;
+    if (this.leftToFetch) return params;
     const query = target.indexOf("?");
     const path = query < 0 ? target : target.substring(0, query);
     let at = 1;
@@ -249,6 +255,9 @@ function parseEntry([pattern, value]: [string, unknown]): Route[] {
   if (value === false) return [new Route("", pattern, null, false)];
   const whole = asHandler(pattern, value);
   if (whole !== undefined) return [new Route("", pattern, whole, false)];
+  if (typeof value === "object" && value !== null && ("dir" in value || Object.prototype.toString.call(value) === "[object HTMLBundle]")) {
+    throw new TypeError(`route "${pattern}": folders and HTML imports are not served here; a function may give a Bun.file()`);
+  }
   const isMap = typeof value === "object" && value !== null && !Array.isArray(value) && Object.keys(value).length > 0;
   if (!isMap) {
     throw new TypeError(`route "${pattern}" must be a function, an object of functions by method, a Response, a file or false`);

@@ -1,9 +1,11 @@
 /** The server: what Bun.serve() gives, for HTTP/3. */
+import type { Call } from "./answer.ts";
 import { CertificateHash } from "./certificate_hash.ts";
 import type { Connection, SocketAddress } from "./connection.ts";
 import type { Dispatcher, Target } from "./dispatcher.ts";
 import type { Exchange } from "./exchange.ts";
 import { callLogged } from "./failure.ts";
+import { keptOrMade } from "./hot.ts";
 import { check, library } from "./library.ts";
 import type { Log, LogRecord } from "./log.ts";
 import { scratch } from "./memory.ts";
@@ -43,13 +45,15 @@ const dropped = new FinalizationRegistry<Remains>(({ handle, targets, pump, log 
 export class H3Server {
   /** `id` of the options, else `""`. */
   readonly id: string;
-  /** `hostname` of the options. */
+  /** `hostname` of the options, else `"localhost"`, as in Bun.serve(). */
   readonly hostname: string;
   /** `development` of the options. */
   readonly development: boolean;
   /** Always `"https"`: there is no HTTP/3 without TLS. */
   readonly protocol = "https";
 
+  /** The request whose handler is being called, which need not be in the dispatcher's books yet. @internal */
+  answering: Call | undefined;
   /** @internal */
   readonly pump: Pump;
   /** Bytes that a request's body may have. @internal */
@@ -81,7 +85,7 @@ export class H3Server {
   constructor(options: H3ServerOptions) {
     const checked = checkOptions(options);
     this.id = checked.id;
-    this.hostname = checked.hostname;
+    this.hostname = checked.hostname ?? "localhost";
     this.development = checked.development;
     this.bodyLimit = checked.bodyLimit;
     this.origins = checked.origins;
@@ -129,7 +133,7 @@ export class H3Server {
 
   /** Requests whose answers are not complete. As in Bun.serve(). */
   get pendingRequests(): number {
-    let pending = 0;
+    let pending = this.answering !== undefined && this.answering.exchange === undefined ? 1 : 0;
     for (const exchange of this.dispatcher.exchanges.values()) if (exchange.target.server === this) pending++;
     return pending;
   }
@@ -250,6 +254,17 @@ export class H3Server {
   /** close(), for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** What JSON.stringify() and console.log() show: the server, not the machinery behind it. */
+  toJSON(): { url: string; id: string; development: boolean; running: boolean; pendingRequests: number } {
+    const { url, id, development, running, pendingRequests } = this;
+    return { url: url.href, id, development, running, pendingRequests };
+  }
+
+  /** @internal */
+  [Bun.inspect.custom](): string {
+    return `H3Server ${Bun.inspect(this.toJSON())}`;
   }
 
   /** @internal */
@@ -380,6 +395,6 @@ export function createH3Server(options: H3ServerOptions & { routes: readonly Rou
  */
 export function createH3Server<Path extends string = string>(options: H3ServerOptions<Path>): H3Server;
 export function createH3Server(options: H3ServerOptions<never>): H3Server {
-  return new H3Server(options as H3ServerOptions);
+  return keptOrMade(options as H3ServerOptions, () => new H3Server(options as H3ServerOptions));
 }
 

@@ -119,10 +119,12 @@ export type Pem = string | Bun.BunFile | Bun.BufferSource | readonly (string | B
 export interface TlsOptions {
   /** The certificate chain, leaf first. */
   cert: Pem;
-  /** The private key, not encrypted. */
+  /** The private key, not encrypted: there is no `passphrase`. */
   key: Pem;
   /** The name (SNI) that this pair is for. Default: the names that the certificate was issued for. */
   serverName?: string;
+  /** The same, as node:tls spells it. `serverName` goes before. */
+  servername?: string;
 }
 
 /** How events reach this thread: see `H3ServerOptions.pump`. */
@@ -144,7 +146,10 @@ export interface H3ServerOptions<Path extends string = string> {
    * UDP port, 0 to 65535; 0: one that the system chooses. Default: `BUN_PORT`, `PORT` or `NODE_PORT` of the environment, else 3000.
    */
   port?: number | string;
-  /** Address or name to bind. Default `"0.0.0.0"`. */
+  /**
+   * Address or name to bind; `"0.0.0.0"` are all of IPv4, `"::"` those of IPv6 beside it. Default: all addresses, of IPv6 too where
+   * there is IPv6, as in Bun.serve().
+   */
   hostname?: string;
   /** Certificate and key, or several for several names. Default: one for development is made (localhost, 127.0.0.1, ::1; 13 days). */
   tls?: TlsOptions | readonly TlsOptions[];

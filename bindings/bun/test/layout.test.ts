@@ -77,7 +77,7 @@ describe("where the library is looked for", () => {
     expect(child.exitCode).toBe(1);
     expect(child.stderr.toString()).toContain(
       "libzigquicheh3 is not at /no/such/lib.so (ZIG_H3_LIBPATH or ZIG_H3_LIBDIR say where to look, else build/lib): " +
-        "build it with `npx -y rust-just build`",
+        "build it with `npx -y rust-just build` in a checkout of zig_h3",
     );
   });
 });

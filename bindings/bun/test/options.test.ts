@@ -56,8 +56,8 @@ describe("other options", () => {
 
   test("C09 unknown keys are named, at every depth", () => {
     expect(thrown(() => checkOptions({ fetch, maxBanana: 1 })).message).toStartWith('unknown option "maxBanana" (known: port, ');
-    expect(thrown(() => checkOptions({ fetch, tls: { cert: "c", key: "k", ca: "x" } })).message).toBe(
-      'unknown option "tls.ca" (known: cert, key, serverName)',
+    expect(thrown(() => checkOptions({ fetch, tls: { cert: "c", key: "k", certificate: "x" } })).message).toBe(
+      'unknown option "tls.certificate" (known: cert, key, serverName, servername)',
     );
     expect(thrown(() => checkOptions({ fetch, pump: { every: 1 } })).message).toBe('unknown option "pump.every" (known: interval)');
     expect(thrown(() => checkReload({ fetch, port: 1 }, false)).message).toBe(
@@ -68,6 +68,31 @@ describe("other options", () => {
   test("C09 what Bun.serve() takes and HTTP/3 has no use for says why", () => {
     expect(thrown(() => checkOptions({ fetch, unix: "/tmp/x" })).message).toBe('option "unix": HTTP/3 runs over UDP');
     expect(thrown(() => checkOptions({ fetch, websocket: {} })).message).toBe('option "websocket": WebSocket is not served over HTTP/3');
+    expect(thrown(() => checkOptions({ fetch, cert: "c" })).message).toBe('option "cert": it is an option of tls');
+    const tls = { cert: "c", key: "k" };
+    expect(thrown(() => checkOptions({ fetch, tls: { ...tls, ca: "x" } })).message).toBe(
+      'option "tls.ca": clients are not asked for certificates',
+    );
+    expect(thrown(() => checkOptions({ fetch, tls: [tls, { ...tls, passphrase: "x" }] })).message).toBe(
+      'option "tls[1].passphrase": an encrypted key is not supported: decrypt it first, with openssl pkey',
+    );
+    expect(checkOptions({ fetch, unix: undefined, tls: { ...tls, passphrase: undefined } }).engine).toBe(JSON.stringify({ tls: [tls] }));
+  });
+
+  test("null says as much as nothing, as in Bun.serve()", () => {
+    const none = Object.fromEntries(
+      "hostname tls certPath keyPath routes error maxRequestBodySize idleTimeout requestTimeout development id pump onLog"
+        .split(" ")
+        .concat("quicDatagram", "rawDatagrams", "datagrams", "webtransport", "port")
+        .map((name) => [name, null]),
+    );
+    const plain = (options: object): object => ({ ...checkOptions(options, {}), handlers: undefined });
+    expect(plain({ fetch, ...none })).toEqual(plain({ fetch }));
+  });
+
+  test("a hostname may be written as in a URL; without one all addresses are meant", () => {
+    expect(checkOptions({ fetch, hostname: "[::1]" }).hostname).toBe("::1");
+    expect(checkOptions({ fetch }).hostname).toBeUndefined();
   });
 
   for (const [options, message] of [
@@ -146,6 +171,7 @@ describe("tls", () => {
     expect(engine({ cert: Bun.file("/x/cert.pem"), key: Bun.file("/x/key.pem"), serverName: "a.example" })).toEqual([
       { cert_path: "/x/cert.pem", key_path: "/x/key.pem", server_name: "a.example" },
     ]);
+    expect(engine({ cert: "C", key: "K", servername: "b.example" })).toEqual([{ cert: "C", key: "K", server_name: "b.example" }]);
   });
 
   test("several pairs are several", () => {

@@ -57,6 +57,18 @@ describe("routes", () => {
     expect(route("/*").params("/")).toEqual({ "*": "" });
   });
 
+  test("R03 what fetch answers has no parameters, and a parameter may have any name", () => {
+    expect(new Route("", "/*", null, false).params("/a/b")).toEqual({});
+    expect(Object.entries(route("/:__proto__").params("/x"))).toEqual([["__proto__", "x"]]);
+  });
+
+  test("C06 folders and HTML imports, which Bun.serve() takes, say that they are not served", () => {
+    const page = Object.create(null, { [Symbol.toStringTag]: { value: "HTMLBundle" } }) as object;
+    for (const value of [{ dir: "./public" }, page]) {
+      expect(() => parseRoutes({ "/static/*": value })).toThrow('route "/static/*": folders and HTML imports are not served here');
+    }
+  });
+
   test("R04 literals go before parameters before wildcards, whatever the order", () => {
     const routes = [route("/x/*"), route("/x/:id"), route("/x/me"), route("/*")];
     for (const order of [routes, [...routes].reverse()]) {
