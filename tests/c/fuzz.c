@@ -13,10 +13,11 @@
 
 #include "handles.h"
 #include "peer.h"
+#include "signal_stack.h"
 
 enum { THREADS = 4 };
 
-static _Atomic int over;
+static _Atomic int over, clean;
 static _Atomic uint64_t served, opened, streams, datagrams;
 static uint16_t port;
 static _Atomic uint64_t kept_server, kept_queue; /* what the client talks to */
@@ -294,6 +295,7 @@ static int32_t upheave(struct dice *dice)
 static void *player(void *argument)
 {
     struct dice dice = {.state = (uint64_t)(uintptr_t)argument};
+    const stack_t stack = signal_stack();
     while (!atomic_load(&over)) {
         uint64_t what = below(&dice, 1000);
         if (what < 4)
@@ -309,6 +311,7 @@ static void *player(void *argument)
         else
             note(converse(&dice));
     }
+    atomic_fetch_add(&clean, same_signal_stack(&stack));
     return NULL;
 }
 
@@ -360,6 +363,7 @@ int main(int argc, char **argv)
 {
     const uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 0) : (uint64_t)time(NULL);
     const char *stress = getenv("H3_STRESS");
+    const stack_t stack = signal_stack();
     const double seconds = stress != NULL && strcmp(stress, "1") == 0 ? 120 : 4;
     struct dice dice = {.state = seed};
     printf("seed %llu\n", (unsigned long long)seed);
@@ -376,6 +380,9 @@ int main(int argc, char **argv)
     atomic_store(&over, 1);
     for (int i = 0; i < THREADS; i++)
         HOLDS(pthread_join(threads[i], NULL) == 0);
+
+    SAME(clean, THREADS); /* every call was made there */
+    HOLDS(same_signal_stack(&stack));
 
     const uint32_t count = atomic_load(&seen_count);
     HOLDS(count <= SEEN);
