@@ -44,7 +44,7 @@ static struct queue *queue_take(size_t capacity, int32_t *code)
     atomic_store(&queue->pump, 0);
     atomic_store(&queue->woken, 0);
     atomic_store(&queue->owners, 1);
-    atomic_store(&queue->consumer, CONSUMER_NONE);
+    atomic_store(&queue->consumer, consumer_of(0, CONSUMER_GONE));
     return queue;
 }
 
@@ -52,12 +52,17 @@ void queue_let_go(struct queue *queue)
 {
     if (atomic_fetch_sub(&queue->owners, 1) != 1)
         return;
-    atomic_store(&queue->consumer, CONSUMER_GONE);
+    atomic_store(&queue->consumer, consumer_of(0, CONSUMER_GONE));
     h3_ring_recycle(queue->ring);
     pthread_mutex_lock(&idle_lock);
     queue->next = idle;
     idle = queue;
     pthread_mutex_unlock(&idle_lock);
+}
+
+void queue_named(struct queue *queue, zig_h3_handle handle)
+{
+    atomic_store(&queue->consumer, consumer_of(handle, CONSUMER_NONE));
 }
 
 void *queue_memory(struct queue *queue)
@@ -120,14 +125,14 @@ int32_t zig_h3_queue_free(zig_h3_handle handle)
         return handle_error(handle, KIND_QUEUE);
     }
     struct queue *queue = (struct queue *)(uintptr_t)atomic_load(&slot->object);
-    uint32_t inside = atomic_load(&queue->consumer);
+    uint64_t inside = atomic_load(&queue->consumer);
     do {
-        if (inside == CONSUMER_DRAINS) {
+        if (inside == consumer_of(handle, CONSUMER_DRAINS)) {
             handle_unlock(slot, 0);
             free(command);
             return error_set(ZIG_H3_ERR_BUSY, "another thread is draining this queue");
         }
-    } while (!atomic_compare_exchange_weak(&queue->consumer, &inside, CONSUMER_GONE));
+    } while (!atomic_compare_exchange_weak(&queue->consumer, &inside, consumer_of(handle, CONSUMER_GONE)));
     h3_ring_wake(queue->ring); /* whoever waits sees that it is gone */
     handle_unlock(slot, SLOT_FORGOTTEN);
     command->target = handle;
@@ -143,20 +148,13 @@ struct queue *queue_enter(zig_h3_handle handle, int32_t *code)
         return NULL;
     }
     struct queue *queue = queue_find(handle);
-    uint32_t nobody = CONSUMER_NONE;
-    if (queue == NULL || !atomic_compare_exchange_strong_explicit(&queue->consumer, &nobody, CONSUMER_DRAINS,
-                                                                  memory_order_acquire, memory_order_relaxed)) {
-        *code = queue == NULL || nobody == CONSUMER_GONE ? handle_error(handle, KIND_QUEUE)
-                                                         : error_set(ZIG_H3_ERR_BUSY, "another thread is draining this queue");
-        return NULL;
-    }
-    /* The struct may have been given to another queue between the look at the slot and the entry. */
-    if (queue_find(handle) != queue) {
-        queue_leave(queue);
-        *code = handle_error(handle, KIND_QUEUE);
-        return NULL;
-    }
-    return queue;
+    uint64_t inside = consumer_of(handle, CONSUMER_NONE);
+    if (queue != NULL && atomic_compare_exchange_strong_explicit(&queue->consumer, &inside, consumer_of(handle, CONSUMER_DRAINS),
+                                                                 memory_order_acquire, memory_order_relaxed))
+        return queue;
+    const bool taken = queue != NULL && (inside == consumer_of(handle, CONSUMER_DRAINS) || inside == consumer_of(handle, CONSUMER_WAITS));
+    *code = taken ? error_set(ZIG_H3_ERR_BUSY, "another thread is draining this queue") : handle_error(handle, KIND_QUEUE);
+    return NULL;
 }
 
 static void ring_doorbell(struct queue *queue)

@@ -43,6 +43,7 @@ func newQueue(c *C.struct_queue) (*queue, error) {
 	if q.handle, ok = issue(kindQueue, uint64(uintptr(unsafe.Pointer(c)))); !ok {
 		return nil, errTooManyObjects
 	}
+	C.queue_named(c, C.zig_h3_handle(q.handle))
 	registry.Lock()
 	registry.queues[q.handle] = q
 	registry.Unlock()

@@ -12,16 +12,21 @@
 #include "state.h"
 
 /* Who is inside a queue. */
-enum { CONSUMER_NONE, CONSUMER_DRAINS, CONSUMER_WAITS, CONSUMER_GONE };
+enum consumer { CONSUMER_NONE, CONSUMER_DRAINS, CONSUMER_WAITS, CONSUMER_GONE };
 
 /*
- * Structs of queues are never freed, only used again: a thread that comes with a stale handle at the wrong moment finds a queue, sees
- * that it is not the one it meant, and goes.
+ * Structs of queues are never freed, only used again: a thread that comes with a stale handle at the wrong moment finds a queue. It does
+ * not get in, since the word that it would get in by holds the handle too.
  */
+static inline uint64_t consumer_of(zig_h3_handle handle, enum consumer who)
+{
+    return handle << 2 | who;
+}
+
 struct queue {
     _Atomic uint32_t pump;     /* the engine shall look at it: the first field, queue.go reads it in place */
     _Atomic uint32_t woken;    /* zig_h3_queue_wake() was called */
-    _Atomic uint32_t consumer; /* CONSUMER_* */
+    _Atomic uint64_t consumer; /* consumer_of() */
     _Atomic uint32_t owners;   /* the engine, and a thread that waits: the last one gives it back */
     h3_ring *_Atomic ring;     /* atomic for queue_is_empty(), which may look at it while the struct is given to another queue */
     uint32_t held; /* next_event gave out a record that is still taken: the next draining call releases it */
@@ -49,7 +54,7 @@ static inline bool queue_is_empty(zig_h3_handle handle)
     if (state_now() != 0)
         return false;
     struct queue *queue = queue_find(handle);
-    return queue != NULL && atomic_load_explicit(&queue->consumer, memory_order_relaxed) == CONSUMER_NONE &&
+    return queue != NULL && atomic_load_explicit(&queue->consumer, memory_order_relaxed) == consumer_of(handle, CONSUMER_NONE) &&
            h3_ring_depth(atomic_load_explicit(&queue->ring, memory_order_acquire)) == 0;
 }
 
@@ -73,10 +78,14 @@ static inline int32_t queue_empty(struct queue *queue)
 
 static inline void queue_leave(struct queue *queue)
 {
-    atomic_store_explicit(&queue->consumer, CONSUMER_NONE, memory_order_release);
+    const uint64_t inside = atomic_load_explicit(&queue->consumer, memory_order_relaxed);
+    atomic_store_explicit(&queue->consumer, inside & ~(uint64_t)CONSUMER_GONE, memory_order_release);
 }
 
 /* The engine's side. */
+
+/* It has this handle from now on: whoever knows it may come in. */
+void queue_named(struct queue *queue, zig_h3_handle handle);
 
 /* Where its ring is. */
 void *queue_memory(struct queue *queue);

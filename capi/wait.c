@@ -30,7 +30,7 @@ static void sleep_on(h3_ring *ring, int64_t deadline)
     }
 }
 
-static int32_t wait_inside(struct queue *queue, int32_t timeout_ms)
+static int32_t wait_inside(struct queue *queue, uint64_t inside, int32_t timeout_ms)
 {
     const int64_t deadline = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
     for (;;) {
@@ -48,12 +48,12 @@ static int32_t wait_inside(struct queue *queue, int32_t timeout_ms)
         if (h3_ring_arm(queue->ring) != 0)
             return 1;
         /* Whoever wants this thread to come back says so first and looks for an armed ring then; so look once more now. */
-        if (atomic_load(&queue->woken) == 0 && atomic_load(&queue->consumer) == CONSUMER_WAITS && state_now() == 0) {
+        if (atomic_load(&queue->woken) == 0 && atomic_load(&queue->consumer) == inside && state_now() == 0) {
             queue_release(queue);
             sleep_on(queue->ring, deadline);
         }
         h3_ring_disarm(queue->ring);
-        if (atomic_load(&queue->consumer) == CONSUMER_GONE)
+        if (atomic_load(&queue->consumer) != inside)
             return ZIG_H3_ERR_STALE_HANDLE;
     }
 }
@@ -73,8 +73,8 @@ static struct queue *enter_to_wait(zig_h3_handle handle, int32_t *code)
         return NULL;
     }
     struct queue *queue = (struct queue *)(uintptr_t)atomic_load(&slot->object);
-    uint32_t nobody = CONSUMER_NONE;
-    if (atomic_compare_exchange_strong(&queue->consumer, &nobody, CONSUMER_WAITS)) {
+    uint64_t nobody = consumer_of(handle, CONSUMER_NONE);
+    if (atomic_compare_exchange_strong(&queue->consumer, &nobody, consumer_of(handle, CONSUMER_WAITS))) {
         atomic_fetch_add(&queue->owners, 1);
     } else {
         *code = error_set(ZIG_H3_ERR_BUSY, "another thread is draining this queue");
@@ -94,9 +94,9 @@ int32_t zig_h3_queue_wait(zig_h3_handle handle, int32_t timeout_ms)
         return code;
     if (queue->held)
         queue_release(queue);
-    code = wait_inside(queue, timeout_ms);
-    uint32_t mine = CONSUMER_WAITS;
-    if (!atomic_compare_exchange_strong(&queue->consumer, &mine, CONSUMER_NONE))
+    uint64_t mine = consumer_of(handle, CONSUMER_WAITS);
+    code = wait_inside(queue, mine, timeout_ms);
+    if (!atomic_compare_exchange_strong(&queue->consumer, &mine, consumer_of(handle, CONSUMER_NONE)))
         code = handle_error(handle, KIND_QUEUE);
     queue_let_go(queue);
     return code;

@@ -391,8 +391,8 @@ typedef struct zig_h3_server_config {
 /*
  * Makes a server that delivers to queue. Certificates are read and checked here; nothing is bound yet. Waits for the engine, for
  * milliseconds, at most ten seconds.
- * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (config or out is NULL, size is wrong), _CONFIG, _CERTIFICATE, _LIMIT, _NO_MEMORY,
- * _TIMEOUT.
+ * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (config or out is NULL, size or reserved is wrong, options is NULL and options_len is not
+ * 0), _CONFIG, _CERTIFICATE, _LIMIT, _NO_MEMORY, _TIMEOUT.
  */
 ZIG_H3_API int32_t zig_h3_server_new(const zig_h3_server_config *config, zig_h3_handle queue, zig_h3_handle *out);
 
@@ -438,8 +438,9 @@ ZIG_H3_API int32_t zig_h3_server_route(zig_h3_handle server, const char *method,
 /*
  * Binds and serves. A SERVER_STARTED event follows. On a running server nothing happens, and 0 is returned. A server that has
  * stopped can be started again.
- * Returns 0, or ZIG_H3_ERR_ADDRESS_IN_USE, _ADDRESS_UNAVAILABLE, _PERMISSION, _RESOLVE, _IO, _WRONG_STATE (still stopping),
- * _NO_MEMORY, _TIMEOUT.
+ * Returns 0, or ZIG_H3_ERR_ADDRESS_IN_USE, _ADDRESS_UNAVAILABLE, _PERMISSION, _RESOLVE, _IO, _WRONG_STATE (still starting or
+ * stopping), _NO_MEMORY, _TIMEOUT (a name that resolves for longer than ten seconds; should it come to run all the same, SERVER_STARTED
+ * says so).
  */
 ZIG_H3_API int32_t zig_h3_server_start(zig_h3_handle server);
 
