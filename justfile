@@ -25,7 +25,7 @@ demo-wt *options:
 
 # Measure this server, plain quic-go and Bun.serve side by side; `just bench --json` for machines
 bench *options: build
-    @tests/setup/install bun
+    @tests/setup/install bun >&2
     @tests/bench/run {{ options }}
 
 # Format the Go sources

@@ -1,5 +1,5 @@
 // This project's server for sessions, for the benchmark, written as a user would write it.
-import { createH3Server } from "../../bindings/bun/src/index.ts";
+import { createH3Server, type H3Server } from "../../bindings/bun/src/index.ts";
 import { routes, tls } from "./handler.ts";
 
 let received = 0;
@@ -13,7 +13,7 @@ async function each<Stream>(streams: ReadableStream<Stream>, handle: (stream: St
   }
 }
 
-const server = createH3Server({
+const server: H3Server = createH3Server({
   port: 0,
   hostname: "127.0.0.1",
   tls,

@@ -83,6 +83,17 @@ describe("interop server", () => {
     expect([response.status, await response.json()]).toEqual([200, { bytes: 8, sha256: sha256("from Bun") }]);
   });
 
+  test("C07 CERT without KEY, and a PORT that is none, end it with the reason", async () => {
+    for (const [env, reason] of [
+      [{ PORT: "0", CERT: certificate("interop").certPath }, "TypeError: certPath needs keyPath: the file with its key"],
+      [{ PORT: "http" }, 'TypeError: port must be a number from 0 to 65535, not "http"'],
+    ] as const) {
+      const { code, lines, stderr } = await new Child("../interop/server.ts", [], env).exit();
+      expect([code, lines]).toEqual([1, []]);
+      expect(stderr).toContain(reason);
+    }
+  });
+
   test("SIGTERM lets a request finish; CERT and KEY are used", async () => {
     const mine = certificate("interop");
     const [server, address, digest] = await start({ PORT: "0", CERT: mine.certPath, KEY: mine.keyPath });

@@ -26,7 +26,7 @@ PROGRAMS = BUILD / "tests"
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-pedantic"]
 GO_PACKAGES = ["./engine/...", "./eventq/...", "./capi/...", "./tests/..."]
 GO_FOLDERS = ["engine", "eventq", "capi", "tests"]
-TYPESCRIPT = ["bindings/bun", "tests/bun", "tests/invariants/host", "tests/demo", "tests/demo-wt", "tests/wpt"]
+TYPESCRIPT = ["bindings/bun", "tests/bun", "tests/bench", "tests/invariants/host", "tests/demo", "tests/demo-wt", "tests/wpt"]
 
 # Consumers of a sanitized library serve fewer requests: what they would find shows in the first few hundred.
 REQUESTS, SANITIZED_REQUESTS = 10000, 2000
@@ -61,14 +61,23 @@ def samples(log, count):
     """The programs that the documents show compile."""
     folder = PROGRAMS / "samples"
     folder.mkdir(parents=True, exist_ok=True)
-    shown = re.findall(r"```(\w+)\n(.*?)```", "".join((ROOT / page).read_text() for page in ("README.md", "docs/abi.md")), re.DOTALL)
-    code = {language: text for language, text in shown if language in ("c", "ts")}
-    (folder / "sample.c").write_text(code["c"])
-    (folder / "sample.ts").write_text(code["ts"].replace('"./bindings', f'"{ROOT}/bindings'))
-    (folder / "tsconfig.json").write_text(json.dumps({"extends": f"{ROOT}/tests/bun/tsconfig.json", "include": ["sample.ts"]}))
+    for old in folder.glob("sample*"):
+        old.unlink()
+    pages = [ROOT / "README.md", ROOT / "bindings/bun/README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    shown = re.findall(r"```(\w+)\n(.*?)```", "".join(page.read_text() for page in pages), re.DOTALL)
+    code = {language: [text for of, text in shown if of == language] for language in ("c", "ts")}
+    (folder / "sample.c").write_text(code["c"][0])
+    package = f'"{ROOT}/bindings/bun/src/index.ts"'
+    for i, text in enumerate(code["ts"]):
+        # What a sample leaves out: where the package is, and handlers of the reader's own.
+        if "import " not in text:
+            names = sorted(set(re.findall(r"(?:PUT|GET|POST|fetch): (\w+)\b(?! ?[=(])", text)))
+            text = f"import {{ createH3Server, type Handler }} from {package};\n" + "".join(f"declare const {name}: Handler;\n" for name in names) + text
+        (folder / f"sample{i}.ts").write_text(re.sub(r'"(\./bindings/bun/src/index\.ts|zig-h3)"', package, text))
+    (folder / "tsconfig.json").write_text(json.dumps({"extends": f"{ROOT}/tests/bun/tsconfig.json", "include": ["sample*.ts"]}))
     compiler = ["gcc", "-std=c11", *WARNINGS, "-fsyntax-only", f"-I{BUILD}/include", folder / "sample.c"]
-    count.check(log, run(log, compiler, 60)[0] == 0, "the C sample of docs/abi.md compiles")
-    count.check(log, run(log, [TSC, "-p", folder], 60)[0] == 0, "the server of README.md compiles")
+    count.check(log, len(code["c"]) == 1 and run(log, compiler, 60)[0] == 0, "the C sample of docs/abi.md compiles")
+    count.check(log, run(log, [TSC, "-p", folder], 60)[0] == 0, f"{len(code['ts'])} TypeScript samples of the documents compile")
 
 
 def layering(log, count):

@@ -28,9 +28,11 @@ function bytes(n: number): ReadableStream<Uint8Array> {
 }
 
 const server: H3Server = createH3Server({
-  port: Number(PORT ?? 0),
+  port: PORT || 0,
   hostname: "127.0.0.1",
-  ...(CERT !== undefined && KEY !== undefined ? { certPath: CERT, keyPath: KEY } : {}),
+  // One without the other is refused by name.
+  certPath: CERT,
+  keyPath: KEY,
   routes: {
     "/hello": { GET: () => new Response("hello world", { headers: { "content-type": "text/plain" } }) },
     "/echo": { POST: (request: Request) => new Response(request.body) },
