@@ -100,6 +100,7 @@ func TestN08FramesOfRequestStreams(t *testing.T) {
 		{"R09 %zz", [][]byte{headers(append(slices.Clone(get[:6]), ":path", "/%zz")...)}, "400"},
 		{"HEAD", [][]byte{headers(append([]string{":method", "HEAD"}, get[2:]...)...)}, "200"},
 		{"CONNECT", [][]byte{headers(":method", "CONNECT", ":authority", "h:1")}, "501"},
+		{"WebSocket (RFC 9220)", [][]byte{headers(":method", "CONNECT", ":protocol", "websocket", ":scheme", "https", ":authority", "h", ":path", "/get")}, "501"},
 	} {
 		for _, slowly := range []bool{false, true} {
 			name := c.name

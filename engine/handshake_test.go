@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"net/http"
 	"testing"
 
 	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
 )
 
 func TestN05_RetryWhileHandshakesAreUnfinished(t *testing.T) {
@@ -36,6 +38,27 @@ func TestN05_RetryForEverybody(t *testing.T) {
 	}
 	if n := f.stats[StatRetriesSent].Load(); n == 0 {
 		t.Error("the first client was not asked")
+	}
+}
+
+// caddyserver/caddy#7481: data before the handshake could be replayed. A client that resumes a connection may not send any.
+func TestNoDataBeforeTheHandshake(t *testing.T) {
+	f := serve(t, "", 0, hello)
+	config := &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h3"}, ClientSessionCache: tls.NewLRUClientSessionCache(1)}
+	for _, resumed := range []bool{false, true} {
+		q, err := quic.DialAddrEarly(ctx(t), f.addr, config, &quic.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := &http.Client{Transport: (&http3.Transport{}).NewClientConn(q)}
+		if status, body := fetch(t, client, f.url("/")); status != 200 || body != "hello world" {
+			t.Errorf("%d %q", status, body)
+		}
+		<-q.HandshakeComplete()
+		if state := q.ConnectionState(); state.Used0RTT || state.TLS.DidResume != resumed {
+			t.Errorf("0-RTT: %v, resumed: %v", state.Used0RTT, state.TLS.DidResume)
+		}
+		q.CloseWithError(0x100, "")
 	}
 }
 

@@ -112,6 +112,9 @@ func (r *Request) fail(o outcome, code http3.ErrCode) {
 	}
 	r.x.abort(code)
 	r.bodyDone = true
+	if r.begun {
+		r.c.stats.add(StatResponsesCut, 1)
+	}
 	r.conclude(o)
 	switch {
 	case o.code == ErrReset:

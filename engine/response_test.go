@@ -145,6 +145,9 @@ func testP02_ResetInTheMiddle(t *testing.T) {
 	if e := within(t, "the end", closed); e.Code != ErrCancelled || e.Flags != FlagAborted || e.Status != 200 {
 		t.Errorf("ended with %+v", e.Event)
 	}
+	if n := f.stats[StatResponsesCut].Load(); n != 1 {
+		t.Errorf("%d responses counted as cut", n)
+	}
 }
 
 func TestL07_ForceDuringADownload(t *testing.T) { onBothKinds(t, testL07_ForceDuringADownload) }

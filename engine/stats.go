@@ -42,6 +42,7 @@ const (
 	StatDatagramsExpired         // not sent: older than their age
 	StatDatagramsTooLarge        // not sent: larger than the limit, or the path had become too narrow
 	StatDatagramsUnsent          // not sent: the connection, session or request ended
+	StatResponsesCut             // begun, and ended before their end: by either side, a time limit, the connection's end
 	StatPacketsDropped           // came faster than quic-go could look into them; what was in them is lost, and no other counter has it
 
 	StatCount // how many there are
@@ -85,6 +86,7 @@ var StatNames = [StatCount]string{
 	StatDatagramsExpired:         "datagrams_dropped_expired",
 	StatDatagramsTooLarge:        "datagrams_dropped_too_large",
 	StatDatagramsUnsent:          "datagrams_dropped_unsent",
+	StatResponsesCut:             "responses_cut",
 	StatPacketsDropped:           "packets_dropped",
 }
 

@@ -73,6 +73,14 @@ describe("malformed requests", () => {
     await connection.close();
   });
 
+  test("caddyserver/caddy#7309: a WebSocket over HTTP/3 (RFC 9220) is answered 501, and the connection lives", async () => {
+    const connection = await suite.connect(server);
+    const report = await (await connection.raw([request(fields({ ":method": "CONNECT" }, [[":protocol", "websocket"]]))])).response();
+    expect([report.status, report.ended]).toEqual([501, true]);
+    expect((await connection.fetch("/")).text).toBe("hello");
+    await connection.close();
+  });
+
   test("N02 te: trailers is no malformed request", async () => {
     const connection = await suite.connect(server);
     const report = await (await connection.raw([request(fields({}, [["te", "trailers"]]))])).response();

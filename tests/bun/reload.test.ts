@@ -1,7 +1,7 @@
 /** Handlers that are replaced while a server runs. */
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import type { H3Server, ReloadOptions } from "../../bindings/bun/src/index.ts";
+import type { H3Server, ReloadOptions, WebTransportServerSession } from "../../bindings/bun/src/index.ts";
 import { Child } from "./child.ts";
 import type { Connection } from "./client.ts";
 import { Suite, gate } from "./suite.ts";
@@ -55,6 +55,25 @@ describe("reload", () => {
     server.reload({ routes: [{ method: "GET", pattern: "/b", mode: "buffered", fetch: says("b3") }] });
     expect(await answers(connection, paths)).toEqual(["404", "b3", "404", "404"]);
     expect((await connection.fetch("/b", { method: "PUT" })).status).toBe(405);
+  });
+
+  test("caddyserver/caddy#6917: sessions that are open stay, those that are asked for later get the new handler", async () => {
+    const greet = (text: string) => async (session: WebTransportServerSession): Promise<void> => {
+      session.onDatagram = (payload) => void session.sendDatagram(Buffer.concat([Buffer.from(text), payload]));
+      await session.accept();
+    };
+    const server = suite.serve({ routes: { "/wt": { webtransport: greet("old ") } } });
+    const connection = await suite.goConnect(server);
+    const first = await connection.session("/wt");
+    server.reload({ routes: { "/wt": { webtransport: greet("new ") } } });
+    const second = await connection.session("/wt");
+    for (const [session, answer] of [
+      [first, "old a"],
+      [second, "new a"],
+    ] as const) {
+      await session.send("a");
+      expect(await session.receive()).toEqual([answer]);
+    }
   });
 
   test("L12 error() is replaced, too", async () => {

@@ -1,6 +1,5 @@
 /** Many sessions and streams, one after the other and at once: everything is given back, and memory does not follow the count. */
 import { describe, expect, test } from "bun:test";
-import type { H3Server } from "../../bindings/bun/src/index.ts";
 import { Child, mib } from "./child.ts";
 import { GoConnection } from "./wtgo.ts";
 import { Suite, settled, until } from "./suite.ts";
@@ -60,71 +59,6 @@ describe("leaks", () => {
     await settled(server);
   });
 
-  test("A08 datagrams that a sleeping consumer has no room for are counted to the one, and nothing else is lost", async () => {
-    let received = 0;
-    let slept = false;
-    const uploads: string[] = [];
-    const server = suite.serve({
-      routes: {
-        "/wt": {
-          webtransport: async (session) => {
-            session.onDatagram = () => {
-              received++;
-              if (!slept) Bun.sleepSync(300);
-              slept = true;
-            };
-            void sessions.each(session.incomingUnidirectionalStreams, async (stream) => uploads.push(await new Response(stream).text()));
-            await session.accept();
-          },
-        },
-        "/page": () => new Response("alive"),
-      },
-    });
-    const connection = await suite.goConnect(server);
-    const session = await connection.session("/wt");
-    const burst = session.burst(50_000, { size: 64, pace: 10 });
-    for (let i = 0; i < 20; i++) await session.open({ uni: true, data: `upload ${i}`, end: true });
-    await burst;
-    expect((await connection.get("/page")).body).toBe("alive");
-    await until(() => uploads.length === 20);
-    await until(() => {
-      const s = server.stats();
-      return s.datagrams_in === s.datagrams_delivered! + drops(s) && s.datagrams_delivered === received;
-    });
-    expect(uploads.sort()).toEqual(Array.from({ length: 20 }, (_, i) => `upload ${i}`).sort());
-    expect(drops(server.stats())).toBeGreaterThan(0);
-    await session.close();
-    await until(() => server.stats().sessions_active === 0);
-  });
-
-  test("A08 a handler that was busy finds the newest of a burst: the oldest of those that waited are dropped", async () => {
-    const BURST = 10_000;
-    const KEPT = 100;
-    const numbers: number[] = [];
-    const server = suite.serve({
-      datagrams: { incoming: KEPT },
-      routes: {
-        "/wt": {
-          webtransport: async (session) => {
-            session.onDatagram = (payload) => {
-              numbers.push(Number(new DataView(payload.buffer).getBigUint64(0)));
-              if (numbers.length === 1) untilNoMoreCome(server);
-            };
-            await session.accept();
-          },
-        },
-      },
-    });
-    const session = await (await suite.goConnect(server)).session("/wt");
-    await session.burst(BURST, { size: 64, pace: 50 });
-    await until(() => {
-      const s = server.stats();
-      return s.datagrams_in === s.datagrams_delivered! + drops(s) && s.datagrams_delivered === numbers.length;
-    });
-    expect(server.stats().datagrams_dropped_queue_full).toBeGreaterThan(0);
-    expect(numbers.slice(-KEPT)).toEqual(Array.from({ length: KEPT }, (_, i) => BURST - KEPT + i));
-  });
-
   test("A06 a server here and one in a Worker: sessions of each stay with it", async () => {
     const here = suite.serve({ routes: { "/wt": { webtransport: prefixed("here") } } });
     const worker = new Worker(new URL("./programs/session-worker.ts", import.meta.url));
@@ -146,13 +80,4 @@ function prefixed(prefix: string): (session: Parameters<typeof sessions.echo>[0]
     session.onDatagram = (payload) => void session.sendDatagram(Buffer.from(`${prefix} ${Buffer.from(payload).toString()}`));
     void session.accept();
   };
-}
-
-/** Holds this thread up until the engine has seen all datagrams there are. */
-function untilNoMoreCome(server: H3Server): void {
-  for (let before = -1, now = 0; now !== before; before = now, now = server.stats().datagrams_in!) Bun.sleepSync(200);
-}
-
-function drops(s: Record<string, number>): number {
-  return s.datagrams_dropped_queue_full! + s.datagrams_dropped_early! + s.datagrams_dropped_unknown! + s.datagrams_dropped_internal!;
 }

@@ -579,6 +579,59 @@ static void limits(void)
     wt_answer(wt_do("\"do\": \"disconnect\", \"conn\": %ld", conn));
 }
 
+/* A peer that wants the session to end soon, as often as it says so, and hears the same of this side. */
+static void draining(void)
+{
+    FILE *peer = peer_start(port, "drain /wt");
+    zig_h3_handle session = EXPECT(ZIG_H3_EVENT_SESSION_REQUEST).object;
+    SAME(zig_h3_wt_accept(session, NULL, NULL, 0), 0);
+    EXPECT(ZIG_H3_EVENT_SESSION_OPENED);
+    SAME(EXPECT(ZIG_H3_EVENT_SESSION_DRAINING).object, session);
+    SAME(zig_h3_wt_drain(session), 0);
+    SAME(zig_h3_wt_close(session, 7, "bye", 3), 0);
+    ends(session, 0);
+    const char *output = peer_output(peer);
+    if (!HOLDS(strcmp(output, "capsule 78ae \ncapsule 2843 00000007627965\n") == 0))
+        printf("    %s\n", output);
+}
+
+/* W12: what no reason may be. Nothing has happened then. */
+static void reasons(zig_h3_handle session)
+{
+    static char reason[1025];
+    memset(reason, 'x', sizeof reason);
+    SAME(zig_h3_wt_close(session, 0, reason, sizeof reason), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_wt_close(session, 0, "\xe2\x82", 2), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_wt_close(session, 0, NULL, 1), ZIG_H3_ERR_INVALID_ARGUMENT);
+    HOLDS(zig_h3_wt_max_datagram_size(session) > 0);
+}
+
+/* Datagrams that are older than they may be are not sent: those that a peer which is gone holds up. Each that was taken is counted. */
+static void ages(void)
+{
+    enum { COUNT = 256, SIZE = 1000 };
+    static const char payload[SIZE];
+    long number, conn = connect_with("");
+    zig_h3_handle session = session_on(conn, &number);
+    uint64_t before = gone(), expired = counter("datagrams_dropped_expired");
+    wt_answer(wt_do("\"do\": \"vanish\", \"conn\": %ld", conn));
+    for (int i = 0; i < COUNT; i++)
+        SAME(zig_h3_wt_send_datagram(session, payload, SIZE, 1, ZIG_H3_SEND_LATER), 0);
+    SAME(zig_h3_flush(), 0);
+    zig_h3_event event = next();
+    while (event.type == ZIG_H3_EVENT_DATAGRAMS_DROPPED) {
+        SAME(event.object, session);
+        SAME(event.code, ZIG_H3_ERR_TIMEOUT);
+        event = next();
+    }
+    SAME(event.type, ZIG_H3_EVENT_SESSION_CLOSED);
+    SAME(event.code, ZIG_H3_ERR_IDLE);
+    for (int i = 0; i < 1000 && gone() < before + COUNT; i++)
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    SAME(gone(), before + COUNT);
+    HOLDS(counter("datagrams_dropped_expired") > expired);
+}
+
 /* W13: a connection that is lost with streams in it, and streams asked for at that very moment: each ends once, before its session. */
 static void lost(void)
 {
@@ -617,8 +670,9 @@ static void lost(void)
 int main(void)
 {
     long number;
+    peer_build("tests/c/peer");
     wtgo_start();
-    serve_with("{\"high_water_mark\": 1048576}");
+    serve_with("{\"high_water_mark\": 1048576, \"idle_timeout_ms\": 3000}");
     MUST(zig_h3_server_route(server, NULL, "/wt", ZIG_H3_ROUTE_WEBTRANSPORT, USER_DATA, &route));
     MUST(zig_h3_server_start(server));
     MUST(zig_h3_server_port(server, &port));
@@ -632,9 +686,12 @@ int main(void)
     codes(session, number);
     credit(session, number);
     account(session);
+    reasons(session);
     SAME(zig_h3_wt_close(session, 0, NULL, 0), 0);
     ends(session, 0);
     limits();
+    draining();
+    ages();
     lost();
     stop();
     return done();

@@ -9,7 +9,8 @@
 //	error H3_INTERNAL_ERROR (local or remote)
 //
 // With abort the request is given up as soon as the response's headers are there; with hold the body is read only after a second, so
-// that a response larger than the stream's window cannot end before. See datagrams.go for what it does with datagrams.
+// that a response larger than the stream's window cannot end before. See datagrams.go for what it does with datagrams, and drain.go for
+// what it does in a session.
 package main
 
 import (
@@ -37,6 +38,12 @@ func main() {
 	}
 	if os.Args[2] == "datagrams" && len(os.Args) == 5 {
 		tellDatagrams(os.Args[3:])
+		return
+	}
+	if os.Args[2] == "drain" && len(os.Args) == 4 {
+		if err := drain(os.Args[1], os.Args[3]); err != nil {
+			tell(err)
+		}
 		return
 	}
 	var body io.Reader
