@@ -261,7 +261,7 @@ func (s *Server) listen() (*listening, error) {
 	if config.EnableDatagrams {
 		config.Tracer = newDatagramTrace
 	}
-	l.transport = &quic.Transport{Conn: socket, ConnContext: l.handshakeBegins, VerifySourceAddress: l.mustVerify}
+	l.transport = &quic.Transport{Conn: newSocket(socket), ConnContext: l.handshakeBegins, VerifySourceAddress: l.mustVerify}
 	l.listener, err = l.transport.Listen(s.identity.tlsConfig(), config)
 	if err != nil {
 		l.transport.Close()
