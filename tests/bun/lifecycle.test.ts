@@ -1,9 +1,11 @@
 /** Servers from their making to their end. */
 import { afterAll, describe, expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { createH3Server, type H3Server } from "../../bindings/bun/src/index.ts";
 import { Child } from "./child.ts";
 import { http3 } from "./client.ts";
+import * as native from "./native.ts";
 import { Suite, certificate, failure, gate, settled, until } from "./suite.ts";
 
 const suite = new Suite();
@@ -146,6 +148,26 @@ describe("lifecycle", () => {
     const next = createH3Server({ ...hello, hostname: "127.0.0.1", port });
     expect(next.port).toBe(port);
     await next.close();
+  });
+
+  test("L09 a server that could not be made leaves no descriptor and no object behind", async () => {
+    const server = suite.serve(hello);
+    const descriptors = (): number => readdirSync("/proc/self/fd").length;
+    // Places in the library's table are given out again: as long as nothing is left, a new object gets one of the first.
+    const place = (): number => {
+      const queue = native.newQueue();
+      native.call("zig_h3_queue_free", queue);
+      return queue % 2 ** 20;
+    };
+    const busy = (): unknown => createH3Server({ ...hello, hostname: "127.0.0.1", port: server.port });
+    expect(busy).toThrow(/EADDRINUSE/);
+    const before = [descriptors(), place()] as const;
+    for (let i = 0; i < 100; i++) expect(busy).toThrow(/EADDRINUSE/);
+    await until(
+      () => descriptors() <= before[0] && place() < before[1] + 20,
+      15_000,
+      () => `${[descriptors(), place()]}, and not ${before}`,
+    );
   });
 
   test("L09 a port that only root may bind says EACCES", async () => {

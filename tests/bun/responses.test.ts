@@ -171,21 +171,23 @@ describe("responses", () => {
           "/205": () => new Response("not sent", { status: 205 }),
           "/205-stream": () => new Response(new ReadableStream({ start: (c) => c.enqueue(text("not sent")) }), { status: 205 }),
           "/304": () => new Response(null, { status: 304, headers: { etag: '"v1"' } }),
+          "/304-content": () => new Response("not sent", { status: 304 }),
           "/head": () => new Response("the body"),
           "/stream": () => new Response(new ReadableStream({ start: (c) => (c.enqueue(text("streamed")), c.close()) })),
         },
       },
-      [["/204"], ["/205"], ["/205-stream"], ["/304"], ["/head", { method: "HEAD" }], ["/stream", { method: "HEAD" }]],
+      [["/204"], ["/205"], ["/205-stream"], ["/304"], ["/304-content"], ["/head", { method: "HEAD" }], ["/stream", { method: "HEAD" }]],
     );
     expect(answers.map((a) => [a.status, a.report.bytes, a.report.ended])).toEqual([
       [204, 0, true],
       [205, 0, true],
       [205, 0, true],
       [304, 0, true],
+      [304, 0, true],
       [200, 0, true],
       [200, 0, true],
     ]);
-    expect(answers[4]!.header("content-length")).toBe("8");
+    expect(answers[5]!.header("content-length")).toBe("8");
   });
 
   test("P12 headers of HTTP/1 and a wrong content-length: code moves over unchanged", async () => {

@@ -158,7 +158,7 @@ describe("streaming bodies", () => {
     expect((error as Error).message).toContain("aborted");
     expect(aborted).toBe(true);
     expect(bytes).toBeLessThanOrEqual(100_000);
-    await until(() => server.stats().requests_active === 0);
+    await until(() => server.stats().requests_active === 0 && server.pendingRequests === 0);
     expect(server.stats().connections_active).toBe(1);
     await connection.close();
   });

@@ -26,6 +26,7 @@ type flow interface {
 //
 //	peer PORT datagrams PATH COUNT     of a POST request for PATH
 //	peer PORT datagrams raw COUNT      raw ones, on a connection that has no SETTINGS
+//	peer PORT datagrams burst COUNT    such, of 64 bytes, as fast as QUIC takes them; and goes, whatever the server says
 func datagrams(ctx context.Context, port, path string, count int) error {
 	config := &quic.Config{EnableDatagrams: true}
 	conn, err := quic.DialAddr(ctx, "127.0.0.1:"+port, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h3"}}, config)
@@ -35,6 +36,19 @@ func datagrams(ctx context.Context, port, path string, count int) error {
 	defer conn.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeNoError), "")
 	if path == "raw" {
 		return exchange(ctx, conn, count)
+	}
+	if path == "burst" {
+		if _, err := conn.AcceptUniStream(ctx); err != nil { // the server has it, too
+			return err
+		}
+		for range count {
+			if err := conn.SendDatagram(make([]byte, 64)); err != nil {
+				return err
+			}
+		}
+		fmt.Println("sent", count)
+		time.Sleep(200 * time.Millisecond) // or its goodbye may be one too many for the server's socket
+		return nil
 	}
 	client := (&http3.Transport{EnableDatagrams: true}).NewClientConn(conn)
 	stream, err := client.OpenRequestStream(ctx)
