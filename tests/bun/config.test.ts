@@ -170,6 +170,22 @@ describe("configuration", () => {
     expect(message).toContain("maxBanana");
   });
 
+  test("B03 settings of the engine take effect, and those that cannot be are named", async () => {
+    const server = suite.serve({ fetch, engine: { max_header_bytes: 1024, date: false, go: { gc_percent: 100 } } });
+    const connection = await suite.connect(server);
+    const answer = await connection.fetch("/");
+    expect([answer.status, answer.header("date")]).toEqual([200, null]);
+    expect((await connection.fetch("/", { headers: [["x-long", "x".repeat(1024)]] })).status).toBe(431);
+    for (const [engine, words] of [
+      [{ max_header_bytes: 1 }, "max_header_bytes"],
+      [{ go: { threads: 1 } }, "go.threads"],
+    ] as const) {
+      const { name, message } = thrown(made({ engine }));
+      expect(name).toBe("H3Error");
+      expect(message).toContain(words);
+    }
+  });
+
   const routes = { "/": { webtransport: () => {} } };
   for (const [name, options] of [
     ["maxRequestBodySize", { maxRequestBodySize: -1 }],
