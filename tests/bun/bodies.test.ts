@@ -1,7 +1,7 @@
 /** Request bodies that a handler takes whole. */
 import { describe, expect, test } from "bun:test";
 import { Suite, settled } from "./suite.ts";
-import { sha256, type Piece } from "./client.ts";
+import { http3, sha256, type Piece } from "./client.ts";
 
 const suite = new Suite();
 const limit = 1 << 20;
@@ -83,6 +83,39 @@ describe("bodies", () => {
     expect((await connection.fetch("/", { method: "POST", body: "still here" })).text).toBe("still here");
     await connection.close();
   });
+
+  for (const most of [0, 10]) {
+    test(`B03 a limit of ${most} bytes holds, also for bodies that come in one packet with their request`, async () => {
+      const options = {
+        maxRequestBodySize: most,
+        routes: { "/route": { POST: async (request: Request) => new Response(await request.text()) } },
+        fetch: async (request: Request) => new Response(`fetch: ${await request.text()}`),
+      };
+      const [fits, over] = ["x".repeat(most), "x".repeat(most + 1)];
+      const bodies: [path: string, method: string, body: string][] = [
+        ["/route", "POST", fits],
+        ["/route", "POST", over],
+        ["/", "PUT", over],
+        ["/", "PUT", fits],
+      ];
+      const expected = [
+        [200, fits],
+        [413, ""],
+        [413, ""],
+        [200, `fetch: ${fits}`],
+      ];
+      for (const server of [suite.serve(options), suite.reference(options)]) {
+        const answers = [];
+        for (const [path, method, body] of bodies) {
+          const answer = await http3(server.port!, path, { method, body });
+          answers.push([answer.status, await answer.text()]);
+        }
+        expect(answers).toEqual(expected);
+      }
+      const answers = await suite.same(options, bodies.map(([path, method, body]) => [path, { method, body }]));
+      expect(answers.map((a) => [a.status, a.text])).toEqual(expected);
+    });
+  }
 
   for (const [what, declared] of [
     ["longer", 3],

@@ -108,25 +108,30 @@ describe("configuration", () => {
 
     test("C07 a file that is missing is named", () => {
       const missing = join(folder, "no-such.pem");
-      expect(thrown(made({ certPath: missing, keyPath: mine.keyPath })).message).toContain(missing);
-      expect(thrown(made({ certPath: mine.certPath, keyPath: missing })).message).toContain(missing);
+      expect(thrown(made({ certPath: missing, keyPath: mine.keyPath })).message).toBe(`certificate file "${missing}": no such file or directory`);
+      expect(thrown(made({ certPath: mine.certPath, keyPath: missing })).message).toBe(`key file "${missing}": no such file or directory`);
     });
 
     test("C07 a file that is no PEM is named", () => {
-      expect(thrown(made({ certPath: garbage, keyPath: mine.keyPath })).message).toContain(garbage);
-      expect(thrown(made({ certPath: mine.certPath, keyPath: garbage })).message).toContain(garbage);
+      expect(thrown(made({ certPath: garbage, keyPath: mine.keyPath })).message).toBe(
+        `certificate file "${garbage}": failed to find any PEM data in certificate input`,
+      );
+      expect(thrown(made({ certPath: mine.certPath, keyPath: garbage })).message).toBe(
+        `key file "${garbage}": failed to find any PEM data in key input`,
+      );
     });
 
     test("C07 a key of another certificate: both are named, with the reason", () => {
-      const { message } = thrown(made({ certPath: mine.certPath, keyPath: other.keyPath }));
-      expect(message).toContain(mine.certPath);
-      expect(message).toContain(other.keyPath);
-      expect(message).toMatch(/match|pair|belong/);
+      const { name, message } = thrown(made({ certPath: mine.certPath, keyPath: other.keyPath }));
+      expect(name).toBe("H3Error");
+      expect(message).toBe(
+        `certificate file "${mine.certPath}" and key file "${other.keyPath}": they are not a pair: private key does not match public key`,
+      );
     });
 
     test("C07 half a pair is refused", () => {
-      expect(thrown(made({ certPath: mine.certPath })).message).toContain("key");
-      expect(thrown(made({ keyPath: mine.keyPath })).message).toContain("cert");
+      expect(thrown(made({ certPath: mine.certPath }))).toEqual({ name: "TypeError", message: "certPath needs keyPath: the file with its key" });
+      expect(thrown(made({ keyPath: mine.keyPath }))).toEqual({ name: "TypeError", message: "keyPath needs certPath: the file with its certificate" });
     });
 
     test("C07 text that is no PEM: the option is named, of a list its place too", () => {
@@ -163,6 +168,22 @@ describe("configuration", () => {
     const { name, message } = thrown(made({ maxBanana: 1 }));
     expect(name).toBe("TypeError");
     expect(message).toContain("maxBanana");
+  });
+
+  test("B03 settings of the engine take effect, and those that cannot be are named", async () => {
+    const server = suite.serve({ fetch, engine: { max_header_bytes: 1024, date: false, go: { gc_percent: 100 } } });
+    const connection = await suite.connect(server);
+    const answer = await connection.fetch("/");
+    expect([answer.status, answer.header("date")]).toEqual([200, null]);
+    expect((await connection.fetch("/", { headers: [["x-long", "x".repeat(1024)]] })).status).toBe(431);
+    for (const [engine, words] of [
+      [{ max_header_bytes: 1 }, "max_header_bytes"],
+      [{ go: { threads: 1 } }, "go.threads"],
+    ] as const) {
+      const { name, message } = thrown(made({ engine }));
+      expect(name).toBe("H3Error");
+      expect(message).toContain(words);
+    }
   });
 
   const routes = { "/": { webtransport: () => {} } };

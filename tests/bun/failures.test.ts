@@ -42,6 +42,46 @@ describe("handler failures", () => {
     await connection.close();
   });
 
+  test("E01 what error() gives is what Bun.serve() sends of it, whatever was thrown", async () => {
+    const thrown: [string, unknown][] = [
+      ["/error", new RangeError("too far")],
+      ["/string", "a string"],
+      ["/null", null],
+      ["/undefined", undefined],
+      ["/object", { code: 7 }],
+      ["/response", new Response("thrown")],
+    ];
+    const routes = Object.fromEntries(
+      thrown.flatMap(([path, error]) => [
+        [
+          path,
+          () => {
+            throw error;
+          },
+        ],
+        [
+          `/later${path}`,
+          async () => {
+            await Bun.sleep(1);
+            throw error;
+          },
+        ],
+      ]),
+    );
+    const answers = await suite.same(
+      {
+        routes,
+        error: async (error: unknown) => {
+          await Bun.sleep(1);
+          return new Response(`${error instanceof Error ? error.name : typeof error}`, { status: 503, headers: { "x-tier": "handler" } });
+        },
+      },
+      Object.keys(routes).map((path) => [path]),
+    );
+    const words = ["RangeError", "string", "object", "undefined", "object", "object"];
+    expect(answers.map((a) => [a.status, a.text, a.header("x-tier")])).toEqual(words.flatMap((word) => Array(2).fill([503, word, "handler"])));
+  });
+
   for (const [what, error] of [
     ["no error()", undefined],
     [

@@ -1,6 +1,6 @@
 /** What a client gets of a response. */
 import { describe, expect, test } from "bun:test";
-import { withTrailers } from "../../bindings/bun/src/index.ts";
+import { withTrailers, type LogRecord } from "../../bindings/bun/src/index.ts";
 import { Suite, gate, settled, until } from "./suite.ts";
 import { Answer, sha256 } from "./client.ts";
 
@@ -334,7 +334,9 @@ describe("responses", () => {
     let rejected = 0;
     const count = (): void => void rejected++;
     process.on("unhandledRejection", count);
+    const records: LogRecord[] = [];
     const server = suite.serve({
+      onLog: (record) => records.push(record),
       routes: {
         "/late": async () => {
           started.open();
@@ -356,7 +358,7 @@ describe("responses", () => {
       },
     });
     const connection = await suite.connect(server);
-    const late = await connection.request("/late");
+    const late = await connection.request("/late", { authority: "late.example" });
     const stream = await connection.request("/late-stream");
     await started.promise;
     await stream.response("headers");
@@ -369,5 +371,15 @@ describe("responses", () => {
     await Bun.sleep(10);
     process.off("unhandledRejection", count);
     expect(rejected).toBe(0);
+    expect(records).toEqual([
+      {
+        level: "debug",
+        tier: "peer",
+        message: "a response came too late (its request has ended)",
+        route: "/late",
+        method: "GET",
+        url: "https://late.example/late",
+      },
+    ]);
   });
 });

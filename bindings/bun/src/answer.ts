@@ -143,8 +143,13 @@ export function refused(call: Call, code: number): void {
   if (code === ERROR.BAD_HEADER || code === ERROR.TOO_LARGE || code === ERROR.INVALID_ARGUMENT || code === ERROR.NO_MEMORY) {
     fail(call, new H3Error(code, library().zig_h3_last_error().toString()));
   } else {
-    report(call, "debug", "peer", `a response came too late (${errorName(code)})`, undefined);
+    tooLate(call, errorName(code));
   }
+}
+
+/** Nobody waits for the response any more. */
+export function tooLate(call: Call, why: string): void {
+  report(call, "debug", "peer", `a response came too late (${why})`, undefined);
 }
 
 function report(call: Call, level: "debug" | "error", tier: "peer" | "handler", message: string, error: unknown): void {

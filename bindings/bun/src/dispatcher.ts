@@ -150,6 +150,12 @@ export class Dispatcher {
     const conn = u32[word + CONN]! + u32[word + CONN + 1]! * HIGH;
     const head = this.#heads.read(at + RECORD_SIZE, u32[word + META_LEN]!);
     const data = u32[word + DATA_LEN]! === 0 ? null : this.#records.data(at);
+    const { server } = target;
+    const tooLarge = data !== null && data.length > server.bodyLimit;
+    if ((flags & FLAG.END) !== 0 && tooLarge) {
+      server.refuse(handle, { status: 413 }, undefined);
+      return;
+    }
     const datagrams = target.route?.h3Datagram !== undefined;
     if ((flags & FLAG.END) !== 0 && !datagrams) {
       this.#handle(target, handle, conn, head, data, undefined);
@@ -171,8 +177,7 @@ export class Dispatcher {
       return;
     }
     exchange.body = new RequestBody(handle, data);
-    const { server } = target;
-    if (Number(head.init.headers.get("content-length")) > server.bodyLimit) {
+    if (tooLarge || Number(head.init.headers.get("content-length")) > server.bodyLimit) {
       server.tooLarge(exchange);
       return;
     }

@@ -31,6 +31,7 @@ export type { SocketAddress } from "./connection.ts";
 export type { LogHook, LogLevel, LogRecord, LogTier } from "./log.ts";
 export type {
   DatagramOptions,
+  EngineOptions,
   ErrorHandler,
   H3ServerOptions,
   Handler,

@@ -1,5 +1,6 @@
 /** Checks what createH3Server() is given, and turns it into what the engine takes. */
 import { readFileSync } from "node:fs";
+import { ENGINE_KEYS, ENGINE_OWN } from "./engine_options.ts";
 import { brief } from "./failure.ts";
 import { Log, type LogHook } from "./log.ts";
 import { checkOrigins, type OriginCheck } from "./origins.ts";
@@ -60,6 +61,7 @@ const KEYS = new Set<string>([
   "id",
   "pump",
   "onLog",
+  "engine",
 ] satisfies (keyof H3ServerOptions)[]);
 
 const TLS_KEYS = new Set(["cert", "key", "serverName", "servername"]);
@@ -93,7 +95,8 @@ export function checkOptions(options: unknown, env: Record<string, string | unde
   const handlers = checkHandlers(given, quicDatagram !== undefined);
   const sessions = handlers.table.routes.some((route) => route.webtransport !== undefined);
   const settings = sessionOptions(webtransport);
-  const engine: Record<string, unknown> = { ...engineOptions(given), ...datagramOptions(given, datagrams), ...(sessions ? settings : {}) };
+  const more = group("engine", given.engine, ENGINE_KEYS, ENGINE_OWN);
+  const engine: Record<string, unknown> = { ...more, ...engineOptions(given), ...datagramOptions(given, datagrams), ...(sessions ? settings : {}) };
   if (engine.raw_datagrams === true) mustBeRaw(handlers.table);
   return {
     port: port(given.port, env),
@@ -248,12 +251,17 @@ function checkKeys(prefix: string, given: object, known: ReadonlySet<string>, re
 }
 
 /** An option that is an object of known keys; an empty one when it is not given. */
-function group(name: string, value: unknown, keys: ReadonlySet<string>): Record<string, unknown> {
+function group(
+  name: string,
+  value: unknown,
+  keys: ReadonlySet<string>,
+  refused?: Readonly<Record<string, string>>,
+): Record<string, unknown> {
   if (value === undefined) return {};
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new TypeError(`${name} must be an object, not ${brief(value)}`);
   }
-  checkKeys(`${name}.`, value, keys);
+  checkKeys(`${name}.`, value, keys, refused);
   return value as Record<string, unknown>;
 }
 

@@ -2,7 +2,7 @@
  * Sends a Response. One whose bytes are at hand goes out in one call, with headers and body in memory of the C side; the others are
  * read as the network takes them.
  */
-import { fail, HANDLER, park, refused, type Call } from "./answer.ts";
+import { fail, HANDLER, park, refused, tooLate, type Call } from "./answer.ts";
 import { BODY, bodyKind } from "./body_kind.ts";
 import { guessContentType } from "./content_type.ts";
 import { H3Error } from "./errors.ts";
@@ -52,6 +52,7 @@ export function respond(call: Call, response: Response): void {
   const { exchange } = call;
   if (exchange?.gone) {
     discard(response);
+    tooLate(call, "its request has ended");
     return;
   }
   try {

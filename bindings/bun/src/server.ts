@@ -303,7 +303,7 @@ export class H3Server {
   }
 
   /** Answers a request that no handler sees. @internal */
-  refuse(handle: number, why: Unmatched | { status: 400 }, exchange: Exchange | undefined): void {
+  refuse(handle: number, why: Unmatched | { status: 400 | 413 }, exchange: Exchange | undefined): void {
     refuse(this, handle, why.status, "allow" in why ? why.allow : "", exchange);
   }
 

@@ -112,6 +112,41 @@ export interface DatagramOptions {
   outgoing?: number;
 }
 
+/**
+ * Settings of the engine that Bun.serve() has none for, by their keys in docs/options.md, which has their units, defaults and ranges.
+ * The engine checks them: an H3Error names the one that cannot be.
+ */
+export interface EngineOptions {
+  /** Bytes of a request's field section, beyond which it is answered 431. */
+  max_header_bytes?: number;
+  /** Requests that a client may have open at once on one connection. */
+  max_incoming_streams?: number;
+  /** How long a handshake may be silent. */
+  handshake_timeout_ms?: number;
+  /** From a request's first byte to its complete headers. */
+  header_timeout_ms?: number;
+  /** How long a body that is read may bring nothing. */
+  body_timeout_ms?: number;
+  /** How long a client may take nothing of a response. */
+  write_timeout_ms?: number;
+  /** Bytes of one request's body that may wait for the handler. */
+  receive_window?: number;
+  /** The largest flow control window of a stream. */
+  stream_receive_window?: number;
+  /** The largest flow control window of a connection. */
+  connection_receive_window?: number;
+  /** Requests that a client may reset within 10 s before they are answered. */
+  reset_budget?: number;
+  /** Unfinished handshakes from which on new clients must prove their address. */
+  max_unverified_handshakes?: number;
+  /** Bytes of one response that may wait for the network. */
+  high_water_mark?: number;
+  /** Whether a response without a date gets one. */
+  date?: boolean;
+  /** Go's runtime, which all servers of the process share: the last that names a setting counts. */
+  go?: { max_procs?: number; gc_percent?: number; memory_limit?: number };
+}
+
 /** PEM text, a file with it, or several that are put together, as Bun.serve() takes them. */
 export type Pem = string | Bun.BunFile | Bun.BufferSource | readonly (string | Bun.BunFile | Bun.BufferSource)[];
 
@@ -194,6 +229,8 @@ export interface H3ServerOptions<Path extends string = string> {
   pump?: PumpOptions;
   /** Called with each message. Default: none, and nothing is printed. */
   onLog?: LogHook;
+  /** Settings of the engine beyond these. */
+  engine?: EngineOptions;
 }
 
 /**

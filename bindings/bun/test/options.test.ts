@@ -1,5 +1,8 @@
 /** What options a server takes. */
 import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ENGINE_KEYS, ENGINE_OWN } from "../src/engine_options.ts";
 import { checkOptions, checkReload } from "../src/options.ts";
 
 const fetch = (): Response => new Response("ok");
@@ -83,7 +86,7 @@ describe("other options", () => {
     const none = Object.fromEntries(
       "hostname tls certPath keyPath routes error maxRequestBodySize idleTimeout requestTimeout development id pump onLog"
         .split(" ")
-        .concat("quicDatagram", "rawDatagrams", "datagrams", "webtransport", "port")
+        .concat("quicDatagram", "rawDatagrams", "datagrams", "webtransport", "port", "engine")
         .map((name) => [name, null]),
     );
     const plain = (options: object): object => ({ ...checkOptions(options, {}), handlers: undefined });
@@ -111,6 +114,21 @@ describe("other options", () => {
     for (const name of ["fetch", "error", "onLog"]) {
       expect(thrown(() => checkOptions({ fetch, [name]: 5 })).message).toBe(`${name} must be a function`);
     }
+  });
+
+  test("every option of the engine can be set: by a name of its own, or under engine", () => {
+    const documented = readFileSync(join(import.meta.dir, "../../../docs/options.md"), "utf8")
+      .split("\n")
+      .flatMap((line) => (line.startsWith("| `") ? [...line.split("|")[1]!.matchAll(/`(\w+)`/g)].map(([, key]) => key!) : []));
+    const nested = ["outgoing", "max_streams_bidi", "max_streams_uni", "max_data", "decision_timeout_ms", "max_procs", "gc_percent", "memory_limit"];
+    const groups = ["datagrams", "webtransport", "go"];
+    expect([...ENGINE_KEYS, ...Object.keys(ENGINE_OWN), ...nested].sort()).toEqual([...new Set([...documented, ...groups])].sort());
+    const engine = { max_header_bytes: 2000, date: false, go: { max_procs: 2 } };
+    expect(checkOptions({ fetch, engine, idleTimeout: 1 }).engine).toBe(JSON.stringify({ ...engine, idle_timeout_ms: 1000 }));
+    expect(thrown(() => checkOptions({ fetch, engine: { idle_timeout_ms: 1 } })).message).toBe(
+      'option "engine.idle_timeout_ms": it is called idleTimeout here',
+    );
+    expect(thrown(() => checkOptions({ fetch, engine: { maxBanana: 1 } })).message).toStartWith('unknown option "engine.maxBanana" (known: max_header_bytes,');
   });
 
   test("times become the engine's milliseconds", () => {
