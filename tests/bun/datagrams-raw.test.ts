@@ -116,6 +116,20 @@ describe("raw QUIC datagrams", () => {
     expect(raws).toBe(0);
   });
 
+  test("D07 a peer that announces HTTP/3 datagrams late: what it has sent was raw, replies are not negotiated any more", async () => {
+    const contexts: QuicDatagramContext[] = [];
+    const server = serve((_, context) => void contexts.push(context));
+    const connection = await suite.connect(server, { datagrams: true, http: false });
+    await connection.sendDatagrams(["early"]);
+    await until(() => contexts.length === 1);
+    expect(contexts[0]!.sendReply(Buffer.from("raw"))).toBe("queued");
+    await connection.unidirectional([{ raw: "AA==" }, { type: 4, varints: [0x33, 1] }]); // a control stream with SETTINGS
+    await until(() => contexts[0]!.sendReply(Buffer.from("again")) === "not-negotiated");
+    await connection.sendDatagrams(["late"]);
+    await until(() => server.stats().datagrams_dropped_unknown === 1);
+    expect(contexts).toHaveLength(1);
+  });
+
   test("D07 rawDatagrams: the server announces none of HTTP/3, and datagrams are raw whatever the peer announces", async () => {
     const server = serve(echo, { rawDatagrams: true });
     const connection = await suite.connect(server, raw);

@@ -102,6 +102,56 @@ describe("capsules", () => {
   });
 });
 
+describe("handlers that throw", () => {
+  test("E04 who asks for origins, before the decision, behind it, in a stream, in a datagram: logged each, and the server serves on", async () => {
+    const logged: string[] = [];
+    const oops = (what: string) => (): never => {
+      throw new Error(what);
+    };
+    const takes = async (session: WebTransportServerSession): Promise<void> => {
+      session.onDatagram = oops("in a datagram");
+      await session.accept();
+      for await (const { readable } of session.incomingBidirectionalStreams) {
+        for await (const _ of readable) throw new Error("in a stream");
+      }
+    };
+    const server = suite.serve({
+      onLog: ({ level, tier, message }) => logged.push(`${level} ${tier} ${/(?:of|in|before|behind) [\w ]+$/.exec(message)?.[0]}`),
+      routes: {
+        "/origins": { origins: oops("of origins"), webtransport: sessions.echo },
+        "/origins-later": { origins: async () => oops("of origins later")(), webtransport: sessions.echo },
+        "/before": { webtransport: oops("before the decision") },
+        "/behind": {
+          webtransport: async (session) => {
+            await session.accept();
+            oops("behind the decision")();
+          },
+        },
+        "/takes": { webtransport: takes },
+        "/page": () => new Response("alive"),
+      },
+    });
+    const connection = await suite.goConnect(server);
+    for (const path of ["/origins", "/origins-later", "/before"]) expect(await connection.dial(path)).toMatchObject({ session: 0, status: 500 });
+    const behind = await connection.session("/behind");
+    const taken = await connection.session("/takes");
+    await taken.send("x");
+    await until(() => logged.length === 5);
+    const stream = await taken.open({ data: "x" });
+    await until(() => logged.length === 6);
+    // The loop that was left has cancelled the stream, and no other is taken; the session is there all the same.
+    expect(await stream.written()).toBe("stream code 0 remote true");
+    await taken.close();
+    await behind.close();
+    expect((await connection.get("/page")).body).toBe("alive");
+    await until(() => server.stats().sessions_active === 0);
+    expect(logged).toEqual(
+      ["of origins", "of origins later", "before the decision", "behind the decision", "in a datagram", "in a stream"].map((what) => `error protocol ${what}`),
+    );
+    expect(server.stats()).toMatchObject({ sessions_total: 5, sessions_rejected: 3, session_streams_active: 0 });
+  });
+});
+
 describe("streams and datagrams of no session", () => {
   /** Both kinds of stream, which are turned away with this code. */
   async function turnedAway(session: DraftSession, code: number): Promise<void> {

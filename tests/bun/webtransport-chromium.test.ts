@@ -308,6 +308,31 @@ describe("Chromium", () => {
     expect(end).toEqual({ drained: hears, closeCode: 0, reason: "" });
   });
 
+  test("drain() asks one session to end: its page hears it where it can, and the session goes on", async () => {
+    const server = suite.serveSessions(async (session) => {
+      session.drain(); // too early: it has no effect
+      await session.accept();
+      await session.incomingUnidirectionalStreams.getReader().read();
+      session.drain();
+      await sessions.each(session.incomingBidirectionalStreams, ({ readable, writable }) => readable.pipeTo(writable));
+    });
+    const page = await suite.page(server);
+    const got = await page.run(async (tools) => {
+      const session = await tools.connect("/wt");
+      const hears = "draining" in session;
+      let drained = false;
+      session.draining?.then(() => (drained = true));
+      await tools.sleep(100);
+      const early = drained;
+      await tools.send(await session.createUnidirectionalStream(), "now");
+      await session.draining;
+      const { readable, writable } = await session.createBidirectionalStream();
+      await tools.send(writable, "still there");
+      return [early, drained === hears, await tools.text(readable)];
+    });
+    expect(got).toEqual([false, true, "still there"]);
+  });
+
   test("a page that is loaded again while the server opens streams and sends: ten times, no error anywhere", async () => {
     const errors: unknown[] = [];
     const server = suite.serve({

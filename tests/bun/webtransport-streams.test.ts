@@ -509,6 +509,28 @@ describe("sessions with webtransport-go", () => {
     expect(server.running).toBe(false);
   });
 
+  test("L05 a session that was asked for just before stop() is asked to end, too", async () => {
+    const drained: string[] = [];
+    const server = serve(async (session) => {
+      const name = new URL(session.request.url).search;
+      session.onDatagram = () => {
+        for (let i = 0; i < 1000 && server.stats().sessions_total! < 2; i++) Bun.sleepSync(10);
+        void server.stop({ deadline: 10_000 });
+      };
+      await session.accept();
+      await session.draining;
+      drained.push(name);
+    });
+    const connection = await suite.goConnect(server);
+    const first = await connection.session("/wt?first");
+    const [, second] = await Promise.all([first.send("stop"), connection.session("/wt?second")]);
+    await until(() => drained.length === 2);
+    expect(drained.sort()).toEqual(["?first", "?second"]);
+    await first.close();
+    await second.close();
+    await until(() => !server.running);
+  });
+
   test("A09 calls from inside of the handlers: stop() in onDatagram, close() of the server in a session's handler", async () => {
     const first = serve(async (session) => {
       session.onDatagram = () => void first.stop(true);

@@ -272,6 +272,8 @@ def demo_wt(log, count):
     count.check(log, code == 0, "the demo of WebTransport ends with exit code 0")
     for kind in ("datagrams", "bidirectional streams"):
         count.check(log, re.search(rf"^{kind}: \d+ round trips$", output, re.MULTILINE), f"the page shows round trips of {kind}")
+    lost = "^then: the session was closed with code 0; load the page again for another$"
+    count.check(log, re.search(lost, output, re.MULTILINE), "the page says that the server has gone")
     count.check(log, picture.exists() and picture.read_bytes().startswith(b"\x89PNG"), "there is a picture of it")
 
 

@@ -188,6 +188,32 @@ export const handlers: Record<string, Handle> = {
     await streams(session, note, note);
   },
 
+  /** Tells at the end of each stream how many bytes have come of all, by the first byte of each. */
+  async "sendorder-scheduling.py"(session) {
+    const counts: Record<number, number> = {};
+    await session.accept();
+    await each(session.incomingBidirectionalStreams, async ({ readable, writable }) => {
+      let marker: number | undefined;
+      for await (const chunk of readable) {
+        marker ??= chunk[0]!;
+        counts[marker] = (counts[marker] ?? 0) + chunk.length;
+      }
+      await send(writable, json(counts));
+    });
+  },
+
+  async "stats-data-transfer.py"(session) {
+    session.onDatagram = (payload) => void session.sendDatagram(payload);
+    const nothing = async (readable: ReadableStream<Uint8Array>): Promise<void> => {
+      for await (const _ of readable);
+    };
+    await streams(session, nothing, nothing);
+    await session.accept();
+    const { readable, writable } = await session.createBidirectionalStream();
+    await send(writable, new Uint8Array(5000).fill(88));
+    await nothing(readable);
+  },
+
   async "token-count.py"(session) {
     await session.accept();
     const both = (readable: ReadableStream<Uint8Array>, writable: WritableStream<Uint8Array>): Promise<void> => {

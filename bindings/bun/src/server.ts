@@ -131,6 +131,11 @@ export class H3Server {
     return this.#running;
   }
 
+  /** Whether it was told to stop and has not come to its end. @internal */
+  get stopping(): boolean {
+    return this.#stopping !== undefined;
+  }
+
   /** Requests whose answers are not complete. As in Bun.serve(). */
   get pendingRequests(): number {
     let pending = this.answering !== undefined && this.answering.exchange === undefined ? 1 : 0;

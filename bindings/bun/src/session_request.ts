@@ -38,6 +38,7 @@ export function askSession(target: Target, handle: number, conn: number, head: R
     return;
   }
   const core = new SessionCore(server, handle);
+  if (server.stopping) core.drains();
   const asked: Asked = { server, route, core, session: new WebTransportServerSession(core, request) };
   watch(asked, request);
   const check = route.origins ?? server.origins ?? sameOrigin;

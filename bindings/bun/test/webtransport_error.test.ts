@@ -27,3 +27,8 @@ test("W17 a source that is none is a TypeError", () => {
 test("W10 the code for the peer is a WebTransportError's, else 0", () => {
   expect([new WebTransportError("", { streamErrorCode: 42 }), new WebTransportError(), new Error("x"), undefined].map(codeOf)).toEqual([42, 0, 0, 0]);
 });
+
+test("W17 a clone of it keeps name and message, as Bun clones any DOMException", () => {
+  const clone = structuredClone(new WebTransportError("lost", { streamErrorCode: 7 }));
+  expect([clone instanceof DOMException, clone.name, clone.message, clone.streamErrorCode]).toEqual([true, "WebTransportError", "lost", undefined as never]);
+});

@@ -14,6 +14,9 @@ export type WebTransportErrorSource = "stream" | "session";
 /**
  * What fails the promises and streams of a session.
  *
+ * A clone of it (`structuredClone()`, `postMessage()`) is a DOMException of the same name and message, without the rest: Bun knows how to
+ * clone no class of ours.
+ *
  * Given to `abort()` or `cancel()` of a stream, its `streamErrorCode` is the code that the peer gets.
  * @see https://www.w3.org/TR/webtransport/#web-transport-error-interface
  */
