@@ -84,7 +84,20 @@ func busySession(t *testing.T, f *sessionFixture, end func(f *sessionFixture, q 
 		str.Write(make([]byte, 6000))
 		s.SendDatagram([]byte("x"))
 	}
-	eventually(t, "the peer's streams", func() bool { return f.count(EventStreamOpened)%3 == 0 && f.count(EventStreamData) > 0 })
+	eventually(t, "the peer's streams", func() bool {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		opened, data := 0, 0
+		for _, e := range f.seen {
+			if e.Type == EventStreamOpened && e.Parent == o.Object && e.Flags&FlagRemote != 0 {
+				opened++
+			}
+			if e.Type == EventStreamData {
+				data++
+			}
+		}
+		return opened == 3 && data > 0
+	})
 	f.await(func() {
 		session := f.session(o.Object)
 		for i := range 5 { // the last two wait for the peer's limit
