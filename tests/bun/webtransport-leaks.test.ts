@@ -59,6 +59,24 @@ describe("leaks", () => {
     await settled(server);
   });
 
+  test("W14 a hundred sessions at once on one connection are apart", async () => {
+    const server = suite.serve({ routes: { "/wt": { webtransport: sessions.echo } } });
+    const connection = await suite.goConnect(server);
+    const hundred = await Promise.all(Array.from({ length: 100 }, () => connection.session("/wt")));
+    const echoes = await Promise.all(
+      hundred.map(async (session, i) => {
+        await session.send(`datagram ${i}`);
+        const [both, one] = [await session.open({ data: `both ${i}`, end: true }), await session.open({ uni: true, data: `one ${i}`, end: true })];
+        const back = await session.accept({ uni: true });
+        return [(await session.receive())[0], await both.text(), await back.text(), await one.written()];
+      }),
+    );
+    expect(echoes).toEqual(hundred.map((_, i) => [`datagram ${i}`, `both ${i}`, `one ${i}`, null]));
+    await Promise.all(hundred.map((session) => session.close()));
+    await until(() => server.stats().sessions_active === 0);
+    expect(server.stats()).toMatchObject({ sessions_total: 100, session_streams_total: 300, session_streams_active: 0 });
+  });
+
   test("A06 a server here and one in a Worker: sessions of each stay with it", async () => {
     const here = suite.serve({ routes: { "/wt": { webtransport: prefixed("here") } } });
     const worker = new Worker(new URL("./programs/session-worker.ts", import.meta.url));
