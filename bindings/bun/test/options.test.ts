@@ -120,7 +120,7 @@ describe("other options", () => {
     const documented = readFileSync(join(import.meta.dir, "../../../docs/options.md"), "utf8")
       .split("\n")
       .flatMap((line) => (line.startsWith("| `") ? [...line.split("|")[1]!.matchAll(/`(\w+)`/g)].map(([, key]) => key!) : []));
-    const nested = ["outgoing", "max_streams_bidi", "max_streams_uni", "max_data", "decision_timeout_ms", "max_procs", "gc_percent", "memory_limit"];
+    const nested = ["incoming", "outgoing", "max_streams_bidi", "max_streams_uni", "max_data", "decision_timeout_ms", "max_procs", "gc_percent", "memory_limit"];
     const groups = ["datagrams", "webtransport", "go"];
     expect([...ENGINE_KEYS, ...Object.keys(ENGINE_OWN), ...nested].sort()).toEqual([...new Set([...documented, ...groups])].sort());
     const engine = { max_header_bytes: 2000, date: false, go: { max_procs: 2 } };
