@@ -278,14 +278,15 @@ describe("responses", () => {
     const answers = [];
     for (const path of ["/right", "/short", "/long", "/none", "/decoded"]) {
       const answer = await connection.fetch(path);
-      answers.push([path, answer.header("content-length"), answer.text, answer.report.ended, answer.report.reset]);
+      const { ended, reset } = answer.report;
+      answers.push([path, answer.header("content-length"), ended ? answer.text : reset]);
     }
     expect(answers).toEqual([
-      ["/right", "10", "1234567890", true, null],
-      ["/short", "7", "12345", false, 0x102],
-      ["/long", "11", "1234567890", false, 0x102],
-      ["/none", null, "1234567890", true, null],
-      ["/decoded", null, "1234567890", true, null],
+      ["/right", "10", "1234567890"],
+      ["/short", "7", 0x102],
+      ["/long", "11", 0x102],
+      ["/none", null, "1234567890"],
+      ["/decoded", null, "1234567890"],
     ]);
     expect(messages).toEqual([
       "the body of a response failed: it is longer than its content-length of 7",

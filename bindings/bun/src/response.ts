@@ -74,10 +74,7 @@ export function respond(call: Call, response: Response): void {
 function whole(call: Call, response: Response, bytes: Uint8Array | Promise<Uint8Array> | null): void {
   if (bytes instanceof Promise) {
     park(call);
-    bytes.then(
-      (bytes) => respondWith(call, response, bytes),
-      (error) => fail(call, error),
-    );
+    bytes.then((bytes) => respondWith(call, response, bytes)).catch((error) => fail(call, error));
     return;
   }
   respondWith(call, response, bytes);
