@@ -279,12 +279,12 @@ describe("responses", () => {
     for (const path of ["/right", "/short", "/long", "/none", "/decoded"]) {
       const answer = await connection.fetch(path);
       const { ended, reset } = answer.report;
-      answers.push([path, answer.header("content-length"), ended ? answer.text : reset]);
+      answers.push(ended ? [path, answer.header("content-length"), answer.text] : [path, reset]);
     }
     expect(answers).toEqual([
       ["/right", "10", "1234567890"],
-      ["/short", "7", 0x102],
-      ["/long", "11", 0x102],
+      ["/short", 0x102],
+      ["/long", 0x102],
       ["/none", null, "1234567890"],
       ["/decoded", null, "1234567890"],
     ]);
