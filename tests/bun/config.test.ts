@@ -164,6 +164,17 @@ describe("configuration", () => {
     await connection.close();
   });
 
+  test("C08 a method that nobody knows is routable, and the handler sees it as it was sent", async () => {
+    const server = suite.serve({
+      routes: [{ method: "FOO-BAR", pattern: "/", fetch: (request) => new Response(`${request.method} ${request.clone().method}`) }],
+      fetch: (request) => new Response(`fetch ${request.method}`),
+    });
+    const connection = await suite.connect(server);
+    const texts = [];
+    for (const method of ["FOO-BAR", "get", "BAZ", "TRACE"]) texts.push((await connection.fetch("/", { method })).text);
+    expect(texts).toEqual(["FOO-BAR FOO-BAR", "fetch get", "fetch BAZ", "fetch TRACE"]);
+  });
+
   test("C09 an unknown option is a TypeError that names it", () => {
     const { name, message } = thrown(made({ maxBanana: 1 }));
     expect(name).toBe("TypeError");

@@ -118,6 +118,41 @@ describe("handler failures", () => {
     });
   }
 
+  test("E02 what cannot even be looked at is a 500 like any other, thrown or given, and the server lives", async () => {
+    const fails = (): never => {
+      throw new Error("while it was looked at");
+    };
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    const strange: [string, unknown][] = [
+      ["/inspect", { [Bun.inspect.custom]: fails }],
+      ["/message", Object.defineProperty(new Error(), "message", { get: fails })],
+      ["/revoked", proxy],
+      ["/then", Object.defineProperty({}, "then", { get: fails })],
+      ["/iterator", Object.defineProperty({}, Symbol.asyncIterator, { get: fails })],
+    ];
+    const ways: [string, (value: unknown) => unknown][] = [
+      ["/thrown", (value) => { throw value; }],
+      ["/rejected", async (value) => { await Bun.sleep(1); throw value; }],
+      ["/given", (value) => value],
+      ["/given-later", async (value) => { await Bun.sleep(1); return value; }],
+    ];
+    const routes = Object.fromEntries(
+      ways.flatMap(([way, give]) => strange.map(([what, value]) => [way + what, () => give(value) as Response])),
+    );
+    for (const error of [undefined, (error: unknown) => { throw error; }]) {
+      let told = 0;
+      const server = suite.serve({ routes, error, fetch: () => new Response("well"), onLog: () => void told++ });
+      const connection = await suite.connect(server);
+      for (const path of Object.keys(routes)) {
+        const answer = await connection.fetch(path);
+        expect([path, answer.status, answer.text, answer.report.ended]).toEqual([path, 500, "Internal Server Error", true]);
+      }
+      expect(told).toBe(Object.keys(routes).length * (error === undefined ? 1 : 2));
+      expect((await connection.fetch("/")).text).toBe("well");
+    }
+  });
+
   test("E03 a handler that gives no Response is 500 and says so to error()", async () => {
     const messages: string[] = [];
     const server = suite.serve({

@@ -1,5 +1,5 @@
 /** What a server tells of failures: once each, and of whom. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import type { LogRecord } from "../../bindings/bun/src/index.ts";
 import { Suite, settled } from "./suite.ts";
 
@@ -45,6 +45,15 @@ describe("log", () => {
       expect(message).toContain(i === 2 ? "undefined" : "on purpose");
       expect(error).toBeInstanceOf(Error);
     }
+  });
+
+  test("E05 under development an error that cannot be shown disturbs nobody either", async () => {
+    const shown = spyOn(console, "error").mockImplementation(fails);
+    const server = suite.serve({ fetch: fails, development: true });
+    const connection = await suite.connect(server);
+    for (let i = 0; i < 2; i++) expect((await connection.fetch("/")).status).toBe(500);
+    expect(shown.mock.calls.map(([text]) => text)).toEqual(Array(2).fill("zig_h3 error: a handler failed: on purpose"));
+    shown.mockRestore();
   });
 
   test("E05 what error() and onLog throw disturbs nobody", async () => {

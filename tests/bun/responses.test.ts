@@ -138,6 +138,50 @@ describe("responses", () => {
     await settled(server);
   });
 
+  test("P02 what fetch() gives is passed on, also while its body is on its way", async () => {
+    const proceed = gate();
+    const upstream = Bun.serve({
+      port: 0,
+      routes: {
+        "/coming": () =>
+          new Response(
+            (async function* () {
+              yield "first";
+              await proceed.promise;
+              yield ", last";
+            })() as unknown as ReadableStream,
+            { headers: { "x-from": "upstream" } },
+          ),
+        "/there": () => new Response("all of it", { status: 404 }),
+        "/packed": () => new Response(Bun.gzipSync(text("packed".repeat(100))), { headers: { "content-encoding": "gzip" } }),
+      },
+    });
+    const server = suite.serve({
+      routes: {
+        "/made/:what": async (request) => {
+          const response = await fetch(upstream.url + request.params.what!);
+          return new Response(response.body, response);
+        },
+        "/:what": (request) => fetch(upstream.url + request.params.what!),
+      },
+    });
+    const connection = await suite.connect(server);
+    const coming = await connection.request("/coming");
+    expect((await coming.response(5)).ended).toBe(false);
+    proceed.open();
+    const answers = [new Answer(await coming.response())];
+    for (const path of ["/there", "/packed", "/made/coming", "/made/there", "/made/packed"]) answers.push(await connection.fetch(path));
+    expect(answers.map((a) => [a.status, a.text, a.header("x-from"), a.report.ended])).toEqual([
+      [200, "first, last", "upstream", true],
+      [404, "all of it", null, true],
+      [200, "packed".repeat(100), null, true],
+      [200, "first, last", "upstream", true],
+      [404, "all of it", null, true],
+      [200, "packed".repeat(100), null, true],
+    ]);
+    await upstream.stop(true);
+  });
+
   test("P03 an async generator as body: each chunk arrives before the next is made", async () => {
     const gates = [gate(), gate()];
     const server = suite.serve({
@@ -209,6 +253,48 @@ describe("responses", () => {
       [200, "hello", "5", null],
       [200, "hello", "5", null],
     ]);
+  });
+
+  test("P12 a stream keeps its content-length or is reset, and no other response suffers", async () => {
+    const sends = (length: string, headers: Record<string, string> = {}) => () =>
+      new Response(
+        (async function* () {
+          yield "12345";
+          await Bun.sleep(1);
+          yield "67890";
+        })() as unknown as ReadableStream,
+        { headers: { "content-length": length, ...headers } },
+      );
+    const messages: string[] = [];
+    const server = suite.serve({
+      onLog: ({ message }) => messages.push(message),
+      routes: {
+        "/right": sends("10"),
+        "/short": sends("7"),
+        "/long": sends("11"),
+        "/none": sends("ten"),
+        "/decoded": sends("3", { "content-encoding": "gzip" }),
+      },
+    });
+    const connection = await suite.connect(server);
+    const answers = [];
+    for (const path of ["/right", "/short", "/long", "/none", "/decoded"]) {
+      const answer = await connection.fetch(path);
+      const { ended, reset } = answer.report;
+      answers.push(ended ? [path, answer.header("content-length"), answer.text] : [path, reset]);
+    }
+    expect(answers).toEqual([
+      ["/right", "10", "1234567890"],
+      ["/short", 0x102],
+      ["/long", 0x102],
+      ["/none", null, "1234567890"],
+      ["/decoded", null, "1234567890"],
+    ]);
+    expect(messages).toEqual([
+      "the body of a response failed: it is longer than its content-length of 7",
+      "the body of a response failed: it has 10 bytes, and a content-length of 11",
+    ]);
+    expect((await connection.fetch("/long", { method: "HEAD" })).header("content-length")).toBe("11");
   });
 
   test("P12 headers of HTTP/1 beside a stream are left out, too", async () => {

@@ -82,22 +82,27 @@ function take(call: Call, result: unknown): void {
 }
 
 function deliver(call: Call, value: unknown): void {
-  if (value instanceof Response) {
-    respond(call, value);
-  } else if (typeof value === "object" && value !== null && (value instanceof ReadableStream || Symbol.asyncIterator in value)) {
-    let response: Response;
-    try {
-      response = new Response(value as ReadableStream);
-    } catch (error) {
-      fail(call, error);
-      return;
-    }
+  let response: Response | undefined;
+  try {
+    response = asResponse(value);
+  } catch (error) {
+    fail(call, error);
+    return;
+  }
+  if (response !== undefined) {
     respond(call, response);
   } else if (call.stage === ERROR_HOOK) {
     lastResort(call); // error() has nothing to say
   } else {
     fail(call, new TypeError(`a handler must give a Response, not ${brief(value)}`));
   }
+}
+
+/** What a handler gave, or a Response with it as body; undefined when it is neither. Throws what a strange value throws. */
+function asResponse(value: unknown): Response | undefined {
+  if (value instanceof Response) return value;
+  if (typeof value !== "object" || value === null) return undefined;
+  return value instanceof ReadableStream || Symbol.asyncIterator in value ? new Response(value as ReadableStream) : undefined;
 }
 
 /** What was tried last has failed: goes on with the next stage. */

@@ -39,9 +39,8 @@ export function bodyKind(response: Response): BodyKind {
     return BODY.BYTES;
   }
   if (shows) {
+    // Nothing is also shown of the body of fetch()'s responses as long as it is on its way.
     switch (shown(response)) {
-      case "":
-        return BODY.NONE;
       case "Blob":
       case "File":
       case "FileRef":

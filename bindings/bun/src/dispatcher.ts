@@ -202,6 +202,7 @@ export class Dispatcher {
     try {
       const init = body === null ? head.init : ({ ...head.init, body, duplex: "half" } as RequestInit);
       request = new H3Request(head.url, init, head.path, route, conn);
+      if (head.unknownMethod) H3Request.setMethod(request, head.method);
     } catch (error) {
       // An authority that makes no URL: the client's fault.
       server.report({ level: "debug", tier: "peer", message: `a request makes no URL: ${head.url}`, error });

@@ -2,16 +2,28 @@
 import type { LogRecord } from "./log.ts";
 import { H3Request } from "./request.ts";
 
-/** What was thrown, in words. */
+/** What was thrown, in words. Never throws itself, whatever that is. */
 export function inWords(error: unknown): string {
-  return error instanceof Error ? error.message : brief(error);
+  try {
+    return error instanceof Error ? `${error.message}` : brief(error);
+  } catch {
+    return UNTOLD;
+  }
 }
 
-/** A value, in not too many words. */
+/** A value, in not too many words. Never throws. */
 export function brief(value: unknown): string {
-  const text = typeof value === "string" ? JSON.stringify(value) : Bun.inspect(value, { depth: 0 });
+  let text: string;
+  try {
+    text = typeof value === "string" ? JSON.stringify(value) : Bun.inspect(value, { depth: 0 });
+  } catch {
+    return UNTOLD;
+  }
   return text.length > 80 ? text.slice(0, 80) + "…" : text;
 }
+
+/** Stands for a value that throws when it is looked at: a proxy, a getter, an inspect() of its own. */
+const UNTOLD = "a value that cannot be shown";
 
 /** What a message says of the request that it is about. */
 export function about(request: H3Request): Required<Pick<LogRecord, "route" | "method" | "url">> {

@@ -48,14 +48,13 @@ export class Log {
 
   /** Passes a message on. */
   write(server: H3Server | null, record: LogRecord): void {
-    if (this.hook !== undefined) {
-      try {
-        this.hook(record, server);
-      } catch {
-        // See LogHook.
+    try {
+      if (this.hook !== undefined) this.hook(record, server);
+      else if (this.development && (record.level === "warn" || record.level === "error")) {
+        console.error(`zig_h3 ${record.level}: ${record.message}`, ...("error" in record ? [record.error] : []));
       }
-    } else if (this.development && (record.level === "warn" || record.level === "error")) {
-      console.error(`zig_h3 ${record.level}: ${record.message}`, ...("error" in record ? [record.error] : []));
+    } catch {
+      // See LogHook. What was thrown may not let itself be shown either.
     }
   }
 }

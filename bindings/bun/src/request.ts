@@ -63,7 +63,13 @@ export class H3Request<Path extends string = string> extends NativeRequest {
     const copy = new H3Request<Path>(Request.prototype.clone.call(this) as Request, undefined, this.#path, this.#route, this.#conn);
     copy.#aborter = this.#aborter ??= { controller: undefined, reason: undefined };
     copy.#params = this.#params;
+    if (Object.hasOwn(this, "method")) H3Request.setMethod(copy, this.method);
     return copy;
+  }
+
+  /** Gives it a method that the native class does not know. @internal */
+  static setMethod(request: H3Request, method: string): void {
+    Object.defineProperty(request, "method", { value: method, enumerable: true });
   }
 
   /** Aborts the signal, also one that is made later. @internal */

@@ -18,7 +18,24 @@ export class RequestHead {
     /** The regular fields, packed. */
     readonly fields: string,
     readonly init: { method?: string; headers: Headers },
-  ) {}
+  ) {
+    this.unknownMethod = !COMMON.has(method) && !keeps(method);
+  }
+
+  /** The native Request knows no such method, and would call it GET. */
+  readonly unknownMethod: boolean;
+}
+
+/** Methods that need no trying. */
+const COMMON = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]);
+
+/** Whether the native Request has this method when it is given it. */
+function keeps(method: string): boolean {
+  try {
+    return new Request("http://localhost/", { method }).method === method;
+  } catch {
+    return true; // it says what it thinks of it again when the request is made
+  }
 }
 
 /** How many heads are kept, by their length: a power of two. */

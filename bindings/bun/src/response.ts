@@ -74,10 +74,7 @@ export function respond(call: Call, response: Response): void {
 function whole(call: Call, response: Response, bytes: Uint8Array | Promise<Uint8Array> | null): void {
   if (bytes instanceof Promise) {
     park(call);
-    bytes.then(
-      (bytes) => respondWith(call, response, bytes),
-      (error) => fail(call, error),
-    );
+    bytes.then((bytes) => respondWith(call, response, bytes)).catch((error) => fail(call, error));
     return;
   }
   respondWith(call, response, bytes);
@@ -247,6 +244,7 @@ export function stream(call: Call, response: Response, body: ReadableStream, len
   }
   const listed = listHeaders(response.headers);
   if (length >= 0 && (listed["content-length"] === undefined || sendsBody(call, response))) listed["content-length"] = String(length);
+  const declared = sendsBody(call, response) ? declaredLength(listed) : undefined;
   const exchange = park(call);
   if (!begin(call, response.status, listed)) {
     body.cancel().catch(() => {});
@@ -257,9 +255,21 @@ export function stream(call: Call, response: Response, body: ReadableStream, len
     body.cancel().catch(() => {});
     body = new Blob([]).stream();
   }
-  const sending = new ResponseStream(exchange, call.server, body, trailersOf(response));
+  const sending = new ResponseStream(exchange, call.server, body, declared, trailersOf(response));
   exchange.sending = sending;
   void sending.run();
+}
+
+/**
+ * The content-length that a stream was given, which it has to keep. One that is no number is left out, and one beside a
+ * content-encoding: fetch() decodes what it gets, and leaves both fields standing.
+ */
+function declaredLength(listed: Listed): number | undefined {
+  const text = listed["content-length"];
+  if (text === undefined) return undefined;
+  if (listed["content-encoding"] === undefined && /^\d{1,15}$/.test(text as string)) return Number(text);
+  delete listed["content-length"];
+  return undefined;
 }
 
 /** Whether the client gets the body: where it does not, it is not told either what only the content tells, as in Bun.serve(). */

@@ -19,13 +19,16 @@ export class ResponseStream implements Sending {
   #server: H3Server;
   #reader: ReadableStreamDefaultReader;
   #trailers: Trailers | undefined;
+  /** What its content-length says, if it has one. */
+  #declared: number | undefined;
   /** Goes on once the library takes bytes again. */
   #resume: (() => void) | undefined;
 
-  constructor(exchange: Exchange, server: H3Server, body: ReadableStream, trailers: Trailers | undefined) {
+  constructor(exchange: Exchange, server: H3Server, body: ReadableStream, declared: number | undefined, trailers: Trailers | undefined) {
     this.#exchange = exchange;
     this.#server = server;
     this.#reader = body.getReader() as ReadableStreamDefaultReader;
+    this.#declared = declared;
     this.#trailers = trailers;
   }
 
@@ -41,6 +44,8 @@ export class ResponseStream implements Sending {
   /** Sends it all. Never rejects: what fails resets the response. */
   async run(): Promise<void> {
     const exchange = this.#exchange;
+    const declared = this.#declared;
+    let length = 0;
     try {
       for (let first = true; ; first = false) {
         const promise = this.#reader.read();
@@ -50,9 +55,12 @@ export class ResponseStream implements Sending {
         if (exchange.gone) return;
         if (done) break;
         const bytes = toBytes(value);
+        length += bytes.length;
+        if (declared !== undefined && length > declared) throw new RangeError(`it is longer than its content-length of ${declared}`);
         if (bytes.length > 0) await this.#write(bytes);
         if (exchange.gone) return;
       }
+      if (declared !== undefined && length < declared) throw new RangeError(`it has ${length} bytes, and a content-length of ${declared}`);
       await this.#finish();
     } catch (error) {
       if (exchange.gone) return;

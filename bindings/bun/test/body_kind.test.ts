@@ -24,6 +24,32 @@ test("every kind of body is told", () => {
   ]).toEqual(["NONE", "BYTES", "BYTES", "BYTES", "BLOB", "BLOB", "BLOB", "STREAM", "STREAM", "STREAM", "BLOB", "STREAM"]);
 });
 
+test("the body of a response of fetch() is told while it is on its way, and when it is there", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  using upstream = Bun.serve({
+    port: 0,
+    routes: {
+      "/coming": () =>
+        new Response(
+          (async function* () {
+            yield "first";
+            await promise;
+            yield ", last";
+          })() as unknown as ReadableStream,
+        ),
+      "/there": () => new Response("all of it"),
+      "/none": () => new Response(null, { status: 204 }),
+    },
+  });
+  const [coming, there, none] = await Promise.all(["coming", "there", "none"].map((path) => fetch(upstream.url + path)));
+  expect(bodyKind(coming!)).toBe(BODY.STREAM);
+  resolve();
+  expect(await coming!.text()).toBe("first, last");
+  expect(bodyKind(none!)).toBe(BODY.NONE);
+  expect(bodyKind(there!)).not.toBe(BODY.NONE);
+  expect(await there!.text()).toBe("all of it");
+});
+
 test("a body that was looked at can still be read", async () => {
   for (const body of ["text", stream()]) {
     const response = new Response(body);
