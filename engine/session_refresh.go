@@ -70,17 +70,20 @@ func (s *Session) refreshLater() {
 }
 
 // refreshNow hands the counters to the sink.
-func (s *Session) refreshNow() { s.c.sink.SessionStats(s.handle, s.stats()) }
+func (s *Session) refreshNow() {
+	now := s.stats()
+	s.c.sink.SessionStats(s.handle, &now)
+}
 
 // stats are the counters as they are now.
-func (s *Session) stats() *SessionStats {
+func (s *Session) stats() SessionStats {
 	q := s.c.q.ConnectionStats()
 	d := s.datagrams
 	s.mu.Lock()
 	active := len(s.streams)
 	s.mu.Unlock()
 	n := &s.counters
-	return &SessionStats{
+	return SessionStats{
 		SessionStatDatagramsIn:         n.datagramsIn.Load(),
 		SessionStatDatagramsOut:        d.out.sent.Load(),
 		SessionStatDatagramsDroppedIn:  n.datagramsLost.Load() + uint64(d.flow.lost.Load()),

@@ -330,7 +330,8 @@ func (s *Session) end(o sessionEnd) {
 	}
 	rec, _ := c.sink.Reserve(Terminal, PayloadSize(meta, len(text)), nil)
 	if wasOpen {
-		s.stats().put(rec.Payload)
+		now := s.stats()
+		now.put(rec.Payload)
 	}
 	copy(rec.Payload[DataOffset(meta):], text)
 	c.sink.Release(s.handle)

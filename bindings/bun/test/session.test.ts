@@ -1,7 +1,8 @@
 /** Sessions in the web's shape: their life and their datagrams. */
 import { afterAll, describe, expect, test } from "bun:test";
 import { WebTransportSession } from "../src/webtransport/session.ts";
-import { calls, failure, opening, play, settle, withFakeLibrary } from "./fake_library.ts";
+import { ERROR } from "../src/layout.ts";
+import { calls, engine, failure, opening, play, settle, withFakeLibrary } from "./fake_library.ts";
 
 withFakeLibrary();
 
@@ -154,6 +155,22 @@ describe("the life of a session", () => {
     });
     core.finished(-505, 0, 0, "");
     expect(await failure(session.getStats())).toMatchObject({ name: "InvalidStateError" });
+  });
+
+  test("W17 getStats() waits for the last counters while they are on their way", async () => {
+    const closed = await play();
+    closed.session.close();
+    engine.stats = ERROR.STALE_HANDLE;
+    const stats = closed.session.getStats();
+    await settle();
+    expect(Bun.peek.status(stats)).toBe("pending");
+    closed.core.finished(0, 0, 0, "", new Uint32Array(0));
+    expect((await stats).estimatedSendRate).toBeNull();
+    const lost = await play();
+    engine.stats = ERROR.STALE_HANDLE;
+    const late = failure(lost.session.getStats());
+    lost.core.finished(-505, 2, 0, "", new Uint32Array(0));
+    expect(await late).toMatchObject({ name: "InvalidStateError" });
   });
 
   test("E04 what nobody waits for rejects unseen", async () => {

@@ -152,8 +152,10 @@ export class WebTransportSession implements AsyncDisposable {
   async getStats(): Promise<WebTransportConnectionStats> {
     const core = this.#core;
     if (core.state === "connecting") await core.ready.promise.catch(() => {});
-    if (core.state === "failed") throw new DOMException("The session has failed", "InvalidStateError");
-    return connectionStats(core.snapshot(), core);
+    core.mustNotHaveFailed();
+    const counters = core.snapshot() ?? (await core.lastCounters());
+    core.mustNotHaveFailed();
+    return connectionStats(counters, core);
   }
 
   /**

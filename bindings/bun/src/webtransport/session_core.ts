@@ -270,6 +270,11 @@ export class SessionCore {
     if (this.over) throw new DOMException("The session has ended", "InvalidStateError");
   }
 
+  /** @throws InvalidStateError once the session has failed */
+  mustNotHaveFailed(): void {
+    if (this.state === "failed") throw new DOMException("The session has failed", "InvalidStateError");
+  }
+
   #added(handle: number, kind: number, { group, order }: OpenOptions): number {
     const stream = this.#add(handle, kind, false, group, order);
     if (this.over) stream.fail(this.#ending!.over());
@@ -351,9 +356,15 @@ export class SessionCore {
     this.#cleanup(new WebTransportError(message, { source: "session" }));
   }
 
-  /** The library's counters of it; the last ones once it has ended. */
-  snapshot(): Record<string, number> {
-    return this.#counters === undefined ? (sessionStats(this.handle) ?? {}) : sessionStatsOf(this.#counters);
+  /** The library's counters of it; the last ones once it has ended. undefined: its end, which has them, is on its way here. */
+  snapshot(): Record<string, number> | undefined {
+    return this.#counters === undefined ? sessionStats(this.handle) : sessionStatsOf(this.#counters);
+  }
+
+  /** The last counters, when they have come. */
+  async lastCounters(): Promise<Record<string, number>> {
+    await this.ended.promise;
+    return this.#counters === undefined ? {} : sessionStatsOf(this.#counters);
   }
 
   /** Ends all that hangs on it: with `error`, or regularly with `info`. */
