@@ -414,6 +414,36 @@ describe("responses", () => {
     await connection.close();
   });
 
+  test("P08 trailers whose promise rejects while the body is sent reset the response, and nothing escapes", async () => {
+    const escaped: unknown[] = [];
+    const catches = (error: unknown): void => void escaped.push(error);
+    process.on("unhandledRejection", catches);
+    const messages: string[] = [];
+    const server = suite.serve({
+      onLog: async ({ message }) => {
+        messages.push(message);
+        throw new Error("in the log");
+      },
+      fetch: () =>
+        withTrailers(
+          new Response(
+            (async function* () {
+              yield "the body";
+              await Bun.sleep(20);
+            })() as unknown as ReadableStream,
+          ),
+          Bun.sleep(1).then(() => Promise.reject(new Error("no trailers"))),
+        ),
+    });
+    const connection = await suite.connect(server);
+    expect((await connection.fetch("/")).report.reset).toBe(0x102);
+    expect((await connection.fetch("/", { method: "HEAD" })).status).toBe(200);
+    await Bun.sleep(10);
+    process.off("unhandledRejection", catches);
+    expect(messages).toEqual(["the body of a response failed: no trailers"]);
+    expect(escaped).toEqual([]);
+  });
+
   test("P10 a handler that answers when the client has gone disturbs nobody", async () => {
     const started = gate();
     const proceed = gate();

@@ -151,6 +151,32 @@ describe("routing", () => {
     expect(answers).toEqual(names.map((name) => [200, `this is ${name}`]));
   });
 
+  test("R12 static Responses tell GET and HEAD the same, as in Bun.serve() but for its etag", async () => {
+    const routes = {
+      "/text": new Response("static"),
+      "/json": Response.json({ a: 1 }, { status: 201, headers: { "x-kept": "yes" } }),
+      "/large": new Response("x".repeat(400_000)),
+      "/by-method": { GET: new Response("got"), POST: () => new Response("posted") },
+    };
+    const servers = [suite.serve({ routes }), suite.reference({ routes })];
+    const [ours, theirs] = await Promise.all(
+      servers.map(async (server) => {
+        const connection = await suite.connect(server);
+        const answers = [];
+        for (const path of Object.keys(routes)) {
+          for (const method of ["GET", "HEAD"]) {
+            const { status, report } = await connection.fetch(path, { method });
+            const fields = report.headers.filter(([name]) => name !== "date" && name !== "etag").sort();
+            answers.push([path, method, status, report.sha256, Object.fromEntries(fields)]);
+          }
+        }
+        return answers;
+      }),
+    );
+    expect(ours).toEqual(theirs!);
+    expect(ours!.map(([, method, status]) => [method, status])).toEqual([200, 201, 200, 200].flatMap((s) => [["GET", s], ["HEAD", s]]));
+  });
+
   test("routes as a list mean what the object form means", async () => {
     const server = suite.serve({
       routes: [

@@ -29,10 +29,10 @@ export interface LogRecord {
 }
 
 /**
- * Takes a message. What it throws is dropped: a log must not bring down what it tells of. `server` is null when the message is that
- * the server was collected.
+ * Takes a message. What it throws is dropped, and what a promise that it gives rejects with: a log must not bring down what it tells
+ * of. `server` is null when the message is that the server was collected.
  */
-export type LogHook = (record: LogRecord, server: H3Server | null) => void;
+export type LogHook = (record: LogRecord, server: H3Server | null) => unknown;
 
 /** Hands messages to a hook; without one, those that matter go to the console when the server is under development. */
 export class Log {
@@ -49,12 +49,14 @@ export class Log {
   /** Passes a message on. */
   write(server: H3Server | null, record: LogRecord): void {
     try {
-      if (this.hook !== undefined) this.hook(record, server);
-      else if (this.development && (record.level === "warn" || record.level === "error")) {
+      if (this.hook !== undefined) {
+        const result = this.hook(record, server);
+        if (result instanceof Promise) result.catch(() => {}); // see LogHook
+      } else if (this.development && (record.level === "warn" || record.level === "error")) {
         console.error(`zig_h3 ${record.level}: ${record.message}`, ...("error" in record ? [record.error] : []));
       }
     } catch {
-      // See LogHook. What was thrown may not let itself be shown either.
+      // See LogHook; and what was thrown may not let itself be shown.
     }
   }
 }

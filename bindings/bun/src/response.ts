@@ -39,6 +39,8 @@ export type Trailers = NonNullable<Extras["trailers"]>;
  * @returns the same response; `response.h3.trailers` is where they stand
  */
 export function withTrailers(response: Response, trailers: Trailers): Response {
+  // It may reject before the body is through, or be of a response that nobody gets. Whoever sends it learns of it, and tells.
+  if (trailers instanceof Promise) trailers.catch(() => {});
   return Object.assign(response, { h3: { trailers } satisfies Extras });
 }
 
@@ -255,7 +257,8 @@ export function stream(call: Call, response: Response, body: ReadableStream, len
     body.cancel().catch(() => {});
     body = new Blob([]).stream();
   }
-  const sending = new ResponseStream(exchange, call.server, body, declared, trailersOf(response));
+  const trailers = call.request.method === "HEAD" ? undefined : trailersOf(response);
+  const sending = new ResponseStream(exchange, call.server, body, declared, trailers);
   exchange.sending = sending;
   void sending.run();
 }

@@ -1,5 +1,6 @@
 /** Routes: their patterns, what each one does, and which comes first. The engine matches; this side decodes parameters. */
 import { BODY, bodyKind } from "./body_kind.ts";
+import { guessContentType } from "./content_type.ts";
 import type { H3DatagramHandler } from "./h3_datagram.ts";
 import { checkOrigins, type OriginCheck } from "./origins.ts";
 import { trailersOf, withTrailers, type Trailers } from "./response.ts";
@@ -291,11 +292,15 @@ function asHandler(pattern: string, value: unknown): Handler | undefined {
   return staticHandler(shareable(value.clone() as Response), trailersOf(value));
 }
 
-/** The same response; a large body becomes a Blob, which all clones have in common. */
+/**
+ * The same response, with a content-type, which HEAD is told then, too. A large body becomes a Blob, which all clones have in common.
+ */
 function shareable(response: Response): Response {
   if (bodyKind(response) !== BODY.BYTES) return response;
-  const blob = peek((response.clone() as Response).blob());
-  return blob instanceof Promise || blob.size <= LARGEST_WHOLE ? response : new Response(blob, response);
+  const bytes = peek((response.clone() as Response).bytes());
+  if (bytes instanceof Promise || bytes.length === 0) return response;
+  if (!response.headers.has("content-type")) response.headers.set("content-type", guessContentType(bytes));
+  return bytes.length <= LARGEST_WHOLE ? response : new Response(new Blob([bytes]), response);
 }
 
 /** Gives the same response again and again. A file that is not there leaves the path to `fetch`, as in Bun.serve(). */
