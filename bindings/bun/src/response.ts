@@ -201,10 +201,7 @@ function dropConnectionFields(listed: Listed): boolean {
 function blob(call: Call, response: Response, body: Blob | Promise<Blob>): void {
   if (body instanceof Promise) {
     park(call);
-    body.then(
-      (body) => call.exchange?.gone || blob(call, response, body),
-      (error) => fail(call, error),
-    );
+    body.then((body) => call.exchange?.gone || blob(call, response, body)).catch((error) => fail(call, error));
   } else if (isFile(body)) {
     void respondWithFile(call, response, body);
   } else if (body.size > LARGEST_WHOLE && trailersOf(response) === undefined) {
