@@ -25,6 +25,7 @@ describe("files", () => {
       "/large": () => new Response(Bun.file(large)),
       "/empty": () => new Response(Bun.file(empty)),
       "/status": () => new Response(Bun.file(small), { status: 404, headers: { "content-type": "text/html" } }),
+      "/encoded": () => new Response(Bun.file(large), { headers: { "content-encoding": "br", "content-length": "7" } }),
     };
     const answers = await suite.same(
       { routes: bodies },
@@ -35,6 +36,7 @@ describe("files", () => {
       [200, "text/css;charset=utf-8", String(1 << 20), sha256(content)],
       [200, "text/plain;charset=utf-8", "0", sha256("")],
       [404, "text/html", "10", sha256("0123456789")],
+      [200, "text/css;charset=utf-8", String(1 << 20), sha256(content)],
     ]);
   });
 

@@ -370,6 +370,7 @@ describe("responses", () => {
       routes: {
         "/body": () => withTrailers(new Response("with a body"), { "X-Checksum": "abc", "x-count": "2" }),
         "/empty": () => withTrailers(new Response(null), new Headers({ "x-empty": "yes" })),
+        "/wrong-length": () => withTrailers(new Response("with a body", { headers: { "content-length": "3" } }), { "x-after": "yes" }),
         "/static": withTrailers(new Response("static"), { "x-static": "yes" }),
         "/stream": () => {
           const hash = new Bun.CryptoHasher("sha256");
@@ -395,6 +396,8 @@ describe("responses", () => {
       await connection.fetch("/static"),
       await connection.fetch("/body", { method: "HEAD" }),
     ];
+    const wrong = await connection.fetch("/wrong-length");
+    expect([wrong.header("content-length"), wrong.text, wrong.report.trailers]).toEqual(["11", "with a body", [["x-after", "yes"]]]);
     expect(answers.map((a) => [a.status, a.text, a.report.trailers, a.report.ended])).toEqual([
       [
         200,

@@ -244,7 +244,7 @@ function engineOptions(given: Record<string, unknown>): Record<string, unknown> 
 function checkKeys(prefix: string, given: object, known: ReadonlySet<string>, refused: Readonly<Record<string, string>> = {}): void {
   for (const [key, value] of Object.entries(given)) {
     if (known.has(key)) continue;
-    const why = refused[key];
+    const why = Object.hasOwn(refused, key) ? refused[key] : undefined;
     if (why === undefined) throw new TypeError(`unknown option "${prefix}${key}" (known: ${[...known].join(", ")})`);
     if (value !== undefined) throw new TypeError(`option "${prefix}${key}": ${why}`);
   }

@@ -89,7 +89,7 @@ export function respondWith(call: Call, response: Response, bytes: Uint8Array | 
   const trailers = trailersOf(response);
   if (trailers !== undefined) {
     const body = bytes === null ? new Blob([]) : new Blob([bytes as Uint8Array<ArrayBuffer>]);
-    stream(call, response, body.stream(), -1);
+    stream(call, response, body.stream(), response.status === 204 || response.status === 304 ? -1 : body.size);
     return;
   }
   if (bytes !== null && bytes.length > LARGEST_WHOLE) {
@@ -201,10 +201,7 @@ function dropConnectionFields(listed: Listed): boolean {
 function blob(call: Call, response: Response, body: Blob | Promise<Blob>): void {
   if (body instanceof Promise) {
     park(call);
-    body.then(
-      (body) => call.exchange?.gone || blob(call, response, body),
-      (error) => fail(call, error),
-    );
+    body.then((body) => call.exchange?.gone || blob(call, response, body)).catch((error) => fail(call, error));
   } else if (isFile(body)) {
     void respondWithFile(call, response, body);
   } else if (body.size > LARGEST_WHOLE && trailersOf(response) === undefined) {
@@ -246,7 +243,7 @@ export function stream(call: Call, response: Response, body: ReadableStream, len
   }
   const listed = listHeaders(response.headers);
   if (length >= 0 && (listed["content-length"] === undefined || sendsBody(call, response))) listed["content-length"] = String(length);
-  const declared = sendsBody(call, response) ? declaredLength(listed) : undefined;
+  const declared = !sendsBody(call, response) ? undefined : length >= 0 ? length : declaredLength(listed);
   const exchange = park(call);
   if (!begin(call, response.status, listed)) {
     body.cancel().catch(() => {});

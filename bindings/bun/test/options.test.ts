@@ -58,6 +58,7 @@ describe("other options", () => {
   });
 
   test("C09 unknown keys are named, at every depth", () => {
+    expect(thrown(() => checkOptions({ fetch, toString: 1 })).message).toStartWith('unknown option "toString"');
     expect(thrown(() => checkOptions({ fetch, maxBanana: 1 })).message).toStartWith('unknown option "maxBanana" (known: port, ');
     expect(thrown(() => checkOptions({ fetch, tls: { cert: "c", key: "k", certificate: "x" } })).message).toBe(
       'unknown option "tls.certificate" (known: cert, key, serverName, servername)',
