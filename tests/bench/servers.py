@@ -65,7 +65,7 @@ def prepare():
     BUILD.mkdir(parents=True, exist_ok=True)
     if not (CERT.exists() and KEY.exists()):
         subprocess.run([go_build("tests/bench/certificate"), CERT, KEY], check=True)
-    return go_build("tests/bench/load")
+    return go_build("tests/peers/load")
 
 
 def free_port():
@@ -81,7 +81,7 @@ def bound(port):
 
 
 def plain():
-    return [go_build("tests/bench/plain"), "-cert", str(CERT), "-key", str(KEY)], None
+    return [go_build("tests/peers/plain"), "-cert", str(CERT), "-key", str(KEY)], None
 
 
 def bunserve():
@@ -93,7 +93,7 @@ def zigh3():
 
 
 def plainwt():
-    return [go_build("tests/bench/plainwt"), "-cert", str(CERT), "-key", str(KEY)], None
+    return [go_build("tests/peers/plainwt"), "-cert", str(CERT), "-key", str(KEY)], None
 
 
 def zigh3wt():

@@ -30,7 +30,7 @@ test(
   `Z04 ${seconds} s of misuse leave nothing behind`,
   async () => {
     const chaos = join(root, "build/tests/chaos");
-    expect(Bun.spawnSync(["go", "build", "-o", chaos, "./tests/chaos"], { cwd: root }).exitCode).toBe(0);
+    expect(Bun.spawnSync(["go", "build", "-o", chaos, "./chaos"], { cwd: join(root, "tests/peers") }).exitCode).toBe(0);
     const child = new Child("programs/soaked.ts");
     const port = await child.number();
     const misuse = async (duration: number, seed: number): Promise<State> => {

@@ -1,4 +1,4 @@
-/** webtransport-go's own client, in a process of its own (tests/wtgo). */
+/** webtransport-go's own client, in a process of its own (tests/peers/wtgo). */
 import { join } from "node:path";
 import { Lines } from "./lines.ts";
 

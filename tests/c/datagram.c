@@ -185,7 +185,7 @@ static void of_requests(void)
 
 int main(void)
 {
-    peer_build("tests/c/peer");
+    peer_build("h3go");
     raw();
     off();
     of_requests();

@@ -123,7 +123,7 @@ int main(void)
     MUST(zig_h3_server_route(server, NULL, "/give-up", 0, UPLOADS, NULL));
     MUST(zig_h3_server_start(server));
     MUST(zig_h3_server_port(server, &port));
-    peer_build("tests/c/peer");
+    peer_build("h3go");
     for (int i = 0; i < GIVEN_UP; i++)
         others[i] = peer_start(port, "GET /give-up");
     for (int i = 0; i < UPLOADS; i++) {

@@ -1,6 +1,6 @@
 /*
  * Every function at random, from four threads at once, with live, stale, foreign and made-up handles, lengths and flags, while a client
- * that behaves badly (tests/chaos) talks to one of the servers. Nothing may crash, every result is one that the header knows, and in
+ * that behaves badly (tests/peers/chaos) talks to one of the servers. Nothing may crash, every result is one that the header knows, and in
  * the end no object is left.
  *
  *     fuzz [SEED]
@@ -369,7 +369,7 @@ int main(int argc, char **argv)
     printf("seed %llu\n", (unsigned long long)seed);
     memset(bytes, 'x', sizeof bytes);
     port = free_port();
-    peer_build("tests/chaos");
+    peer_build("chaos");
     char arguments[128];
     snprintf(arguments, sizeof arguments, "-port %u -seconds %g -seed %llu -connections 6", (unsigned)port, seconds, (unsigned long long)seed);
     FILE *client = peer_run("chaos", arguments);

@@ -1,4 +1,5 @@
-/* A peer that is not ours (tests/c/peer, on quic-go's http3), run beside the test: it makes requests and prints what came back. */
+/* A peer that is not ours (a program of tests/peers), run beside the test: h3go makes requests over quic-go's http3 and prints what
+ * came back. */
 #ifndef TESTS_C_PEER_H
 #define TESTS_C_PEER_H
 
@@ -18,18 +19,18 @@ static inline const char *root(void)
     return path;
 }
 
-/* Builds a client from its folder, as "tests/c/peer", which also gives it its name. */
-static inline void peer_build(const char *folder)
+/* Builds a program of tests/peers, by its name. */
+static inline void peer_build(const char *name)
 {
     char command[2 * PATH_MAX + 128];
-    snprintf(command, sizeof command, "cd '%s' && go build -o build/tests/ ./%s", root(), folder);
+    snprintf(command, sizeof command, "cd '%s/tests/peers' && go build -o ../../build/tests/%s ./%s", root(), name, name);
     if (system(command) != 0) {
-        printf("%s does not build\n%d passed, %d failed\n", folder, passed, failed + 1);
+        printf("tests/peers/%s does not build\n%d passed, %d failed\n", name, passed, failed + 1);
         exit(1);
     }
 }
 
-/* Starts a client that was built with these arguments; its output is the result's. */
+/* Starts a program that was built with these arguments; its output is the result's. */
 static inline FILE *peer_run(const char *name, const char *arguments)
 {
     char command[2 * PATH_MAX + 256];
@@ -48,7 +49,7 @@ static inline FILE *peer_start(uint16_t port, const char *request)
 {
     char arguments[256];
     snprintf(arguments, sizeof arguments, "%u %s", (unsigned)port, request);
-    return peer_run("peer", arguments);
+    return peer_run("h3go", arguments);
 }
 
 /* All that it printed, once it has ended. */

@@ -3,7 +3,7 @@
  *
  *     poll_bench [LOAD]
  *
- * LOAD is the program of tests/bench/load; with it the requests are real ones, which queue up while this thread sleeps, and one line
+ * LOAD is the program of tests/peers/load; with it the requests are real ones, which queue up while this thread sleeps, and one line
  * of JSON is printed. Without it only the empty polls are timed, and the last line is "N passed, N failed": nothing here judges a
  * time.
  */

@@ -350,7 +350,7 @@ int main(void)
 {
     static const char options[] = "{\"high_water_mark\": 65536}";
     zig_h3_server_config config = {.size = sizeof config, .hostname = "127.0.0.1", .options = options, .options_len = sizeof options - 1};
-    peer_build("tests/c/peer");
+    peer_build("h3go");
     MUST(zig_h3_queue_new(NULL, &queue));
     MUST(zig_h3_server_new(&config, queue, &server));
     MUST(zig_h3_server_route(server, NULL, "/", 0, 0, NULL));

@@ -5,7 +5,7 @@
  *
  *     serve [REQUESTS]
  *
- * It prints "ready PORT CERTIFICATE-HASH" once it serves, and "N passed, N failed" at the end. tests/client is its client: GET
+ * It prints "ready PORT CERTIFICATE-HASH" once it serves, and "N passed, N failed" at the end. tests/peers/client is its client: GET
  * /path/N is answered in one call, GET /parts/N in parts, POST /echo with its body.
  */
 #define _POSIX_C_SOURCE 200809L

@@ -106,7 +106,7 @@ int main(void)
     untouched("the main thread");
 
     pthread_t thread;
-    peer_build("tests/c/peer");
+    peer_build("h3go");
     pthread_create(&thread, NULL, serve, NULL);
     pthread_join(thread, NULL);
     SAME(flags_of(SIGPWR) & ~0x04000000, SA_RESTART);

@@ -110,7 +110,7 @@ int main(void)
     MUST(zig_h3_server_route(server, NULL, "/*", 0, 0, NULL));
     MUST(zig_h3_server_start(server));
     MUST(zig_h3_server_port(server, &port));
-    peer_build("tests/c/peer");
+    peer_build("h3go");
     look_away(DATAGRAMS / 10); /* what follows is growth and no first use */
     const long growth = look_away(DATAGRAMS);
     SAME(wrong, 0);

@@ -1,6 +1,6 @@
 /*
- * Sessions and their streams, from C: what each call does and refuses in each state, and what a client that is not ours (tests/wtgo,
- * on webtransport-go) sees of it. One end for each session and each stream.
+ * Sessions and their streams, from C: what each call does and refuses in each state, and what a client that is not ours
+ * (tests/peers/wtgo, on webtransport-go) sees of it. One end for each session and each stream.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <pthread.h>
@@ -672,7 +672,7 @@ static void lost(void)
 int main(void)
 {
     long number;
-    peer_build("tests/c/peer");
+    peer_build("h3go");
     wtgo_start();
     serve_with("{\"high_water_mark\": 1048576, \"idle_timeout_ms\": 3000}");
     MUST(zig_h3_server_route(server, NULL, "/wt", ZIG_H3_ROUTE_WEBTRANSPORT, USER_DATA, &route));

@@ -1,4 +1,4 @@
-/* webtransport-go's own client (tests/wtgo), run beside the test: a command a line, JSON, and an answer a line, in any order. */
+/* webtransport-go's own client (tests/peers/wtgo), run beside the test: a command a line, JSON, and an answer a line, in any order. */
 #ifndef TESTS_C_WTGO_H
 #define TESTS_C_WTGO_H
 
@@ -13,9 +13,9 @@ static inline void wtgo_start(void)
 {
     char command[2 * PATH_MAX + 128];
     int in[2], out[2];
-    snprintf(command, sizeof command, "cd '%s' && go build -o build/tests/wtgo ./tests/wtgo", root());
-    if (system(command) != 0 || pipe(in) != 0 || pipe(out) != 0) {
-        printf("tests/wtgo does not build\n%d passed, %d failed\n", passed, failed + 1);
+    peer_build("wtgo");
+    if (pipe(in) != 0 || pipe(out) != 0) {
+        printf("no pipe for wtgo\n%d passed, %d failed\n", passed, failed + 1);
         exit(1);
     }
     fflush(stdout);

@@ -24,7 +24,8 @@ TSC = ROOT / "bindings/bun/node_modules/.bin/tsc"
 PYTHON = BUILD / "venv/bin/python"  # with aioquic
 PROGRAMS = BUILD / "tests"
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-pedantic"]
-GO_PACKAGES = ["./engine/...", "./eventq/...", "./capi/...", "./tests/..."]
+PEERS = ROOT / "tests/peers"  # a Go module of its own: docs/architecture.md, Dependencies
+GO_PACKAGES = {ROOT: ["./engine/...", "./eventq/...", "./capi/...", "./tests/..."], PEERS: ["./..."]}
 GO_FOLDERS = ["engine", "eventq", "capi", "tests"]
 TYPESCRIPT = ["bindings/bun", "tests/bun", "tests/bench", "tests/invariants/host", "tests/demo", "tests/demo-wt", "tests/wpt"]
 
@@ -38,9 +39,10 @@ REQUESTS, SANITIZED_REQUESTS = 10000, 2000
 def lint(log, count):
     code, output = run(log, ["gofmt", "-l", *GO_FOLDERS], 60)
     count.check(log, code == 0 and not output.strip(), "gofmt has nothing to change")
-    for command in (["go", "vet", *GO_PACKAGES], [BUILD / "bin/staticcheck", *GO_PACKAGES]):
-        code, _ = run(log, command, 600)
-        count.check(log, code == 0, f"{Path(command[0]).name} has nothing to say")
+    for module, packages in GO_PACKAGES.items():
+        for command in (["go", "vet", *packages], [BUILD / "bin/staticcheck", *packages]):
+            code, _ = run(log, command, 600, cwd=module)
+            count.check(log, code == 0, f"{Path(command[0]).name} has nothing to say in {module}")
     for folder in TYPESCRIPT:
         code, _ = run(log, [TSC, "--noEmit", "-p", folder], 120)
         count.check(log, code == 0, f"tsc has nothing to say about {folder}")
@@ -87,11 +89,15 @@ def layering(log, count):
 # -------------------------------------------------------------------------------------------------------------------------- go
 
 
-def go_tests(*packages, race=True, limit=600):
+def go_tests(*packages, peers=(), race=True, limit=600):
+    """packages of the library's module, and peers of that in tests/peers."""
     def suite(log, count):
-        command = ["go", "test", "-json", "-count=1", f"-timeout={limit - 30}s", *(["-race"] if race else []), *packages]
-        code, output = run(log, command, limit, quiet=True)
-        count.add(counts.of_go_test(log, code, output))
+        for module, chosen in ((ROOT, packages), (PEERS, peers)):
+            if not chosen:
+                continue
+            command = ["go", "test", "-json", "-count=1", f"-timeout={limit - 30}s", *(["-race"] if race else []), *chosen]
+            code, output = run(log, command, limit, cwd=module, quiet=True)
+            count.add(counts.of_go_test(log, code, output))
 
     return suite
 
@@ -110,15 +116,16 @@ def compile_c(log, sources, name, *flags, library=None):
     return program
 
 
-def build_client(log):
-    client = PROGRAMS / "client"
-    must(log, ["go", "build", "-o", client, "./tests/client"], 300)
-    return client
+def build_peer(log, name):
+    """Builds a program of tests/peers."""
+    program = PROGRAMS / name
+    must(log, ["go", "build", "-o", program, f"./{name}"], 300, cwd=PEERS)
+    return program
 
 
 def serve(log, count, command, requests, limit, env=None):
     """Runs a consumer that serves, with the Go client against it."""
-    client = build_client(log)
+    client = build_peer(log, "client")
     with Server(log, [*command, requests], limit, env=env) as server:
         port, digest = server.ready()
         url = f"https://127.0.0.1:{port}"
@@ -233,7 +240,7 @@ def browser(log, count):
 def behaviours(of_sessions):
     """tests/bun: those of sessions and datagrams, which need more clients, or all others; the browser's are a suite of their own."""
     def suite(log, count):
-        must(log, ["go", "build", "-o", PROGRAMS / "wtgo", "./tests/wtgo"], 300)
+        build_peer(log, "wtgo")
         files = sorted((ROOT / "tests/bun").glob("*.test.ts"))
         chosen = [f for f in files if f.name.startswith(("webtransport", "datagrams")) == of_sessions and not f.name.startswith(BROWSER)]
         bun_files(log, count, "tests/bun", 600, chosen)
@@ -255,7 +262,7 @@ def second_kind(log, count):
 
 
 def host(log, count):
-    host_checks.run(log, count, build_client(log))
+    host_checks.run(log, count, build_peer(log, "client"))
 
 
 def demo(log, count):
@@ -299,7 +306,7 @@ ALL = [
     Suite("go:engine", "unit tests of engine/ under the race detector", go_tests("./engine/...")),
     Suite("layering", "who imports whom; no output, no exit, no signal, no callback", layering),
     Suite("go:eventq", "unit tests of eventq/ under the race detector", go_tests("./eventq/...")),
-    Suite("go:tests", "unit tests of what tests/ and capi/ hold in Go", go_tests("./capi/...", "./tests/...")),
+    Suite("go:tests", "unit tests of what tests/ and capi/ hold in Go", go_tests("./capi/...", "./tests/...", peers=GO_PACKAGES[PEERS])),
     Suite("reproducible", "two builds in two folders are the same, byte for byte", reproducible.run),
     Suite("ring", "the ring in C under ThreadSanitizer and AddressSanitizer, and at full speed", sanitized_ring),
     Suite("abi", "header, exports, structs and TypeScript tables say the same (A03)", abi_checks.run),

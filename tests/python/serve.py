@@ -4,7 +4,7 @@
 
 It arms the queue, sleeps in selectors.select(), drains with zig_h3_next_event(), answers REQUESTS requests (10,000 by default),
 stops, and checks that nothing was lost. It prints "ready PORT CERTIFICATE-HASH" once it serves, and "N passed, N failed" at the
-end. tests/client is its client: GET /path/N is answered in one call, GET /parts/N in parts, POST /echo with its body.
+end. tests/peers/client is its client: GET /path/N is answered in one call, GET /parts/N in parts, POST /echo with its body.
 """
 
 import collections

@@ -20,7 +20,7 @@ def quiet(log, count, arguments, want, what, limit):
 
 
 def run(log, count, client):
-    """client: the compiled tests/client."""
+    """client: the compiled tests/peers/client."""
     for name, bun in BUNS.items():
         collector = [bun, HERE / "collector.ts", LIBRARY, COLLECTOR_ROUNDS]
         quiet(log, count, collector, f"alive {COLLECTOR_ROUNDS}", f"{name} collects garbage beside the library", 120)

@@ -32,7 +32,7 @@ export function check(library: Library, result: number, call: string): number {
   return result;
 }
 
-/** A server on a free port of 127.0.0.1, with the routes that tests/client asks for; user data tells them apart. */
+/** A server on a free port of 127.0.0.1, with the routes that tests/peers/client asks for; user data tells them apart. */
 export function startServer(library: Library): { queue: bigint; server: bigint; port: number; hash: string } {
   const out = new BigUint64Array(1);
   check(library, library.zig_h3_queue_new(null, ptr(out)), "queue_new");

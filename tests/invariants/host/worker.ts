@@ -3,7 +3,7 @@
 //
 //     bun worker.ts LIBRARY REQUESTS
 //
-// Prints "ready PORT HASH" for tests/client, and at the end "untouched", or what changed.
+// Prints "ready PORT HASH" for tests/peers/client, and at the end "untouched", or what changed.
 import { ptr } from "bun:ffi";
 import { bytesAt, check, open, Route, signalStack, startServer } from "./library.ts";
 

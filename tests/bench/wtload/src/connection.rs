@@ -19,7 +19,7 @@ const NO_ERROR: VarInt = VarInt::from_u32(0x100); // H3_NO_ERROR
 pub type Socket = Arc<Endpoint<Client>>;
 
 /// Opens a socket for each connection that the options want. It takes any certificate, and every connection from it makes a full
-/// handshake, as those of tests/bench/load do.
+/// handshake, as those of tests/peers/load do.
 pub fn sockets(o: &Options) -> Result<Vec<Socket>, Error> {
     let mut sockets = Vec::new();
     for _ in 0..o.connections {

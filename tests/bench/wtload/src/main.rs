@@ -1,5 +1,5 @@
 //! Asks a WebTransport server for the same thing again and again, checks every answer, and says as one line of JSON how long that
-//! took and what it cost the server: what tests/bench/load does, with the same arguments and the same line, but with a client that
+//! took and what it cost the server: what tests/peers/load does, with the same arguments and the same line, but with a client that
 //! shares no code with this project's server or plain Go's: wtransport, on quinn and rustls. (npm's @webtransport-bun/webtransport
 //! is made of it.)
 //!
@@ -11,7 +11,7 @@
 //!
 //! wtransport knows one session for each connection, which is there before the measurement and stays for all of it, and a session
 //! ends with its connection. So what needs sessions on a connection that is there already (wt-session, wt-idle) or a plain request
-//! beside a session (wt-burst) is left to tests/bench/load. It announces drafts 02 and 07 of WebTransport; all servers here take it as it is.
+//! beside a session (wt-burst) is left to tests/peers/load. It announces drafts 02 and 07 of WebTransport; all servers here take it as it is.
 //!
 //! A measurement begins and ends with nothing in flight, so that requests, CPU time and datagrams are those of the same requests.
 //! All connections share one thread, as in an event loop, and the server has the other processors to itself.

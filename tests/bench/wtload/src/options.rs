@@ -1,4 +1,4 @@
-//! The arguments: those of tests/bench/load that matter here, written as Go's flag package takes them.
+//! The arguments: those of tests/peers/load that matter here, written as Go's flag package takes them.
 
 use std::net::SocketAddr;
 use std::str::FromStr;

@@ -40,7 +40,7 @@ impl Turns {
     }
 }
 
-/// The outcome of a measurement, printed as one line of JSON with the fields of tests/bench/load. Datagrams are those that quinn
+/// The outcome of a measurement, printed as one line of JSON with the fields of tests/peers/load. Datagrams are those that quinn
 /// has counted, which are there where connections last.
 #[derive(Debug)]
 pub struct Report {

@@ -1,6 +1,6 @@
-// Peer makes one HTTP/3 request over quic-go's own client and prints what came back, a fact a line:
+// H3go makes one HTTP/3 request over http3's own client and prints what came back, a fact a line:
 //
-//	peer PORT METHOD PATH [BODY-BYTES [abort|hold]]
+//	h3go PORT METHOD PATH [BODY-BYTES [abort|hold]]
 //
 //	status 200
 //	header name: value
