@@ -13,6 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 BENCH = ROOT / "tests" / "bench"
 BUILD = ROOT / "build" / "bench"
 CERT, KEY = BUILD / "cert.pem", BUILD / "key.pem"
+# The floor programs, which are no part of this project: nothing of them is copied, and where they are not, they are not measured.
+FLOOR = Path(os.environ.get("FLOOR_DIR") or ROOT.parent / "shared" / "floor")
 
 
 class Unavailable(Exception):
@@ -121,18 +123,32 @@ def enginewt():
     return [go_build("tests/bench/engine"), "-cert", str(CERT), "-key", str(KEY), "-sessions"], None
 
 
+def floor_build(folder, name):
+    """Builds a floor program where it stands."""
+    if not folder.is_dir():
+        raise Unavailable(f"there is no {folder} (FLOOR_DIR names the folder of the floor programs)")
+    program = BUILD / name
+    done = subprocess.run(["go", "build", "-C", folder, "-o", program, "."], capture_output=True, text=True)
+    if done.returncode:
+        raise Unavailable(f"{folder} does not build: {done.stderr.strip()}")
+    return str(program)
+
+
 def floor():
-    folder = os.environ.get("FLOOR_DIR")
-    if not folder:
-        raise Unavailable("FLOOR_DIR does not name the folder of the floor program")
     port = free_port()
-    program = BUILD / "floor"
-    subprocess.run(["go", "build", "-o", program, "."], cwd=folder, check=True)
-    return [str(program), "-via", "reactor", "-addr", f"127.0.0.1:{port}"], port
+    return [floor_build(FLOOR, "floor"), "-via", "reactor", "-addr", f"127.0.0.1:{port}"], port
+
+
+def floorwt():
+    return [floor_build(FLOOR / "sessions", "floorwt"), "-cert", str(CERT), "-key", str(KEY)], None
 
 
 COMMANDS = {"plain": plain, "bun": bunserve, "zigh3": zigh3, "engine": engine, "floor": floor, "plainwt": plainwt, "npmwt": npmwt,
-            "zigh3wt": zigh3wt, "enginewt": enginewt}
+            "zigh3wt": zigh3wt, "enginewt": enginewt, "floorwt": floorwt}
+# Not being there does not fail a run.
+OPTIONAL = {"npmwt", "floor", "floorwt"}
+# Those that tell at /mallocs how many objects they have allocated.
+COUNT_ALLOCATIONS = {"plain", "engine", "plainwt", "enginewt"}
 
 
 class Server:

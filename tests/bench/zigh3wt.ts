@@ -19,6 +19,7 @@ const server: H3Server = createH3Server({
   tls,
   routes: {
     "/": routes["/"],
+    "/bytes/:n": routes["/bytes/:n"],
     "/echo": {
       webtransport(session) {
         session.onDatagram = (datagram) => void session.sendDatagram(datagram);

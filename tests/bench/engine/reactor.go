@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/binary"
+	"runtime"
 	"strconv"
 	"sync"
 
@@ -10,7 +11,7 @@ import (
 )
 
 // patterns are the routes; their user data is their place here.
-var patterns = [...]string{hello: "/", bytesOf: "/bytes/:n", wait: "/wait", waiting: "/waiting", release: "/release"}
+var patterns = [...]string{hello: "/", bytesOf: "/bytes/:n", wait: "/wait", waiting: "/waiting", release: "/release", mallocs: "/mallocs"}
 
 const (
 	hello = iota
@@ -18,6 +19,7 @@ const (
 	wait
 	waiting
 	release
+	mallocs
 )
 
 // maxBytes is the largest body that GET /bytes/:n gives.
@@ -83,6 +85,10 @@ func (r *reactor) answer(e *entry) {
 			delete(r.parked, h)
 		}
 		r.send(request, strconv.Itoa(n))
+	case mallocs:
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		r.send(request, strconv.FormatUint(m.Mallocs, 10))
 	}
 }
 

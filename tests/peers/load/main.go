@@ -30,8 +30,9 @@ var (
 	connections = flag.Int("connections", 4, "connections")
 	streams     = flag.Int("streams", 16, "requests in flight on each connection")
 	style       = flag.String("style", "loop", "get: how a connection keeps its requests in flight: loop (one goroutine, as an event loop does) or goroutines (one for each)")
-	offer       = flag.Bool("datagrams", false, "get: offer DATAGRAM, as browsers do")
+	offer       = flag.Bool("datagrams", false, "get, download, upload, wait: offer DATAGRAM, as browsers do")
 	size        = flag.Int64("bytes", 16<<20, "download, upload: bytes of a body")
+	allocations = flag.Bool("mallocs", false, "count what the server allocates for a request, by its route /mallocs; not wait, wt-idle, wt-burst")
 	sessions    = flag.Int("sessions", 5000, "wt-idle: sessions; wt-burst: datagrams")
 	warm        = flag.Duration("warm", 500*time.Millisecond, "how long to ask before the measurement")
 	seconds     = flag.Float64("seconds", 3, "how long to measure")
@@ -74,21 +75,21 @@ func measure(ctx context.Context) (any, error) {
 	server := process(*pid)
 	switch *mode {
 	case "get":
-		return repeat(clients, count, server, getting(ctx))
+		return repeat(ctx, clients, count, server, getting(ctx))
 	case "download":
-		return repeat(clients, count, server, downloading(ctx, *size))
+		return repeat(ctx, clients, count, server, downloading(ctx, *size))
 	case "upload":
-		return repeat(clients, count, server, uploading(ctx, *size))
+		return repeat(ctx, clients, count, server, uploading(ctx, *size))
 	case "wait":
 		return wait(ctx, clients, server, *streams)
 	case "wt-datagram":
-		return repeat(clients, count, server, pinging(ctx, int(*size)))
+		return repeat(ctx, clients, count, server, pinging(ctx, int(*size)))
 	case "wt-stream":
-		return repeat(clients, count, server, echoing(ctx, int(*size)))
+		return repeat(ctx, clients, count, server, echoing(ctx, int(*size)))
 	case "wt-session":
-		return repeat(clients, count, server, visiting(ctx))
+		return repeat(ctx, clients, count, server, visiting(ctx))
 	case "wt-connect":
-		return repeat(clients, count, server, meeting(ctx))
+		return repeat(ctx, clients, count, server, meeting(ctx))
 	case "wt-idle":
 		return idle(ctx, clients, server, *sessions)
 	case "wt-burst":

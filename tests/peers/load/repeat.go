@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"sync"
@@ -24,6 +25,7 @@ type report struct {
 	DatagramsArrived float64 `json:"datagrams_received_per_request"`
 	ServerCPU        float64 `json:"server_cpu_us_per_request"`
 	ServerPeak       int64   `json:"server_peak_bytes"`
+	ServerMallocs    float64 `json:"server_allocations_per_request,omitempty"` // with -mallocs
 	ClientCPU        float64 `json:"client_cpu_us_per_request"`
 }
 
@@ -35,11 +37,15 @@ type job struct {
 }
 
 // repeat runs a job on every connection, first to warm up and then to measure.
-func repeat(clients []*client, count *datagrams, server process, j job) (*report, error) {
+func repeat(ctx context.Context, clients []*client, count *datagrams, server process, j job) (*report, error) {
 	if _, _, err := phase(clients, j, *warm); err != nil {
 		return nil, err
 	}
 	if err := server.forgetPeak(); err != nil {
+		return nil, err
+	}
+	allocated, err := mallocs(ctx, clients[0])
+	if err != nil {
 		return nil, err
 	}
 	cpu, err := server.cpu()
@@ -55,6 +61,10 @@ func repeat(clients []*client, count *datagrams, server process, j job) (*report
 	ownAfter := ownCPU()
 	sentAfter, receivedAfter := count.total()
 	cpuAfter, err := server.cpu()
+	if err != nil {
+		return nil, err
+	}
+	allocatedAfter, err := mallocs(ctx, clients[0])
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +84,7 @@ func repeat(clients []*client, count *datagrams, server process, j job) (*report
 		P50: us(took[len(took)/2]), P99: us(took[len(took)*99/100]),
 		Datagrams:     float64(sentAfter-sent+receivedAfter-received) / n,
 		DatagramsSent: float64(sentAfter-sent) / n, DatagramsArrived: float64(receivedAfter-received) / n,
-		ServerCPU: us(cpuAfter-cpu) / n, ServerPeak: peak, ClientCPU: us(ownAfter-own) / n,
+		ServerCPU: us(cpuAfter-cpu) / n, ServerPeak: peak, ServerMallocs: float64(allocatedAfter-allocated) / n, ClientCPU: us(ownAfter-own) / n,
 	}, nil
 }
 

@@ -1,5 +1,6 @@
 // Plainwt is what WebTransport on our server is measured against: a server on webtransport-go alone, written as its documentation
-// shows. Sessions at /echo get every datagram and stream back. It prints "ready <port>" and serves until it is killed.
+// shows. It answers requests as plain does; sessions at /echo get every datagram and stream back. It prints "ready <port>" and serves
+// until it is killed.
 package main
 
 import (
@@ -15,6 +16,8 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 	"github.com/quic-go/webtransport-go"
+
+	"zigh3/tests/peers/routes"
 )
 
 var (
@@ -33,7 +36,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	mux := http.NewServeMux()
+	mux := routes.New()
 	server := &webtransport.Server{
 		H3: &http3.Server{
 			Handler:    mux,
@@ -45,10 +48,6 @@ func main() {
 		CheckOrigin: func(*http.Request) bool { return true },
 	}
 	webtransport.ConfigureHTTP3Server(server.H3)
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("content-type", "text/plain")
-		io.WriteString(w, "hello world")
-	})
 	mux.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) {
 		session, err := server.Upgrade(w, r)
 		if err != nil {
