@@ -150,8 +150,6 @@ func (r *CapsuleReader) checkHead() error {
 		if r.left > closeCodeLen+MaxCloseReason {
 			return errCloseLong
 		}
-	case r.left == 0:
-		return errCapsuleShort
 	case r.left > uint64(len(r.number)):
 		return errCapsuleTrailing
 	}

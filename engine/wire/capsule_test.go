@@ -176,6 +176,10 @@ func TestAReaderKeepsNoMoreThanAClose(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	done := r
+	if _, err := feed(&done, capsule(CapsuleClose, "\x00\x00\x00\x07bye"), []byte{7}); err != nil || done.reason != nil {
+		t.Errorf("behind CLOSE: %q, %v", done.reason, err)
+	}
 	piece := make([]byte, 1<<10)
 	if err := r.Feed(join(0x29, uint64(quicvarint.Max)), nil); err != nil {
 		t.Fatal(err)

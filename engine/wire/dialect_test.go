@@ -157,4 +157,14 @@ func TestFlowControlAndSessions(t *testing.T) {
 			t.Errorf("%s: %d sessions", c.name, n)
 		}
 	}
+	// A client, and a server whose number of sessions says nothing about flow control.
+	server := NewSettings([]Setting{{0x8, 1}, {0x33, 1}, {0xc671706a, 100}})
+	client := NewSettings(Offer{1, limits}.ClientSettings())
+	d, err := DialectOf(server, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if flow := d.FlowControl(&client, &server); flow || d.MaxSessions(&server, flow) != 100 {
+		t.Errorf("a server of -07: flow control %v, %d sessions", flow, d.MaxSessions(&server, flow))
+	}
 }
