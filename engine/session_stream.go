@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -33,7 +32,8 @@ type Stream struct {
 	readDone bool
 	finished bool // terminate was called
 	code     Code // why it ended, if not well
-	running  int  // goroutines of its own
+	running  int  // goroutines of its own, and the opener while it has it
+	patient  bool // it waits for the peer's limit of streams
 	gone     chan struct{}
 	cutOff   bool // gone is closed
 
@@ -135,83 +135,6 @@ func (s *Session) accepted(kind uint32, send sendSide, receive receiveSide) {
 	st.start()
 	st.unlock()
 	s.touch()
-}
-
-// OpenStream opens a stream whose handle h the consumer's side has given out already. wait says that it waits for the peer's limit
-// of streams instead of failing.
-func (s *Session) OpenStream(h Handle, unidirectional, wait bool) {
-	st := newStream(s, streamBidirectional)
-	if unidirectional {
-		st.kind, st.readDone = streamUnidirectional, true
-	}
-	st.handle = h
-	if !s.c.sink.IssueFor(h, st) {
-		return
-	}
-	if !s.add(st) {
-		st.fail(ErrClosed)
-		return
-	}
-	send, receive, err := s.openNow(st.kind)
-	var (
-		session *webtransport.StreamLimitReachedError
-		conn    *quic.StreamLimitReachedError
-	)
-	switch full := errors.As(err, &session) || errors.As(err, &conn); {
-	case err == nil:
-		st.opened(send, receive)
-	case full && wait:
-		st.mu.Lock()
-		st.running++
-		st.mu.Unlock()
-		if !s.spawn("open stream", st.openLater) {
-			st.mu.Lock()
-			st.running--
-			st.mu.Unlock()
-			st.fail(ErrClosed)
-		}
-	case full:
-		st.fail(ErrQueueFull)
-	default:
-		st.fail(ErrClosed)
-	}
-}
-
-func (s *Session) openNow(kind uint32) (sendSide, receiveSide, error) {
-	if kind == streamUnidirectional {
-		wt, err := s.wt.OpenUniStream()
-		return wt, nil, err
-	}
-	wt, err := s.wt.OpenStream()
-	return wt, wt, err
-}
-
-// openLater waits until the peer lets the stream be opened.
-func (st *Stream) openLater() {
-	var (
-		send    sendSide
-		receive receiveSide
-		err     error
-	)
-	if st.kind == streamUnidirectional {
-		var wt *webtransport.SendStream
-		if wt, err = st.s.wt.OpenUniStreamSync(st.s.ctx); err == nil {
-			send = wt
-		}
-	} else {
-		var wt *webtransport.Stream
-		if wt, err = st.s.wt.OpenStreamSync(st.s.ctx); err == nil {
-			send, receive = wt, wt
-		}
-	}
-	if err == nil {
-		st.opened(send, receive)
-	} else {
-		st.fail(ErrClosed)
-	}
-	st.mu.Lock()
-	st.running--
-	st.unlock()
 }
 
 // opened tells the consumer that its stream is there, and does what it has asked for meanwhile.
@@ -324,15 +247,6 @@ func (st *Stream) quit() {
 	case st.wake <- struct{}{}:
 	default:
 	}
-}
-
-// fail ends a stream that was never there.
-func (st *Stream) fail(code Code) {
-	st.mu.Lock()
-	st.endSend(code)
-	st.endRead(code)
-	st.blame(code)
-	st.unlock()
 }
 
 // cut ends the stream because its session has ended. The library cancels it when the session is closed there.
