@@ -166,7 +166,10 @@ func (st *Stream) broken(err error) {
 	}
 }
 
+// stoppedBy ends this side because the peer has stopped it. The library keeps the stream, and the peer's place for another one, until it is
+// told that nobody writes any more.
 func (st *Stream) stoppedBy(code uint32) {
+	st.send.CancelWrite(webtransport.StreamErrorCode(code))
 	rec, _ := st.s.c.sink.Reserve(Terminal, 0, nil)
 	st.s.c.sink.Commit(rec, st.event(&Event{Type: EventStreamStopped, Flags: FlagRemote, Aux: uint64(code)}))
 	st.endSend(ErrReset)

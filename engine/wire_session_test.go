@@ -21,6 +21,7 @@ const (
 	settingMaxStreamsUni  = 0x2b64
 	settingMaxStreamsBidi = 0x2b65
 	capsuleMaxData        = 0x190b4d3d
+	capsuleMaxStreamsBidi = 0x190b4d3f
 	streamOfSession       = 0x41
 	uniStreamOfSession    = 0x54
 )
@@ -79,6 +80,30 @@ func (c *wireClient) stream(connect *quic.Stream, p []byte) *quic.Stream {
 func capsule(typ int, parts ...any) []byte {
 	payload := varints(parts...)
 	return frame(frameData, typ, len(payload), payload)
+}
+
+// limits tells the values of a CONNECT stream's capsules of a type. It runs until the stream ends.
+func limits(connect *quic.Stream, typ uint64) <-chan int {
+	values := make(chan int, 1000)
+	connect.SetReadDeadline(time.Time{})
+	go func() {
+		defer close(values)
+		in := bufio.NewReader(connect)
+		next := func() uint64 { v, _ := quicvarint.Read(in); return v } // 0 behind the end
+		for {
+			if _, err := in.Peek(1); err != nil {
+				return
+			}
+			next() // DATA
+			next()
+			if got, n := next(), next(); got == typ {
+				values <- int(next())
+			} else {
+				in.Discard(int(n))
+			}
+		}
+	}()
+	return values
 }
 
 // readFrame reads one frame, and not a byte further.
