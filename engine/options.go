@@ -29,7 +29,8 @@ type Options struct {
 	StreamReceiveWindow     uint64 // the largest that QUIC's window of a stream grows to
 	ConnectionReceiveWindow uint64 // the largest that QUIC's window of a connection grows to
 
-	ResetBudget             int // streams that a peer may reset unanswered within ResetWindow
+	ResetBudget             int // requests, sessions and streams that a peer may give up or break before they are answered, within ResetWindow
+	ResetWindow             time.Duration
 	MaxUnverifiedHandshakes int // while as many handshakes are unfinished, Retry is demanded
 
 	HighWaterMark int  // bytes of one response or stream that may wait for the network; the consumer's side keeps this account
@@ -73,8 +74,8 @@ type CertificateSource struct {
 	Option            string // what its keys stand in, for errors, as "tls[0]."; empty: the options themselves
 }
 
-// ResetWindow is the time over which ResetBudget counts.
-const ResetWindow = 10 * time.Second
+// resetWindow is what ResetWindow is: tests have less time.
+const resetWindow = 10 * time.Second
 
 // ParseOptions makes options of the parts of a zig_h3_server_config; optionsJSON may be empty. Failures are *Error with ErrConfig
 // that name the key and what it takes. No file is read here.
@@ -83,7 +84,7 @@ func ParseOptions(hostname string, port uint16, certPath, keyPath string, option
 	if i := strings.IndexFunc(hostname, func(r rune) bool { return r <= ' ' || r == 0x7f }); i >= 0 {
 		return nil, configError("hostname %q holds a space or a control character", hostname)
 	}
-	o.Date = true
+	o.Date, o.ResetWindow = true, resetWindow
 	p := optionsParser{options: o}
 	for _, keys := range [][]optionKey{optionKeys[:], datagramOptionKeys[:], webTransportOptionKeys[:]} {
 		for i := range keys {

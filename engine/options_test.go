@@ -20,7 +20,7 @@ func TestOptionsHaveDefaults(t *testing.T) {
 			Port: 443, MaxRequestBodySize: 128 << 20, MaxHeaderBytes: 64 << 10, MaxIncomingStreams: 256,
 			IdleTimeout: 30 * time.Second, HandshakeTimeout: 10 * time.Second, HeaderTimeout: 10 * time.Second, BodyTimeout: 30 * time.Second, WriteTimeout: 5 * time.Minute,
 			ReceiveWindow: 512 << 10, StreamReceiveWindow: 6 << 20, ConnectionReceiveWindow: 15 << 20,
-			ResetBudget: 1024, MaxUnverifiedHandshakes: 256, HighWaterMark: 1 << 20, Date: true,
+			ResetBudget: 1024, ResetWindow: 10 * time.Second, MaxUnverifiedHandshakes: 256, HighWaterMark: 1 << 20, Date: true,
 			Datagrams: DatagramOptions{256, 256}, WebTransport: WebTransportOptions{100, 100, 16 << 20, 10 * time.Second, nil},
 		}
 		if fmt.Sprint(*o) != fmt.Sprint(want) {
@@ -45,7 +45,7 @@ func TestB03EveryOptionIsTaken(t *testing.T) {
 		Hostname: "::1", MaxRequestBodySize: 1, MaxHeaderBytes: 2000, MaxIncomingStreams: 3,
 		IdleTimeout: 104 * time.Millisecond, HandshakeTimeout: 105 * time.Millisecond, HeaderTimeout: 16 * time.Millisecond,
 		BodyTimeout: 17 * time.Millisecond, RequestTimeout: 18 * time.Millisecond, WriteTimeout: 19 * time.Millisecond,
-		ReceiveWindow: 9000, StreamReceiveWindow: 100000, ConnectionReceiveWindow: 110000, ResetBudget: 12, MaxUnverifiedHandshakes: 13,
+		ReceiveWindow: 9000, StreamReceiveWindow: 100000, ConnectionReceiveWindow: 110000, ResetBudget: 12, ResetWindow: 10 * time.Second, MaxUnverifiedHandshakes: 13,
 		HighWaterMark: 1024, Go: GoOptions{1, 2, 3}, QUICDatagrams: true, RawDatagrams: true, Datagrams: DatagramOptions{11, 4},
 		WebTransport: WebTransportOptions{5, 6, 65536, 20 * time.Millisecond, []string{"https://a.example", "http://b:8080", "*"}},
 		Certificates: []CertificateSource{{CertPath: "c.pem", KeyPath: "k.pem"}, {Cert: "C", Key: "K", Option: "tls[0]."}, {CertPath: "cp", KeyPath: "kp", ServerName: "n", Option: "tls[1]."}},

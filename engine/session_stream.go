@@ -33,6 +33,9 @@ type Stream struct {
 	finished bool // terminate was called
 	code     Code // why it ended, if not well
 	running  int  // goroutines of its own, and the opener while it has it
+	remote   bool // the peer has opened it
+	answered bool // the consumer has done something with it
+	givenUp  bool // the peer has reset or stopped it
 	patient  bool // it waits for the peer's limit of streams
 	gone     chan struct{}
 	cutOff   bool // gone is closed
@@ -130,7 +133,7 @@ func (s *Session) accepted(kind uint32, send sendSide, receive receiveSide) {
 	}
 	s.counters.streamsIn.Add(1)
 	st.mu.Lock()
-	st.send, st.receive, st.begun, st.sendDone = send, receive, true, send == nil
+	st.send, st.receive, st.begun, st.sendDone, st.remote = send, receive, true, send == nil, true
 	c.sink.Commit(rec, st.event(&Event{Type: EventStreamOpened, Flags: FlagRemote, Status: kind, Aux: uint64(receive.StreamID())}))
 	st.start()
 	st.unlock()
@@ -193,11 +196,15 @@ func (st *Stream) unlock() {
 	if last {
 		st.finished = true
 	}
+	unanswered := st.remote && st.givenUp && !st.answered
 	st.mu.Unlock()
 	if !last {
 		return
 	}
 	c := st.s.c
+	if unanswered {
+		c.gaveUp()
+	}
 	rec, _ := c.sink.Reserve(Terminal, 0, nil)
 	c.sink.Release(st.handle)
 	c.sink.Commit(rec, st.event(&Event{Type: EventStreamEnded, Code: st.code}))
@@ -283,6 +290,7 @@ func (st *Stream) SetPriority(group uint32, order int64) { st.s.order.rank(&st.r
 // Stop tells the peer that no more of its side is wanted, with an application code.
 func (st *Stream) Stop(code uint32) {
 	st.mu.Lock()
+	st.answered = true
 	if !st.readDone {
 		if st.receive != nil {
 			st.cancelRead(webtransport.StreamErrorCode(code))
@@ -296,6 +304,7 @@ func (st *Stream) Stop(code uint32) {
 // Reset gives this side up, with an application code for the peer.
 func (st *Stream) Reset(code uint32) {
 	st.mu.Lock()
+	st.answered = true
 	if !st.sendDone {
 		if st.send != nil {
 			st.cancelWrite(webtransport.StreamErrorCode(code))

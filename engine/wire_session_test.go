@@ -47,17 +47,17 @@ func dialWire(t testing.TB, f *sessionFixture, window uint64, settings ...any) *
 	return c
 }
 
-// ask asks for a session at /wt.
-func (c *wireClient) ask() *quic.Stream {
+// ask asks for a session.
+func (c *wireClient) ask(path string) *quic.Stream {
 	c.t.Helper()
-	return c.rawClient.open(headers(":method", "CONNECT", ":protocol", "webtransport", ":scheme", "https", ":authority", c.f.addr, ":path", "/wt"), false)
+	return c.rawClient.open(headers(":method", "CONNECT", ":protocol", "webtransport", ":scheme", "https", ":authority", c.f.addr, ":path", path), false)
 }
 
 // session opens a session, and gives its CONNECT stream and its SESSION_OPENED.
 func (c *wireClient) session() (*quic.Stream, event) {
 	c.t.Helper()
 	before := c.f.count(EventSessionOpened)
-	s := c.ask()
+	s := c.ask("/wt")
 	if got := c.parse(readFrame(c.t, s)); !strings.HasPrefix(got, "200") {
 		c.t.Fatalf("the answer is %q", got)
 	}

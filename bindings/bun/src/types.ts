@@ -135,7 +135,7 @@ export interface EngineOptions {
   stream_receive_window?: number;
   /** The largest flow control window of a connection. */
   connection_receive_window?: number;
-  /** Requests that a client may reset within 10 s before they are answered. */
+  /** Requests, sessions and streams that a client may give up or break within 10 s before they are answered. */
   reset_budget?: number;
   /** Unfinished handshakes from which on new clients must prove their address. */
   max_unverified_handshakes?: number;
