@@ -33,6 +33,9 @@ type Options struct {
 	ResetWindow             time.Duration
 	MaxUnverifiedHandshakes int // while as many handshakes are unfinished, Retry is demanded
 
+	InitialPacketSize uint16 // bytes of UDP payload, until a larger size is known to come through
+	MaxPacketSize     uint16 // the same, of all packets; 0: what path MTU discovery finds
+
 	HighWaterMark int  // bytes of one response or stream that may wait for the network; the consumer's side keeps this account
 	Date          bool // whether responses without a date get one
 
@@ -74,6 +77,12 @@ type CertificateSource struct {
 	Option            string // what its keys stand in, for errors, as "tls[0]."; empty: the options themselves
 }
 
+// Sizes of a packet's UDP payload: every path of QUIC takes the smallest (RFC 9000, 14), and quic-go makes none beyond the largest.
+const (
+	smallestPacket = 1200
+	largestPacket  = 1452
+)
+
 // resetWindow is what ResetWindow is: tests have less time.
 const resetWindow = 10 * time.Second
 
@@ -111,6 +120,12 @@ func ParseOptions(hostname string, port uint16, certPath, keyPath string, option
 	if o.StreamReceiveWindow > o.ConnectionReceiveWindow {
 		return nil, configError("stream_receive_window (%d) must not exceed connection_receive_window (%d)",
 			o.StreamReceiveWindow, o.ConnectionReceiveWindow)
+	}
+	if o.MaxPacketSize != 0 && o.MaxPacketSize < smallestPacket {
+		return nil, configError("max_packet_size must be 0 or a whole number of bytes from %d to %d, not %d", smallestPacket, largestPacket, o.MaxPacketSize)
+	}
+	if o.MaxPacketSize != 0 && o.InitialPacketSize > o.MaxPacketSize {
+		return nil, configError("initial_packet_size (%d) must not exceed max_packet_size (%d)", o.InitialPacketSize, o.MaxPacketSize)
 	}
 	return o, nil
 }

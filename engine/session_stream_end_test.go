@@ -12,7 +12,7 @@ import (
 const wireCode = 0x52e4a40fa8db + 1
 
 // However a stream ends: the peer may open another one in its place, in its session and on its connection.
-func TestW05_StreamsAreGivenBack(t *testing.T) {
+func TestN13_StreamsAreGivenBack(t *testing.T) {
 	const atOnce, all = 20, 60
 	for _, c := range []struct {
 		name   string
@@ -60,7 +60,7 @@ func TestW05_StreamsAreGivenBack(t *testing.T) {
 }
 
 // Streams of ours that the peer stops are not kept by the library.
-func TestW06_OurStreamsThatThePeerStopsAreForgotten(t *testing.T) {
+func TestN13_OurStreamsThatThePeerStopsAreForgotten(t *testing.T) {
 	f := serveSessions(t, "", nil)
 	c := dialWire(t, f, 0, settingMaxStreamsUni, 1<<20)
 	_, o := c.session()

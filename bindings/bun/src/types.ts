@@ -139,6 +139,10 @@ export interface EngineOptions {
   reset_budget?: number;
   /** Unfinished handshakes from which on new clients must prove their address. */
   max_unverified_handshakes?: number;
+  /** Bytes of UDP payload of the largest packets, until a larger size is found to come through. */
+  initial_packet_size?: number;
+  /** Bytes of UDP payload of the largest packets at all, for paths whose MTU shrinks under way; 0: what is found to come through. */
+  max_packet_size?: number;
   /** Bytes of one response that may wait for the network. */
   high_water_mark?: number;
   /** Whether a response without a date gets one. */
