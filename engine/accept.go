@@ -279,7 +279,7 @@ func (c *conn) refuse(x exchange, err error) {
 	case errors.As(err, &reset):
 		c.stats.add(StatRequestsReset, 1)
 		x.abort(http3.ErrCodeRequestCanceled)
-		c.peerReset()
+		c.gaveUp()
 	case errors.Is(err, errBodyTooLarge):
 		c.answer(&Request{x: x}, 413, "")
 	}

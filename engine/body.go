@@ -204,11 +204,9 @@ func (b *bodyReader) settle(err error) {
 		if fields.Connection {
 			r.c.breach(fields.Code, fields.Reason)
 		}
-		r.c.stats.add(StatRequestsInvalid, 1)
-		r.fail(protocol, fields.Code)
+		r.malformed(protocol, fields.Code)
 	case errors.As(err, &stream):
-		r.c.stats.add(StatRequestsInvalid, 1)
-		r.fail(protocol, stream.code)
+		r.malformed(protocol, stream.code)
 	case errors.Is(err, errBodyTooLarge):
 		r.tooLarge()
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -216,6 +214,16 @@ func (b *bodyReader) settle(err error) {
 	default:
 		r.broken(err)
 	}
+}
+
+// malformed ends a request that was delivered before it showed that it is none. r.mu is held.
+func (r *Request) malformed(o outcome, code http3.ErrCode) {
+	if r.ended {
+		return
+	}
+	r.c.stats.add(StatRequestsInvalid, 1)
+	r.fail(o, code)
+	r.c.gaveUp()
 }
 
 // tooLarge ends a request whose body grew over the limit after it was delivered. r.mu is held.

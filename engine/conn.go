@@ -49,7 +49,7 @@ type conn struct {
 	finished    []*quic.Stream // to be completed together
 	spare       []*quic.Stream
 	moves       uint64 // counts deliveries and ends: unchanged means at rest
-	resets      int    // of requests by the peer, since resetSince
+	resets      int    // by gaveUp, since resetSince
 	resetSince  time.Time
 	sessions    map[*Session]struct{} // of the second kind
 	leaving     map[*leave]struct{}
@@ -326,18 +326,19 @@ func (c *conn) goAway() {
 	}
 }
 
-// peerReset counts a request that the peer gave up. Opening and resetting costs a peer next to nothing, so there is a budget.
-func (c *conn) peerReset() {
+// gaveUp counts a request, a session or a stream that has ended by the peer's doing before its answer: reset, or broken so that we had to
+// reset it. That costs a peer next to nothing, and its place is free at once for another one, so there is a budget for all of it.
+func (c *conn) gaveUp() {
 	c.mu.Lock()
 	now := time.Now()
-	if now.Sub(c.resetSince) > ResetWindow {
+	if now.Sub(c.resetSince) > c.s.options.ResetWindow {
 		c.resetSince, c.resets = now, 0
 	}
 	c.resets++
 	over := c.resets > c.s.options.ResetBudget
 	c.mu.Unlock()
 	if over {
-		c.breach(http3.ErrCodeExcessiveLoad, "too many requests were reset")
+		c.breach(http3.ErrCodeExcessiveLoad, "too much was given up")
 	}
 }
 

@@ -52,6 +52,7 @@ type trackedStream interface {
 type connectStream struct {
 	trackedStream
 	draining func() // the peer asks for the session's end
+	stuck    func() // the peer takes no capsules
 
 	reading sync.Mutex
 	in      frameScanner // capsules: they are framed alike
@@ -81,7 +82,7 @@ var innerStream = sync.OnceValue(func() (none reflect.StructField) {
 })
 
 // interpose puts a connectStream into h. http3 hands out its stream as a struct, and has no other seam. Where false, h is as it was.
-func interpose(h *http3.Stream, draining func()) (*connectStream, bool) {
+func interpose(h *http3.Stream, draining, stuck func()) (*connectStream, bool) {
 	at := innerStream()
 	if at.Type == nil {
 		return nil, false
@@ -91,7 +92,7 @@ func interpose(h *http3.Stream, draining func()) (*connectStream, bool) {
 	if !ok {
 		return nil, false
 	}
-	x := &connectStream{trackedStream: inner, draining: draining}
+	x := &connectStream{trackedStream: inner, draining: draining, stuck: stuck}
 	field.Set(reflect.ValueOf(x))
 	return x, true
 }
@@ -175,7 +176,7 @@ func (x *connectStream) Write(p []byte) (int, error) {
 	}
 	x.writing = true
 	x.mu.Unlock()
-	n, err := x.trackedStream.Write(p)
+	n, err := x.push(p)
 	x.mu.Lock()
 	x.writing = false
 	x.behind = max(0, x.behind-1)
@@ -185,9 +186,32 @@ func (x *connectStream) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// capsuleWait is how long the peer may take nothing of a capsule of the library's. All others wait behind it, and only those of streams
+// that end can be counted here.
+var capsuleWait = 5 * time.Second
+
+// push writes all of p; it tells that the peer takes nothing, once, and goes on waiting for what comes of that.
+func (x *connectStream) push(p []byte) (n int, err error) {
+	for {
+		x.trackedStream.SetWriteDeadline(time.Now().Add(capsuleWait))
+		m, err := x.trackedStream.Write(p[n:])
+		n += m
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			x.trackedStream.SetWriteDeadline(time.Time{}) // TryWriteAll minds it too
+			return n, err
+		}
+		if m == 0 {
+			break
+		}
+	}
+	x.trackedStream.SetWriteDeadline(time.Time{})
+	x.stuck()
+	m, err := x.trackedStream.Write(p[n:])
+	return n + m, err
+}
+
 // maxBehind is how many capsules may wait for a peer that gives its CONNECT stream no credit. The library queues one for each stream of
-// the peer's that ends, 4,096 at most; if it finds the queue full when it is asked for a stream, it waits for a lock of its own for
-// ever, and with it whoever asked. So it must not come that far.
+// the peer's that ends, 4,096 at most, and then gives the session up with an error that says nothing of this.
 const maxBehind = 1024
 
 // streamEnded is told of the end of a stream of the session. It reports that the peer leaves too many capsules waiting.

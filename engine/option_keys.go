@@ -37,6 +37,8 @@ var optionKeys = [...]optionKey{
 	{"connection_receive_window", "bytes", 64 * kib, gib, 15 * mib, func(o *Options, v int64) { o.ConnectionReceiveWindow = uint64(v) }},
 	{"reset_budget", "streams", 1, 1_000_000, 1024, func(o *Options, v int64) { o.ResetBudget = int(v) }},
 	{"max_unverified_handshakes", "handshakes", 0, 1_000_000, 256, func(o *Options, v int64) { o.MaxUnverifiedHandshakes = int(v) }},
+	{"initial_packet_size", "bytes", smallestPacket, largestPacket, smallestPacket, func(o *Options, v int64) { o.InitialPacketSize = uint16(v) }},
+	{"max_packet_size", "bytes", 0, largestPacket, 0, func(o *Options, v int64) { o.MaxPacketSize = uint16(v) }},
 	{"high_water_mark", "bytes", kib, gib, mib, func(o *Options, v int64) { o.HighWaterMark = int(v) }},
 }
 

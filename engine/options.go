@@ -29,8 +29,12 @@ type Options struct {
 	StreamReceiveWindow     uint64 // the largest that QUIC's window of a stream grows to
 	ConnectionReceiveWindow uint64 // the largest that QUIC's window of a connection grows to
 
-	ResetBudget             int // streams that a peer may reset unanswered within ResetWindow
+	ResetBudget             int // requests, sessions and streams that a peer may give up or break before they are answered, within ResetWindow
+	ResetWindow             time.Duration
 	MaxUnverifiedHandshakes int // while as many handshakes are unfinished, Retry is demanded
+
+	InitialPacketSize uint16 // bytes of UDP payload, until a larger size is known to come through
+	MaxPacketSize     uint16 // the same, of all packets; 0: what path MTU discovery finds
 
 	HighWaterMark int  // bytes of one response or stream that may wait for the network; the consumer's side keeps this account
 	Date          bool // whether responses without a date get one
@@ -73,8 +77,14 @@ type CertificateSource struct {
 	Option            string // what its keys stand in, for errors, as "tls[0]."; empty: the options themselves
 }
 
-// ResetWindow is the time over which ResetBudget counts.
-const ResetWindow = 10 * time.Second
+// Sizes of a packet's UDP payload: every path of QUIC takes the smallest (RFC 9000, 14), and quic-go makes none beyond the largest.
+const (
+	smallestPacket = 1200
+	largestPacket  = 1452
+)
+
+// resetWindow is what ResetWindow is: tests have less time.
+const resetWindow = 10 * time.Second
 
 // ParseOptions makes options of the parts of a zig_h3_server_config; optionsJSON may be empty. Failures are *Error with ErrConfig
 // that name the key and what it takes. No file is read here.
@@ -83,7 +93,7 @@ func ParseOptions(hostname string, port uint16, certPath, keyPath string, option
 	if i := strings.IndexFunc(hostname, func(r rune) bool { return r <= ' ' || r == 0x7f }); i >= 0 {
 		return nil, configError("hostname %q holds a space or a control character", hostname)
 	}
-	o.Date = true
+	o.Date, o.ResetWindow = true, resetWindow
 	p := optionsParser{options: o}
 	for _, keys := range [][]optionKey{optionKeys[:], datagramOptionKeys[:], webTransportOptionKeys[:]} {
 		for i := range keys {
@@ -110,6 +120,12 @@ func ParseOptions(hostname string, port uint16, certPath, keyPath string, option
 	if o.StreamReceiveWindow > o.ConnectionReceiveWindow {
 		return nil, configError("stream_receive_window (%d) must not exceed connection_receive_window (%d)",
 			o.StreamReceiveWindow, o.ConnectionReceiveWindow)
+	}
+	if o.MaxPacketSize != 0 && o.MaxPacketSize < smallestPacket {
+		return nil, configError("max_packet_size must be 0 or a whole number of bytes from %d to %d, not %d", smallestPacket, largestPacket, o.MaxPacketSize)
+	}
+	if o.MaxPacketSize != 0 && o.InitialPacketSize > o.MaxPacketSize {
+		return nil, configError("initial_packet_size (%d) must not exceed max_packet_size (%d)", o.InitialPacketSize, o.MaxPacketSize)
 	}
 	return o, nil
 }

@@ -132,7 +132,7 @@ func (r *Request) broken(err error) {
 	o := outcomeOf(err)
 	r.fail(o, http3.ErrCodeRequestCanceled)
 	if o.code == ErrReset {
-		r.c.peerReset()
+		r.c.gaveUp()
 	}
 }
 

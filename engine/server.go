@@ -254,6 +254,11 @@ func (s *Server) listen() (*listening, error) {
 		MaxIncomingStreams:             int64(o.MaxIncomingStreams),
 		MaxIncomingUniStreams:          maxUniStreams,
 		EnableDatagrams:                o.QUICDatagrams,
+		InitialPacketSize:              o.InitialPacketSize,
+	}
+	if o.MaxPacketSize != 0 {
+		// quic-go has no limit for what it discovers: so nothing is discovered, and all packets are as large as they may be.
+		config.InitialPacketSize, config.DisablePathMTUDiscovery = o.MaxPacketSize, true
 	}
 	if l.h3 = newH3Server(s); l.h3 != nil {
 		l.h3.configure(config)

@@ -32,6 +32,7 @@ type Session struct {
 	place     int         // there, under the list's lock
 	claimed   bool        // accepted, and not about to end; under c.mu
 	order     sendOrder
+	openers   [2]opener // by kind of stream
 
 	mu          sync.Mutex
 	decided     bool
@@ -204,6 +205,9 @@ func (s *Session) remove(st *Stream) {
 	s.leave()
 	s.mu.Unlock()
 	if x != nil && x.streamEnded() {
-		s.close(0, "the peer takes no capsules", ErrProtocol)
+		s.capsulesWait()
 	}
 }
+
+// capsulesWait ends the session because its peer does not take what the library has to say.
+func (s *Session) capsulesWait() { s.close(0, "the peer takes no capsules", ErrProtocol) }

@@ -26,7 +26,7 @@ func (u *upgradeWriter) HTTPStream() *http3.Stream {
 		return s.x.h
 	}
 	u.begun = true
-	x, ok := interpose(s.x.h, s.peerDrains)
+	x, ok := interpose(s.x.h, s.peerDrains, s.capsulesWait)
 	s.mu.Lock()
 	if ok {
 		s.connect = x

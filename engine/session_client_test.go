@@ -43,7 +43,7 @@ func serveSessions(t testing.TB, options string, handle func(f *sessionFixture, 
 	for _, r := range []struct {
 		method, pattern string
 		flags           uint32
-	}{{"", "/wt", routeWebTransport}, {"", "/wt/*", routeWebTransport}, {"", "/datagrams", routeDatagram}, {"GET", "/*", 0}} {
+	}{{"", "/wt", routeWebTransport}, {"", "/wt/*", routeWebTransport}, {"", "/datagrams", routeDatagram}, {"GET", "/*", 0}, {"POST", "/*", 0}} {
 		if _, err := f.server.Route(r.method, r.pattern, r.flags, 9); err != nil {
 			t.Fatal(err)
 		}

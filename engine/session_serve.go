@@ -152,7 +152,11 @@ func (s *Session) establish(w http.ResponseWriter, req *http.Request) (o session
 		return sessionEnd{outcome: outcome{code: ErrTimeout, flags: FlagAborted}}, false
 	case <-gone.Done():
 		s.x.abort(http3.ErrCodeRequestCanceled)
-		return sessionEnd{outcome: outcomeOf(context.Cause(gone))}, false
+		o := outcomeOf(context.Cause(gone))
+		if o.code == ErrReset {
+			s.c.gaveUp()
+		}
+		return sessionEnd{outcome: o}, false
 	}
 }
 

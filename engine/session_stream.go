@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -33,7 +32,11 @@ type Stream struct {
 	readDone bool
 	finished bool // terminate was called
 	code     Code // why it ended, if not well
-	running  int  // goroutines of its own
+	running  int  // goroutines of its own, and the opener while it has it
+	remote   bool // the peer has opened it
+	answered bool // the consumer has done something with it
+	givenUp  bool // the peer has reset or stopped it
+	patient  bool // it waits for the peer's limit of streams
 	gone     chan struct{}
 	cutOff   bool // gone is closed
 
@@ -130,88 +133,11 @@ func (s *Session) accepted(kind uint32, send sendSide, receive receiveSide) {
 	}
 	s.counters.streamsIn.Add(1)
 	st.mu.Lock()
-	st.send, st.receive, st.begun, st.sendDone = send, receive, true, send == nil
+	st.send, st.receive, st.begun, st.sendDone, st.remote = send, receive, true, send == nil, true
 	c.sink.Commit(rec, st.event(&Event{Type: EventStreamOpened, Flags: FlagRemote, Status: kind, Aux: uint64(receive.StreamID())}))
 	st.start()
 	st.unlock()
 	s.touch()
-}
-
-// OpenStream opens a stream whose handle h the consumer's side has given out already. wait says that it waits for the peer's limit
-// of streams instead of failing.
-func (s *Session) OpenStream(h Handle, unidirectional, wait bool) {
-	st := newStream(s, streamBidirectional)
-	if unidirectional {
-		st.kind, st.readDone = streamUnidirectional, true
-	}
-	st.handle = h
-	if !s.c.sink.IssueFor(h, st) {
-		return
-	}
-	if !s.add(st) {
-		st.fail(ErrClosed)
-		return
-	}
-	send, receive, err := s.openNow(st.kind)
-	var (
-		session *webtransport.StreamLimitReachedError
-		conn    *quic.StreamLimitReachedError
-	)
-	switch full := errors.As(err, &session) || errors.As(err, &conn); {
-	case err == nil:
-		st.opened(send, receive)
-	case full && wait:
-		st.mu.Lock()
-		st.running++
-		st.mu.Unlock()
-		if !s.spawn("open stream", st.openLater) {
-			st.mu.Lock()
-			st.running--
-			st.mu.Unlock()
-			st.fail(ErrClosed)
-		}
-	case full:
-		st.fail(ErrQueueFull)
-	default:
-		st.fail(ErrClosed)
-	}
-}
-
-func (s *Session) openNow(kind uint32) (sendSide, receiveSide, error) {
-	if kind == streamUnidirectional {
-		wt, err := s.wt.OpenUniStream()
-		return wt, nil, err
-	}
-	wt, err := s.wt.OpenStream()
-	return wt, wt, err
-}
-
-// openLater waits until the peer lets the stream be opened.
-func (st *Stream) openLater() {
-	var (
-		send    sendSide
-		receive receiveSide
-		err     error
-	)
-	if st.kind == streamUnidirectional {
-		var wt *webtransport.SendStream
-		if wt, err = st.s.wt.OpenUniStreamSync(st.s.ctx); err == nil {
-			send = wt
-		}
-	} else {
-		var wt *webtransport.Stream
-		if wt, err = st.s.wt.OpenStreamSync(st.s.ctx); err == nil {
-			send, receive = wt, wt
-		}
-	}
-	if err == nil {
-		st.opened(send, receive)
-	} else {
-		st.fail(ErrClosed)
-	}
-	st.mu.Lock()
-	st.running--
-	st.unlock()
 }
 
 // opened tells the consumer that its stream is there, and does what it has asked for meanwhile.
@@ -270,11 +196,15 @@ func (st *Stream) unlock() {
 	if last {
 		st.finished = true
 	}
+	unanswered := st.remote && st.givenUp && !st.answered
 	st.mu.Unlock()
 	if !last {
 		return
 	}
 	c := st.s.c
+	if unanswered {
+		c.gaveUp()
+	}
 	rec, _ := c.sink.Reserve(Terminal, 0, nil)
 	c.sink.Release(st.handle)
 	c.sink.Commit(rec, st.event(&Event{Type: EventStreamEnded, Code: st.code}))
@@ -326,15 +256,6 @@ func (st *Stream) quit() {
 	}
 }
 
-// fail ends a stream that was never there.
-func (st *Stream) fail(code Code) {
-	st.mu.Lock()
-	st.endSend(code)
-	st.endRead(code)
-	st.blame(code)
-	st.unlock()
-}
-
 // cut ends the stream because its session has ended. The library cancels it when the session is closed there.
 func (st *Stream) cut(code Code) {
 	st.mu.Lock()
@@ -369,6 +290,7 @@ func (st *Stream) SetPriority(group uint32, order int64) { st.s.order.rank(&st.r
 // Stop tells the peer that no more of its side is wanted, with an application code.
 func (st *Stream) Stop(code uint32) {
 	st.mu.Lock()
+	st.answered = true
 	if !st.readDone {
 		if st.receive != nil {
 			st.cancelRead(webtransport.StreamErrorCode(code))
@@ -382,6 +304,7 @@ func (st *Stream) Stop(code uint32) {
 // Reset gives this side up, with an application code for the peer.
 func (st *Stream) Reset(code uint32) {
 	st.mu.Lock()
+	st.answered = true
 	if !st.sendDone {
 		if st.send != nil {
 			st.cancelWrite(webtransport.StreamErrorCode(code))

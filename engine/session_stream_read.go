@@ -44,6 +44,7 @@ func (st *Stream) read() {
 const noApplicationCode = "stream reset, but failed to convert"
 
 func (st *Stream) resetBy(code uint32) {
+	st.givenUp = true
 	rec, _ := st.s.c.sink.Reserve(Terminal, 0, nil)
 	st.s.c.sink.Commit(rec, st.event(&Event{Type: EventStreamReset, Flags: FlagRemote, Aux: uint64(code)}))
 	st.endRead(ErrReset)
@@ -151,6 +152,7 @@ func (st *Stream) emit(data []byte, before uint64, end bool) bool {
 // Consumed says that the consumer has dealt with n bytes.
 func (st *Stream) Consumed(n uint64) {
 	st.mu.Lock()
+	st.answered = true
 	st.consumed = min(st.consumed+n, st.delivered)
 	st.mu.Unlock()
 	select {

@@ -15,6 +15,7 @@ const rankedPiece = 16 << 10
 func (st *Stream) Write(body Chunk) {
 	st.mu.Lock()
 	defer st.unlock()
+	st.answered = true
 	if st.sendDone || st.ending || len(body.Bytes) == 0 {
 		body.release()
 		return
@@ -36,7 +37,7 @@ func (st *Stream) Write(body Chunk) {
 // End finishes this side, after what was written.
 func (st *Stream) End() {
 	st.mu.Lock()
-	st.ending = true
+	st.answered, st.ending = true, true
 	st.kick()
 	st.unlock()
 }
@@ -166,7 +167,11 @@ func (st *Stream) broken(err error) {
 	}
 }
 
+// stoppedBy ends this side because the peer has stopped it. The library keeps the stream, and the peer's place for another one, until it is
+// told that nobody writes any more.
 func (st *Stream) stoppedBy(code uint32) {
+	st.givenUp = true
+	st.send.CancelWrite(webtransport.StreamErrorCode(code))
 	rec, _ := st.s.c.sink.Reserve(Terminal, 0, nil)
 	st.s.c.sink.Commit(rec, st.event(&Event{Type: EventStreamStopped, Flags: FlagRemote, Aux: uint64(code)}))
 	st.endSend(ErrReset)

@@ -14,6 +14,8 @@ export const ENGINE_KEYS: ReadonlySet<string> = new Set([
   "connection_receive_window",
   "reset_budget",
   "max_unverified_handshakes",
+  "initial_packet_size",
+  "max_packet_size",
   "high_water_mark",
   "date",
   "go",

@@ -135,10 +135,14 @@ export interface EngineOptions {
   stream_receive_window?: number;
   /** The largest flow control window of a connection. */
   connection_receive_window?: number;
-  /** Requests that a client may reset within 10 s before they are answered. */
+  /** Requests, sessions and streams that a client may give up or break within 10 s before they are answered. */
   reset_budget?: number;
   /** Unfinished handshakes from which on new clients must prove their address. */
   max_unverified_handshakes?: number;
+  /** Bytes of UDP payload of the largest packets, until a larger size is found to come through. */
+  initial_packet_size?: number;
+  /** Bytes of UDP payload of the largest packets at all, for paths whose MTU shrinks under way; 0: what is found to come through. */
+  max_packet_size?: number;
   /** Bytes of one response that may wait for the network. */
   high_water_mark?: number;
   /** Whether a response without a date gets one. */
