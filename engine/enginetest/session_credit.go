@@ -72,8 +72,8 @@ func (c *sessionCredit) take(capsule Capsule) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if limit < a.limit {
-		return fmt.Errorf("capsule %#x takes the limit from %d back to %d", capsule.Type, a.limit, limit)
+	if limit <= a.limit {
+		return fmt.Errorf("capsule %#x does not raise the limit: from %d to %d", capsule.Type, a.limit, limit)
 	}
 	a.limit = limit
 	close(c.changed)
