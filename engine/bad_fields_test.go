@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/quic-go/quic-go"
+
+	"zigh3/engine/enginetest"
 )
 
 // A badRequest is a field section that makes no request, or none that is taken.
@@ -179,31 +181,31 @@ func onTheWire(t *testing.T, addr, name, want string, p []byte) {
 		client, _ := dialHTTP(t, addr)
 		var s *quic.Stream
 		if late {
-			s = client.open(p[:1], false)
-			client.lives() // behind the first byte: the rest comes when the stream has a goroutine
+			s = client.Open(p[:1], false)
+			client.Lives() // behind the first byte: the rest comes when the stream has a goroutine
 			_, _ = s.Write(p[1:])
 			_ = s.Close()
 		} else {
-			s = client.open(p, true)
+			s = client.Open(p, true)
 		}
 		if strings.HasPrefix(want, "connection") {
-			if got := client.closed(); got != want {
+			if got := client.Closed(); got != want {
 				t.Errorf("%s, late %v: %q, want %q", name, late, got, want)
 			}
 			continue
 		}
-		if got := client.answer(s); got != want {
+		if got := client.Answer(s); got != want {
 			t.Errorf("%s, late %v: %q, want %q", name, late, got, want)
 		}
-		client.lives()
-		_ = client.conn.CloseWithError(0x100, "")
+		client.Lives()
+		_ = client.Conn.CloseWithError(0x100, "")
 	}
 }
 
 func TestN02BadRequestsOnTheWire(t *testing.T) {
 	addr := startConformanceServer(t, "")
 	for _, c := range badRequests() {
-		want := "reset " + codeName(uint64(c.want.Code))
+		want := "reset " + enginetest.CodeName(uint64(c.want.Code))
 		if c.want.Status != 0 {
 			want = strconv.Itoa(c.want.Status)
 		}

@@ -92,7 +92,7 @@ func TestN08ControlStream(t *testing.T) {
 				if bytewise {
 					first = 1
 				}
-				s := client.uni(all[:first])
+				s := client.Uni(all[:first])
 				for _, b := range all[first:] {
 					_, _ = s.Write([]byte{b}) // the server may have closed for what it saw
 				}
@@ -101,9 +101,9 @@ func TestN08ControlStream(t *testing.T) {
 				}
 				got := ""
 				if c.want == alive {
-					got = client.answer(client.open(headers(get...), true))
+					got = client.Answer(client.Open(headers(get...), true))
 				} else {
-					got = client.closed()
+					got = client.Closed()
 				}
 				if got != c.want {
 					t.Errorf("%q, want %q", got, c.want)
@@ -153,10 +153,10 @@ func TestN08UnidirectionalStreams(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			client := dialRaw(t, addr)
 			if c.name != "second control stream" {
-				client.uni(append([]byte{0}, frame(frameSettings)...))
+				client.Uni(append([]byte{0}, frame(frameSettings)...))
 			}
 			for _, parts := range c.streams {
-				s := client.uni(parts[0])
+				s := client.Uni(parts[0])
 				for _, p := range parts[1:] {
 					if p == nil {
 						_ = s.Close()
@@ -167,9 +167,9 @@ func TestN08UnidirectionalStreams(t *testing.T) {
 			}
 			var got string
 			if c.want == alive {
-				got = client.answer(client.open(headers(get...), true))
+				got = client.Answer(client.Open(headers(get...), true))
 			} else {
-				got = client.closed()
+				got = client.Closed()
 			}
 			if got != c.want {
 				t.Errorf("%q, want %q", got, c.want)
@@ -186,10 +186,10 @@ func TestN08CriticalStreamsReset(t *testing.T) {
 		if typ == 0 {
 			begin = append(begin, frame(frameSettings)...)
 		}
-		s := client.uni(begin)
+		s := client.Uni(begin)
 		awaitUniStream(t, server, typ)
 		s.CancelWrite(quic.StreamErrorCode(http3.ErrCodeNoError))
-		if got := client.closed(); got != "connection H3_CLOSED_CRITICAL_STREAM" {
+		if got := client.Closed(); got != "connection H3_CLOSED_CRITICAL_STREAM" {
 			t.Errorf("stream of type %d reset: %q", typ, got)
 		}
 	}
@@ -198,13 +198,13 @@ func TestN08CriticalStreamsReset(t *testing.T) {
 // Neither control stream may be closed (RFC 9114, 6.2.1): a peer that wants to hear no more of ours breaks the rule as well.
 func TestN08OurControlStreamStopped(t *testing.T) {
 	client, _ := dialHTTP(t, startConformanceServer(t, ""))
-	client.lives()
-	s, err := client.conn.AcceptUniStream(client.conn.Context())
+	client.Lives()
+	s, err := client.Conn.AcceptUniStream(client.Conn.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.CancelRead(quic.StreamErrorCode(http3.ErrCodeNoError))
-	if got := client.closed(); got != "connection H3_CLOSED_CRITICAL_STREAM" {
+	if got := client.Closed(); got != "connection H3_CLOSED_CRITICAL_STREAM" {
 		t.Errorf("%q", got)
 	}
 }
@@ -228,15 +228,15 @@ func TestN08UnidirectionalStreamResetBeforeItsType(t *testing.T) {
 
 func testN08UnidirectionalStreamResetBeforeItsType(t *testing.T) {
 	client, _ := dialHTTP(t, startConformanceServer(t, ""))
-	client.uni([]byte{0x40}).CancelWrite(quic.StreamErrorCode(http3.ErrCodeNoError))
-	client.lives()
+	client.Uni([]byte{0x40}).CancelWrite(quic.StreamErrorCode(http3.ErrCodeNoError))
+	client.Lives()
 }
 
 // What the server itself opens: one control stream that begins with SETTINGS.
 func TestN08ServerSendsSettingsFirst(t *testing.T) {
 	client, _ := dialHTTP(t, startConformanceServer(t, `{"max_header_bytes": 5000}`))
-	client.lives()
-	s, err := client.conn.AcceptUniStream(client.conn.Context())
+	client.Lives()
+	s, err := client.Conn.AcceptUniStream(client.Conn.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

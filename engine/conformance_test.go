@@ -114,25 +114,25 @@ func TestN08FramesOfRequestStreams(t *testing.T) {
 					// The first byte alone keeps the request from the short way. The server has it before the rest is sent
 					// because a plain request behind it is answered.
 					all := join(c.parts...)
-					s = client.open(all[:min(1, len(all))], false)
-					client.lives()
+					s = client.Open(all[:min(1, len(all))], false)
+					client.Lives()
 					if len(all) > 1 {
 						_, _ = s.Write(all[1:]) // the server may have closed for what it saw
 					}
 					_ = s.Close()
 				} else {
-					s = client.open(join(c.parts...), true)
+					s = client.Open(join(c.parts...), true)
 				}
 				if strings.HasPrefix(c.want, "connection") {
-					if got := client.closed(); got != c.want {
+					if got := client.Closed(); got != c.want {
 						t.Errorf("%q, want %q", got, c.want)
 					}
 					return
 				}
-				if got := client.answer(s); got != c.want {
+				if got := client.Answer(s); got != c.want {
 					t.Errorf("%q, want %q", got, c.want)
 				}
-				client.lives()
+				client.Lives()
 			})
 		}
 	}
@@ -144,9 +144,9 @@ func TestN08ResetInTheMiddleOfAFrame(t *testing.T) { onBothKinds(t, testN08Reset
 func testN08ResetInTheMiddleOfAFrame(t *testing.T) {
 	client, _ := dialHTTP(t, startConformanceServer(t, ""))
 	for _, begin := range [][]byte{nil, {frameHeaders}, headers(get...)[:9], join(post("/echo"), []byte{frameData, 9, 'x'})} {
-		s := client.open(begin, false)
+		s := client.Open(begin, false)
 		s.CancelWrite(quic.StreamErrorCode(http3.ErrCodeRequestCanceled))
-		client.lives()
+		client.Lives()
 	}
 }
 
@@ -158,9 +158,9 @@ func TestN09SlowHeaderBlockHoldsNobodyUp(t *testing.T) {
 func testN09SlowHeaderBlockHoldsNobodyUp(t *testing.T) {
 	client, _ := dialHTTP(t, startConformanceServer(t, ""))
 	block := headers(with("x", "y")...)
-	slow := client.open(block[:1], false)
+	slow := client.Open(block[:1], false)
 	for i := range 50 {
-		client.lives()
+		client.Lives()
 		if i+1 < len(block)-1 {
 			if _, err := slow.Write(block[i+1 : i+2]); err != nil {
 				t.Fatal(err)
@@ -173,7 +173,7 @@ func testN09SlowHeaderBlockHoldsNobodyUp(t *testing.T) {
 	if err := slow.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if got := client.answer(slow); got != "200" {
+	if got := client.Answer(slow); got != "200" {
 		t.Errorf("the slow one: %q", got)
 	}
 }
@@ -195,17 +195,17 @@ func TestHeaderBlocksBeyondTheLimit(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			client, _ := dialHTTP(t, addr)
-			if got := client.answer(client.open(c.block, true)); got != c.want {
+			if got := client.Answer(client.Open(c.block, true)); got != c.want {
 				t.Errorf("at once: %q, want %q", got, c.want)
 			}
-			s := client.open(c.block[:1], false)
+			s := client.Open(c.block[:1], false)
 			time.Sleep(20 * headerWait)
 			s.Write(c.block[1:])
 			s.Close()
-			if got := client.answer(s); got != c.want {
+			if got := client.Answer(s); got != c.want {
 				t.Errorf("late: %q, want %q", got, c.want)
 			}
-			client.lives()
+			client.Lives()
 		})
 	}
 }

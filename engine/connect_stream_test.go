@@ -3,57 +3,54 @@ package engine
 import (
 	"errors"
 	"io"
-	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
+
+	"zigh3/engine/enginetest"
 )
 
 // A connectClient is a peer that opens sessions with frames and capsules made by hand, as old drafts do.
-type connectClient struct {
-	t  testing.TB
-	q  *quic.Conn
-	cc *http3.ClientConn
-}
+type connectClient struct{ *enginetest.Client }
 
 func dialConnect(t testing.TB, f *sessionFixture) *connectClient {
 	t.Helper()
-	q := dialDatagrams(t, f.addr, nil)
-	cc := (&http3.Transport{EnableDatagrams: true}).NewClientConn(q)
-	within(t, "SETTINGS", cc.ReceivedSettings())
-	return &connectClient{t, q, cc}
+	c := &connectClient{enginetest.Dial(t, f.addr, enginetest.Options{Dialect: enginetest.Draft02})}
+	c.Settings()
+	return c
 }
 
 // connect opens a session as Chromium does.
-func (c *connectClient) connect(f *sessionFixture) *http3.RequestStream {
-	c.t.Helper()
+func (c *connectClient) connect(f *sessionFixture) *enginetest.RequestStream {
+	f.t.Helper()
 	status, str := c.ask(f)
 	if status != 200 {
-		c.t.Fatalf("status %d", status)
+		f.t.Fatalf("status %d", status)
 	}
 	return str
 }
 
 // ask asks for a session.
-func (c *connectClient) ask(f *sessionFixture) (status int, str *http3.RequestStream) {
-	c.t.Helper()
-	str, err := c.cc.OpenRequestStream(ctx(c.t))
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	req, _ := http.NewRequest("CONNECT", f.url("/wt"), nil)
-	req.Proto = "webtransport"
-	req.Header = http.Header{"Sec-Webtransport-Http3-Draft02": {"1"}, "Origin": {"https://" + f.addr}}
-	if err := str.SendRequestHeader(req); err != nil {
-		c.t.Fatal(err)
-	}
+func (c *connectClient) ask(f *sessionFixture) (status int, str *enginetest.RequestStream) {
+	f.t.Helper()
+	str = c.request(f)
 	resp, err := str.ReadResponse()
 	if err != nil {
-		c.t.Fatal(err)
+		f.t.Fatal(err)
 	}
-	return resp.StatusCode, str
+	return resp.Status, str
+}
+
+// request asks for one and waits for nothing.
+func (c *connectClient) request(f *sessionFixture) *enginetest.RequestStream {
+	f.t.Helper()
+	str := c.OpenRequest()
+	if err := str.SendHeaders(c.SessionFields("/wt", "origin", "https://"+f.addr)...); err != nil {
+		f.t.Fatal(err)
+	}
+	return str
 }
 
 // The field of http3 that connectStream is put into must be there in the version that go.mod names.
@@ -91,15 +88,7 @@ func TestW11_DrainCapsules(t *testing.T) {
 func TestW11_DrainCapsulesAgainAndAgain(t *testing.T) {
 	f := serveSessions(t, "", nil)
 	c := dialConnect(t, f)
-	str, err := c.cc.OpenRequestStream(ctx(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req, _ := http.NewRequest("CONNECT", f.url("/wt"), nil)
-	req.Proto = "webtransport"
-	if err := str.SendRequestHeader(req); err != nil {
-		t.Fatal(err)
-	}
+	str := c.request(f)
 	drain := varints(capsuleDrainSession, 0)
 	for range 1000 {
 		if _, err := str.Write(drain); err != nil {
@@ -145,22 +134,24 @@ func TestW09_PeerThatNeverEndsItsSideIsCutOff(t *testing.T) {
 func TestW12_EndsWithoutACapsule(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		end   func(str *http3.RequestStream)
+		end   func(str *enginetest.RequestStream)
 		code  Code
 		flags uint16
 	}{
-		{"end", func(str *http3.RequestStream) { str.Close() }, OK, FlagRemote},
-		{"reset", func(str *http3.RequestStream) { str.CancelWrite(0x10c) }, ErrReset, FlagRemote | FlagAborted},
-		{"cut capsule", func(str *http3.RequestStream) { str.Write(varints(capsuleCloseSession, 8, "\x00")); str.Close() }, ErrProtocol, FlagAborted},
-		{"empty close", func(str *http3.RequestStream) { str.Write(varints(capsuleCloseSession, 0)) }, ErrProtocol, FlagAborted},
-		{"reason too long", func(str *http3.RequestStream) {
+		{"end", func(str *enginetest.RequestStream) { str.Close() }, OK, FlagRemote},
+		{"reset", func(str *enginetest.RequestStream) { str.CancelWrite(0x10c) }, ErrReset, FlagRemote | FlagAborted},
+		{"cut capsule", func(str *enginetest.RequestStream) { str.Write(varints(capsuleCloseSession, 8, "\x00")); str.Close() }, ErrProtocol, FlagAborted},
+		{"empty close", func(str *enginetest.RequestStream) { str.Write(varints(capsuleCloseSession, 0)) }, ErrProtocol, FlagAborted},
+		{"reason too long", func(str *enginetest.RequestStream) {
 			str.Write(varints(capsuleCloseSession, 4+1025, "\x00\x00\x00\x01"+strings.Repeat("r", 1025)))
 		}, ErrProtocol, FlagAborted},
-		{"reason without end", func(str *http3.RequestStream) { str.Write(varints(capsuleCloseSession, 1<<40, "\x00\x00\x00\x01")) }, ErrProtocol, FlagAborted},
-		{"reason that is no UTF-8", func(str *http3.RequestStream) {
+		{"reason without end", func(str *enginetest.RequestStream) {
+			str.Write(varints(capsuleCloseSession, 1<<40, "\x00\x00\x00\x01"))
+		}, ErrProtocol, FlagAborted},
+		{"reason that is no UTF-8", func(str *enginetest.RequestStream) {
 			str.Write(varints(capsuleCloseSession, 8, "\x00\x00\x00\x01ab\xe2\x82"))
 		}, ErrProtocol, FlagAborted},
-		{"forbidden capsule", func(str *http3.RequestStream) { str.Write(varints(0x190b4d3e, 1, 0)) }, ErrProtocol, FlagAborted},
+		{"forbidden capsule", func(str *enginetest.RequestStream) { str.Write(varints(0x190b4d3e, 1, 0)) }, ErrProtocol, FlagAborted},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := serveSessions(t, "", nil)
@@ -176,30 +167,16 @@ func TestW12_EndsWithoutACapsule(t *testing.T) {
 
 func TestW13_SessionsOfOneConnection(t *testing.T) {
 	f := serveSessions(t, "", echo)
-	d := dialer(t)
-	config := d.TLSClientConfig.Clone()
-	config.NextProtos = []string{"h3"}
-	q, err := quic.DialAddr(ctx(t), f.addr, config, d.QUICConfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer q.CloseWithError(0x100, "")
-	c, err := d.NewClientConn(q)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := enginetest.Dial(t, f.addr, *dialer())
 	for i := range 20 {
-		_, s, err := c.Dial(ctx(t), f.url("/wt"), nil)
-		if err != nil {
-			t.Fatal(i, err)
-		}
+		s := c.MustOpen("/wt")
 		text := strings.Repeat("x", i+1)
 		s.SendDatagram([]byte(text))
 		if got, err := s.ReceiveDatagram(ctx(t)); err != nil || string(got) != text {
 			t.Fatalf("%d: %q, %v", i, got, err)
 		}
 	}
-	q.CloseWithError(0x100, "")
+	c.Close()
 	f.waitType(EventConnClosed)
 	if n := f.count(EventSessionClosed); n != 20 {
 		t.Errorf("%d sessions ended", n)
@@ -211,16 +188,9 @@ func TestW13_SecondSessionWithoutFlowControl(t *testing.T) {
 	f := serveSessions(t, "", nil)
 	c := dialConnect(t, f)
 	c.connect(f)
-	str, err := c.cc.OpenRequestStream(ctx(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req, _ := http.NewRequest("CONNECT", f.url("/wt"), nil)
-	req.Proto = "webtransport"
-	str.SendRequestHeader(req)
-	_, err = str.ReadResponse()
-	var e *http3.Error
-	if !errors.As(err, &e) || e.ErrorCode != http3.ErrCodeRequestRejected {
+	_, err := c.request(f).ReadResponse()
+	var e *quic.StreamError
+	if !errors.As(err, &e) || e.ErrorCode != quic.StreamErrorCode(http3.ErrCodeRequestRejected) {
 		t.Errorf("%v", err)
 	}
 	if e := f.waitType(EventSessionClosed); e.Code != ErrNotNegotiated {
@@ -240,15 +210,11 @@ func TestL05_HTTP3ConnectionsRejectWhileDraining(t *testing.T) {
 		}
 		return false
 	})
-	str, err := c.cc.OpenRequestStream(ctx(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req, _ := http.NewRequest("GET", f.url("/"), nil)
-	str.SendRequestHeader(req)
-	_, err = str.ReadResponse()
-	var e *http3.Error
-	if !errors.As(err, &e) || e.ErrorCode != http3.ErrCodeRequestRejected {
+	str := c.OpenRequest()
+	str.SendRequest("GET", "/")
+	_, err := str.ReadResponse()
+	var e *quic.StreamError
+	if !errors.As(err, &e) || e.ErrorCode != quic.StreamErrorCode(http3.ErrCodeRequestRejected) {
 		t.Errorf("%v", err)
 	}
 	f.await(func() { f.session(o.Object).CloseWith(0, "") })
@@ -264,7 +230,7 @@ func TestRequestsOnHTTP3KeepWhatMatters(t *testing.T) {
 		}
 	})
 	c := dialConnect(t, f)
-	s, err := c.q.OpenStreamSync(ctx(t))
+	s, err := c.Conn.OpenStreamSync(ctx(t))
 	if err != nil {
 		t.Fatal(err)
 	}

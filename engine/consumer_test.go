@@ -13,7 +13,8 @@ import (
 	"time"
 
 	"github.com/quic-go/quic-go"
-	"github.com/quic-go/quic-go/http3"
+
+	"zigh3/engine/enginetest"
 )
 
 // A consumer is a Sink with the promises of the real one, in Go memory: events come in the order of reservation, bulk producers wait
@@ -553,11 +554,9 @@ func eventually(t testing.TB, what string, cond func() bool) {
 	}
 }
 
-// newClient is a client of quic-go's http3, with connections of its own.
+// newClient is a client with connections of its own.
 func newClient(t testing.TB) *http.Client {
-	tr := &http3.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, QUICConfig: &quic.Config{MaxIdleTimeout: time.Minute, EnableDatagrams: secondKind}, EnableDatagrams: secondKind}
-	t.Cleanup(func() { tr.Close() })
-	return &http.Client{Transport: tr}
+	return &http.Client{Transport: enginetest.NewTransport(t, enginetest.Options{Datagrams: secondKind})}
 }
 
 func fetch(t testing.TB, client *http.Client, url string) (int, string) {
@@ -606,11 +605,6 @@ func dialQUIC(t testing.TB, addr string, window uint64) (*quic.Conn, error) {
 		t.Cleanup(func() { q.CloseWithError(0x100, "") })
 	}
 	return q, err
-}
-
-// request is the HEADERS frame of a request.
-func request(method, path string) []byte {
-	return headers(":method", method, ":scheme", "https", ":authority", "localhost", ":path", path)
 }
 
 func asError[E error](err error, target *E) bool { return errors.As(err, target) }

@@ -1,17 +1,17 @@
 package engine
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net/http"
 	"testing"
 	"time"
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 	"github.com/quic-go/quic-go/qlog"
+
+	"zigh3/engine/enginetest"
 )
 
 // dialDatagrams opens a QUIC connection with DATAGRAM, with a control stream if settings is not nil.
@@ -102,20 +102,26 @@ func TestD02_DatagramsAndRawOnlyExcludeEachOther(t *testing.T) {
 }
 
 // datagramRequest sends a request whose datagrams the test uses.
-func datagramRequest(t testing.TB, f *sessionFixture) (*http3.RequestStream, *http3.ClientConn) {
+func datagramRequest(t testing.TB, f *sessionFixture) *enginetest.RequestStream {
 	t.Helper()
-	q := dialDatagrams(t, f.addr, nil)
-	cc := (&http3.Transport{EnableDatagrams: true}).NewClientConn(q)
-	within(t, "SETTINGS", cc.ReceivedSettings())
-	str, err := cc.OpenRequestStream(ctx(t))
-	if err != nil {
+	str := openDatagramRequest(t, f)
+	sendDatagramRequest(t, str)
+	return str
+}
+
+// openDatagramRequest opens its stream, on a connection of its own, and sends nothing.
+func openDatagramRequest(t testing.TB, f *sessionFixture) *enginetest.RequestStream {
+	t.Helper()
+	c := enginetest.Dial(t, f.addr, enginetest.Options{Datagrams: true})
+	c.Settings()
+	return c.OpenRequest()
+}
+
+func sendDatagramRequest(t testing.TB, str *enginetest.RequestStream) {
+	t.Helper()
+	if err := str.SendRequest("GET", "/datagrams"); err != nil {
 		t.Fatal(err)
 	}
-	req, _ := http.NewRequestWithContext(context.Background(), "GET", f.url("/datagrams"), nil)
-	if err := str.SendRequestHeader(req); err != nil {
-		t.Fatal(err)
-	}
-	return str, cc
 }
 
 func TestH01_DatagramsOfARequest(t *testing.T) {
@@ -128,7 +134,7 @@ func TestH01_DatagramsOfARequest(t *testing.T) {
 			}
 		}
 	})
-	str, _ := datagramRequest(t, f)
+	str := datagramRequest(t, f)
 	e := f.waitType(EventRequest)
 	if room, limit := f.places(e.Object); room != 256 || limit < 1000 {
 		t.Errorf("room %d, limit %d", room, limit)
@@ -143,7 +149,7 @@ func TestH01_DatagramsOfARequest(t *testing.T) {
 		}
 	}
 	resp, err := str.ReadResponse()
-	if err != nil || resp.StatusCode != 200 {
+	if err != nil || resp.Status != 200 {
 		t.Fatalf("%v, %v", resp, err)
 	}
 	d := f.waitType(EventH3Datagram)
@@ -159,7 +165,7 @@ func TestH01_DatagramsOnAServerWithoutSessions(t *testing.T) {
 			c.request(e.Object).SendDatagram(e.data, 0)
 		}
 	})
-	str, _ := datagramRequest(t, f)
+	str := datagramRequest(t, f)
 	eventually(t, "the request", func() bool { return f.stats[StatRequestsActive].Load() == 1 })
 	str.SendDatagram([]byte("x"))
 	if got, err := str.ReceiveDatagram(ctx(t)); err != nil || string(got) != "x" {
@@ -179,23 +185,14 @@ func TestH03_DatagramsBeforeTheirRequest(t *testing.T) {
 		}
 	})
 	defer f.stop(0)
-	q := dialDatagrams(t, f.addr, nil)
-	cc := (&http3.Transport{EnableDatagrams: true}).NewClientConn(q)
-	within(t, "SETTINGS", cc.ReceivedSettings())
-	str, err := cc.OpenRequestStream(ctx(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	str := openDatagramRequest(t, f)
 	for _, text := range []string{"", "second"} {
 		if err := str.SendDatagram([]byte(text)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	eventually(t, "the first", func() bool { return f.stats[StatDatagramsIn].Load() == 1 })
-	req, _ := http.NewRequest("GET", f.url("/datagrams"), nil)
-	if err := str.SendRequestHeader(req); err != nil {
-		t.Fatal(err)
-	}
+	sendDatagramRequest(t, str)
 	for _, text := range []string{"", "second"} {
 		if got, err := str.ReceiveDatagram(ctx(t)); err != nil || string(got) != "re: "+text {
 			t.Fatalf("%q, %v", got, err)
@@ -213,19 +210,10 @@ func TestH03_DatagramsLongBeforeTheirRequest(t *testing.T) {
 	f := &sessionFixture{}
 	f.fixture = serve(t, "", routeDatagram, func(*consumer, event) {})
 	defer f.stop(0)
-	q := dialDatagrams(t, f.addr, nil)
-	cc := (&http3.Transport{EnableDatagrams: true}).NewClientConn(q)
-	within(t, "SETTINGS", cc.ReceivedSettings())
-	str, err := cc.OpenRequestStream(ctx(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	str := openDatagramRequest(t, f)
 	str.SendDatagram([]byte("lost"))
 	eventually(t, "the drop", func() bool { return f.stats[StatDatagramsDroppedUnknown].Load() == 1 })
-	req, _ := http.NewRequest("GET", f.url("/datagrams"), nil)
-	if err := str.SendRequestHeader(req); err != nil {
-		t.Fatal(err)
-	}
+	sendDatagramRequest(t, str)
 	eventually(t, "the request", func() bool { return f.stats[StatRequestsActive].Load() == 1 })
 	str.SendDatagram([]byte("kept"))
 	eventually(t, "the account", func() bool {
@@ -295,18 +283,7 @@ func TestD05_DatagramsBeforeTheDecision(t *testing.T) {
 			held <- e.Object
 		}
 	})
-	q := dialDatagrams(t, f.addr, nil)
-	cc := (&http3.Transport{EnableDatagrams: true}).NewClientConn(q)
-	within(t, "SETTINGS", cc.ReceivedSettings())
-	str, err := cc.OpenRequestStream(ctx(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req, _ := http.NewRequest("CONNECT", f.url("/wt"), nil)
-	req.Proto = "webtransport"
-	if err := str.SendRequestHeader(req); err != nil {
-		t.Fatal(err)
-	}
+	str := dialConnect(t, f).request(f)
 	h := within(t, "the request", held)
 	for range 40 {
 		str.SendDatagram([]byte("early"))
@@ -453,7 +430,7 @@ func TestA08_DatagramsThatWaitWhenAllEnds(t *testing.T) {
 			} else {
 				s, _ := f.mustOpen("/wt")
 				send = s.SendDatagram
-				q = connOfSession(s)
+				q = s.Client().Conn
 			}
 			f.lossyRoom(0)
 			const burst = 10
@@ -485,16 +462,10 @@ func TestA08_RequestsEndWhileDatagramsWait(t *testing.T) {
 		}
 	})
 	f.lossyRoom(2)
-	_, cc := datagramRequest(t, f)
+	c := datagramRequest(t, f).Client()
 	for range 300 {
-		str, err := cc.OpenRequestStream(ctx(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req, _ := http.NewRequest("GET", f.url("/datagrams"), nil)
-		if err := str.SendRequestHeader(req); err != nil {
-			t.Fatal(err)
-		}
+		str := c.OpenRequest()
+		sendDatagramRequest(t, str)
 		done := make(chan struct{})
 		go func() {
 			defer close(done)

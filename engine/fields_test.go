@@ -1,30 +1,13 @@
 package engine
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/quic-go/qpack"
 )
 
 // field lists are written as name, value, name, value.
-
-func encodeSection(fields ...string) []byte {
-	var b bytes.Buffer
-	e := qpack.NewEncoder(&b)
-	for i := 0; i < len(fields); i += 2 {
-		if err := e.WriteField(qpack.HeaderField{Name: fields[i], Value: fields[i+1]}); err != nil {
-			panic(err) // a bytes.Buffer takes everything
-		}
-	}
-	if b.Len() == 0 {
-		return []byte{0, 0}
-	}
-	return b.Bytes()
-}
 
 func unpackList(t testing.TB, packed []byte) []string {
 	t.Helper()

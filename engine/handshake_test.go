@@ -8,7 +8,8 @@ import (
 	"testing"
 
 	"github.com/quic-go/quic-go"
-	"github.com/quic-go/quic-go/http3"
+
+	"zigh3/engine/enginetest"
 )
 
 func TestN05_RetryWhileHandshakesAreUnfinished(t *testing.T) {
@@ -50,7 +51,7 @@ func TestNoDataBeforeTheHandshake(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		client := &http.Client{Transport: (&http3.Transport{}).NewClientConn(q)}
+		client := &http.Client{Transport: enginetest.New(t, q, enginetest.Options{})}
 		if status, body := fetch(t, client, f.url("/")); status != 200 || body != "hello world" {
 			t.Errorf("%d %q", status, body)
 		}

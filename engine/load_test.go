@@ -3,7 +3,6 @@ package engine
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +16,8 @@ import (
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
+
+	"zigh3/engine/enginetest"
 )
 
 // many is a count for the suite, and what the case asks for when H3_STRESS=1.
@@ -235,7 +236,7 @@ func testEverythingIsGivenBack(t *testing.T) {
 		var all sync.WaitGroup
 		for which := range 4 {
 			all.Go(func() {
-				tr := &http3.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+				tr := enginetest.NewTransport(t, enginetest.Options{})
 				defer tr.Close()
 				client := &http.Client{Transport: tr}
 				for range 20 {

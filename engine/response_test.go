@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 )
 
@@ -138,8 +139,8 @@ func testP02_ResetInTheMiddle(t *testing.T) {
 	if err == nil {
 		_, err = io.ReadAll(resp.Body)
 	}
-	var reset *http3.Error
-	if !asError(err, &reset) || reset.ErrorCode != http3.ErrCodeInternalError || !reset.Remote {
+	var reset *quic.StreamError
+	if !asError(err, &reset) || reset.ErrorCode != quic.StreamErrorCode(http3.ErrCodeInternalError) || !reset.Remote {
 		t.Errorf("the client got %v", err)
 	}
 	if e := within(t, "the end", closed); e.Code != ErrCancelled || e.Flags != FlagAborted || e.Status != 200 {

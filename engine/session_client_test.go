@@ -2,14 +2,11 @@ package engine
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
-	"net/http"
 	"sync"
 	"testing"
 
-	"github.com/quic-go/quic-go"
-	"github.com/quic-go/webtransport-go"
+	"zigh3/engine/enginetest"
 )
 
 // A sessionFixture is a server with sessions at "/wt", datagram requests at "/datagrams" and plain requests elsewhere.
@@ -110,42 +107,21 @@ func (f *sessionFixture) count(typ EventType) (n int) {
 	return n
 }
 
-// dialer is webtransport-go's client.
-func dialer(t testing.TB, protocols ...string) *webtransport.Transport {
-	d := &webtransport.Transport{
-		TLSClientConfig:      &tls.Config{InsecureSkipVerify: true},
-		QUICConfig:           &quic.Config{EnableDatagrams: true, EnableStreamResetPartialDelivery: true},
-		ApplicationProtocols: protocols,
-		Config:               &webtransport.Config{MaxIncomingStreams: 100, MaxIncomingUniStreams: 100, MaxIncomingData: 16 << 20},
-	}
-	t.Cleanup(func() { d.Close() })
-	return d
+// dialer is a client of sessions as webtransport-go's is: of the newest draft, with flow control.
+func dialer(protocols ...string) *enginetest.Options {
+	return &enginetest.Options{Dialect: enginetest.Draft15, Protocols: protocols, MaxStreamsBidi: 100, MaxStreamsUni: 100, MaxData: 16 << 20}
 }
 
-// open opens a session on a connection of its own, which outlives it.
-func (f *sessionFixture) open(d *webtransport.Transport, path string, header http.Header) (*http.Response, *webtransport.Session, error) {
+// open asks for a session on a connection of its own, which outlives it. The session is nil if it was not accepted.
+func (f *sessionFixture) open(o *enginetest.Options, path string, fields ...string) (*enginetest.Session, *enginetest.Response) {
 	f.t.Helper()
-	config := d.TLSClientConfig.Clone()
-	config.NextProtos = []string{"h3"}
-	q, err := quic.DialAddr(ctx(f.t), f.addr, config, d.QUICConfig)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	f.t.Cleanup(func() { q.CloseWithError(0x100, "") })
-	c, err := d.NewClientConn(q)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	return c.Dial(ctx(f.t), f.url(path), header)
+	return enginetest.Dial(f.t, f.addr, *o).Session(path, fields...)
 }
 
 // mustOpen opens a session that must be accepted, and gives its SESSION_OPENED too.
-func (f *sessionFixture) mustOpen(path string) (*webtransport.Session, event) {
+func (f *sessionFixture) mustOpen(path string) (*enginetest.Session, event) {
 	f.t.Helper()
-	_, s, err := f.open(dialer(f.t), path, nil)
-	if err != nil {
-		f.t.Fatal(err)
-	}
+	s := enginetest.Dial(f.t, f.addr, *dialer()).MustOpen(path)
 	f.t.Cleanup(func() { s.CloseWithError(0, "") })
 	return s, f.waitType(EventSessionOpened)
 }

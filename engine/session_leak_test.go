@@ -4,8 +4,7 @@ import (
 	"runtime"
 	"testing"
 
-	"github.com/quic-go/quic-go"
-	"github.com/quic-go/webtransport-go"
+	"zigh3/engine/enginetest"
 )
 
 // Sessions with everything that may be under way in them: streams that wait for credit, for the consumer, for the peer's limit; resets,
@@ -15,20 +14,20 @@ func TestW13_SessionsGiveEverythingBack(t *testing.T) {
 	for _, end := range []struct {
 		name     string
 		sessions int
-		end      func(f *sessionFixture, q *quic.Conn, s *webtransport.Session, o event)
+		end      func(f *sessionFixture, s *enginetest.Session, o event)
 	}{
-		{"the connection goes", 4, func(_ *sessionFixture, q *quic.Conn, _ *webtransport.Session, _ event) {
-			q.CloseWithError(0x10c, "gone")
+		{"the connection goes", 4, func(_ *sessionFixture, s *enginetest.Session, _ event) {
+			s.Client().CloseWithError(0x10c, "gone")
 		}},
-		{"the peer closes", 4, func(_ *sessionFixture, _ *quic.Conn, s *webtransport.Session, _ event) { s.CloseWithError(7, "done") }},
-		{"the consumer closes", 4, func(f *sessionFixture, _ *quic.Conn, _ *webtransport.Session, o event) {
+		{"the peer closes", 4, func(_ *sessionFixture, s *enginetest.Session, _ event) { s.CloseWithError(7, "done") }},
+		{"the consumer closes", 4, func(f *sessionFixture, _ *enginetest.Session, o event) {
 			f.await(func() {
 				if s := f.session(o.Object); s != nil {
 					s.CloseWith(7, "done")
 				}
 			})
 		}},
-		{"the server stops", 1, func(f *sessionFixture, _ *quic.Conn, _ *webtransport.Session, _ event) { f.server.Stop(0) }},
+		{"the server stops", 1, func(f *sessionFixture, _ *enginetest.Session, _ event) { f.server.Stop(0) }},
 	} {
 		t.Run(end.name, func(t *testing.T) {
 			f := serveSessions(t, `{"receive_window": 4096}`, nil)
@@ -46,27 +45,14 @@ func TestW13_SessionsGiveEverythingBack(t *testing.T) {
 }
 
 // busySession opens a session on a connection of its own, has much begin in it, and then its end.
-func busySession(t *testing.T, f *sessionFixture, end func(f *sessionFixture, q *quic.Conn, s *webtransport.Session, o event)) {
+func busySession(t *testing.T, f *sessionFixture, end func(f *sessionFixture, s *enginetest.Session, o event)) {
 	t.Helper()
-	d := dialer(t)
-	d.Config.MaxIncomingStreams = 3
-	config := d.TLSClientConfig.Clone()
-	config.NextProtos = []string{"h3"}
-	q, err := quic.DialAddr(ctx(t), f.addr, config, d.QUICConfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
-	defer q.CloseWithError(0x100, "")
-	c, err := d.NewClientConn(q)
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := dialer()
+	d.MaxStreamsBidi = 3
+	c := enginetest.Dial(t, f.addr, *d)
+	defer c.Close()
 	opened := f.count(EventSessionOpened)
-	_, s, err := c.Dial(ctx(t), f.url("/wt"), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := c.MustOpen("/wt")
 	var o event
 	eventually(t, "the session", func() bool { return f.count(EventSessionOpened) > opened })
 	f.mu.Lock()
@@ -112,6 +98,6 @@ func busySession(t *testing.T, f *sessionFixture, end func(f *sessionFixture, q 
 			session.SendDatagram([]byte("y"), 0)
 		}
 	})
-	end(f, q, s, o)
+	end(f, s, o)
 	eventually(t, "its end", func() bool { return f.count(EventSessionClosed) == f.count(EventSessionOpened) })
 }

@@ -15,7 +15,7 @@ func TestW11_StreamsAreCancelledOnceThePeerHasHeardOfTheClose(t *testing.T) {
 	trace, c := dialTraced(t, f)
 	session := c.connect(f)
 	o := f.waitType(EventSessionOpened)
-	stream, err := c.q.OpenStreamSync(ctx(t))
+	stream, err := c.Conn.OpenStreamSync(ctx(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/quic-go/webtransport-go"
+	"zigh3/engine/enginetest"
 )
 
 // echo answers what comes on bidirectional streams, and what came on a unidirectional one on a new one.
@@ -161,13 +161,13 @@ func TestW06_ResetAndStopCodes(t *testing.T) {
 		f.stream(h).Stop(code)
 		f.stream(h).Stop(1) // does nothing
 	})
-	var e *webtransport.StreamError
-	if _, err := in.Read(make([]byte, 1)); !errors.As(err, &e) || e.ErrorCode != 29 || !e.Remote {
+	var e *enginetest.StreamError
+	if _, err := in.Read(make([]byte, 1)); !errors.As(err, &e) || e.Code != 29 || !e.Remote {
 		t.Errorf("the peer reads %v", err)
 	}
 	eventually(t, "the peer's stop", func() bool {
 		_, err := in.Write(make([]byte, 1000))
-		return errors.As(err, &e) && e.ErrorCode == code && e.Remote
+		return errors.As(err, &e) && e.Code == code && e.Remote
 	})
 	end := f.wait("the end", func(e event) bool { return e.Type == EventStreamEnded && e.Object == h })
 	if end.Code != ErrCancelled {
@@ -252,11 +252,11 @@ func TestW08_WritesThatThePeerDoesNotTake(t *testing.T) {
 
 func TestStreamLimitOfThePeer(t *testing.T) {
 	f := serveSessions(t, "", nil)
-	d := dialer(t)
-	d.Config.MaxIncomingUniStreams = 2
-	_, s, err := f.open(d, "/wt", nil)
-	if err != nil {
-		t.Fatal(err)
+	d := dialer()
+	d.MaxStreamsUni = 2
+	s, resp := f.open(d, "/wt")
+	if s == nil {
+		t.Fatal(resp)
 	}
 	o := f.waitType(EventSessionOpened)
 	hs := []Handle{f.give(), f.give(), f.give(), f.give()}

@@ -3,11 +3,10 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"testing"
 	"time"
 
-	"github.com/quic-go/webtransport-go"
+	"zigh3/engine/enginetest"
 )
 
 func TestW01_SessionIsAccepted(t *testing.T) {
@@ -16,12 +15,12 @@ func TestW01_SessionIsAccepted(t *testing.T) {
 			f.session(e.Object).Accept("b", appendPacked(nil, "x-answer", "42"))
 		}
 	})
-	resp, s, err := f.open(dialer(t, "a", "b"), "/wt/room?x=1", http.Header{"Origin": {"https://" + f.addr}, "X-Test": {"1"}})
-	if err != nil {
-		t.Fatal(err)
+	s, resp := f.open(dialer("a", "b"), "/wt/room?x=1", "origin", "https://"+f.addr, "x-test", "1")
+	if s == nil {
+		t.Fatal(resp)
 	}
-	if got := s.SessionState().ApplicationProtocol; resp.StatusCode != 200 || got != "b" || resp.Header.Get("X-Answer") != "42" || resp.Header.Get("Date") == "" {
-		t.Errorf("%d, protocol %q, %v", resp.StatusCode, got, resp.Header)
+	if got := s.Protocol; resp.Status != 200 || got != "b" || resp.Header.Get("X-Answer") != "42" || resp.Header.Get("Date") == "" {
+		t.Errorf("%d, protocol %q, %v", resp.Status, got, resp.Header)
 	}
 	e := f.waitType(EventSessionRequest)
 	for name, want := range map[string]string{":method": "CONNECT", ":scheme": "https", ":path": "/wt/room?x=1", ":protocol": "webtransport-h3",
@@ -54,7 +53,7 @@ func TestW17_KeyingMaterial(t *testing.T) {
 		}
 		return string(b)
 	}
-	state := s.SessionState().ConnectionState.TLS
+	state := s.Client().Conn.ConnectionState().TLS
 	theirs, err := state.ExportKeyingMaterial("EXPORTER-WebTransport", []byte("\x00\x00\x00\x00\x00\x00\x00\x00\x05label\x03ctx"), 4096)
 	if ours := export("label", "ctx", 4096); ours != string(theirs) || err != nil {
 		t.Errorf("ours %x, theirs %x, %v", ours[:8], theirs[:8], err)
@@ -92,14 +91,14 @@ func TestW02_SessionsThatAreTurnedDown(t *testing.T) {
 		{"/wt", "https://elsewhere.example", 403, OK},
 		{"/wt", "null", 403, OK},
 	} {
-		header := http.Header{}
+		var fields []string
 		if c.origin != "" {
-			header.Set("Origin", c.origin)
+			fields = []string{"origin", c.origin}
 		}
 		before := f.count(EventSessionClosed)
-		resp, _, err := f.open(dialer(t), c.path, header)
-		if err == nil || resp == nil || resp.StatusCode != c.status {
-			t.Errorf("%s, origin %q: %v, %v", c.path, c.origin, resp, err)
+		s, resp := f.open(dialer(), c.path, fields...)
+		if s != nil || resp.Status != c.status {
+			t.Errorf("%s, origin %q: %v", c.path, c.origin, resp)
 			continue
 		}
 		if c.code == OK {
@@ -124,9 +123,9 @@ func TestW02_SessionsThatAreTurnedDown(t *testing.T) {
 func TestW03_OriginsOfOthers(t *testing.T) {
 	for options, want := range map[string]bool{`["https://a.example"]`: true, `["*"]`: true, `["https://b.example"]`: false, `"same"`: false} {
 		f := serveSessions(t, `{"webtransport": {"origins": `+options+`}}`, nil)
-		_, s, err := f.open(dialer(t), "/wt", http.Header{"Origin": {"https://a.example"}})
-		if (err == nil) != want {
-			t.Errorf("%s: %v", options, err)
+		s, resp := f.open(dialer(), "/wt", "origin", "https://a.example")
+		if (s != nil) != want {
+			t.Errorf("%s: %v", options, resp)
 		}
 		if s != nil {
 			s.CloseWithError(0, "")
@@ -146,8 +145,8 @@ func TestW09_CloseFromThisSideReachesThePeer(t *testing.T) {
 	f.await(func() { f.session(o.Object).CloseWith(4_000_000_000, "bye ☃") })
 	within(t, "the peer's end", s.Context().Done())
 	_, err = s.AcceptStream(ctx(t))
-	var closed *webtransport.SessionError
-	if !errors.As(err, &closed) || !closed.Remote || closed.ErrorCode != 4_000_000_000 || closed.Message != "bye ☃" {
+	var closed *enginetest.SessionError
+	if !errors.As(err, &closed) || !closed.Remote || closed.Code != 4_000_000_000 || closed.Reason != "bye ☃" {
 		t.Errorf("the peer sees %v", err)
 	}
 	e := f.waitType(EventSessionClosed)
@@ -179,8 +178,7 @@ func TestW10_PeerVanishesWithManyStreams(t *testing.T) {
 		}
 	}
 	eventually(t, "all streams", func() bool { return f.count(EventStreamOpened) == streams })
-	s.SessionState() // the connection is closed below, without a word to the session
-	closeConnOf(s)
+	s.Client().CloseWithError(0x10c, "gone") // without a word to the session
 	f.waitType(EventConnClosed)
 	if f.count(EventStreamEnded) != streams || f.count(EventSessionClosed) != 1 {
 		t.Errorf("%d streams and %d sessions ended", f.count(EventStreamEnded), f.count(EventSessionClosed))
@@ -209,8 +207,8 @@ func TestW11_DrainAndStop(t *testing.T) {
 		t.Errorf("%+v", e.Event)
 	}
 	_, err = s.AcceptStream(ctx(t))
-	var closed *webtransport.SessionError
-	if !errors.As(err, &closed) || !closed.Remote || closed.ErrorCode != 0 {
+	var closed *enginetest.SessionError
+	if !errors.As(err, &closed) || !closed.Remote || closed.Code != 0 {
 		t.Errorf("the peer sees %v", err)
 	}
 }

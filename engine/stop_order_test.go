@@ -21,7 +21,7 @@ func TestW10_StopGoesBeforeReset(t *testing.T) {
 	done := map[Handle]bool{}
 	var want []string
 	for i := range streams {
-		stream, err := c.q.OpenStreamSync(ctx(t))
+		stream, err := c.Conn.OpenStreamSync(ctx(t))
 		if err != nil {
 			t.Fatal(err)
 		}

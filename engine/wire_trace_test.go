@@ -9,9 +9,10 @@ import (
 	"testing"
 
 	"github.com/quic-go/quic-go"
-	"github.com/quic-go/quic-go/http3"
 	"github.com/quic-go/quic-go/qlog"
 	"github.com/quic-go/quic-go/qlogwriter"
+
+	"zigh3/engine/enginetest"
 )
 
 // A wireTrace notes what a client sends and receives of what ends streams, by their ids, in the order on the wire.
@@ -71,8 +72,7 @@ func dialTraced(t testing.TB, f *sessionFixture) (*wireTrace, *connectClient) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { q.CloseWithError(0x100, "") })
-	cc := (&http3.Transport{EnableDatagrams: true}).NewClientConn(q)
-	within(t, "SETTINGS", cc.ReceivedSettings())
-	return trace, &connectClient{t, q, cc}
+	c := &connectClient{enginetest.New(t, q, enginetest.Options{Dialect: enginetest.Draft02})}
+	c.Settings()
+	return trace, c
 }

@@ -44,8 +44,8 @@ type source struct {
 var goFolders = []string{"engine", "eventq", "capi"}
 
 var rules = []rule{
-	{"engine knows neither C nor the queue nor capi", []string{"engine"}, ".go", forbidImports(func(path string) bool {
-		return path == "C" || path == "zigh3/eventq" || path == "zigh3/capi"
+	{"engine knows neither C nor the queue nor capi nor its tests' client", []string{"engine"}, ".go", forbidImports(func(path string) bool {
+		return path == "C" || path == "zigh3/eventq" || path == "zigh3/capi" || path == "zigh3/engine/enginetest"
 	})},
 	{"eventq imports only the standard library, nothing of networks in it, and eapache/queue", []string{"eventq"}, ".go", forbidImports(func(path string) bool {
 		first, _, _ := strings.Cut(path, "/")
@@ -91,14 +91,15 @@ func main() {
 	}
 }
 
-// check applies the rule to every file in its folders that is part of the product: not to tests, nor to what was installed.
+// check applies the rule to every file in its folders that is part of the product: not to tests and what only they import, nor to what
+// was installed.
 func (r rule) check() (files int, breaches []breach, err error) {
 	for _, folder := range r.folders {
 		err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 			if err != nil {
 				return err
 			}
-			if entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == "testdata") {
+			if entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == "testdata" || entry.Name() == "enginetest") {
 				return filepath.SkipDir
 			}
 			if entry.IsDir() || !strings.HasSuffix(path, r.suffix) || strings.HasSuffix(path, "_test.go") {
