@@ -11,9 +11,6 @@ import (
 	"github.com/quic-go/quic-go/quicvarint"
 )
 
-// routeBuffered is ZIG_H3_ROUTE_BUFFERED.
-const routeBuffered = 0x1
-
 const (
 	// headerWait is what a stream may keep its connection waiting for a complete request. A later one goes to a goroutine. It is
 	// a deadline in the future because a past one fails even where data is there.

@@ -22,89 +22,89 @@ type badRequest struct {
 // badRequests are held against decodeRequest here, and against a server in TestN02BadRequestsOnTheWire.
 func badRequests() []badRequest {
 	long := strings.Repeat("v", 9<<10)
-	many := get
+	many := plainGet
 	for i := range 101 {
 		many = append(slices.Clone(many), fmt.Sprintf("x-%d", i), "v")
 	}
-	large := get
+	large := plainGet
 	for i := range 9 {
 		large = append(slices.Clone(large), fmt.Sprintf("x-%d", i), long[:8<<10])
 	}
-	crumbs := get
+	crumbs := plainGet
 	for range 8 {
 		crumbs = append(slices.Clone(crumbs), "cookie", long[:8<<10])
 	}
 	return []badRequest{
-		{"no :method", get[2:], errNoMethod},
-		{"empty :method", append([]string{":method", ""}, get[2:]...), errNoMethod},
-		{":method with a space", append([]string{":method", "GET /"}, get[2:]...), errMethod},
+		{"no :method", plainGet[2:], errNoMethod},
+		{"empty :method", append([]string{":method", ""}, plainGet[2:]...), errNoMethod},
+		{":method with a space", append([]string{":method", "GET /"}, plainGet[2:]...), errMethod},
 		{"no :scheme", []string{":method", "GET", ":authority", "h", ":path", "/"}, errNoScheme},
 		{":scheme that begins with a digit", []string{":method", "GET", ":scheme", "1s", ":authority", "h", ":path", "/"}, errScheme},
 		{":scheme with a colon", []string{":method", "GET", ":scheme", "https:", ":authority", "h", ":path", "/"}, errScheme},
-		{"no :path", get[:6], errNoPath},
-		{"empty :path", append(slices.Clone(get[:6]), ":path", ""), errNoPath},
-		{":path without a slash", append(slices.Clone(get[:6]), ":path", "index"), errPath},
-		{":path * with GET", append(slices.Clone(get[:6]), ":path", "*"), errPath},
-		{":path with a space", append(slices.Clone(get[:6]), ":path", "/a b"), errPathBytes},
-		{":path with a fragment", append(slices.Clone(get[:6]), ":path", "/a#b"), errPathBytes},
-		{":path with NUL", append(slices.Clone(get[:6]), ":path", "/a\x00b"), errValueBytes},
+		{"no :path", plainGet[:6], errNoPath},
+		{"empty :path", append(slices.Clone(plainGet[:6]), ":path", ""), errNoPath},
+		{":path without a slash", append(slices.Clone(plainGet[:6]), ":path", "index"), errPath},
+		{":path * with GET", append(slices.Clone(plainGet[:6]), ":path", "*"), errPath},
+		{":path with a space", append(slices.Clone(plainGet[:6]), ":path", "/a b"), errPathBytes},
+		{":path with a fragment", append(slices.Clone(plainGet[:6]), ":path", "/a#b"), errPathBytes},
+		{":path with NUL", append(slices.Clone(plainGet[:6]), ":path", "/a\x00b"), errValueBytes},
 		{"no :authority, no host", []string{":method", "GET", ":scheme", "https", ":path", "/"}, errNoAuthority},
 		{"empty :authority", []string{":method", "GET", ":scheme", "https", ":authority", "", ":path", "/"}, errNoAuthority},
 		{"empty host", []string{":method", "GET", ":scheme", "https", ":path", "/", "host", ""}, errNoAuthority},
-		{"two hosts", with("host", "example.com", "host", "example.com"), errHosts},
-		{"host and :authority differ", with("host", "example.org"), errHostMismatch},
+		{"two hosts", withFields("host", "example.com", "host", "example.com"), errHosts},
+		{"host and :authority differ", withFields("host", "example.org"), errHostMismatch},
 		{"userinfo", []string{":method", "GET", ":scheme", "https", ":authority", "u:p@h", ":path", "/"}, errAuthority},
 		{":authority with a path", []string{":method", "GET", ":scheme", "https", ":authority", "h/p", ":path", "/"}, errAuthority},
 		{":authority with a port that is none", []string{":method", "GET", ":scheme", "https", ":authority", "h:x", ":path", "/"}, errAuthority},
 		{":authority that is a port", []string{":method", "GET", ":scheme", "https", ":authority", ":443", ":path", "/"}, errAuthority},
 		{":authority with colons outside brackets", []string{":method", "GET", ":scheme", "https", ":authority", "::1", ":path", "/"}, errAuthority},
-		{":method twice", append([]string{":method", "GET"}, get...), errPseudoTwice},
+		{":method twice", append([]string{":method", "GET"}, plainGet...), errPseudoTwice},
 		{"nothing at all", nil, errNoMethod},
-		{":path twice", append(slices.Clone(get), ":path", "/"), errPseudoTwice},
-		{":status", append([]string{":status", "200"}, get...), errPseudoUnknown},
-		{"unknown pseudo-field", append([]string{":version", "3"}, get...), errPseudoUnknown},
-		{"pseudo-field behind a regular one", append([]string{"x", "y"}, get...), errPseudoLate},
-		{"unknown pseudo-field behind a regular one", with("x", "y", ":nope", "1"), errPseudoLate},
-		{"upper-case name", with("X-a", "1"), errNameBytes},
-		{"empty name", with("", "1"), errNameBytes},
-		{"name with a space", with("x a", "1"), errNameBytes},
-		{"name with a colon", with("x:a", "1"), errNameBytes},
-		{"connection", with("connection", "close"), errConnectionSpecific},
-		{"keep-alive", with("keep-alive", "1"), errConnectionSpecific},
-		{"proxy-connection", with("proxy-connection", "close"), errConnectionSpecific},
-		{"transfer-encoding", with("transfer-encoding", "chunked"), errConnectionSpecific},
-		{"upgrade", with("upgrade", "h2c"), errConnectionSpecific},
-		{"te: gzip", with("te", "gzip"), errTE},
-		{"te: trailers, gzip", with("te", "trailers, gzip"), errTE},
-		{"content-length with a sign", with("content-length", "+5"), errContentLength},
-		{"empty content-length", with("content-length", ""), errContentLength},
-		{"content-length beyond 63 bits", with("content-length", "9999999999999999999"), errContentLength},
-		{"contradicting content-length", with("content-length", "5", "content-length", "6"), errContentLengths},
+		{":path twice", append(slices.Clone(plainGet), ":path", "/"), errPseudoTwice},
+		{":status", append([]string{":status", "200"}, plainGet...), errPseudoUnknown},
+		{"unknown pseudo-field", append([]string{":version", "3"}, plainGet...), errPseudoUnknown},
+		{"pseudo-field behind a regular one", append([]string{"x", "y"}, plainGet...), errPseudoLate},
+		{"unknown pseudo-field behind a regular one", withFields("x", "y", ":nope", "1"), errPseudoLate},
+		{"upper-case name", withFields("X-a", "1"), errNameBytes},
+		{"empty name", withFields("", "1"), errNameBytes},
+		{"name with a space", withFields("x a", "1"), errNameBytes},
+		{"name with a colon", withFields("x:a", "1"), errNameBytes},
+		{"connection", withFields("connection", "close"), errConnectionSpecific},
+		{"keep-alive", withFields("keep-alive", "1"), errConnectionSpecific},
+		{"proxy-connection", withFields("proxy-connection", "close"), errConnectionSpecific},
+		{"transfer-encoding", withFields("transfer-encoding", "chunked"), errConnectionSpecific},
+		{"upgrade", withFields("upgrade", "h2c"), errConnectionSpecific},
+		{"te: gzip", withFields("te", "gzip"), errTE},
+		{"te: trailers, gzip", withFields("te", "trailers, gzip"), errTE},
+		{"content-length with a sign", withFields("content-length", "+5"), errContentLength},
+		{"empty content-length", withFields("content-length", ""), errContentLength},
+		{"content-length beyond 63 bits", withFields("content-length", "9999999999999999999"), errContentLength},
+		{"contradicting content-length", withFields("content-length", "5", "content-length", "6"), errContentLengths},
 		{"CONNECT with :path", []string{":method", "CONNECT", ":authority", "h:1", ":path", "/"}, errConnect},
 		{"CONNECT with :scheme", []string{":method", "CONNECT", ":authority", "h:1", ":scheme", "https"}, errConnect},
 		{"CONNECT without :authority", []string{":method", "CONNECT", "host", "h:1"}, errNoAuthority},
-		{":protocol without CONNECT", append([]string{":protocol", "websocket"}, get...), errProtocol},
+		{":protocol without CONNECT", append([]string{":protocol", "websocket"}, plainGet...), errProtocol},
 		{"empty :protocol", []string{":method", "CONNECT", ":protocol", "", ":scheme", "https", ":authority", "h", ":path", "/"}, errProtocol},
 		{"extended CONNECT without :path", []string{":method", "CONNECT", ":protocol", "p", ":scheme", "https", ":authority", "h"}, errNoPath},
 		{"extended CONNECT without :scheme", []string{":method", "CONNECT", ":protocol", "p", ":authority", "h", ":path", "/"}, errNoScheme},
 		{"extended CONNECT without :authority", []string{":method", "CONNECT", ":protocol", "p", ":scheme", "x", ":path", "/"}, errNoAuthority},
 
 		{"N01: 101 fields", many, errManyFields},
-		{"N01: name of 300 bytes", with(strings.Repeat("n", 300), "v"), errLongName},
-		{"N01: value of 9 KiB", with("x", long), errLongValue},
-		{"N01: CR LF in a value", with("x", "a\r\nb: c"), errValueBytes},
-		{"N01: NUL in a value", with("x", "\x00"), errValueBytes},
-		{"DEL in a value", with("x", "12345678\x7f"), errValueBytes},
+		{"N01: name of 300 bytes", withFields(strings.Repeat("n", 300), "v"), errLongName},
+		{"N01: value of 9 KiB", withFields("x", long), errLongValue},
+		{"N01: CR LF in a value", withFields("x", "a\r\nb: c"), errValueBytes},
+		{"N01: NUL in a value", withFields("x", "\x00"), errValueBytes},
+		{"DEL in a value", withFields("x", "12345678\x7f"), errValueBytes},
 		{"all of it too large", large, errLargeList},
-		{"NUL in a crumb", with("cookie", "a=1", "cookie", "\x00"), errValueBytes},
-		{"crumb of 9 KiB", with("cookie", "a=1", "cookie", long), errLongValue},
+		{"NUL in a crumb", withFields("cookie", "a=1", "cookie", "\x00"), errValueBytes},
+		{"crumb of 9 KiB", withFields("cookie", "a=1", "cookie", long), errLongValue},
 		{"crumbs that are too large together", crumbs, errLargeList},
 	}
 }
 
 func TestN02BadRequests(t *testing.T) {
 	for _, c := range badRequests() {
-		if _, _, err := decodeFields(t, c.in); err != c.want {
+		if _, _, err := decodedFields(c.in); err != c.want {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
 		}
 	}
@@ -124,7 +124,7 @@ var notQPACK = map[string][]byte{
 	"nothing":                                 {},
 	"half a prefix":                           {0},
 	"Required Insert Count":                   {1, 0},
-	"negative Base":                           append([]byte{0, 0x80}, encodeSection(get...)[2:]...),
+	"negative Base":                           append([]byte{0, 0x80}, encodeSection(plainGet...)[2:]...),
 	"indexed, dynamic table":                  {0, 0, 0x80},
 	"indexed, beyond the static table":        {0, 0, 0xff, 99 - 63},
 	"literal, name in the dynamic table":      {0, 0, 0x40, 0},
@@ -139,7 +139,7 @@ var notQPACK = map[string][]byte{
 	"length beyond 62 bits":                   {0, 0, 0x51, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
 	"length of many zero groups":              {0, 0, 0x51, 0x7f, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0},
 	"Delta Base cut off":                      {0, 0x7f},
-	"Delta Base beyond 62 bits":               append([]byte{0, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}, encodeSection(get...)[2:]...),
+	"Delta Base beyond 62 bits":               append([]byte{0, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}, encodeSection(plainGet...)[2:]...),
 	"Required Insert Count spelled at length": {0xff, 0x00},
 }
 
@@ -150,7 +150,7 @@ func TestN08FieldSectionsThatAreNotQPACK(t *testing.T) {
 		}
 	}
 	for name, bad := range notHuffman {
-		block := append(encodeSection(get...), bad...)
+		block := append(encodeSection(plainGet...), bad...)
 		if _, err := decodeRequest(make([]byte, 4096), block, newFieldLimits(4096)); err != errHuffman {
 			t.Errorf("Huffman code, %s: %v, want errHuffman", name, err)
 		}
@@ -162,7 +162,7 @@ func TestN08FieldSectionsThatAreNotQPACK(t *testing.T) {
 
 // Where nothing refers to a dynamic table, any Base that is not negative will do (RFC 9204, 4.5.1.2).
 func TestN08AnyBaseWithoutReferences(t *testing.T) {
-	lines := encodeSection(get...)[2:]
+	lines := encodeSection(plainGet...)[2:]
 	addr := startConformanceServer(t, "")
 	for name, prefix := range map[string][]byte{
 		"0":    {0, 0},
@@ -221,7 +221,7 @@ func TestN08FieldSectionsThatAreNotQPACKOnTheWire(t *testing.T) {
 		onTheWire(t, addr, name+", in trailers", want, join(post("/echo"), frame(frameHeaders, block)))
 	}
 	for name, line := range notHuffman {
-		onTheWire(t, addr, name, want, frame(frameHeaders, encodeSection(get...), line))
+		onTheWire(t, addr, name, want, frame(frameHeaders, encodeSection(plainGet...), line))
 		onTheWire(t, addr, name+", in trailers", want, join(post("/echo"), frame(frameHeaders, []byte{0, 0}, line)))
 	}
 }

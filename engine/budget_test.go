@@ -20,7 +20,7 @@ type surrender struct {
 func broken(request, rest []byte) func(c *wireClient, connect *quic.Stream) {
 	return func(c *wireClient, _ *quic.Stream) {
 		before := c.f.count(EventRequest)
-		s := c.open(request, false)
+		s := c.Open(request, false)
 		eventually(c.t, "the request", func() bool { return c.f.count(EventRequest) > before })
 		s.Write(rest)
 	}
@@ -29,7 +29,7 @@ func broken(request, rest []byte) func(c *wireClient, connect *quic.Stream) {
 var surrendersOfRequests = []surrender{
 	{"reset", EventStreamClosed, func(c *wireClient, _ *quic.Stream) {
 		before := c.f.count(EventRequest)
-		s := c.open(post("/"), false)
+		s := c.Open(post("/"), false)
 		eventually(c.t, "the request", func() bool { return c.f.count(EventRequest) > before })
 		s.CancelWrite(quic.StreamErrorCode(http3.ErrCodeRequestCanceled))
 		s.CancelRead(quic.StreamErrorCode(http3.ErrCodeRequestCanceled))
@@ -43,7 +43,7 @@ var surrendersOfRequests = []surrender{
 func streamOpened(c *wireClient, connect *quic.Stream, uni bool) (s *quic.Stream, u *quic.SendStream) {
 	before := c.f.count(EventStreamOpened)
 	if uni {
-		u = c.uni(varints(uniStreamOfSession, int(connect.StreamID()), "x"))
+		u = c.Uni(varints(uniStreamOfSession, int(connect.StreamID()), "x"))
 	} else {
 		s = c.stream(connect, []byte("x"))
 	}
@@ -103,13 +103,13 @@ func (c *wireClient) exhausts(ways []surrender, connect *quic.Stream) {
 	for _, w := range ways[:len(ways)-1] {
 		c.givesUp(w, connect)
 	}
-	c.lives()
+	c.Lives()
 	c.givesUp(ways[len(ways)-1], connect)
-	if got := c.closed(); got != "connection H3_EXCESSIVE_LOAD" {
+	if got := c.Closed(); got != "connection H3_EXCESSIVE_LOAD" {
 		c.t.Errorf("one more than the budget: %s", got)
 	}
 	other, _ := dialHTTP(c.t, c.f.addr)
-	other.lives()
+	other.Lives()
 }
 
 func TestN12_OneBudgetForAllThatThePeerGivesUp(t *testing.T) {
@@ -117,7 +117,7 @@ func TestN12_OneBudgetForAllThatThePeerGivesUp(t *testing.T) {
 		t.Run(w.name, func(t *testing.T) {
 			f := serveUnanswered(t, `{"reset_budget": 2}`, nil)
 			c, _ := dialHTTP(t, f.addr)
-			(&wireClient{c, f}).exhausts([]surrender{w, w, w}, nil)
+			(&wireClient{c, t, f}).exhausts([]surrender{w, w, w}, nil)
 		})
 	}
 	for _, w := range slices.Concat(surrendersOfRequests, surrendersOfSessions) {
@@ -161,7 +161,7 @@ func TestN12_WhatWasAnsweredIsNotInTheBudget(t *testing.T) {
 				s.CancelRead(wireCode)
 				eventually(t, "the end", func() bool { return f.count(EventStreamEnded) == n })
 			}
-			c.lives()
+			c.Lives()
 		})
 	}
 }
@@ -182,14 +182,14 @@ func TestN11_TheBudgetIsOfAWindow(t *testing.T) {
 	})
 	client, _ := dialHTTP(t, f.addr)
 	for n := uint64(1); n <= 8; n++ {
-		s := client.open(request("GET", "/")[:4], false)
+		s := client.Open(request("GET", "/")[:4], false)
 		s.CancelWrite(quic.StreamErrorCode(http3.ErrCodeRequestCanceled))
 		eventually(t, "the reset", func() bool { return f.server.stats[StatRequestsReset].Load() == n })
 		if n == 4 {
 			time.Sleep(2 * f.server.options.ResetWindow)
 		}
 	}
-	if got := client.answer(client.open(headers(get...), true)); got != "200 hello world" {
+	if got := client.Answer(client.Open(headers(plainGet...), true)); got != "200 hello world" {
 		t.Errorf("a request afterwards: %q", got)
 	}
 }

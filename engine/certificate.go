@@ -44,7 +44,7 @@ func loadIdentity(o *Options) (*identity, error) {
 		id.add(cert, "")
 	}
 	for i := range o.Certificates {
-		cert, err := o.Certificates[i].load()
+		cert, err := load(&o.Certificates[i])
 		if err != nil {
 			return nil, err
 		}
@@ -96,7 +96,7 @@ func (id *identity) tlsConfig() *tls.Config {
 }
 
 // load reads one pair.
-func (s *CertificateSource) load() (*tls.Certificate, error) {
+func load(s *CertificateSource) (*tls.Certificate, error) {
 	certName, certPEM, err := readPEM(s.Cert, s.CertPath, "certificate", s.Option+"cert")
 	if err != nil {
 		return nil, err

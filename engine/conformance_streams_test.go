@@ -49,7 +49,7 @@ func TestN08ControlStream(t *testing.T) {
 
 		// 7.2
 		{"DATA", [][]byte{settings, frame(frameData, "?")}, false, "connection H3_FRAME_UNEXPECTED"},
-		{"HEADERS", [][]byte{settings, headers(get...)}, false, "connection H3_FRAME_UNEXPECTED"},
+		{"HEADERS", [][]byte{settings, headers(plainGet...)}, false, "connection H3_FRAME_UNEXPECTED"},
 		{"PUSH_PROMISE", [][]byte{settings, frame(framePushPromise, 0)}, false, "connection H3_FRAME_UNEXPECTED"},
 		{"frame 0x2 of HTTP/2", [][]byte{settings, frame(0x2)}, false, "connection H3_FRAME_UNEXPECTED"},
 		{"frame 0x6 of HTTP/2", [][]byte{settings, frame(0x6, "12345678")}, false, "connection H3_FRAME_UNEXPECTED"},
@@ -101,7 +101,7 @@ func TestN08ControlStream(t *testing.T) {
 				}
 				got := ""
 				if c.want == alive {
-					got = client.Answer(client.Open(headers(get...), true))
+					got = client.Answer(client.Open(headers(plainGet...), true))
 				} else {
 					got = client.Closed()
 				}
@@ -167,7 +167,7 @@ func TestN08UnidirectionalStreams(t *testing.T) {
 			}
 			var got string
 			if c.want == alive {
-				got = client.Answer(client.Open(headers(get...), true))
+				got = client.Answer(client.Open(headers(plainGet...), true))
 			} else {
 				got = client.Closed()
 			}

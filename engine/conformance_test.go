@@ -18,7 +18,7 @@ const grease = 0x1f*7 + 0x21 // a type that is reserved for nothing, of frames, 
 
 func TestN08FramesOfRequestStreams(t *testing.T) {
 	addr := startConformanceServer(t, "")
-	request := headers(get...)
+	request := headers(plainGet...)
 	trailers := headers("x-t", "1")
 	data := frame(frameData, "body")
 	for _, c := range []struct {
@@ -74,9 +74,9 @@ func TestN08FramesOfRequestStreams(t *testing.T) {
 		{"dynamic table in trailers", [][]byte{post("/echo"), data, frame(frameHeaders, []byte{1, 0, 0x80})}, "connection QPACK_DECOMPRESSION_FAILED"},
 
 		// 4.1.2, 4.2, 4.3: what is malformed is tested field by field beside decodeRequest
-		{"N02 no :path", [][]byte{headers(get[:6]...)}, "reset H3_MESSAGE_ERROR"},
-		{"N02 no :method", [][]byte{headers(get[2:]...)}, "reset H3_MESSAGE_ERROR"},
-		{"N02 :method twice", [][]byte{headers(append([]string{":method", "GET"}, get...)...)}, "reset H3_MESSAGE_ERROR"},
+		{"N02 no :path", [][]byte{headers(plainGet[:6]...)}, "reset H3_MESSAGE_ERROR"},
+		{"N02 no :method", [][]byte{headers(plainGet[2:]...)}, "reset H3_MESSAGE_ERROR"},
+		{"N02 :method twice", [][]byte{headers(append([]string{":method", "GET"}, plainGet...)...)}, "reset H3_MESSAGE_ERROR"},
 		{"N02 upper-case name", [][]byte{headers(with("X-A", "1")...)}, "reset H3_MESSAGE_ERROR"},
 		{"N02 connection", [][]byte{headers(with("connection", "close")...)}, "reset H3_MESSAGE_ERROR"},
 		{"N02 malformed, with a body", [][]byte{headers(with("connection", "close")...), data}, "reset H3_MESSAGE_ERROR"},
@@ -94,11 +94,11 @@ func TestN08FramesOfRequestStreams(t *testing.T) {
 		{"N01 list beyond 64 KiB", [][]byte{frame(frameHeaders, make([]byte, 70<<10))}, "431"},
 		{"N01 CR LF", [][]byte{headers(with("x", "a\r\nb: c")...)}, "400"},
 		{"N01 NUL", [][]byte{headers(with("x", "\x00")...)}, "400"},
-		{"R07 no route", [][]byte{headers(append(slices.Clone(get[:6]), ":path", "/nothing")...)}, "404"},
+		{"R07 no route", [][]byte{headers(append(slices.Clone(plainGet[:6]), ":path", "/nothing")...)}, "404"},
 		{"R05 no such method", [][]byte{post("/get")}, "405 [allow GET, HEAD]"},
-		{"R08 long path", [][]byte{headers(append(slices.Clone(get[:6]), ":path", "/"+strings.Repeat("p", 9000))...)}, "414"},
-		{"R09 %zz", [][]byte{headers(append(slices.Clone(get[:6]), ":path", "/%zz")...)}, "400"},
-		{"HEAD", [][]byte{headers(append([]string{":method", "HEAD"}, get[2:]...)...)}, "200"},
+		{"R08 long path", [][]byte{headers(append(slices.Clone(plainGet[:6]), ":path", "/"+strings.Repeat("p", 9000))...)}, "414"},
+		{"R09 %zz", [][]byte{headers(append(slices.Clone(plainGet[:6]), ":path", "/%zz")...)}, "400"},
+		{"HEAD", [][]byte{headers(append([]string{":method", "HEAD"}, plainGet[2:]...)...)}, "200"},
 		{"CONNECT", [][]byte{headers(":method", "CONNECT", ":authority", "h:1")}, "501"},
 		{"WebSocket (RFC 9220)", [][]byte{headers(":method", "CONNECT", ":protocol", "websocket", ":scheme", "https", ":authority", "h", ":path", "/get")}, "501"},
 	} {
@@ -143,7 +143,7 @@ func TestN08ResetInTheMiddleOfAFrame(t *testing.T) { onBothKinds(t, testN08Reset
 
 func testN08ResetInTheMiddleOfAFrame(t *testing.T) {
 	client, _ := dialHTTP(t, startConformanceServer(t, ""))
-	for _, begin := range [][]byte{nil, {frameHeaders}, headers(get...)[:9], join(post("/echo"), []byte{frameData, 9, 'x'})} {
+	for _, begin := range [][]byte{nil, {frameHeaders}, headers(plainGet...)[:9], join(post("/echo"), []byte{frameData, 9, 'x'})} {
 		s := client.Open(begin, false)
 		s.CancelWrite(quic.StreamErrorCode(http3.ErrCodeRequestCanceled))
 		client.Lives()
@@ -189,9 +189,9 @@ func TestHeaderBlocksBeyondTheLimit(t *testing.T) {
 		block []byte
 		want  string
 	}{
-		{"below", headers(append(get, "x-long", fits)...), "200"},
-		{"beyond", headers(append(get, "x-long", long)...), "431"},
-		{"encoded beyond", headers(append(get, "x-wide", wide)...), "431"},
+		{"below", headers(append(plainGet, "x-long", fits)...), "200"},
+		{"beyond", headers(append(plainGet, "x-long", long)...), "431"},
+		{"encoded beyond", headers(append(plainGet, "x-wide", wide)...), "431"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			client, _ := dialHTTP(t, addr)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"zigh3/engine/enginetest"
 
 	"github.com/quic-go/qpack"
 )
@@ -32,7 +33,7 @@ func BenchmarkDecode(b *testing.B) {
 		name   string
 		fields []string
 	}{{"browser", browserFields}, {"small", smallFields}} {
-		block := encodeSection(c.fields...)
+		block := enginetest.Section(c.fields...)
 		b.Run(c.name, func(b *testing.B) {
 			dst := make([]byte, 4096)
 			lim := newFieldLimits(64 << 10)
@@ -83,7 +84,7 @@ func TestDecodeAgainstAModel(t *testing.T) {
 		if !slices.Contains(fields, ":authority") && !slices.Contains(fields, "host") {
 			fields = append(fields, "host", strings.Repeat("h", 1+rng.IntN(40)))
 		}
-		block := encodeSection(fields...)
+		block := enginetest.Section(fields...)
 		dst := make([]byte, lim.packedMax())
 		head, err := decodeRequest(dst, block, lim)
 		if err != nil {
@@ -102,10 +103,10 @@ func TestDecodeAgainstAModel(t *testing.T) {
 
 // FuzzDecodeRequest holds what is accepted against a plain model of the packed list.
 func FuzzDecodeRequest(f *testing.F) {
-	f.Add(encodeSection(browserFields...), uint16(4096))
-	f.Add(encodeSection(smallFields...), uint16(60))
-	f.Add(encodeSection(":method", "GET", ":scheme", "https", ":path", "/", "cookie", "a=1", "host", "h", "cookie", "b=2", "cookie", "c"), uint16(200))
-	f.Add(encodeSection(":method", "CONNECT", ":protocol", "webtransport", ":scheme", "https", ":authority", "h", ":path", "/"), uint16(300))
+	f.Add(enginetest.Section(browserFields...), uint16(4096))
+	f.Add(enginetest.Section(smallFields...), uint16(60))
+	f.Add(enginetest.Section(":method", "GET", ":scheme", "https", ":path", "/", "cookie", "a=1", "host", "h", "cookie", "b=2", "cookie", "c"), uint16(200))
+	f.Add(enginetest.Section(":method", "CONNECT", ":protocol", "webtransport", ":scheme", "https", ":authority", "h", ":path", "/"), uint16(300))
 	f.Add([]byte{0, 0x7f, 0x20, 0xd1}, uint16(9))
 	lim := newFieldLimits(2048)
 	f.Fuzz(func(t *testing.T, block []byte, size uint16) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"zigh3/engine/enginetest"
 )
 
 // field lists are written as name, value, name, value.
@@ -34,7 +35,7 @@ func decodeFields(t testing.TB, fields []string) ([]string, requestHead, error) 
 	t.Helper()
 	lim := newFieldLimits(64 << 10)
 	dst := make([]byte, lim.packedMax())
-	head, err := decodeRequest(dst, encodeSection(fields...), lim)
+	head, err := decodeRequest(dst, enginetest.Section(fields...), lim)
 	if err != nil {
 		return nil, head, err
 	}
@@ -174,7 +175,7 @@ func TestN01LimitsAreExact(t *testing.T) {
 	}
 	for extra, want := range []error{nil, errLargeList} {
 		lim := newFieldLimits(size - extra)
-		if _, err := decodeRequest(make([]byte, lim.packedMax()), encodeSection(fields...), lim); err != want {
+		if _, err := decodeRequest(make([]byte, lim.packedMax()), enginetest.Section(fields...), lim); err != want {
 			t.Errorf("limit %d for a list of %d: %v, want %v", size-extra, size, err, want)
 		}
 	}
@@ -182,7 +183,7 @@ func TestN01LimitsAreExact(t *testing.T) {
 
 func TestDecodeAsksForALargerBuffer(t *testing.T) {
 	fields := []string{":path", "/p?q", ":method", "GET", ":scheme", "https", "host", "example.com", "cookie", "a=1", "accept", "*/*", "x-y", "zz", "cookie", "b=2", "te", "trailers"}
-	block := encodeSection(fields...)
+	block := enginetest.Section(fields...)
 	lim := newFieldLimits(4096)
 	head, err := decodeRequest(make([]byte, 4096), block, lim)
 	if err != nil {
@@ -212,7 +213,7 @@ func TestDecodeTrailers(t *testing.T) {
 		{[]string{"x", strings.Repeat("v", 5000)}, errLargeList},
 	} {
 		dst := make([]byte, lim.packedMax())
-		n, err := decodeTrailers(dst, encodeSection(c.in...), lim)
+		n, err := decodeTrailers(dst, enginetest.Section(c.in...), lim)
 		if err != c.want {
 			t.Errorf("%q: %v, want %v", c.in, err, c.want)
 		} else if err == nil && !slices.Equal(unpackList(t, dst[:n]), c.in) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"testing"
+	"zigh3/engine/enginetest"
 
 	"github.com/quic-go/quic-go/quicvarint"
 )
@@ -39,7 +40,7 @@ func scanFrames(t *testing.T, p, cuts []byte) (frames []string, between bool) {
 }
 
 func TestFrameScannerCutsAnywhere(t *testing.T) {
-	p := join(frame(frameHeaders, "block"), frame(frameData), frame(1<<40, "unknown"), frame(frameData, "body"))
+	p := enginetest.Join(enginetest.Frame(frameHeaders, "block"), enginetest.Frame(frameData), enginetest.Frame(1<<40, "unknown"), enginetest.Frame(frameData, "body"))
 	want := []string{"1:626c6f636b", "0:", fmt.Sprintf("%d:756e6b6e6f776e", 1<<40), "0:626f6479"}
 	for size := range len(p) {
 		got, between := scanFrames(t, p, bytes.Repeat([]byte{byte(size)}, len(p)))
@@ -57,7 +58,7 @@ func TestFrameScannerCutsAnywhere(t *testing.T) {
 
 // FuzzFrameScanner: frames are the same however their bytes arrive, and are those that a plain parser finds.
 func FuzzFrameScanner(f *testing.F) {
-	f.Add(join(frame(frameHeaders, "block"), frame(frameData), frame(frameData, "body")), []byte{0, 0, 0, 3})
+	f.Add(enginetest.Join(enginetest.Frame(frameHeaders, "block"), enginetest.Frame(frameData), enginetest.Frame(frameData, "body")), []byte{0, 0, 0, 3})
 	f.Add([]byte{0x40, 0x01, 0xc0, 0, 0, 0, 0, 0, 0, 2, 'a', 'b', 0xff}, []byte{1, 5})
 	f.Fuzz(func(t *testing.T, p, cuts []byte) {
 		var want []string

@@ -9,12 +9,6 @@ import (
 	"github.com/quic-go/webtransport-go"
 )
 
-// Flags of a route; the values are those of enum zig_h3_route_flag.
-const (
-	routeDatagram     = 0x2
-	routeWebTransport = 0x4
-)
-
 // An h3Server serves the second kind of connection: those on which datagrams of HTTP or sessions may come. There http3 reads header
 // blocks and datagrams, and webtransport-go knows the sessions; everything else is as on the first kind. It lives as long as its
 // listening.

@@ -32,7 +32,7 @@ func newNarrowPath(t *testing.T, f *fixture, room int) *narrowPath {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &narrowPath{client: listenUDP(t), server: server, room: room}
+	p := &narrowPath{client: listenLoopback(t), server: server, room: room}
 	var running sync.WaitGroup
 	running.Go(func() { p.carry(p.client, p.fromClient) })
 	running.Go(func() { p.carry(p.server, p.fromServer) })

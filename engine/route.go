@@ -11,6 +11,13 @@ import (
 // maxTarget is the longest :path, query included, that is looked at; a longer one is answered 414.
 const maxTarget = 8 << 10
 
+// Flags of a route; the values are those of enum zig_h3_route_flag.
+const (
+	routeBuffered     = 0x1 // bodies come whole, with their request
+	routeDatagram     = 0x2 // its requests have datagrams
+	routeWebTransport = 0x4 // it takes sessions
+)
+
 // A Router finds the route of a request by method and path. Literal segments go before parameters before the wildcard, whatever the
 // order of registration; among the patterns that fit a path, the first in that order that has the method wins. So a "/*" for any
 // method catches what more specific patterns have no method for.

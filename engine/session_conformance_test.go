@@ -54,8 +54,8 @@ type sessionEndSeen struct {
 }
 
 var (
-	broken  = &sessionEndSeen{code: ErrProtocol, flags: FlagAborted}
-	closed7 = &sessionEndSeen{flags: FlagRemote, aux: 7, text: "bye"}
+	breachSeen = &sessionEndSeen{code: ErrProtocol, flags: FlagAborted}
+	closed7    = &sessionEndSeen{flags: FlagRemote, aux: 7, text: "bye"}
 )
 
 // withFlowControl is a peer of the newest draft.
@@ -223,10 +223,10 @@ func TestN15_CapsulesOfSessions(t *testing.T) {
 		rows = append(rows, sessionBreach{name: name, client: client, do: do, want: want, event: event, since: since})
 	}
 	malformed := func(since, name string, do func(p *sessionPeer)) {
-		add("session reset H3_MESSAGE_ERROR", broken, since, name, nil, do)
+		add("session reset H3_MESSAGE_ERROR", breachSeen, since, name, nil, do)
 	}
 	overrun := func(since, name string, do func(p *sessionPeer)) {
-		add("session reset WT_FLOW_CONTROL_ERROR", broken, since, name, nil, do)
+		add("session reset WT_FLOW_CONTROL_ERROR", breachSeen, since, name, nil, do)
 	}
 	ignored := func(name string, do func(p *sessionPeer)) { add("lives", nil, "", name, nil, do) }
 
@@ -361,7 +361,7 @@ func TestN15_StreamsOfSessions(t *testing.T) {
 			p.stream = p.Open(varints(enginetest.FrameSessionBidi, plain.ID(), "x"), false)
 		}},
 		sessionBreach{name: "id of a request that is still coming", options: soon, want: refused, do: func(p *sessionPeer) {
-			plain := p.Open(headers(get...)[:3], false)
+			plain := p.Open(headers(plainGet...)[:3], false)
 			p.stream = p.Open(varints(enginetest.FrameSessionBidi, int(plain.StreamID()), "x"), false)
 		}},
 		sessionBreach{name: "a stream that is its own session", options: soon, want: refused, do: func(p *sessionPeer) {
@@ -395,12 +395,12 @@ func TestN15_StreamsOfSessions(t *testing.T) {
 			}
 			eventually(p.t, "all of them", func() bool { return p.f.count(EventStreamOpened) == 6 })
 		}},
-		sessionBreach{name: "a unidirectional stream too many", options: small, want: "session reset WT_FLOW_CONTROL_ERROR", event: broken, do: func(p *sessionPeer) {
+		sessionBreach{name: "a unidirectional stream too many", options: small, want: "session reset WT_FLOW_CONTROL_ERROR", event: breachSeen, do: func(p *sessionPeer) {
 			for range 4 {
 				p.sessionUni([]byte("x"))
 			}
 		}},
-		sessionBreach{name: "a bidirectional stream too many", options: small, want: "session reset WT_FLOW_CONTROL_ERROR", event: broken, do: func(p *sessionPeer) {
+		sessionBreach{name: "a bidirectional stream too many", options: small, want: "session reset WT_FLOW_CONTROL_ERROR", event: breachSeen, do: func(p *sessionPeer) {
 			for range 4 {
 				p.Open(varints(enginetest.FrameSessionBidi, p.id, "x"), false)
 			}
@@ -412,14 +412,14 @@ func TestN15_StreamsOfSessions(t *testing.T) {
 			eventually(p.t, "both", func() bool { return p.f.count(EventStreamOpened) == 2 })
 		}},
 		// The consumer takes nothing: what the engine holds for it, 4 KiB a stream, is all that could be given back.
-		sessionBreach{name: "too much data", options: small, want: "session reset WT_FLOW_CONTROL_ERROR", event: broken, do: func(p *sessionPeer) {
+		sessionBreach{name: "too much data", options: small, want: "session reset WT_FLOW_CONTROL_ERROR", event: breachSeen, do: func(p *sessionPeer) {
 			p.sessionUni(make([]byte, 80<<10)).Close()
 		}},
-		sessionBreach{name: "too much data on two streams", options: small, want: "session reset WT_FLOW_CONTROL_ERROR", event: broken, since: own, do: func(p *sessionPeer) {
+		sessionBreach{name: "too much data on two streams", options: small, want: "session reset WT_FLOW_CONTROL_ERROR", event: breachSeen, since: own, do: func(p *sessionPeer) {
 			p.sessionUni(make([]byte, 40<<10)).Close()
 			p.Open(varints(enginetest.FrameSessionBidi, p.id, make([]byte, 40<<10)), true)
 		}},
-		sessionBreach{name: "too much data on a stream that is reset", options: small, want: "session reset WT_FLOW_CONTROL_ERROR", event: broken, do: func(p *sessionPeer) {
+		sessionBreach{name: "too much data on a stream that is reset", options: small, want: "session reset WT_FLOW_CONTROL_ERROR", event: breachSeen, do: func(p *sessionPeer) {
 			s := p.sessionUni(make([]byte, 80<<10))
 			p.f.waitType(EventStreamData) // or the header would be lost with the rest
 			s.CancelWrite(enginetest.StreamCode(1))
@@ -516,7 +516,7 @@ func TestN15_SettingsOfSessions(t *testing.T) {
 			if strings.HasPrefix(c.want, "connection") {
 				got = client.Closed()
 			} else {
-				got = client.Answer(client.Open(headers(get...), true))
+				got = client.Answer(client.Open(headers(plainGet...), true))
 			}
 			if got != c.want {
 				t.Errorf("%q, want %q", got, c.want)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 	"unsafe"
+	"zigh3/engine/enginetest"
 
 	"golang.org/x/net/ipv4"
 	"golang.org/x/sys/unix"
@@ -44,7 +45,7 @@ func TestMessagesOfSeveralDatagramsAreTakenApart(t *testing.T) {
 	send(one, 3, []byte("abcdefg"))
 	send(two, 1200, bytes.Repeat([]byte("x"), 2400))
 
-	u.SetReadDeadline(time.Now().Add(patience))
+	u.SetReadDeadline(time.Now().Add(enginetest.Patience))
 	ms := make([]ipv4.Message, 3) // fewer than one message holds
 	for i := range ms {
 		ms[i] = ipv4.Message{Buffers: [][]byte{make([]byte, 1452)}, OOB: make([]byte, 128)}
@@ -83,7 +84,7 @@ func TestADatagramBeyondTheBufferIsCut(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	u.SetReadDeadline(time.Now().Add(patience))
+	u.SetReadDeadline(time.Now().Add(enginetest.Patience))
 	for _, want := range []string{"0123", "next"} {
 		ms := []ipv4.Message{{Buffers: [][]byte{make([]byte, 4)}, OOB: make([]byte, 128)}}
 		if _, err := s.ReadBatch(ms, 0); err != nil {
