@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"zigh3/engine"
+	"zigh3/engine/sink"
 )
 
 // attend sees to the slots that found no room in the ring. Their objects end on other goroutines meanwhile, and the slots come to others:
@@ -43,7 +44,7 @@ func attendRequest(p *slot, h, bits uint64) {
 	request.Live(func() {
 		consumed, code = p.owed.Swap(0), p.codes.Load()
 		if bits&C.ATTENTION_WRITABLE != 0 {
-			s.owed(engine.Handle(h))
+			s.owed(sink.Handle(h))
 		}
 	})
 	if consumed != 0 {
@@ -71,7 +72,7 @@ func attendStream(p *slot, h, bits uint64) {
 	stream.Live(func() {
 		consumed, codes = p.owed.Swap(0), p.codes.Load()
 		if bits&C.ATTENTION_WRITABLE != 0 {
-			s.owed(engine.Handle(h))
+			s.owed(sink.Handle(h))
 		}
 	})
 	if consumed != 0 {

@@ -13,6 +13,8 @@ import (
 	"unsafe"
 
 	"zigh3/engine"
+	"zigh3/engine/config"
+	"zigh3/engine/sink"
 )
 
 // perform carries out a command. What may take a while gets a goroutine; the rest happens in its place among the submissions.
@@ -63,9 +65,9 @@ func perform(c *C.struct_command) {
 }
 
 // errStale is for objects that were freed while the command about them was on its way.
-var errStale = &engine.Error{Code: C.ZIG_H3_ERR_STALE_HANDLE, Text: "the object has ended"}
+var errStale = &sink.Error{Code: C.ZIG_H3_ERR_STALE_HANDLE, Text: "the object has ended"}
 
-func aside(name string, fn func()) { go engine.Guard(name, fn) }
+func aside(name string, fn func()) { go sink.Guard(name, fn) }
 
 func withServer(c *C.struct_command, fn func(*server)) {
 	if s := lookUp(registry.servers, uint64(c.target)); s != nil {
@@ -98,7 +100,7 @@ func makeQueue(c *C.struct_command) {
 func makeServer(c *C.struct_command) {
 	memory := (*C.struct_server)(c.object)
 	s, err := func() (*server, error) {
-		o, err := engine.ParseOptions(text(c, C.STRING_HOSTNAME), uint16(c.port), text(c, C.STRING_CERT), text(c, C.STRING_KEY),
+		o, err := config.ParseOptions(text(c, C.STRING_HOSTNAME), uint16(c.port), text(c, C.STRING_CERT), text(c, C.STRING_KEY),
 			[]byte(text(c, C.STRING_OPTIONS)))
 		if err != nil {
 			return nil, err
@@ -144,10 +146,10 @@ func text(c *C.struct_command, index C.uint32_t) string {
 
 // answer lets the command go. It reports whether the host still waits for it.
 func answer(c *C.struct_command, result uint64, err error) bool {
-	code, words := engine.OK, ""
+	code, words := sink.OK, ""
 	if err != nil {
-		code, words = engine.ErrInternal, err.Error()
-		var e *engine.Error
+		code, words = sink.ErrInternal, err.Error()
+		var e *sink.Error
 		if errors.As(err, &e) {
 			code = e.Code
 		}

@@ -12,7 +12,7 @@ import (
 	"time"
 	"unsafe"
 
-	"zigh3/engine"
+	"zigh3/engine/sink"
 	"zigh3/eventq"
 )
 
@@ -31,12 +31,12 @@ var registry = struct {
 	servers map[uint64]*server
 }{queues: map[uint64]*queue{}, servers: map[uint64]*server{}}
 
-var errTooManyObjects = &engine.Error{Code: engine.ErrLimit, Text: "a million objects are open"}
+var errTooManyObjects = &sink.Error{Code: sink.ErrLimit, Text: "a million objects are open"}
 
 func newQueue(c *C.struct_queue) (*queue, error) {
 	ring, err := eventq.Open(C.queue_memory(c))
 	if err != nil {
-		return nil, &engine.Error{Code: engine.ErrInternal, Text: err.Error(), Err: err}
+		return nil, &sink.Error{Code: sink.ErrInternal, Text: err.Error(), Err: err}
 	}
 	q := &queue{c: c, events: eventq.New(ring), pump: (*atomic.Uint32)(unsafe.Pointer(c))}
 	var ok bool

@@ -15,6 +15,7 @@ import (
 	"unsafe"
 
 	"zigh3/engine"
+	"zigh3/engine/sink"
 	"zigh3/eventq"
 )
 
@@ -56,7 +57,7 @@ func newReactor() (*reactor, error) {
 
 func (r *reactor) run() {
 	take := r.take
-	go engine.Guard("submissions", r.listen)
+	go sink.Guard("submissions", r.listen)
 	idle := 0
 	for {
 		n := r.ring.Drain(batch, take)
@@ -161,15 +162,15 @@ func (r *reactor) take(h *eventq.Head, payload []byte) {
 }
 
 // body is the body of a submission: in place, or in a chunk that the engine gives back.
-func body(h *eventq.Head, payload []byte) engine.Chunk {
+func body(h *eventq.Head, payload []byte) sink.Chunk {
 	if h.Flags&C.SUBMIT_CHUNK != 0 {
-		return engine.Chunk{Bytes: unsafe.Slice((*byte)(pointer(h.Aux)), int(h.DataLen)), Owner: chunks}
+		return sink.Chunk{Bytes: unsafe.Slice((*byte)(pointer(h.Aux)), int(h.DataLen)), Owner: chunks}
 	}
 	at := eventq.DataOffset(int(h.MetaLen))
 	if h.DataLen == 0 {
-		return engine.Chunk{}
+		return sink.Chunk{}
 	}
-	return engine.Chunk{Bytes: payload[at : at+int(h.DataLen) : at+int(h.DataLen)]}
+	return sink.Chunk{Bytes: payload[at : at+int(h.DataLen) : at+int(h.DataLen)]}
 }
 
 // pointer makes a pointer of an address in C memory that came through a ring.

@@ -15,6 +15,8 @@ import (
 	"unsafe"
 
 	"zigh3/engine"
+	"zigh3/engine/config"
+	"zigh3/engine/sink"
 )
 
 // maxQueues is how many queues a server may deliver to.
@@ -31,7 +33,7 @@ type server struct {
 	queues []*queue
 }
 
-func newServer(c *C.struct_server, o *engine.Options, q *queue) (*server, error) {
+func newServer(c *C.struct_server, o *config.Options, q *queue) (*server, error) {
 	s := &server{c: c, highWater: uint32(min(o.HighWaterMark, math.MaxUint32)), queues: []*queue{q}}
 	var ok bool
 	if s.handle, ok = issue(kindServer, uint64(uintptr(unsafe.Pointer(c)))); !ok {
@@ -39,7 +41,7 @@ func newServer(c *C.struct_server, o *engine.Options, q *queue) (*server, error)
 	}
 	applyGoOptions(&o.Go)
 	var err error
-	s.engine, err = engine.NewServer(o, engine.Handle(s.handle), []engine.Sink{s.sinkTo(q)}, (*engine.Stats)(unsafe.Pointer(&c.stats)))
+	s.engine, err = engine.NewServer(o, sink.Handle(s.handle), []sink.Sink{s.sinkTo(q)}, (*sink.Stats)(unsafe.Pointer(&c.stats)))
 	if err != nil {
 		s.retire()
 		return nil, err
@@ -61,20 +63,20 @@ func newServer(c *C.struct_server, o *engine.Options, q *queue) (*server, error)
 }
 
 // The counters' memory is laid out in C.
-var _ [C.SERVER_STATS_MAX - engine.StatCount]struct{}
+var _ [C.SERVER_STATS_MAX - sink.StatCount]struct{}
 
-func (s *server) sinkTo(q *queue) *sink {
-	return (&sink{events: q.events, server: s, highWater: s.highWater}).enrol()
+func (s *server) sinkTo(q *queue) *queueSink {
+	return (&queueSink{events: q.events, server: s, highWater: s.highWater}).enrol()
 }
 
 func (s *server) addQueue(q *queue) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if slices.Contains(s.queues, q) {
-		return &engine.Error{Code: engine.ErrInvalidArgument, Text: "the server delivers to this queue already"}
+		return &sink.Error{Code: sink.ErrInvalidArgument, Text: "the server delivers to this queue already"}
 	}
 	if len(s.queues) == maxQueues {
-		return &engine.Error{Code: engine.ErrLimit, Text: "a server takes 64 queues at most"}
+		return &sink.Error{Code: sink.ErrLimit, Text: "a server takes 64 queues at most"}
 	}
 	if err := s.engine.AddSink(s.sinkTo(q)); err != nil {
 		return err
@@ -125,7 +127,7 @@ func (s *server) retire() {
 }
 
 // applyGoOptions sets what is set of Go's own runtime. It belongs to the whole process: the last server to say something wins.
-func applyGoOptions(o *engine.GoOptions) {
+func applyGoOptions(o *config.GoOptions) {
 	if o.MaxProcs > 0 {
 		runtime.GOMAXPROCS(o.MaxProcs)
 	}

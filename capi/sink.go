@@ -13,11 +13,12 @@ import (
 	"unsafe"
 
 	"zigh3/engine"
+	"zigh3/engine/sink"
 	"zigh3/eventq"
 )
 
-// A sink carries the events of one server's connections to one queue.
-type sink struct {
+// A queueSink carries the events of one server's connections to one queue.
+type queueSink struct {
 	events    *eventq.Queue
 	server    *server
 	highWater uint32 // bytes of a response, or of a stream, that may wait for the network
@@ -30,14 +31,14 @@ type datagramSender interface {
 	DatagramOversized()
 }
 
-// Issue implements engine.Sink.
-func (s *sink) Issue(kind engine.Kind, parent engine.Handle, obj any) (engine.Handle, bool) {
+// Issue implements sink.Sink.
+func (s *queueSink) Issue(kind sink.Kind, parent sink.Handle, obj any) (sink.Handle, bool) {
 	switch kind {
-	case engine.KindRequest:
+	case sink.KindRequest:
 		return s.issue(kindRequest, parent, unsafe.Pointer(obj.(*engine.Request)))
-	case engine.KindSession:
+	case sink.KindSession:
 		return s.issueSession(parent, obj.(*engine.Session))
-	case engine.KindStream:
+	case sink.KindStream:
 		return s.issue(kindStream, parent, unsafe.Pointer(obj.(*engine.Stream)))
 	default:
 		sender := obj.(datagramSender)
@@ -46,7 +47,7 @@ func (s *sink) Issue(kind engine.Kind, parent engine.Handle, obj any) (engine.Ha
 }
 
 // issue gives out the handle of an object of the engine's.
-func (s *sink) issue(kind uint64, parent engine.Handle, object unsafe.Pointer) (engine.Handle, bool) {
+func (s *queueSink) issue(kind uint64, parent sink.Handle, object unsafe.Pointer) (sink.Handle, bool) {
 	index, ok := takeSlot()
 	if !ok {
 		return 0, false
@@ -61,80 +62,80 @@ func (s *sink) issue(kind uint64, parent engine.Handle, object unsafe.Pointer) (
 	if kind == kindSession {
 		p.credit.Store(uint64(s.number))
 	}
-	return engine.Handle(name(kind, index, 0)), true
+	return sink.Handle(name(kind, index, 0)), true
 }
 
 // bind tells the reactor what a slot's handle stands for.
-func (s *sink) bind(index uint32, parent engine.Handle, object unsafe.Pointer) {
+func (s *queueSink) bind(index uint32, parent sink.Handle, object unsafe.Pointer) {
 	e := entryOf(index)
 	e.parent.Store(uint64(parent))
 	e.sink.Store(s)
 	atomic.StorePointer(&e.object, object)
 }
 
-// IssueFor implements engine.Sink: the handle was issued by zig_h3_wt_open_stream. The reactor has noted whose it is.
-func (s *sink) IssueFor(h engine.Handle, obj any) bool {
+// IssueFor implements sink.Sink: the handle was issued by zig_h3_wt_open_stream. The reactor has noted whose it is.
+func (s *queueSink) IssueFor(h sink.Handle, obj any) bool {
 	index := indexOf(uint64(h))
 	if uint64(h)>>kindShift != kindStream || (slots[index].word.Load()^uint64(h))&nameMask != 0 {
 		return false
 	}
 	e := entryOf(index)
-	s.bind(index, engine.Handle(e.parent.Load()), unsafe.Pointer(obj.(*engine.Stream)))
+	s.bind(index, sink.Handle(e.parent.Load()), unsafe.Pointer(obj.(*engine.Stream)))
 	return true
 }
 
-// Release implements engine.Sink.
-func (s *sink) Release(h engine.Handle) (wanted bool) { return release(uint64(h)) }
+// Release implements sink.Sink.
+func (s *queueSink) Release(h sink.Handle) (wanted bool) { return release(uint64(h)) }
 
-// Reserve implements engine.Sink.
-func (s *sink) Reserve(class engine.Class, n int, done <-chan struct{}) (engine.Record, bool) {
+// Reserve implements sink.Sink.
+func (s *queueSink) Reserve(class sink.Class, n int, done <-chan struct{}) (sink.Record, bool) {
 	var r eventq.Record
 	var ok bool
 	switch class {
-	case engine.Bulk:
+	case sink.Bulk:
 		r, ok = s.events.Reserve(eventq.Bulk, n, done)
-	case engine.Terminal:
+	case sink.Terminal:
 		r, _ = s.events.Reserve(eventq.Lossless, n, nil)
 		ok = true // of a closed queue too: what is committed then goes nowhere
-	case engine.Patient:
+	case sink.Patient:
 		r, ok = s.events.Reserve(eventq.Patient, n, nil)
 	default:
-		r, ok = s.events.Reserve(eventq.LossyOf(uint16(engine.EventLog)), n, nil)
+		r, ok = s.events.Reserve(eventq.LossyOf(uint16(sink.EventLog)), n, nil)
 	}
-	return engine.Record{Payload: r.Payload, Token: r.Token}, ok
+	return sink.Record{Payload: r.Payload, Token: r.Token}, ok
 }
 
-// Room implements engine.Sink.
-func (s *sink) Room() <-chan struct{} { return s.events.Room() }
+// Room implements sink.Sink.
+func (s *queueSink) Room() <-chan struct{} { return s.events.Room() }
 
-// Lose implements engine.Sink.
-func (s *sink) Lose(t engine.EventType, n uint64) { s.events.Lose(uint16(t), n) }
+// Lose implements sink.Sink.
+func (s *queueSink) Lose(t sink.EventType, n uint64) { s.events.Lose(uint16(t), n) }
 
-// Abort implements engine.Sink.
-func (s *sink) Abort(r engine.Record) {
+// Abort implements sink.Sink.
+func (s *queueSink) Abort(r sink.Record) {
 	s.events.Abort(eventq.Record{Payload: r.Payload, Token: r.Token})
 }
 
-// Commit implements engine.Sink. What the slot has to know of an event it knows before the consumer can see the event.
-func (s *sink) Commit(r engine.Record, ev *engine.Event) {
+// Commit implements sink.Sink. What the slot has to know of an event it knows before the consumer can see the event.
+func (s *queueSink) Commit(r sink.Record, ev *sink.Event) {
 	switch ev.Type {
-	case engine.EventRequest:
+	case sink.EventRequest:
 		s.noteRequest(r.Payload, ev)
-	case engine.EventBody:
+	case sink.EventBody:
 		slots[indexOf(uint64(ev.Object))].arrived.Add(ev.DataLen)
-	case engine.EventSessionOpened:
+	case sink.EventSessionOpened:
 		slots[indexOf(uint64(ev.Object))].word.Or(C.SLOT_OPEN)
-	case engine.EventStreamOpened, engine.EventStreamData, engine.EventStreamReset, engine.EventStreamStopped:
+	case sink.EventStreamOpened, sink.EventStreamData, sink.EventStreamReset, sink.EventStreamStopped:
 		noteStream(ev)
-	case engine.EventServerStarted:
+	case sink.EventServerStarted:
 		s.server.setPort(uint16(ev.Status))
-	case engine.EventServerStopped:
+	case sink.EventServerStopped:
 		s.server.setPort(0)
 	}
 	s.commit(r, ev)
 }
 
-func (s *sink) commit(r engine.Record, ev *engine.Event) {
+func (s *queueSink) commit(r sink.Record, ev *sink.Event) {
 	woke := s.events.Commit(eventq.Record{Payload: r.Payload, Token: r.Token}, &eventq.Head{
 		Type: uint16(ev.Type), Flags: ev.Flags, Object: uint64(ev.Object), Parent: uint64(ev.Parent), Conn: uint64(ev.Conn),
 		UserData: ev.UserData, Code: int32(ev.Code), Status: ev.Status, MetaLen: ev.MetaLen, DataLen: ev.DataLen, Aux: ev.Aux,
@@ -148,12 +149,12 @@ func (s *sink) commit(r engine.Record, ev *engine.Event) {
 var headRequest = []byte("\x07\x00\x04\x00\x00\x00:methodHEAD")
 
 // noteRequest tells the slot what its response's calls have to know.
-func (s *sink) noteRequest(payload []byte, ev *engine.Event) {
+func (s *queueSink) noteRequest(payload []byte, ev *sink.Event) {
 	var bits uint64
 	if bytes.HasPrefix(payload, headRequest) {
 		bits = C.SLOT_HEAD
 	}
-	if ev.Flags&engine.FlagBuffered != 0 {
+	if ev.Flags&sink.FlagBuffered != 0 {
 		bits |= C.SLOT_BUFFERED
 	}
 	if bits != 0 {
@@ -162,24 +163,24 @@ func (s *sink) noteRequest(payload []byte, ev *engine.Event) {
 }
 
 // noteStream tells the slot of a stream which of its sides are over.
-func noteStream(ev *engine.Event) {
+func noteStream(ev *sink.Event) {
 	p := &slots[indexOf(uint64(ev.Object))]
 	switch {
-	case ev.Type == engine.EventStreamOpened && ev.Flags&engine.FlagRemote != 0 && ev.Status == C.ZIG_H3_WT_UNIDIRECTIONAL,
-		ev.Type == engine.EventStreamStopped:
+	case ev.Type == sink.EventStreamOpened && ev.Flags&sink.FlagRemote != 0 && ev.Status == C.ZIG_H3_WT_UNIDIRECTIONAL,
+		ev.Type == sink.EventStreamStopped:
 		p.word.Or(C.SLOT_ENDED | C.SLOT_RESET)
-	case ev.Type == engine.EventStreamReset:
+	case ev.Type == sink.EventStreamReset:
 		p.word.Or(C.SLOT_STOPPED)
-	case ev.Type == engine.EventStreamData:
+	case ev.Type == sink.EventStreamData:
 		p.arrived.Add(ev.DataLen)
-		if ev.Flags&engine.FlagEnd != 0 {
+		if ev.Flags&sink.FlagEnd != 0 {
 			p.word.Or(C.SLOT_STOPPED)
 		}
 	}
 }
 
-// Drained implements engine.Sink: it gives credit back, and tells a consumer that was refused once half of it is there again.
-func (s *sink) Drained(h engine.Handle, n int) {
+// Drained implements sink.Sink: it gives credit back, and tells a consumer that was refused once half of it is there again.
+func (s *queueSink) Drained(h sink.Handle, n int) {
 	p := &slots[indexOf(uint64(h))]
 	half := uint64(s.highWater / 2)
 	for {
@@ -201,13 +202,13 @@ func (s *sink) Drained(h engine.Handle, n int) {
 }
 
 // owed emits the WRITABLE event of a write that found no room in the submission ring, unless Drained has it still to do.
-func (s *sink) owed(h engine.Handle) { s.Drained(h, 0) }
+func (s *queueSink) owed(h sink.Handle) { s.Drained(h, 0) }
 
-func (s *sink) writable(h engine.Handle, room uint64) {
-	r, _ := s.Reserve(engine.Terminal, 0, nil)
-	parent := engine.Handle(s.server.handle)
+func (s *queueSink) writable(h sink.Handle, room uint64) {
+	r, _ := s.Reserve(sink.Terminal, 0, nil)
+	parent := sink.Handle(s.server.handle)
 	if uint64(h)>>kindShift == kindStream {
-		parent = engine.Handle(entryOf(indexOf(uint64(h))).parent.Load())
+		parent = sink.Handle(entryOf(indexOf(uint64(h))).parent.Load())
 	}
-	s.commit(r, &engine.Event{Type: engine.EventWritable, Object: h, Parent: parent, Aux: room})
+	s.commit(r, &sink.Event{Type: sink.EventWritable, Object: h, Parent: parent, Aux: room})
 }

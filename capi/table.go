@@ -50,7 +50,7 @@ type tableHead struct {
 // for a handle whose slot says so, looked at afterwards: see objectOf.
 type entry struct {
 	object unsafe.Pointer // to what the handle's kind says: *engine.Request, *datagramSender, ...
-	sink   atomic.Pointer[sink]
+	sink   atomic.Pointer[queueSink]
 	parent atomic.Uint64 // stream: its session
 }
 
@@ -172,7 +172,7 @@ func giveSlot(index uint32) {
 // objectOf gives the object that a handle names, of the type that its kind has, and its sink; nil when it has ended. The slot is looked
 // at after the entry: if it still has the handle's name, what was in the entry is the handle's, or gone already, one or the other of it,
 // because the handle is about to be.
-func objectOf[T any](h, kind uint64) (*T, *sink) {
+func objectOf[T any](h, kind uint64) (*T, *queueSink) {
 	if h>>kindShift != kind {
 		return nil, nil
 	}

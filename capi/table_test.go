@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"zigh3/engine"
+	"zigh3/engine/sink"
 )
 
 func TestHandlesFitADouble(t *testing.T) {
@@ -74,17 +75,17 @@ func TestReleaseSaysWhetherTheHostHasForgotten(t *testing.T) {
 	s, _ := testSink(t, 1000)
 	kept, forgotten := issueRequest(t, s), issueRequest(t, s)
 	slots[indexOf(forgotten)].word.Or(1<<1 | 1<<6 | 1<<5) // SLOT_FORGOTTEN, _ENDED, _GONE: zig_h3_response_send
-	if !s.Release(engine.Handle(kept)) {
+	if !s.Release(sink.Handle(kept)) {
 		t.Error("one that was kept is not wanted")
 	}
-	if s.Release(engine.Handle(forgotten)) {
+	if s.Release(sink.Handle(forgotten)) {
 		t.Error("one that was forgotten is wanted")
 	}
 }
 
 func TestAnObjectIsFoundUntilItsRelease(t *testing.T) {
-	r, s := new(engine.Request), &sink{highWater: 7}
-	issued, _ := s.Issue(engine.KindRequest, 0, r)
+	r, s := new(engine.Request), &queueSink{highWater: 7}
+	issued, _ := s.Issue(sink.KindRequest, 0, r)
 	h := uint64(issued)
 	if got, of := objectOf[engine.Request](h, kindRequest); got != r || of != s {
 		t.Fatal("not the request that was issued")
@@ -96,7 +97,7 @@ func TestAnObjectIsFoundUntilItsRelease(t *testing.T) {
 	if got, _ := objectOf[engine.Request](h, kindRequest); got != nil {
 		t.Fatal("found after its release")
 	}
-	next, _ := s.Issue(engine.KindRequest, 0, new(engine.Request))
+	next, _ := s.Issue(sink.KindRequest, 0, new(engine.Request))
 	if got, _ := objectOf[engine.Request](h, kindRequest); got != nil {
 		t.Fatal("found under the handle of an earlier one")
 	}

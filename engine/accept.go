@@ -9,6 +9,10 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 	"github.com/quic-go/quic-go/quicvarint"
+
+	"zigh3/engine/route"
+	"zigh3/engine/sink"
+	"zigh3/engine/wire"
 )
 
 const (
@@ -49,7 +53,7 @@ func (c *conn) peekRequest(s *quic.Stream) (block, body []byte, err error) {
 		}
 		return nil, nil, err
 	}
-	if c.peek[0] != frameHeaders {
+	if c.peek[0] != wire.FrameHeaders {
 		return nil, nil, errNotAtOnce
 	}
 	width := 1 << (c.peek[1] >> 6)
@@ -72,7 +76,7 @@ func (c *conn) peekRequest(s *quic.Stream) (block, body []byte, err error) {
 		}
 		return nil, nil, err
 	}
-	if c.peek[end] != frameData {
+	if c.peek[end] != wire.FrameData {
 		return nil, nil, errNotAtOnce
 	}
 	if _, err = c.peekTo(s, end+2); err != nil {
@@ -121,7 +125,7 @@ func (c *conn) request(s *quic.Stream, block, body []byte) {
 		return
 	}
 	if head.ContentLength >= 0 && head.ContentLength != int64(len(body)) {
-		c.refuse(&rawStream{s: s}, &streamError{http3.ErrCodeMessageError, "the body is not as long as content-length says"})
+		c.refuse(&rawStream{s: s}, &wire.StreamError{Code: http3.ErrCodeMessageError, Reason: "the body is not as long as content-length says"})
 		return
 	}
 	r := newRequest(c)
@@ -134,8 +138,8 @@ func (c *conn) request(s *quic.Stream, block, body []byte) {
 		c.finish(s)
 		return
 	}
-	c.stats.add(StatBodyBytesIn, uint64(len(body)))
-	if !c.deliver(r, &c.event, route, c.fields[:head.MetaLen], body, FlagEnd) {
+	c.stats.Add(sink.StatBodyBytesIn, uint64(len(body)))
+	if !c.deliver(r, &c.event, route, c.fields[:head.MetaLen], body, sink.FlagEnd) {
 		c.reject(&rawStream{s: s})
 		r.recycle()
 		return
@@ -151,45 +155,45 @@ func (c *conn) request(s *quic.Stream, block, body []byte) {
 
 // decode packs a field section into c.fields. It is copied from there into a record: to decode inside a record would keep every
 // later event of the queue waiting for it, and its size would have to be guessed.
-func (c *conn) decode(block []byte) (requestHead, error) {
+func (c *conn) decode(block []byte) (wire.RequestHead, error) {
 	for {
-		head, err := decodeRequest(c.fields, block, c.s.limits)
-		if err != errShort {
+		head, err := wire.DecodeRequest(c.fields, block, c.s.limits)
+		if err != wire.ErrShort {
 			return head, err
 		}
-		c.fields = make([]byte, min(4*len(c.fields), c.s.limits.packedMax()))
+		c.fields = make([]byte, min(4*len(c.fields), c.s.limits.PackedMax()))
 	}
 }
 
 // admit finds the route of a request, or answers it here and reports false. size is that of its body, -1 if it is not known.
-func (c *conn) admit(r *Request, head *requestHead, size int64) (route routeMatch, ok bool) {
+func (c *conn) admit(r *Request, head *wire.RequestHead, size int64) (found route.Match, ok bool) {
 	r.isHead = head.Method == "HEAD"
 	if head.Method == "CONNECT" {
 		c.answer(r, 501, "")
-		return route, false
+		return found, false
 	}
-	route = c.s.router.Match(head.Method, head.Path)
-	if route.Status != 0 {
-		c.answer(r, route.Status, route.Allow)
-		return route, false
+	found = c.s.router.Match(head.Method, head.Path)
+	if found.Status != 0 {
+		c.answer(r, found.Status, found.Allow)
+		return found, false
 	}
-	if route.Flags&routeBuffered != 0 && max(size, head.ContentLength) > c.s.options.MaxRequestBodySize {
+	if found.Flags&route.Buffered != 0 && max(size, head.ContentLength) > c.s.options.MaxRequestBodySize {
 		c.answer(r, 413, "")
-		return route, false
+		return found, false
 	}
 	if head.MetaLen > largestBody {
 		c.answer(r, 431, "")
-		return route, false
+		return found, false
 	}
-	return route, true
+	return found, true
 }
 
 // answer responds to a request that the consumer does not hear of.
 func (c *conn) answer(r *Request, status int, allow string) {
-	c.stats.add(StatRequestsAnswered, 1)
+	c.stats.Add(sink.StatRequestsAnswered, 1)
 	p := part{head: true, status: status, length: 0, date: c.s.options.Date, end: true}
 	if allow != "" {
-		p.headers = appendPacked(nil, "allow", allow)
+		p.headers = wire.AppendPacked(nil, "allow", allow)
 	}
 	if r.x.tryWrite(&p) != nil {
 		r.x.abort(http3.ErrCodeRequestRejected)
@@ -202,31 +206,31 @@ func (c *conn) answer(r *Request, status int, allow string) {
 
 // deliver emits the REQUEST event, with ev as its work space. It reports false when the request cannot be delivered: too many objects, or the connection is
 // gone. After true the caller may touch r only if it is shared.
-func (c *conn) deliver(r *Request, ev *Event, route routeMatch, meta, body []byte, flags uint16) bool {
-	handle, ok := c.sink.Issue(KindRequest, c.handle, r)
+func (c *conn) deliver(r *Request, ev *sink.Event, found route.Match, meta, body []byte, flags uint16) bool {
+	handle, ok := c.sink.Issue(sink.KindRequest, c.handle, r)
 	if !ok {
 		return false
 	}
-	rec, ok := c.sink.Reserve(Bulk, PayloadSize(len(meta), len(body)), c.done)
+	rec, ok := c.sink.Reserve(sink.Bulk, sink.PayloadSize(len(meta), len(body)), c.done)
 	if !ok {
 		c.sink.Release(handle)
 		return false
 	}
 	copy(rec.Payload, meta)
-	copy(rec.Payload[DataOffset(len(meta)):], body)
-	r.handle, r.userData = handle, route.UserData
-	if route.Flags&routeBuffered != 0 {
-		flags |= FlagBuffered
+	copy(rec.Payload[sink.DataOffset(len(meta)):], body)
+	r.handle, r.userData = handle, found.UserData
+	if found.Flags&route.Buffered != 0 {
+		flags |= sink.FlagBuffered
 	}
-	*ev = Event{Type: EventRequest, Flags: flags, Object: handle, Parent: c.s.handle, Conn: c.handle, UserData: route.UserData,
-		Status: route.ID, MetaLen: uint32(len(meta)), DataLen: uint32(len(body)), Aux: r.x.id()}
+	*ev = sink.Event{Type: sink.EventRequest, Flags: flags, Object: handle, Parent: c.s.handle, Conn: c.handle, UserData: found.UserData,
+		Status: found.ID, MetaLen: uint32(len(meta)), DataLen: uint32(len(body)), Aux: r.x.id()}
 	if !c.add(r) {
 		c.sink.Abort(rec)
 		c.sink.Release(handle)
 		return false
 	}
-	c.stats.add(StatRequestsTotal, 1)
-	c.stats.add(StatRequestsActive, 1)
+	c.stats.Add(sink.StatRequestsTotal, 1)
+	c.stats.Add(sink.StatRequestsActive, 1)
 	d := r.datagrams
 	if d != nil {
 		d.out.open(handle, true)
@@ -240,41 +244,41 @@ func (c *conn) deliver(r *Request, ev *Event, route routeMatch, meta, body []byt
 
 // reject turns a stream away in a way that lets the peer try again elsewhere.
 func (c *conn) reject(x exchange) {
-	c.stats.add(StatRequestsRejected, 1)
+	c.stats.Add(sink.StatRequestsRejected, 1)
 	x.abort(http3.ErrCodeRequestRejected)
 }
 
 // refuse does away with a stream whose request was not delivered, as err calls for.
 func (c *conn) refuse(x exchange, err error) {
 	var (
-		breach *connError
-		fields *fieldError
-		stream *streamError
+		breach *wire.ConnectionError
+		fields *wire.FieldError
+		stream *wire.StreamError
 		reset  *quic.StreamError
 	)
 	switch {
 	case err == errNotDelivered:
 		c.reject(x)
 	case errors.As(err, &breach):
-		c.breach(breach.code, breach.text)
-		x.abort(breach.code)
+		c.breach(breach.Code, breach.Reason)
+		x.abort(breach.Code)
 	case errors.As(err, &fields) && fields.Connection:
 		c.breach(fields.Code, fields.Reason)
 		x.abort(fields.Code)
 	case errors.As(err, &fields) && fields.Status != 0:
-		c.stats.add(StatRequestsInvalid, 1)
+		c.stats.Add(sink.StatRequestsInvalid, 1)
 		c.answer(&Request{x: x}, fields.Status, "")
 	case errors.As(err, &fields):
-		c.stats.add(StatRequestsInvalid, 1)
+		c.stats.Add(sink.StatRequestsInvalid, 1)
 		x.abort(fields.Code)
 	case errors.As(err, &stream):
-		c.stats.add(StatRequestsInvalid, 1)
-		x.abort(stream.code)
+		c.stats.Add(sink.StatRequestsInvalid, 1)
+		x.abort(stream.Code)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		c.stats.add(StatTimeouts, 1)
+		c.stats.Add(sink.StatTimeouts, 1)
 		x.abort(http3.ErrCodeRequestRejected)
 	case errors.As(err, &reset):
-		c.stats.add(StatRequestsReset, 1)
+		c.stats.Add(sink.StatRequestsReset, 1)
 		x.abort(http3.ErrCodeRequestCanceled)
 		c.gaveUp()
 	case errors.Is(err, errBodyTooLarge):

@@ -10,13 +10,14 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"zigh3/engine/enginetest"
+	"zigh3/engine/wire"
 )
 
 // A badRequest is a field section that makes no request, or none that is taken.
 type badRequest struct {
 	name string
 	in   []string
-	want *fieldError
+	want *wire.FieldError
 }
 
 // badRequests are held against decodeRequest here, and against a server in TestN02BadRequestsOnTheWire.
@@ -35,70 +36,70 @@ func badRequests() []badRequest {
 		crumbs = append(slices.Clone(crumbs), "cookie", long[:8<<10])
 	}
 	return []badRequest{
-		{"no :method", plainGet[2:], errNoMethod},
-		{"empty :method", append([]string{":method", ""}, plainGet[2:]...), errNoMethod},
-		{":method with a space", append([]string{":method", "GET /"}, plainGet[2:]...), errMethod},
-		{"no :scheme", []string{":method", "GET", ":authority", "h", ":path", "/"}, errNoScheme},
-		{":scheme that begins with a digit", []string{":method", "GET", ":scheme", "1s", ":authority", "h", ":path", "/"}, errScheme},
-		{":scheme with a colon", []string{":method", "GET", ":scheme", "https:", ":authority", "h", ":path", "/"}, errScheme},
-		{"no :path", plainGet[:6], errNoPath},
-		{"empty :path", append(slices.Clone(plainGet[:6]), ":path", ""), errNoPath},
-		{":path without a slash", append(slices.Clone(plainGet[:6]), ":path", "index"), errPath},
-		{":path * with GET", append(slices.Clone(plainGet[:6]), ":path", "*"), errPath},
-		{":path with a space", append(slices.Clone(plainGet[:6]), ":path", "/a b"), errPathBytes},
-		{":path with a fragment", append(slices.Clone(plainGet[:6]), ":path", "/a#b"), errPathBytes},
-		{":path with NUL", append(slices.Clone(plainGet[:6]), ":path", "/a\x00b"), errValueBytes},
-		{"no :authority, no host", []string{":method", "GET", ":scheme", "https", ":path", "/"}, errNoAuthority},
-		{"empty :authority", []string{":method", "GET", ":scheme", "https", ":authority", "", ":path", "/"}, errNoAuthority},
-		{"empty host", []string{":method", "GET", ":scheme", "https", ":path", "/", "host", ""}, errNoAuthority},
-		{"two hosts", withFields("host", "example.com", "host", "example.com"), errHosts},
-		{"host and :authority differ", withFields("host", "example.org"), errHostMismatch},
-		{"userinfo", []string{":method", "GET", ":scheme", "https", ":authority", "u:p@h", ":path", "/"}, errAuthority},
-		{":authority with a path", []string{":method", "GET", ":scheme", "https", ":authority", "h/p", ":path", "/"}, errAuthority},
-		{":authority with a port that is none", []string{":method", "GET", ":scheme", "https", ":authority", "h:x", ":path", "/"}, errAuthority},
-		{":authority that is a port", []string{":method", "GET", ":scheme", "https", ":authority", ":443", ":path", "/"}, errAuthority},
-		{":authority with colons outside brackets", []string{":method", "GET", ":scheme", "https", ":authority", "::1", ":path", "/"}, errAuthority},
-		{":method twice", append([]string{":method", "GET"}, plainGet...), errPseudoTwice},
-		{"nothing at all", nil, errNoMethod},
-		{":path twice", append(slices.Clone(plainGet), ":path", "/"), errPseudoTwice},
-		{":status", append([]string{":status", "200"}, plainGet...), errPseudoUnknown},
-		{"unknown pseudo-field", append([]string{":version", "3"}, plainGet...), errPseudoUnknown},
-		{"pseudo-field behind a regular one", append([]string{"x", "y"}, plainGet...), errPseudoLate},
-		{"unknown pseudo-field behind a regular one", withFields("x", "y", ":nope", "1"), errPseudoLate},
-		{"upper-case name", withFields("X-a", "1"), errNameBytes},
-		{"empty name", withFields("", "1"), errNameBytes},
-		{"name with a space", withFields("x a", "1"), errNameBytes},
-		{"name with a colon", withFields("x:a", "1"), errNameBytes},
-		{"connection", withFields("connection", "close"), errConnectionSpecific},
-		{"keep-alive", withFields("keep-alive", "1"), errConnectionSpecific},
-		{"proxy-connection", withFields("proxy-connection", "close"), errConnectionSpecific},
-		{"transfer-encoding", withFields("transfer-encoding", "chunked"), errConnectionSpecific},
-		{"upgrade", withFields("upgrade", "h2c"), errConnectionSpecific},
-		{"te: gzip", withFields("te", "gzip"), errTE},
-		{"te: trailers, gzip", withFields("te", "trailers, gzip"), errTE},
-		{"content-length with a sign", withFields("content-length", "+5"), errContentLength},
-		{"empty content-length", withFields("content-length", ""), errContentLength},
-		{"content-length beyond 63 bits", withFields("content-length", "9999999999999999999"), errContentLength},
-		{"contradicting content-length", withFields("content-length", "5", "content-length", "6"), errContentLengths},
-		{"CONNECT with :path", []string{":method", "CONNECT", ":authority", "h:1", ":path", "/"}, errConnect},
-		{"CONNECT with :scheme", []string{":method", "CONNECT", ":authority", "h:1", ":scheme", "https"}, errConnect},
-		{"CONNECT without :authority", []string{":method", "CONNECT", "host", "h:1"}, errNoAuthority},
-		{":protocol without CONNECT", append([]string{":protocol", "websocket"}, plainGet...), errProtocol},
-		{"empty :protocol", []string{":method", "CONNECT", ":protocol", "", ":scheme", "https", ":authority", "h", ":path", "/"}, errProtocol},
-		{"extended CONNECT without :path", []string{":method", "CONNECT", ":protocol", "p", ":scheme", "https", ":authority", "h"}, errNoPath},
-		{"extended CONNECT without :scheme", []string{":method", "CONNECT", ":protocol", "p", ":authority", "h", ":path", "/"}, errNoScheme},
-		{"extended CONNECT without :authority", []string{":method", "CONNECT", ":protocol", "p", ":scheme", "x", ":path", "/"}, errNoAuthority},
+		{"no :method", plainGet[2:], wire.ErrNoMethod},
+		{"empty :method", append([]string{":method", ""}, plainGet[2:]...), wire.ErrNoMethod},
+		{":method with a space", append([]string{":method", "GET /"}, plainGet[2:]...), wire.ErrMethod},
+		{"no :scheme", []string{":method", "GET", ":authority", "h", ":path", "/"}, wire.ErrNoScheme},
+		{":scheme that begins with a digit", []string{":method", "GET", ":scheme", "1s", ":authority", "h", ":path", "/"}, wire.ErrScheme},
+		{":scheme with a colon", []string{":method", "GET", ":scheme", "https:", ":authority", "h", ":path", "/"}, wire.ErrScheme},
+		{"no :path", plainGet[:6], wire.ErrNoPath},
+		{"empty :path", append(slices.Clone(plainGet[:6]), ":path", ""), wire.ErrNoPath},
+		{":path without a slash", append(slices.Clone(plainGet[:6]), ":path", "index"), wire.ErrPath},
+		{":path * with GET", append(slices.Clone(plainGet[:6]), ":path", "*"), wire.ErrPath},
+		{":path with a space", append(slices.Clone(plainGet[:6]), ":path", "/a b"), wire.ErrPathBytes},
+		{":path with a fragment", append(slices.Clone(plainGet[:6]), ":path", "/a#b"), wire.ErrPathBytes},
+		{":path with NUL", append(slices.Clone(plainGet[:6]), ":path", "/a\x00b"), wire.ErrValueBytes},
+		{"no :authority, no host", []string{":method", "GET", ":scheme", "https", ":path", "/"}, wire.ErrNoAuthority},
+		{"empty :authority", []string{":method", "GET", ":scheme", "https", ":authority", "", ":path", "/"}, wire.ErrNoAuthority},
+		{"empty host", []string{":method", "GET", ":scheme", "https", ":path", "/", "host", ""}, wire.ErrNoAuthority},
+		{"two hosts", withFields("host", "example.com", "host", "example.com"), wire.ErrHosts},
+		{"host and :authority differ", withFields("host", "example.org"), wire.ErrHostMismatch},
+		{"userinfo", []string{":method", "GET", ":scheme", "https", ":authority", "u:p@h", ":path", "/"}, wire.ErrAuthority},
+		{":authority with a path", []string{":method", "GET", ":scheme", "https", ":authority", "h/p", ":path", "/"}, wire.ErrAuthority},
+		{":authority with a port that is none", []string{":method", "GET", ":scheme", "https", ":authority", "h:x", ":path", "/"}, wire.ErrAuthority},
+		{":authority that is a port", []string{":method", "GET", ":scheme", "https", ":authority", ":443", ":path", "/"}, wire.ErrAuthority},
+		{":authority with colons outside brackets", []string{":method", "GET", ":scheme", "https", ":authority", "::1", ":path", "/"}, wire.ErrAuthority},
+		{":method twice", append([]string{":method", "GET"}, plainGet...), wire.ErrPseudoTwice},
+		{"nothing at all", nil, wire.ErrNoMethod},
+		{":path twice", append(slices.Clone(plainGet), ":path", "/"), wire.ErrPseudoTwice},
+		{":status", append([]string{":status", "200"}, plainGet...), wire.ErrPseudoUnknown},
+		{"unknown pseudo-field", append([]string{":version", "3"}, plainGet...), wire.ErrPseudoUnknown},
+		{"pseudo-field behind a regular one", append([]string{"x", "y"}, plainGet...), wire.ErrPseudoLate},
+		{"unknown pseudo-field behind a regular one", withFields("x", "y", ":nope", "1"), wire.ErrPseudoLate},
+		{"upper-case name", withFields("X-a", "1"), wire.ErrNameBytes},
+		{"empty name", withFields("", "1"), wire.ErrNameBytes},
+		{"name with a space", withFields("x a", "1"), wire.ErrNameBytes},
+		{"name with a colon", withFields("x:a", "1"), wire.ErrNameBytes},
+		{"connection", withFields("connection", "close"), wire.ErrConnectionSpecific},
+		{"keep-alive", withFields("keep-alive", "1"), wire.ErrConnectionSpecific},
+		{"proxy-connection", withFields("proxy-connection", "close"), wire.ErrConnectionSpecific},
+		{"transfer-encoding", withFields("transfer-encoding", "chunked"), wire.ErrConnectionSpecific},
+		{"upgrade", withFields("upgrade", "h2c"), wire.ErrConnectionSpecific},
+		{"te: gzip", withFields("te", "gzip"), wire.ErrTE},
+		{"te: trailers, gzip", withFields("te", "trailers, gzip"), wire.ErrTE},
+		{"content-length with a sign", withFields("content-length", "+5"), wire.ErrContentLength},
+		{"empty content-length", withFields("content-length", ""), wire.ErrContentLength},
+		{"content-length beyond 63 bits", withFields("content-length", "9999999999999999999"), wire.ErrContentLength},
+		{"contradicting content-length", withFields("content-length", "5", "content-length", "6"), wire.ErrContentLengths},
+		{"CONNECT with :path", []string{":method", "CONNECT", ":authority", "h:1", ":path", "/"}, wire.ErrConnect},
+		{"CONNECT with :scheme", []string{":method", "CONNECT", ":authority", "h:1", ":scheme", "https"}, wire.ErrConnect},
+		{"CONNECT without :authority", []string{":method", "CONNECT", "host", "h:1"}, wire.ErrNoAuthority},
+		{":protocol without CONNECT", append([]string{":protocol", "websocket"}, plainGet...), wire.ErrProtocol},
+		{"empty :protocol", []string{":method", "CONNECT", ":protocol", "", ":scheme", "https", ":authority", "h", ":path", "/"}, wire.ErrProtocol},
+		{"extended CONNECT without :path", []string{":method", "CONNECT", ":protocol", "p", ":scheme", "https", ":authority", "h"}, wire.ErrNoPath},
+		{"extended CONNECT without :scheme", []string{":method", "CONNECT", ":protocol", "p", ":authority", "h", ":path", "/"}, wire.ErrNoScheme},
+		{"extended CONNECT without :authority", []string{":method", "CONNECT", ":protocol", "p", ":scheme", "x", ":path", "/"}, wire.ErrNoAuthority},
 
-		{"N01: 101 fields", many, errManyFields},
-		{"N01: name of 300 bytes", withFields(strings.Repeat("n", 300), "v"), errLongName},
-		{"N01: value of 9 KiB", withFields("x", long), errLongValue},
-		{"N01: CR LF in a value", withFields("x", "a\r\nb: c"), errValueBytes},
-		{"N01: NUL in a value", withFields("x", "\x00"), errValueBytes},
-		{"DEL in a value", withFields("x", "12345678\x7f"), errValueBytes},
-		{"all of it too large", large, errLargeList},
-		{"NUL in a crumb", withFields("cookie", "a=1", "cookie", "\x00"), errValueBytes},
-		{"crumb of 9 KiB", withFields("cookie", "a=1", "cookie", long), errLongValue},
-		{"crumbs that are too large together", crumbs, errLargeList},
+		{"N01: 101 fields", many, wire.ErrManyFields},
+		{"N01: name of 300 bytes", withFields(strings.Repeat("n", 300), "v"), wire.ErrLongName},
+		{"N01: value of 9 KiB", withFields("x", long), wire.ErrLongValue},
+		{"N01: CR LF in a value", withFields("x", "a\r\nb: c"), wire.ErrValueBytes},
+		{"N01: NUL in a value", withFields("x", "\x00"), wire.ErrValueBytes},
+		{"DEL in a value", withFields("x", "12345678\x7f"), wire.ErrValueBytes},
+		{"all of it too large", large, wire.ErrLargeList},
+		{"NUL in a crumb", withFields("cookie", "a=1", "cookie", "\x00"), wire.ErrValueBytes},
+		{"crumb of 9 KiB", withFields("cookie", "a=1", "cookie", long), wire.ErrLongValue},
+		{"crumbs that are too large together", crumbs, wire.ErrLargeList},
 	}
 }
 
@@ -145,16 +146,16 @@ var notQPACK = map[string][]byte{
 
 func TestN08FieldSectionsThatAreNotQPACK(t *testing.T) {
 	for name, block := range notQPACK {
-		if _, err := decodeRequest(make([]byte, 4096), block, newFieldLimits(4096)); err != errDecompression {
+		if _, err := wire.DecodeRequest(make([]byte, 4096), block, wire.NewFieldLimits(4096)); err != wire.ErrDecompression {
 			t.Errorf("%s: %v, want a decompression failure", name, err)
 		}
 	}
 	for name, bad := range notHuffman {
 		block := append(encodeSection(plainGet...), bad...)
-		if _, err := decodeRequest(make([]byte, 4096), block, newFieldLimits(4096)); err != errHuffman {
+		if _, err := wire.DecodeRequest(make([]byte, 4096), block, wire.NewFieldLimits(4096)); err != wire.ErrHuffman {
 			t.Errorf("Huffman code, %s: %v, want errHuffman", name, err)
 		}
-		if _, err := decodeTrailers(make([]byte, 4096), append([]byte{0, 0}, bad...), newFieldLimits(4096)); err != errHuffman {
+		if _, err := wire.DecodeTrailers(make([]byte, 4096), append([]byte{0, 0}, bad...), wire.NewFieldLimits(4096)); err != wire.ErrHuffman {
 			t.Errorf("Huffman code in trailers, %s: %v, want errHuffman", name, err)
 		}
 	}
@@ -171,7 +172,7 @@ func TestN08AnyBaseWithoutReferences(t *testing.T) {
 		"127":  {0, 0x7f, 0},
 		"1000": {0, 0x7f, 0xe9, 0x06},
 	} {
-		onTheWire(t, addr, "Base "+name, "200", frame(frameHeaders, prefix, lines))
+		onTheWire(t, addr, "Base "+name, "200", frame(wire.FrameHeaders, prefix, lines))
 	}
 }
 
@@ -217,12 +218,12 @@ func TestN08FieldSectionsThatAreNotQPACKOnTheWire(t *testing.T) {
 	addr := startConformanceServer(t, "")
 	const want = "connection QPACK_DECOMPRESSION_FAILED"
 	for name, block := range notQPACK {
-		onTheWire(t, addr, name, want, frame(frameHeaders, block))
-		onTheWire(t, addr, name+", in trailers", want, join(post("/echo"), frame(frameHeaders, block)))
+		onTheWire(t, addr, name, want, frame(wire.FrameHeaders, block))
+		onTheWire(t, addr, name+", in trailers", want, join(post("/echo"), frame(wire.FrameHeaders, block)))
 	}
 	for name, line := range notHuffman {
-		onTheWire(t, addr, name, want, frame(frameHeaders, encodeSection(plainGet...), line))
-		onTheWire(t, addr, name+", in trailers", want, join(post("/echo"), frame(frameHeaders, []byte{0, 0}, line)))
+		onTheWire(t, addr, name, want, frame(wire.FrameHeaders, encodeSection(plainGet...), line))
+		onTheWire(t, addr, name+", in trailers", want, join(post("/echo"), frame(wire.FrameHeaders, []byte{0, 0}, line)))
 	}
 }
 
@@ -245,6 +246,6 @@ func TestN02BadTrailersOnTheWire(t *testing.T) {
 		{"name of 300 bytes", []string{strings.Repeat("n", 300), "v"}, "reset H3_MESSAGE_ERROR"},
 		{"nothing in it", nil, "200 body"},
 	} {
-		onTheWire(t, addr, c.name, c.want, join(post("/echo"), frame(frameData, "body"), headers(c.fields...)))
+		onTheWire(t, addr, c.name, c.want, join(post("/echo"), frame(wire.FrameData, "body"), headers(c.fields...)))
 	}
 }

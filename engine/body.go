@@ -8,6 +8,9 @@ import (
 	"sync/atomic"
 
 	"github.com/quic-go/quic-go/http3"
+
+	"zigh3/engine/sink"
+	"zigh3/engine/wire"
 )
 
 // largestBody is the most that one event carries of a body.
@@ -76,7 +79,7 @@ func (b *bodyReader) run() {
 
 func (b *bodyReader) deliver() error {
 	if n := len(b.extra); n > 0 {
-		if !b.emit(&Event{Type: EventBody, DataLen: uint32(n), Aux: largestBody}, nil, b.extra) {
+		if !b.emit(&sink.Event{Type: sink.EventBody, DataLen: uint32(n), Aux: largestBody}, nil, b.extra) {
 			return errNobodyWants
 		}
 		b.extra = nil
@@ -92,7 +95,7 @@ func (b *bodyReader) deliver() error {
 		buf := bodyBuffers.Get().(*[largestBody]byte)
 		n, err := b.read(buf[:room])
 		if n > 0 && (err == nil || err == io.EOF) {
-			if !b.emit(&Event{Type: EventBody, DataLen: uint32(n), Aux: b.total - uint64(n)}, nil, buf[:n]) {
+			if !b.emit(&sink.Event{Type: sink.EventBody, DataLen: uint32(n), Aux: b.total - uint64(n)}, nil, buf[:n]) {
 				err = errNobodyWants
 			}
 		}
@@ -109,12 +112,12 @@ var errNobodyWants = errors.New("the body is not wanted any more")
 func (b *bodyReader) read(p []byte) (int, error) {
 	n, err := b.r.x.read(p)
 	b.total += uint64(n)
-	b.r.c.stats.add(StatBodyBytesIn, uint64(n))
+	b.r.c.stats.Add(sink.StatBodyBytesIn, uint64(n))
 	b.r.c.account()
 	switch {
 	case err != nil && err != io.EOF:
 	case b.expected >= 0 && b.total > uint64(b.expected), err == io.EOF && b.expected >= 0 && b.total < uint64(b.expected):
-		err = &streamError{http3.ErrCodeMessageError, "the body is not as long as content-length says"}
+		err = &wire.StreamError{Code: http3.ErrCodeMessageError, Reason: "the body is not as long as content-length says"}
 	case b.buffered && b.total > uint64(b.r.c.s.options.MaxRequestBodySize):
 		err = errBodyTooLarge
 	}
@@ -154,20 +157,20 @@ func (b *bodyReader) room() (int, error) {
 }
 
 // emit delivers an event about the body, unless nobody wants it any more.
-func (b *bodyReader) emit(ev *Event, meta, data []byte) bool {
+func (b *bodyReader) emit(ev *sink.Event, meta, data []byte) bool {
 	r := b.r
-	rec, ok := r.c.sink.Reserve(Bulk, PayloadSize(len(meta), len(data)), b.done)
+	rec, ok := r.c.sink.Reserve(sink.Bulk, sink.PayloadSize(len(meta), len(data)), b.done)
 	if !ok {
 		return false
 	}
 	copy(rec.Payload, meta)
-	copy(rec.Payload[DataOffset(len(meta)):], data)
+	copy(rec.Payload[sink.DataOffset(len(meta)):], data)
 	r.mu.Lock()
 	wanted := !b.gone
-	if wanted && ev.Type == EventBody && !b.buffered {
+	if wanted && ev.Type == sink.EventBody && !b.buffered {
 		b.delivered += uint64(len(data))
 	}
-	if wanted && ev.Type == EventBodyEnd {
+	if wanted && ev.Type == sink.EventBodyEnd {
 		r.bodyDone = true
 	}
 	r.mu.Unlock()
@@ -186,27 +189,27 @@ func (b *bodyReader) settle(err error) {
 	if err == io.EOF {
 		trailers := r.x.trailers()
 		r.mu.Unlock()
-		b.emit(&Event{Type: EventBodyEnd, Aux: b.total, MetaLen: uint32(len(trailers))}, trailers, nil)
+		b.emit(&sink.Event{Type: sink.EventBodyEnd, Aux: b.total, MetaLen: uint32(len(trailers))}, trailers, nil)
 		r.mu.Lock()
 		return
 	}
 	var (
-		breach *connError
-		fields *fieldError
-		stream *streamError
+		breach *wire.ConnectionError
+		fields *wire.FieldError
+		stream *wire.StreamError
 	)
-	protocol := outcome{code: ErrProtocol, flags: FlagAborted | FlagRemote}
+	protocol := outcome{code: sink.ErrProtocol, flags: sink.FlagAborted | sink.FlagRemote}
 	switch {
 	case errors.As(err, &breach):
-		r.c.breach(breach.code, breach.text)
-		r.fail(protocol, breach.code)
+		r.c.breach(breach.Code, breach.Reason)
+		r.fail(protocol, breach.Code)
 	case errors.As(err, &fields):
 		if fields.Connection {
 			r.c.breach(fields.Code, fields.Reason)
 		}
 		r.malformed(protocol, fields.Code)
 	case errors.As(err, &stream):
-		r.malformed(protocol, stream.code)
+		r.malformed(protocol, stream.Code)
 	case errors.Is(err, errBodyTooLarge):
 		r.tooLarge()
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -221,14 +224,14 @@ func (r *Request) malformed(o outcome, code http3.ErrCode) {
 	if r.ended {
 		return
 	}
-	r.c.stats.add(StatRequestsInvalid, 1)
+	r.c.stats.Add(sink.StatRequestsInvalid, 1)
 	r.fail(o, code)
 	r.c.gaveUp()
 }
 
 // tooLarge ends a request whose body grew over the limit after it was delivered. r.mu is held.
 func (r *Request) tooLarge() {
-	o := outcome{code: ErrTooLarge, flags: FlagAborted}
+	o := outcome{code: sink.ErrTooLarge, flags: sink.FlagAborted}
 	if !r.begun && !r.ended {
 		p := part{head: true, status: 413, length: 0, date: r.c.s.options.Date, end: true}
 		if r.x.tryWrite(&p) == nil {

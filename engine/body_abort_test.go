@@ -8,6 +8,9 @@ import (
 	"testing"
 
 	"github.com/quic-go/quic-go/http3"
+
+	"zigh3/engine/sink"
+	"zigh3/engine/wire"
 )
 
 func TestS07_PeerAborts(t *testing.T) { onBothKinds(t, testS07_PeerAborts) }
@@ -22,11 +25,11 @@ func testS07_PeerAborts(t *testing.T) {
 			begun, closed := make(chan event, 1000), make(chan event, 1)
 			f := serve(t, "", 0, func(s *consumer, e event) {
 				switch e.Type {
-				case EventRequest:
+				case sink.EventRequest:
 					if !c.post {
 						begun <- e
 					}
-				case EventBody:
+				case sink.EventBody:
 					if r := s.request(e.Object); c.consume && r != nil {
 						r.Consumed(uint64(len(e.data)))
 					}
@@ -34,7 +37,7 @@ func testS07_PeerAborts(t *testing.T) {
 					case begun <- e:
 					default:
 					}
-				case EventStreamClosed:
+				case sink.EventStreamClosed:
 					closed <- e
 				}
 			})
@@ -57,11 +60,11 @@ func testS07_PeerAborts(t *testing.T) {
 				t.Errorf("client: %v", err)
 			}
 			e := within(t, "the end", closed)
-			if e.Code != ErrReset || e.Flags != FlagAborted|FlagRemote || e.Aux != uint64(http3.ErrCodeRequestCanceled) || e.Status != 0 {
+			if e.Code != sink.ErrReset || e.Flags != sink.FlagAborted|sink.FlagRemote || e.Aux != uint64(http3.ErrCodeRequestCanceled) || e.Status != 0 {
 				t.Errorf("ended with %+v", e.Event)
 			}
-			if f.stats[StatRequestsReset].Load() != 1 {
-				t.Errorf("%d resets counted", f.stats[StatRequestsReset].Load())
+			if f.stats[sink.StatRequestsReset].Load() != 1 {
+				t.Errorf("%d resets counted", f.stats[sink.StatRequestsReset].Load())
 			}
 		})
 	}
@@ -76,11 +79,11 @@ func testS07_ResetOfTheUploadAloneWhileWithoutCredit(t *testing.T) {
 	total := 0
 	f := serve(t, `{"receive_window": 4096}`, 0, func(_ *consumer, e event) {
 		switch e.Type {
-		case EventBody:
+		case sink.EventBody:
 			if total += len(e.data); total == 4096 {
 				full <- true
 			}
-		case EventStreamClosed:
+		case sink.EventStreamClosed:
 			closed <- e
 		}
 	})
@@ -88,10 +91,10 @@ func testS07_ResetOfTheUploadAloneWhileWithoutCredit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Write(join(post("/"), frame(frameData, string(pattern(10_000)))))
+	s.Write(join(post("/"), frame(wire.FrameData, string(pattern(10_000)))))
 	within(t, "the window", full)
 	s.CancelWrite(0x10c)
-	if e := within(t, "the end", closed); e.Code != ErrReset || e.Aux != 0x10c {
+	if e := within(t, "the end", closed); e.Code != sink.ErrReset || e.Aux != 0x10c {
 		t.Errorf("ended with %+v", e.Event)
 	}
 }
@@ -104,17 +107,17 @@ func testS08_ConnectionLostDuringUploads(t *testing.T) {
 	begun, closed, conns := make(chan event, 100), make(chan event, 4), make(chan event, 4)
 	f := serve(t, "", 0, func(c *consumer, e event) {
 		switch e.Type {
-		case EventRequest:
+		case sink.EventRequest:
 			if field(e.meta, ":path") == "/other" {
 				c.send(e, 200, "fine")
 				return
 			}
 			begun <- e
-		case EventStreamClosed:
-			if e.Code != OK {
+		case sink.EventStreamClosed:
+			if e.Code != sink.OK {
 				closed <- e
 			}
-		case EventConnClosed:
+		case sink.EventConnClosed:
 			conns <- e
 		}
 	})
@@ -124,18 +127,18 @@ func testS08_ConnectionLostDuringUploads(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.Write(join(post("/up"), frame(frameData, "some")))
+		s.Write(join(post("/up"), frame(wire.FrameData, "some")))
 		within(t, "a request", begun)
 	}
 	client := newClient(t)
 	fetch(t, client, f.url("/other"))
 	q.CloseWithError(0x107, "gone")
 	for range 3 {
-		if e := within(t, "an end", closed); e.Code != ErrClosed || e.Flags != FlagAborted|FlagRemote || e.Aux != 0x107 {
+		if e := within(t, "an end", closed); e.Code != sink.ErrClosed || e.Flags != sink.FlagAborted|sink.FlagRemote || e.Aux != 0x107 {
 			t.Errorf("ended with %+v", e.Event)
 		}
 	}
-	if e := within(t, "the connection's end", conns); e.Code != ErrClosed || e.Flags != FlagRemote || e.Aux != 0x107 || string(e.data) != "gone" {
+	if e := within(t, "the connection's end", conns); e.Code != sink.ErrClosed || e.Flags != sink.FlagRemote || e.Aux != 0x107 || string(e.data) != "gone" {
 		t.Errorf("connection ended with %+v %q", e.Event, e.data)
 	}
 	if status, body := fetch(t, client, f.url("/other")); status != 200 || body != "fine" {

@@ -12,12 +12,16 @@ import (
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
+
+	"zigh3/engine/route"
+	"zigh3/engine/sink"
+	"zigh3/engine/wire"
 )
 
 func TestB02_BodyLimit(t *testing.T) { onBothKinds(t, testB02_BodyLimit) }
 
 func testB02_BodyLimit(t *testing.T) {
-	f := serve(t, `{"max_request_body_size": 100000}`, routeBuffered, collect(true))
+	f := serve(t, `{"max_request_body_size": 100000}`, route.Buffered, collect(true))
 	client := newClient(t)
 	post := func(n int, known bool) (int, string) {
 		var body io.Reader = bytes.NewReader(pattern(n))
@@ -41,10 +45,10 @@ func testB02_BodyLimit(t *testing.T) {
 		}
 		f.stopAndStart()
 		f.await(func() {
-			if known && f.counts[EventRequest] != 0 {
+			if known && f.counts[sink.EventRequest] != 0 {
 				t.Error("a REQUEST event for a body that is too large by its length")
 			}
-			if f.counts[EventRequest] != f.counts[EventStreamClosed] {
+			if f.counts[sink.EventRequest] != f.counts[sink.EventStreamClosed] {
 				t.Errorf("events: %v", f.counts)
 			}
 		})
@@ -62,8 +66,8 @@ func TestB02_TooLargeAfterDelivery(t *testing.T) { onBothKinds(t, testB02_TooLar
 
 func testB02_TooLargeAfterDelivery(t *testing.T) {
 	closed := make(chan event, 1)
-	f := serve(t, `{"max_request_body_size": 100000}`, routeBuffered, func(_ *consumer, e event) {
-		if e.Type == EventStreamClosed {
+	f := serve(t, `{"max_request_body_size": 100000}`, route.Buffered, func(_ *consumer, e event) {
+		if e.Type == sink.EventStreamClosed {
 			closed <- e
 		}
 	})
@@ -74,7 +78,7 @@ func testB02_TooLargeAfterDelivery(t *testing.T) {
 	if resp.StatusCode != 413 {
 		t.Errorf("status %d", resp.StatusCode)
 	}
-	if e := within(t, "the end", closed); e.Code != ErrTooLarge || e.Status != 413 || e.Flags != FlagAborted {
+	if e := within(t, "the end", closed); e.Code != sink.ErrTooLarge || e.Status != 413 || e.Flags != sink.FlagAborted {
 		t.Errorf("ended with %+v", e.Event)
 	}
 }
@@ -92,12 +96,12 @@ func testB02_AnAnswerBehindAStopAlwaysArrives(t *testing.T) {
 			return
 		}
 		switch e.Type {
-		case EventBody, EventRequest:
-			if e.Type == EventBody && e.Aux+uint64(len(e.data)) > limit || e.Flags&FlagEnd != 0 { // of a request that is there at once, body and all
+		case sink.EventBody, sink.EventRequest:
+			if e.Type == sink.EventBody && e.Aux+uint64(len(e.data)) > limit || e.Flags&sink.FlagEnd != 0 { // of a request that is there at once, body and all
 				r.Stop()
 				c.forget(e, 413, "too large")
 			}
-		case EventBodyEnd:
+		case sink.EventBodyEnd:
 			c.forget(e, 200, "fits")
 		}
 	})
@@ -114,7 +118,7 @@ func testB02_AnAnswerBehindAStopAlwaysArrives(t *testing.T) {
 			}
 			s.Write(request("POST", "/"))
 			time.Sleep(time.Duration(n%5) * headerWait)
-			s.Write(frame(frameData, pattern(limit+1)))
+			s.Write(frame(wire.FrameData, pattern(limit+1)))
 			if n%2 == 0 {
 				time.Sleep(time.Duration(n%7) * headerWait / 8)
 			}

@@ -13,6 +13,10 @@ import (
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
+
+	"zigh3/engine/route"
+	"zigh3/engine/sink"
+	"zigh3/engine/wire"
 )
 
 func pattern(n int) []byte {
@@ -32,17 +36,17 @@ type upload struct {
 
 // collect answers with length and hash of each body once it is complete.
 func collect(consume bool) func(c *consumer, e event) {
-	uploads := map[Handle]*upload{}
+	uploads := map[sink.Handle]*upload{}
 	return func(c *consumer, e event) {
 		u := uploads[e.Object]
 		switch e.Type {
-		case EventRequest:
-			u = &upload{body: bytes.Clone(e.data), whole: e.Flags&FlagEnd != 0}
+		case sink.EventRequest:
+			u = &upload{body: bytes.Clone(e.data), whole: e.Flags&sink.FlagEnd != 0}
 			uploads[e.Object] = u
 			if !u.whole {
 				return
 			}
-		case EventBody:
+		case sink.EventBody:
 			if e.Aux != uint64(len(u.body)) || len(e.data) == 0 || len(e.data) > largestBody {
 				c.t.Errorf("a piece of %d bytes at %d, after %d", len(e.data), e.Aux, len(u.body))
 			}
@@ -52,7 +56,7 @@ func collect(consume bool) func(c *consumer, e event) {
 				r.Consumed(uint64(len(e.data)))
 			}
 			return
-		case EventBodyEnd:
+		case sink.EventBodyEnd:
 			if e.Aux != uint64(len(u.body)) {
 				c.t.Errorf("the end after %d bytes says %d", len(u.body), e.Aux)
 			}
@@ -72,7 +76,7 @@ func testB01_S01_S03_S04_BodiesArriveWhole(t *testing.T) {
 		name  string
 		flags uint32
 		whole int // the largest body that must come with the REQUEST event
-	}{{"buffered", routeBuffered, largestBody}, {"streaming", 0, 0}} {
+	}{{"buffered", route.Buffered, largestBody}, {"streaming", 0, 0}} {
 		t.Run(route.name, func(t *testing.T) {
 			f := serve(t, "", route.flags, collect(true))
 			client := newClient(t)
@@ -108,15 +112,15 @@ func TestS05_CreditHoldsThePeerBack(t *testing.T) { onBothKinds(t, testS05_Credi
 func testS05_CreditHoldsThePeerBack(t *testing.T) {
 	const window, size = 128 << 10, 4 << 20
 	type piece struct {
-		h Handle
+		h sink.Handle
 		n int
 	}
 	pieces, ended := make(chan piece, size), make(chan event, 1)
 	f := serve(t, fmt.Sprintf(`{"receive_window": %d}`, window), 0, func(c *consumer, e event) {
 		switch e.Type {
-		case EventBody:
+		case sink.EventBody:
 			pieces <- piece{e.Object, len(e.data)}
-		case EventBodyEnd:
+		case sink.EventBodyEnd:
 			ended <- e
 			c.send(e, 200, "")
 		}
@@ -187,9 +191,9 @@ func testB04_ContentLengthOfALateBody(t *testing.T) {
 			begun, closed := make(chan event, 1), make(chan event, 1)
 			f := serve(t, "", 0, func(_ *consumer, e event) {
 				switch e.Type {
-				case EventRequest:
+				case sink.EventRequest:
 					begun <- e
-				case EventStreamClosed:
+				case sink.EventStreamClosed:
 					closed <- e
 				}
 			})
@@ -199,11 +203,11 @@ func testB04_ContentLengthOfALateBody(t *testing.T) {
 			}
 			s.Write(post("/", "content-length", c.length))
 			within(t, "the request", begun)
-			s.Write(frame(frameData, "five!"))
+			s.Write(frame(wire.FrameData, "five!"))
 			if c.end {
 				s.Close()
 			}
-			if e := within(t, "the end", closed); e.Code != ErrProtocol || e.Flags&FlagAborted == 0 {
+			if e := within(t, "the end", closed); e.Code != sink.ErrProtocol || e.Flags&sink.FlagAborted == 0 {
 				t.Errorf("ended with %+v", e.Event)
 			}
 			var reset *quic.StreamError
@@ -221,7 +225,7 @@ func testS06_StoppedBody(t *testing.T) {
 	stopped := false
 	f := serve(t, "", 0, func(c *consumer, e event) {
 		switch e.Type {
-		case EventBody:
+		case sink.EventBody:
 			if stopped {
 				late <- e
 				return
@@ -229,7 +233,7 @@ func testS06_StoppedBody(t *testing.T) {
 			stopped = true
 			c.request(e.Object).Stop()
 			begun <- e
-		case EventBodyEnd:
+		case sink.EventBodyEnd:
 			late <- e
 		}
 	})
@@ -237,7 +241,7 @@ func testS06_StoppedBody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Write(join(post("/"), frame(frameData, "some")))
+	s.Write(join(post("/"), frame(wire.FrameData, "some")))
 	e := within(t, "a piece", begun)
 	<-s.Context().Done()
 	var reset *quic.StreamError
@@ -258,13 +262,13 @@ func TestS09_Duplex(t *testing.T) { onBothKinds(t, testS09_Duplex) }
 func testS09_Duplex(t *testing.T) {
 	f := serve(t, "", 0, func(c *consumer, e event) {
 		switch r := c.request(e.Object); e.Type {
-		case EventRequest:
+		case sink.EventRequest:
 			r.Start(200, nil)
-		case EventBody:
-			r.Write(Chunk{Bytes: e.data})
+		case sink.EventBody:
+			r.Write(sink.Chunk{Bytes: e.data})
 			r.Consumed(uint64(len(e.data)))
-		case EventBodyEnd:
-			r.End(Chunk{})
+		case sink.EventBodyEnd:
+			r.End(sink.Chunk{})
 		}
 	})
 	in, out := io.Pipe()
@@ -290,10 +294,10 @@ func testS09_Duplex(t *testing.T) {
 func TestBodyTrailers(t *testing.T) { onBothKinds(t, testBodyTrailers) }
 
 func testBodyTrailers(t *testing.T) {
-	for _, flags := range []uint32{0, routeBuffered} {
+	for _, flags := range []uint32{0, route.Buffered} {
 		ends := make(chan event, 1)
 		f := serve(t, "", flags, func(c *consumer, e event) {
-			if e.Type == EventBodyEnd {
+			if e.Type == sink.EventBodyEnd {
 				ends <- e
 				c.send(e, 200, "")
 			}
@@ -314,7 +318,7 @@ func TestBodyLargerThanTheQueueIsHeldBack(t *testing.T) {
 }
 
 func testBodyLargerThanTheQueueIsHeldBack(t *testing.T) {
-	f := serve(t, "", routeBuffered, collect(false))
+	f := serve(t, "", route.Buffered, collect(false))
 	f.mu.Lock()
 	f.capacity = 200 << 10
 	f.mu.Unlock()

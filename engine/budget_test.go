@@ -7,69 +7,72 @@ import (
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
+
+	"zigh3/engine/sink"
+	"zigh3/engine/wire"
 )
 
 // A surrender is a way in which a peer ends something before it is answered.
 type surrender struct {
 	name string
-	ends EventType
+	ends sink.EventType
 	give func(c *wireClient, connect *quic.Stream)
 }
 
 // broken sends a request, and what breaks it once it was delivered.
 func broken(request, rest []byte) func(c *wireClient, connect *quic.Stream) {
 	return func(c *wireClient, _ *quic.Stream) {
-		before := c.f.count(EventRequest)
+		before := c.f.count(sink.EventRequest)
 		s := c.Open(request, false)
-		eventually(c.t, "the request", func() bool { return c.f.count(EventRequest) > before })
+		eventually(c.t, "the request", func() bool { return c.f.count(sink.EventRequest) > before })
 		s.Write(rest)
 	}
 }
 
 var surrendersOfRequests = []surrender{
-	{"reset", EventStreamClosed, func(c *wireClient, _ *quic.Stream) {
-		before := c.f.count(EventRequest)
+	{"reset", sink.EventStreamClosed, func(c *wireClient, _ *quic.Stream) {
+		before := c.f.count(sink.EventRequest)
 		s := c.Open(post("/"), false)
-		eventually(c.t, "the request", func() bool { return c.f.count(EventRequest) > before })
+		eventually(c.t, "the request", func() bool { return c.f.count(sink.EventRequest) > before })
 		s.CancelWrite(quic.StreamErrorCode(http3.ErrCodeRequestCanceled))
 		s.CancelRead(quic.StreamErrorCode(http3.ErrCodeRequestCanceled))
 	}},
-	{"a body that is too long", EventStreamClosed, broken(post("/", "content-length", "1"), frame(frameData, "abc"))},
-	{"malformed trailers", EventStreamClosed, broken(post("/"), headers(":path", "/"))},
-	{"trailers that are too long", EventStreamClosed, broken(post("/"), frame(frameHeaders, make([]byte, 70<<10))[:1<<10])},
+	{"a body that is too long", sink.EventStreamClosed, broken(post("/", "content-length", "1"), frame(wire.FrameData, "abc"))},
+	{"malformed trailers", sink.EventStreamClosed, broken(post("/"), headers(":path", "/"))},
+	{"trailers that are too long", sink.EventStreamClosed, broken(post("/"), frame(wire.FrameHeaders, make([]byte, 70<<10))[:1<<10])},
 }
 
 // streamOpened opens a stream of a session and waits until the consumer has heard of it.
 func streamOpened(c *wireClient, connect *quic.Stream, uni bool) (s *quic.Stream, u *quic.SendStream) {
-	before := c.f.count(EventStreamOpened)
+	before := c.f.count(sink.EventStreamOpened)
 	if uni {
 		u = c.Uni(varints(uniStreamOfSession, int(connect.StreamID()), "x"))
 	} else {
 		s = c.stream(connect, []byte("x"))
 	}
-	eventually(c.t, "the stream", func() bool { return c.f.count(EventStreamOpened) > before })
+	eventually(c.t, "the stream", func() bool { return c.f.count(sink.EventStreamOpened) > before })
 	return s, u
 }
 
 var surrendersOfSessions = []surrender{
-	{"a session before the decision", EventSessionClosed, func(c *wireClient, _ *quic.Stream) {
-		before := c.f.count(EventSessionRequest)
+	{"a session before the decision", sink.EventSessionClosed, func(c *wireClient, _ *quic.Stream) {
+		before := c.f.count(sink.EventSessionRequest)
 		s := c.ask("/wt/undecided")
-		eventually(c.t, "the request", func() bool { return c.f.count(EventSessionRequest) > before })
+		eventually(c.t, "the request", func() bool { return c.f.count(sink.EventSessionRequest) > before })
 		s.CancelRead(quic.StreamErrorCode(http3.ErrCodeRequestCanceled))
 		s.CancelWrite(quic.StreamErrorCode(http3.ErrCodeRequestCanceled))
 	}},
-	{"a stream, reset and stopped", EventStreamEnded, func(c *wireClient, connect *quic.Stream) {
+	{"a stream, reset and stopped", sink.EventStreamEnded, func(c *wireClient, connect *quic.Stream) {
 		s, _ := streamOpened(c, connect, false)
 		s.CancelWrite(wireCode)
 		s.CancelRead(wireCode)
 	}},
-	{"a stream, ended and stopped", EventStreamEnded, func(c *wireClient, connect *quic.Stream) {
+	{"a stream, ended and stopped", sink.EventStreamEnded, func(c *wireClient, connect *quic.Stream) {
 		s, _ := streamOpened(c, connect, false)
 		s.Close()
 		s.CancelRead(wireCode)
 	}},
-	{"a unidirectional stream", EventStreamEnded, func(c *wireClient, connect *quic.Stream) {
+	{"a unidirectional stream", sink.EventStreamEnded, func(c *wireClient, connect *quic.Stream) {
 		_, s := streamOpened(c, connect, true)
 		s.CancelWrite(wireCode)
 	}},
@@ -79,9 +82,9 @@ var surrendersOfSessions = []surrender{
 func serveUnanswered(t *testing.T, options string, more func(f *sessionFixture, e event)) *sessionFixture {
 	return serveSessions(t, options, func(f *sessionFixture, e event) {
 		switch {
-		case e.Type == EventRequest && field(e.meta, ":method") == "GET":
+		case e.Type == sink.EventRequest && field(e.meta, ":method") == "GET":
 			f.send(e, 200, "")
-		case e.Type == EventSessionRequest && field(e.meta, ":path") == "/wt":
+		case e.Type == sink.EventSessionRequest && field(e.meta, ":path") == "/wt":
 			f.session(e.Object).Accept("", nil)
 		case more != nil:
 			more(f, e)
@@ -140,14 +143,14 @@ func TestN12_OneBudgetForAllThatThePeerGivesUp(t *testing.T) {
 func TestN12_WhatWasAnsweredIsNotInTheBudget(t *testing.T) {
 	for name, answer := range map[string]func(st *Stream){
 		"consumed": func(st *Stream) { st.Consumed(1) },
-		"written":  func(st *Stream) { st.Write(Chunk{Bytes: []byte("y")}) },
+		"written":  func(st *Stream) { st.Write(sink.Chunk{Bytes: []byte("y")}) },
 		"ended":    func(st *Stream) { st.End() },
 		"reset":    func(st *Stream) { st.Reset(1) },
 		"stopped":  func(st *Stream) { st.Stop(1) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := serveUnanswered(t, `{"reset_budget": 1}`, func(f *sessionFixture, e event) {
-				if e.Type == EventStreamData && len(e.data) > 0 {
+				if e.Type == sink.EventStreamData && len(e.data) > 0 {
 					answer(f.stream(e.Object))
 				}
 			})
@@ -155,11 +158,11 @@ func TestN12_WhatWasAnsweredIsNotInTheBudget(t *testing.T) {
 			connect, _ := c.session()
 			for n := 1; n <= 5; n++ {
 				s, _ := streamOpened(c, connect, false)
-				eventually(t, "the byte", func() bool { return f.count(EventStreamData) >= n })
+				eventually(t, "the byte", func() bool { return f.count(sink.EventStreamData) >= n })
 				f.await(func() {})
 				s.CancelWrite(wireCode)
 				s.CancelRead(wireCode)
-				eventually(t, "the end", func() bool { return f.count(EventStreamEnded) == n })
+				eventually(t, "the end", func() bool { return f.count(sink.EventStreamEnded) == n })
 			}
 			c.Lives()
 		})
@@ -184,7 +187,7 @@ func TestN11_TheBudgetIsOfAWindow(t *testing.T) {
 	for n := uint64(1); n <= 8; n++ {
 		s := client.Open(request("GET", "/")[:4], false)
 		s.CancelWrite(quic.StreamErrorCode(http3.ErrCodeRequestCanceled))
-		eventually(t, "the reset", func() bool { return f.server.stats[StatRequestsReset].Load() == n })
+		eventually(t, "the reset", func() bool { return f.server.stats[sink.StatRequestsReset].Load() == n })
 		if n == 4 {
 			time.Sleep(2 * f.server.options.ResetWindow)
 		}

@@ -4,31 +4,34 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+
+	"zigh3/engine/config"
+	"zigh3/engine/sink"
 )
 
 // A conformanceSink is a consumer in memory: one goroutine answers every request as soon as it is complete.
 type conformanceSink struct {
 	mu      sync.Mutex
 	more    sync.Cond
-	objects map[Handle]any
-	last    Handle
+	objects map[sink.Handle]any
+	last    sink.Handle
 	events  []conformanceEvent
 	closed  bool
-	bodies  map[Handle][]byte
+	bodies  map[sink.Handle][]byte
 }
 
 type conformanceEvent struct {
-	Event
+	sink.Event
 	meta, data []byte
 }
 
 func newConformanceSink() *conformanceSink {
-	s := &conformanceSink{objects: map[Handle]any{}, bodies: map[Handle][]byte{}}
+	s := &conformanceSink{objects: map[sink.Handle]any{}, bodies: map[sink.Handle][]byte{}}
 	s.more.L = &s.mu
 	return s
 }
 
-func (s *conformanceSink) Issue(_ Kind, _ Handle, obj any) (Handle, bool) {
+func (s *conformanceSink) Issue(_ sink.Kind, _ sink.Handle, obj any) (sink.Handle, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.last++
@@ -36,21 +39,21 @@ func (s *conformanceSink) Issue(_ Kind, _ Handle, obj any) (Handle, bool) {
 	return s.last, true
 }
 
-func (s *conformanceSink) Release(h Handle) bool {
+func (s *conformanceSink) Release(h sink.Handle) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.objects, h)
 	return true
 }
 
-func (s *conformanceSink) Reserve(_ Class, n int, _ <-chan struct{}) (Record, bool) {
-	return Record{Payload: make([]byte, n)}, true
+func (s *conformanceSink) Reserve(_ sink.Class, n int, _ <-chan struct{}) (sink.Record, bool) {
+	return sink.Record{Payload: make([]byte, n)}, true
 }
 
-func (s *conformanceSink) Commit(r Record, ev *Event) {
+func (s *conformanceSink) Commit(r sink.Record, ev *sink.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at := DataOffset(int(ev.MetaLen))
+	at := sink.DataOffset(int(ev.MetaLen))
 	e := conformanceEvent{Event: *ev, meta: r.Payload[:ev.MetaLen]}
 	if ev.DataLen > 0 {
 		e.data = r.Payload[at : at+int(ev.DataLen)]
@@ -59,21 +62,21 @@ func (s *conformanceSink) Commit(r Record, ev *Event) {
 	s.more.Broadcast()
 }
 
-func (s *conformanceSink) Abort(Record) {}
+func (s *conformanceSink) Abort(sink.Record) {}
 
 func (s *conformanceSink) Room() <-chan struct{} { return nil } // there always is
 
-func (s *conformanceSink) Lose(EventType, uint64) {}
+func (s *conformanceSink) Lose(sink.EventType, uint64) {}
 
-func (s *conformanceSink) Drained(Handle, int) {}
+func (s *conformanceSink) Drained(sink.Handle, int) {}
 
-func (s *conformanceSink) IssueFor(Handle, any) bool { return false }
+func (s *conformanceSink) IssueFor(sink.Handle, any) bool { return false }
 
-func (s *conformanceSink) Datagrams(Handle, int, int) {}
+func (s *conformanceSink) Datagrams(sink.Handle, int, int) {}
 
-func (s *conformanceSink) Offered(Handle, []string) {}
+func (s *conformanceSink) Offered(sink.Handle, []string) {}
 
-func (s *conformanceSink) SessionStats(Handle, *SessionStats) {}
+func (s *conformanceSink) SessionStats(sink.Handle, *sink.SessionStats) {}
 
 // react is the reactor.
 func (s *conformanceSink) react() {
@@ -94,25 +97,25 @@ func (s *conformanceSink) react() {
 			continue
 		}
 		switch e.Type {
-		case EventRequest:
+		case sink.EventRequest:
 			s.bodies[e.Object] = e.data
-			if e.Flags&FlagEnd != 0 {
+			if e.Flags&sink.FlagEnd != 0 {
 				s.answer(e.Object, request, nil)
 			}
-		case EventBody:
+		case sink.EventBody:
 			s.bodies[e.Object] = append(s.bodies[e.Object], e.data...)
 			request.Consumed(uint64(len(e.data)))
-		case EventBodyEnd:
+		case sink.EventBodyEnd:
 			s.answer(e.Object, request, e.meta)
-		case EventStreamClosed:
+		case sink.EventStreamClosed:
 			delete(s.bodies, e.Object)
 		}
 	}
 }
 
 // answer sends the body back, and the trailers as headers.
-func (s *conformanceSink) answer(h Handle, request *Request, trailers []byte) {
-	request.Send(200, trailers, Chunk{Bytes: s.bodies[h]}, false)
+func (s *conformanceSink) answer(h sink.Handle, request *Request, trailers []byte) {
+	request.Send(200, trailers, sink.Chunk{Bytes: s.bodies[h]}, false)
 	delete(s.bodies, h)
 }
 
@@ -133,12 +136,12 @@ func addressOf(s *Server) string { return "127.0.0.1:" + strconv.Itoa(int(s.Port
 
 func conformanceServer(t testing.TB, options string) *Server {
 	t.Helper()
-	o, err := ParseOptions("127.0.0.1", 0, "", "", []byte(options))
+	o, err := config.ParseOptions("127.0.0.1", 0, "", "", []byte(options))
 	if err != nil {
 		t.Fatal(err)
 	}
-	sink := newConformanceSink()
-	server, err := NewServer(o, 1<<40, []Sink{sink}, new(Stats))
+	to := newConformanceSink()
+	server, err := NewServer(o, 1<<40, []sink.Sink{to}, new(sink.Stats))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +154,7 @@ func conformanceServer(t testing.TB, options string) *Server {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		sink.react()
+		to.react()
 	}()
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
@@ -159,7 +162,7 @@ func conformanceServer(t testing.TB, options string) *Server {
 	t.Cleanup(func() {
 		server.Free()
 		<-server.Done()
-		sink.close()
+		to.close()
 		<-done
 	})
 	return server

@@ -7,13 +7,15 @@ import (
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
+
+	"zigh3/engine/wire"
 )
 
 // The streams beside requests; conformance_test.go says how outcomes are written.
 
 func TestN08ControlStream(t *testing.T) {
 	addr := startConformanceServer(t, "")
-	settings := frame(frameSettings)
+	settings := frame(wire.FrameSettings)
 	alive := "200"
 	for _, c := range []struct {
 		name  string
@@ -22,60 +24,60 @@ func TestN08ControlStream(t *testing.T) {
 		want  string
 	}{
 		// 6.2.1
-		{"first frame is another one", [][]byte{frame(frameGoAway, 0)}, false, "connection H3_MISSING_SETTINGS"},
+		{"first frame is another one", [][]byte{frame(wire.FrameGoAway, 0)}, false, "connection H3_MISSING_SETTINGS"},
 		{"first frame is an unknown one", [][]byte{frame(grease, "?"), settings}, false, "connection H3_MISSING_SETTINGS"},
-		{"first frame is DATA", [][]byte{frame(frameData, "?")}, false, "connection H3_MISSING_SETTINGS"},
+		{"first frame is DATA", [][]byte{frame(wire.FrameData, "?")}, false, "connection H3_MISSING_SETTINGS"},
 		{"closed", [][]byte{settings}, true, "connection H3_CLOSED_CRITICAL_STREAM"},
 		{"closed before SETTINGS", nil, true, "connection H3_CLOSED_CRITICAL_STREAM"},
 
 		// 7.2.4
 		{"SETTINGS", [][]byte{settings}, false, alive},
-		{"unknown settings", [][]byte{frame(frameSettings, grease, 0, 0x40, 1<<40, grease+0x1f, 7)}, false, alive},
-		{"all known settings", [][]byte{frame(frameSettings, 0x1, 4096, 0x6, 1<<20, 0x7, 100, 0x8, 1)}, false, alive},
-		{"setting given twice", [][]byte{frame(frameSettings, 0x6, 1000, 0x6, 1000)}, false, "connection H3_SETTINGS_ERROR"},
-		{"unknown setting given twice", [][]byte{frame(frameSettings, grease, 1, grease, 2)}, false, "connection H3_SETTINGS_ERROR"},
-		{"setting 0x0 of HTTP/2", [][]byte{frame(frameSettings, 0x0, 1)}, false, "connection H3_SETTINGS_ERROR"},
-		{"setting 0x2 of HTTP/2", [][]byte{frame(frameSettings, 0x2, 1)}, false, "connection H3_SETTINGS_ERROR"},
-		{"setting 0x3 of HTTP/2", [][]byte{frame(frameSettings, 0x3, 1)}, false, "connection H3_SETTINGS_ERROR"},
-		{"setting 0x4 of HTTP/2", [][]byte{frame(frameSettings, 0x4, 1)}, false, "connection H3_SETTINGS_ERROR"},
-		{"setting 0x5 of HTTP/2", [][]byte{frame(frameSettings, 0x5, 1)}, false, "connection H3_SETTINGS_ERROR"},
-		{"ENABLE_CONNECT_PROTOCOL 2", [][]byte{frame(frameSettings, 0x8, 2)}, false, "connection H3_SETTINGS_ERROR"},
-		{"H3_DATAGRAM 2", [][]byte{frame(frameSettings, 0x33, 2)}, false, "connection H3_SETTINGS_ERROR"},
-		{"H3_DATAGRAM without the transport parameter", [][]byte{frame(frameSettings, 0x33, 1)}, false, "connection H3_SETTINGS_ERROR"},
-		{"setting without its value", [][]byte{frame(frameSettings, 0x6)}, false, "connection H3_FRAME_ERROR"},
-		{"setting cut off", [][]byte{frame(frameSettings, 0x6, []byte{0x40})}, false, "connection H3_FRAME_ERROR"},
-		{"SETTINGS of 9 KiB", [][]byte{appendFrameHead(nil, frameSettings, 9<<10)}, false, "connection H3_EXCESSIVE_LOAD"},
+		{"unknown settings", [][]byte{frame(wire.FrameSettings, grease, 0, 0x40, 1<<40, grease+0x1f, 7)}, false, alive},
+		{"all known settings", [][]byte{frame(wire.FrameSettings, 0x1, 4096, 0x6, 1<<20, 0x7, 100, 0x8, 1)}, false, alive},
+		{"setting given twice", [][]byte{frame(wire.FrameSettings, 0x6, 1000, 0x6, 1000)}, false, "connection H3_SETTINGS_ERROR"},
+		{"unknown setting given twice", [][]byte{frame(wire.FrameSettings, grease, 1, grease, 2)}, false, "connection H3_SETTINGS_ERROR"},
+		{"setting 0x0 of HTTP/2", [][]byte{frame(wire.FrameSettings, 0x0, 1)}, false, "connection H3_SETTINGS_ERROR"},
+		{"setting 0x2 of HTTP/2", [][]byte{frame(wire.FrameSettings, 0x2, 1)}, false, "connection H3_SETTINGS_ERROR"},
+		{"setting 0x3 of HTTP/2", [][]byte{frame(wire.FrameSettings, 0x3, 1)}, false, "connection H3_SETTINGS_ERROR"},
+		{"setting 0x4 of HTTP/2", [][]byte{frame(wire.FrameSettings, 0x4, 1)}, false, "connection H3_SETTINGS_ERROR"},
+		{"setting 0x5 of HTTP/2", [][]byte{frame(wire.FrameSettings, 0x5, 1)}, false, "connection H3_SETTINGS_ERROR"},
+		{"ENABLE_CONNECT_PROTOCOL 2", [][]byte{frame(wire.FrameSettings, 0x8, 2)}, false, "connection H3_SETTINGS_ERROR"},
+		{"H3_DATAGRAM 2", [][]byte{frame(wire.FrameSettings, 0x33, 2)}, false, "connection H3_SETTINGS_ERROR"},
+		{"H3_DATAGRAM without the transport parameter", [][]byte{frame(wire.FrameSettings, 0x33, 1)}, false, "connection H3_SETTINGS_ERROR"},
+		{"setting without its value", [][]byte{frame(wire.FrameSettings, 0x6)}, false, "connection H3_FRAME_ERROR"},
+		{"setting cut off", [][]byte{frame(wire.FrameSettings, 0x6, []byte{0x40})}, false, "connection H3_FRAME_ERROR"},
+		{"SETTINGS of 9 KiB", [][]byte{wire.AppendFrameHead(nil, wire.FrameSettings, 9<<10)}, false, "connection H3_EXCESSIVE_LOAD"},
 		{"second SETTINGS", [][]byte{settings, settings}, false, "connection H3_FRAME_UNEXPECTED"},
 
 		// 7.2
-		{"DATA", [][]byte{settings, frame(frameData, "?")}, false, "connection H3_FRAME_UNEXPECTED"},
+		{"DATA", [][]byte{settings, frame(wire.FrameData, "?")}, false, "connection H3_FRAME_UNEXPECTED"},
 		{"HEADERS", [][]byte{settings, headers(plainGet...)}, false, "connection H3_FRAME_UNEXPECTED"},
-		{"PUSH_PROMISE", [][]byte{settings, frame(framePushPromise, 0)}, false, "connection H3_FRAME_UNEXPECTED"},
+		{"PUSH_PROMISE", [][]byte{settings, frame(wire.FramePushPromise, 0)}, false, "connection H3_FRAME_UNEXPECTED"},
 		{"frame 0x2 of HTTP/2", [][]byte{settings, frame(0x2)}, false, "connection H3_FRAME_UNEXPECTED"},
 		{"frame 0x6 of HTTP/2", [][]byte{settings, frame(0x6, "12345678")}, false, "connection H3_FRAME_UNEXPECTED"},
 		{"frame 0x8 of HTTP/2", [][]byte{settings, frame(0x8)}, false, "connection H3_FRAME_UNEXPECTED"},
 		{"frame 0x9 of HTTP/2", [][]byte{settings, frame(0x9)}, false, "connection H3_FRAME_UNEXPECTED"},
 		{"unknown frames", [][]byte{settings, frame(grease, "?"), frame(0x40), frame(grease, make([]byte, 5000))}, false, alive},
-		{"unknown frame of 4 EiB", [][]byte{settings, appendFrameHead(nil, grease, 1<<62-1), make([]byte, 500)}, false, alive},
+		{"unknown frame of 4 EiB", [][]byte{settings, wire.AppendFrameHead(nil, grease, 1<<62-1), make([]byte, 500)}, false, alive},
 
 		// 7.2.3, 7.2.6, 7.2.7
-		{"CANCEL_PUSH of a push that was never promised", [][]byte{settings, frame(frameMaxPushID, 9), frame(frameCancelPush, 3)}, false, "connection H3_ID_ERROR"},
-		{"CANCEL_PUSH beyond MAX_PUSH_ID", [][]byte{settings, frame(frameCancelPush, 0)}, false, "connection H3_ID_ERROR"},
-		{"CANCEL_PUSH without an id", [][]byte{settings, frame(frameCancelPush)}, false, "connection H3_FRAME_ERROR"},
-		{"CANCEL_PUSH with more behind", [][]byte{settings, frame(frameCancelPush, 1, 2)}, false, "connection H3_FRAME_ERROR"},
-		{"MAX_PUSH_ID without an id", [][]byte{settings, frame(frameMaxPushID)}, false, "connection H3_FRAME_ERROR"},
-		{"MAX_PUSH_ID that grows", [][]byte{settings, frame(frameMaxPushID, 1), frame(frameMaxPushID, 1), frame(frameMaxPushID, 1<<40)}, false, alive},
-		{"MAX_PUSH_ID that shrinks", [][]byte{settings, frame(frameMaxPushID, 5), frame(frameMaxPushID, 4)}, false, "connection H3_ID_ERROR"},
-		{"MAX_PUSH_ID with more behind", [][]byte{settings, frame(frameMaxPushID, 5, 6)}, false, "connection H3_FRAME_ERROR"},
-		{"MAX_PUSH_ID cut off", [][]byte{settings, frame(frameMaxPushID, []byte{0x40})}, false, "connection H3_FRAME_ERROR"},
-		{"GOAWAY whose id shrinks", [][]byte{settings, frame(frameGoAway, 7), frame(frameGoAway, 7), frame(frameGoAway, 0)}, false, alive},
-		{"GOAWAY whose id grows", [][]byte{settings, frame(frameGoAway, 7), frame(frameGoAway, 8)}, false, "connection H3_ID_ERROR"},
-		{"GOAWAY without an id", [][]byte{settings, frame(frameGoAway)}, false, "connection H3_FRAME_ERROR"},
-		{"GOAWAY with more behind", [][]byte{settings, frame(frameGoAway, 1, 2)}, false, "connection H3_FRAME_ERROR"},
-		{"GOAWAY cut off", [][]byte{settings, frame(frameGoAway, []byte{0xc0, 0, 0})}, false, "connection H3_FRAME_ERROR"},
-		{"GOAWAY of nine bytes", [][]byte{settings, frame(frameGoAway, 1<<40, "?")}, false, "connection H3_FRAME_ERROR"},
+		{"CANCEL_PUSH of a push that was never promised", [][]byte{settings, frame(wire.FrameMaxPushID, 9), frame(wire.FrameCancelPush, 3)}, false, "connection H3_ID_ERROR"},
+		{"CANCEL_PUSH beyond MAX_PUSH_ID", [][]byte{settings, frame(wire.FrameCancelPush, 0)}, false, "connection H3_ID_ERROR"},
+		{"CANCEL_PUSH without an id", [][]byte{settings, frame(wire.FrameCancelPush)}, false, "connection H3_FRAME_ERROR"},
+		{"CANCEL_PUSH with more behind", [][]byte{settings, frame(wire.FrameCancelPush, 1, 2)}, false, "connection H3_FRAME_ERROR"},
+		{"MAX_PUSH_ID without an id", [][]byte{settings, frame(wire.FrameMaxPushID)}, false, "connection H3_FRAME_ERROR"},
+		{"MAX_PUSH_ID that grows", [][]byte{settings, frame(wire.FrameMaxPushID, 1), frame(wire.FrameMaxPushID, 1), frame(wire.FrameMaxPushID, 1<<40)}, false, alive},
+		{"MAX_PUSH_ID that shrinks", [][]byte{settings, frame(wire.FrameMaxPushID, 5), frame(wire.FrameMaxPushID, 4)}, false, "connection H3_ID_ERROR"},
+		{"MAX_PUSH_ID with more behind", [][]byte{settings, frame(wire.FrameMaxPushID, 5, 6)}, false, "connection H3_FRAME_ERROR"},
+		{"MAX_PUSH_ID cut off", [][]byte{settings, frame(wire.FrameMaxPushID, []byte{0x40})}, false, "connection H3_FRAME_ERROR"},
+		{"GOAWAY whose id shrinks", [][]byte{settings, frame(wire.FrameGoAway, 7), frame(wire.FrameGoAway, 7), frame(wire.FrameGoAway, 0)}, false, alive},
+		{"GOAWAY whose id grows", [][]byte{settings, frame(wire.FrameGoAway, 7), frame(wire.FrameGoAway, 8)}, false, "connection H3_ID_ERROR"},
+		{"GOAWAY without an id", [][]byte{settings, frame(wire.FrameGoAway)}, false, "connection H3_FRAME_ERROR"},
+		{"GOAWAY with more behind", [][]byte{settings, frame(wire.FrameGoAway, 1, 2)}, false, "connection H3_FRAME_ERROR"},
+		{"GOAWAY cut off", [][]byte{settings, frame(wire.FrameGoAway, []byte{0xc0, 0, 0})}, false, "connection H3_FRAME_ERROR"},
+		{"GOAWAY of nine bytes", [][]byte{settings, frame(wire.FrameGoAway, 1<<40, "?")}, false, "connection H3_FRAME_ERROR"},
 		{"control stream that ends inside a frame", [][]byte{settings, frame(grease, "12345")[:4]}, true, "connection H3_CLOSED_CRITICAL_STREAM"},
-		{"types and lengths spelled at length", [][]byte{spelledOut(frame(frameSettings, []byte{0x40, 0x6, 0x20})), spelledOut(frame(grease, "?"))}, false, alive},
+		{"types and lengths spelled at length", [][]byte{spelledOut(frame(wire.FrameSettings, []byte{0x40, 0x6, 0x20})), spelledOut(frame(grease, "?"))}, false, alive},
 	} {
 		for _, bytewise := range []bool{false, true} {
 			name := c.name
@@ -123,7 +125,7 @@ func TestN08UnidirectionalStreams(t *testing.T) {
 		want    string
 	}{
 		// RFC 9114, 6.2
-		{"second control stream", [][][]byte{{{0}, frame(frameSettings)}, {{0}}}, "connection H3_STREAM_CREATION_ERROR"},
+		{"second control stream", [][][]byte{{{0}, frame(wire.FrameSettings)}, {{0}}}, "connection H3_STREAM_CREATION_ERROR"},
 		{"push stream", [][][]byte{{{1, 0}}}, "connection H3_STREAM_CREATION_ERROR"},
 		{"unknown stream types", [][][]byte{{{grease & 0x3f, 1, 2, 3}}, {varints(grease, "???")}, {varints(1 << 40), end}}, alive},
 		{"streams without a type", [][][]byte{{{}, end}, {{0x40}, end}, {{0xc0, 0, 0}, end}}, alive},
@@ -153,7 +155,7 @@ func TestN08UnidirectionalStreams(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			client := dialRaw(t, addr)
 			if c.name != "second control stream" {
-				client.Uni(append([]byte{0}, frame(frameSettings)...))
+				client.Uni(append([]byte{0}, frame(wire.FrameSettings)...))
 			}
 			for _, parts := range c.streams {
 				s := client.Uni(parts[0])
@@ -184,7 +186,7 @@ func TestN08CriticalStreamsReset(t *testing.T) {
 		client := dialRaw(t, addressOf(server))
 		begin := []byte{typ}
 		if typ == 0 {
-			begin = append(begin, frame(frameSettings)...)
+			begin = append(begin, frame(wire.FrameSettings)...)
 		}
 		s := client.Uni(begin)
 		awaitUniStream(t, server, typ)
@@ -240,7 +242,7 @@ func TestN08ServerSendsSettingsFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := varints(0, frameSettings)
+	want := varints(0, wire.FrameSettings)
 	got := make([]byte, len(want)+1)
 	if _, err := s.Read(got); err != nil || string(got[:len(want)]) != string(want) {
 		t.Fatalf("%x, %v", got, err)

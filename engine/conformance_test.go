@@ -8,6 +8,8 @@ import (
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
+
+	"zigh3/engine/wire"
 )
 
 // What RFC 9114, sections 4, 6 and 7, and RFC 9204 oblige a server to refuse or to ignore, each rule with frames made by hand. An
@@ -20,7 +22,7 @@ func TestN08FramesOfRequestStreams(t *testing.T) {
 	addr := startConformanceServer(t, "")
 	request := headers(plainGet...)
 	trailers := headers("x-t", "1")
-	data := frame(frameData, "body")
+	data := frame(wire.FrameData, "body")
 	for _, c := range []struct {
 		name  string
 		parts [][]byte
@@ -30,7 +32,7 @@ func TestN08FramesOfRequestStreams(t *testing.T) {
 		{"request", [][]byte{request}, "200"},
 		{"request with a body", [][]byte{post("/echo"), data, data}, "200 bodybody"},
 		{"request with types and lengths spelled at length", [][]byte{spelledOut(post("/echo")), spelledOut(data), spelledOut(trailers)}, "200 [x-t 1]body"},
-		{"request with an empty DATA frame", [][]byte{post("/echo"), frame(frameData), data, frame(frameData)}, "200 body"},
+		{"request with an empty DATA frame", [][]byte{post("/echo"), frame(wire.FrameData), data, frame(wire.FrameData)}, "200 body"},
 		{"request with trailers", [][]byte{post("/echo"), data, trailers}, "200 [x-t 1]body"},
 		{"request with trailers and no body", [][]byte{post("/echo"), trailers}, "200 [x-t 1]"},
 		{"unknown frames everywhere", [][]byte{frame(grease, "?"), post("/echo"), frame(grease), data, frame(0x40, "??"), trailers, frame(grease, "?")}, "200 [x-t 1]body"},
@@ -42,44 +44,44 @@ func TestN08FramesOfRequestStreams(t *testing.T) {
 
 		// 7.1
 		{"HEADERS cut off", [][]byte{request[:len(request)-1]}, "connection H3_FRAME_ERROR"},
-		{"HEADERS without its length", [][]byte{{frameHeaders}}, "connection H3_FRAME_ERROR"},
+		{"HEADERS without its length", [][]byte{{wire.FrameHeaders}}, "connection H3_FRAME_ERROR"},
 		{"DATA cut off", [][]byte{post("/echo"), data[:3]}, "connection H3_FRAME_ERROR"},
-		{"DATA without its length", [][]byte{post("/echo"), {frameData}}, "connection H3_FRAME_ERROR"},
+		{"DATA without its length", [][]byte{post("/echo"), {wire.FrameData}}, "connection H3_FRAME_ERROR"},
 		{"trailers cut off", [][]byte{post("/echo"), data, trailers[:3]}, "connection H3_FRAME_ERROR"},
 		{"unknown frame cut off", [][]byte{post("/echo"), frame(grease, "12345")[:4]}, "connection H3_FRAME_ERROR"},
 		{"unknown frame cut off before HEADERS", [][]byte{frame(grease, "12345")[:4]}, "connection H3_FRAME_ERROR"},
 
 		// 7.2
-		{"CANCEL_PUSH", [][]byte{frame(frameCancelPush, 0)}, "connection H3_FRAME_UNEXPECTED"},
-		{"SETTINGS", [][]byte{frame(frameSettings)}, "connection H3_FRAME_UNEXPECTED"},
-		{"SETTINGS after HEADERS", [][]byte{post("/echo"), frame(frameSettings)}, "connection H3_FRAME_UNEXPECTED"},
-		{"PUSH_PROMISE", [][]byte{frame(framePushPromise, 0, "??")}, "connection H3_FRAME_UNEXPECTED"},
-		{"PUSH_PROMISE after HEADERS", [][]byte{post("/echo"), frame(framePushPromise, 0, "??")}, "connection H3_FRAME_UNEXPECTED"},
-		{"GOAWAY", [][]byte{frame(frameGoAway, 0)}, "connection H3_FRAME_UNEXPECTED"},
-		{"GOAWAY after DATA", [][]byte{post("/echo"), data, frame(frameGoAway, 0)}, "connection H3_FRAME_UNEXPECTED"},
-		{"MAX_PUSH_ID", [][]byte{frame(frameMaxPushID, 0)}, "connection H3_FRAME_UNEXPECTED"},
+		{"CANCEL_PUSH", [][]byte{frame(wire.FrameCancelPush, 0)}, "connection H3_FRAME_UNEXPECTED"},
+		{"SETTINGS", [][]byte{frame(wire.FrameSettings)}, "connection H3_FRAME_UNEXPECTED"},
+		{"SETTINGS after HEADERS", [][]byte{post("/echo"), frame(wire.FrameSettings)}, "connection H3_FRAME_UNEXPECTED"},
+		{"PUSH_PROMISE", [][]byte{frame(wire.FramePushPromise, 0, "??")}, "connection H3_FRAME_UNEXPECTED"},
+		{"PUSH_PROMISE after HEADERS", [][]byte{post("/echo"), frame(wire.FramePushPromise, 0, "??")}, "connection H3_FRAME_UNEXPECTED"},
+		{"GOAWAY", [][]byte{frame(wire.FrameGoAway, 0)}, "connection H3_FRAME_UNEXPECTED"},
+		{"GOAWAY after DATA", [][]byte{post("/echo"), data, frame(wire.FrameGoAway, 0)}, "connection H3_FRAME_UNEXPECTED"},
+		{"MAX_PUSH_ID", [][]byte{frame(wire.FrameMaxPushID, 0)}, "connection H3_FRAME_UNEXPECTED"},
 		{"frame 0x2 of HTTP/2", [][]byte{frame(0x2)}, "connection H3_FRAME_UNEXPECTED"},
 		{"frame 0x6 of HTTP/2", [][]byte{frame(0x6)}, "connection H3_FRAME_UNEXPECTED"},
 		{"frame 0x8 of HTTP/2", [][]byte{post("/echo"), frame(0x8)}, "connection H3_FRAME_UNEXPECTED"},
 		{"frame 0x9 of HTTP/2", [][]byte{post("/echo"), data, frame(0x9)}, "connection H3_FRAME_UNEXPECTED"},
 
-		{"HEADERS of 4 EiB", [][]byte{appendFrameHead(nil, frameHeaders, 1<<62-1), make([]byte, 100)}, "431"},
-		{"DATA of 4 EiB", [][]byte{post("/echo"), appendFrameHead(nil, frameData, 1<<62-1), make([]byte, 100)}, "connection H3_FRAME_ERROR"},
+		{"HEADERS of 4 EiB", [][]byte{wire.AppendFrameHead(nil, wire.FrameHeaders, 1<<62-1), make([]byte, 100)}, "431"},
+		{"DATA of 4 EiB", [][]byte{post("/echo"), wire.AppendFrameHead(nil, wire.FrameData, 1<<62-1), make([]byte, 100)}, "connection H3_FRAME_ERROR"},
 		{"unknown frame of 100 KiB", [][]byte{post("/echo"), frame(grease, make([]byte, 100<<10)), data}, "connection H3_EXCESSIVE_LOAD"},
-		{"trailers of 70 KiB", [][]byte{post("/echo"), frame(frameHeaders, make([]byte, 70<<10))}, "reset H3_EXCESSIVE_LOAD"},
+		{"trailers of 70 KiB", [][]byte{post("/echo"), frame(wire.FrameHeaders, make([]byte, 70<<10))}, "reset H3_EXCESSIVE_LOAD"},
 
 		// RFC 9204, 2.2, 4.5
-		{"empty HEADERS", [][]byte{frame(frameHeaders)}, "connection QPACK_DECOMPRESSION_FAILED"},
-		{"dynamic table", [][]byte{frame(frameHeaders, []byte{1, 0, 0x80})}, "connection QPACK_DECOMPRESSION_FAILED"},
-		{"dynamic table in trailers", [][]byte{post("/echo"), data, frame(frameHeaders, []byte{1, 0, 0x80})}, "connection QPACK_DECOMPRESSION_FAILED"},
+		{"empty HEADERS", [][]byte{frame(wire.FrameHeaders)}, "connection QPACK_DECOMPRESSION_FAILED"},
+		{"dynamic table", [][]byte{frame(wire.FrameHeaders, []byte{1, 0, 0x80})}, "connection QPACK_DECOMPRESSION_FAILED"},
+		{"dynamic table in trailers", [][]byte{post("/echo"), data, frame(wire.FrameHeaders, []byte{1, 0, 0x80})}, "connection QPACK_DECOMPRESSION_FAILED"},
 
 		// 4.1.2, 4.2, 4.3: what is malformed is tested field by field beside decodeRequest
 		{"N02 no :path", [][]byte{headers(plainGet[:6]...)}, "reset H3_MESSAGE_ERROR"},
 		{"N02 no :method", [][]byte{headers(plainGet[2:]...)}, "reset H3_MESSAGE_ERROR"},
 		{"N02 :method twice", [][]byte{headers(append([]string{":method", "GET"}, plainGet...)...)}, "reset H3_MESSAGE_ERROR"},
-		{"N02 upper-case name", [][]byte{headers(with("X-A", "1")...)}, "reset H3_MESSAGE_ERROR"},
-		{"N02 connection", [][]byte{headers(with("connection", "close")...)}, "reset H3_MESSAGE_ERROR"},
-		{"N02 malformed, with a body", [][]byte{headers(with("connection", "close")...), data}, "reset H3_MESSAGE_ERROR"},
+		{"N02 upper-case name", [][]byte{headers(withFields("X-A", "1")...)}, "reset H3_MESSAGE_ERROR"},
+		{"N02 connection", [][]byte{headers(withFields("connection", "close")...)}, "reset H3_MESSAGE_ERROR"},
+		{"N02 malformed, with a body", [][]byte{headers(withFields("connection", "close")...), data}, "reset H3_MESSAGE_ERROR"},
 		{"pseudo-field in trailers", [][]byte{post("/echo"), data, headers(":path", "/")}, "reset H3_MESSAGE_ERROR"},
 		{"connection-specific field in trailers", [][]byte{post("/echo"), data, headers("connection", "close")}, "reset H3_MESSAGE_ERROR"},
 		{"B04 body shorter than content-length", [][]byte{post("/echo", "content-length", "5"), data}, "reset H3_MESSAGE_ERROR"},
@@ -89,11 +91,11 @@ func TestN08FramesOfRequestStreams(t *testing.T) {
 		{"B04 body as long as content-length", [][]byte{post("/echo", "content-length", "8"), data, data}, "200 bodybody"},
 
 		// N01 and what else the engine answers alone
-		{"N01 name of 300 bytes", [][]byte{headers(with(strings.Repeat("n", 300), "v")...)}, "431"},
-		{"N01 value of 9 KiB", [][]byte{headers(with("x", strings.Repeat("v", 9<<10))...)}, "431"},
-		{"N01 list beyond 64 KiB", [][]byte{frame(frameHeaders, make([]byte, 70<<10))}, "431"},
-		{"N01 CR LF", [][]byte{headers(with("x", "a\r\nb: c")...)}, "400"},
-		{"N01 NUL", [][]byte{headers(with("x", "\x00")...)}, "400"},
+		{"N01 name of 300 bytes", [][]byte{headers(withFields(strings.Repeat("n", 300), "v")...)}, "431"},
+		{"N01 value of 9 KiB", [][]byte{headers(withFields("x", strings.Repeat("v", 9<<10))...)}, "431"},
+		{"N01 list beyond 64 KiB", [][]byte{frame(wire.FrameHeaders, make([]byte, 70<<10))}, "431"},
+		{"N01 CR LF", [][]byte{headers(withFields("x", "a\r\nb: c")...)}, "400"},
+		{"N01 NUL", [][]byte{headers(withFields("x", "\x00")...)}, "400"},
 		{"R07 no route", [][]byte{headers(append(slices.Clone(plainGet[:6]), ":path", "/nothing")...)}, "404"},
 		{"R05 no such method", [][]byte{post("/get")}, "405 [allow GET, HEAD]"},
 		{"R08 long path", [][]byte{headers(append(slices.Clone(plainGet[:6]), ":path", "/"+strings.Repeat("p", 9000))...)}, "414"},
@@ -143,7 +145,7 @@ func TestN08ResetInTheMiddleOfAFrame(t *testing.T) { onBothKinds(t, testN08Reset
 
 func testN08ResetInTheMiddleOfAFrame(t *testing.T) {
 	client, _ := dialHTTP(t, startConformanceServer(t, ""))
-	for _, begin := range [][]byte{nil, {frameHeaders}, headers(plainGet...)[:9], join(post("/echo"), []byte{frameData, 9, 'x'})} {
+	for _, begin := range [][]byte{nil, {wire.FrameHeaders}, headers(plainGet...)[:9], join(post("/echo"), []byte{wire.FrameData, 9, 'x'})} {
 		s := client.Open(begin, false)
 		s.CancelWrite(quic.StreamErrorCode(http3.ErrCodeRequestCanceled))
 		client.Lives()
@@ -157,7 +159,7 @@ func TestN09SlowHeaderBlockHoldsNobodyUp(t *testing.T) {
 
 func testN09SlowHeaderBlockHoldsNobodyUp(t *testing.T) {
 	client, _ := dialHTTP(t, startConformanceServer(t, ""))
-	block := headers(with("x", "y")...)
+	block := headers(withFields("x", "y")...)
 	slow := client.Open(block[:1], false)
 	for i := range 50 {
 		client.Lives()

@@ -9,6 +9,9 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 	"github.com/quic-go/quic-go/quicvarint"
+
+	"zigh3/engine/sink"
+	"zigh3/engine/wire"
 )
 
 // A conn is a connection whose streams the engine frames itself. One goroutine accepts its requests, reads those that are there at
@@ -16,9 +19,9 @@ import (
 type conn struct {
 	s      *Server
 	q      *quic.Conn
-	sink   Sink
-	stats  *Stats
-	handle Handle
+	sink   sink.Sink
+	stats  *sink.Stats
+	handle sink.Handle
 	done   <-chan struct{} // closed once the connection is gone
 	uni    uniStreams
 	h3     *h3Server     // nil: the first kind of connection
@@ -29,9 +32,9 @@ type conn struct {
 	refresh sessionRefresh
 
 	// Of the connection's goroutine.
-	peek   []byte // what is there of a stream
-	fields []byte // its fields, packed
-	event  Event  // of its request
+	peek   []byte     // what is there of a stream
+	fields []byte     // its fields, packed
+	event  sink.Event // of its request
 
 	next     atomic.Uint64 // id of the stream that comes next
 	draining atomic.Bool   // GOAWAY was sent
@@ -58,7 +61,7 @@ type conn struct {
 	counted quic.ConnectionStats // is in the server's counters
 }
 
-func newConn(s *Server, q *quic.Conn, sink Sink) *conn {
+func newConn(s *Server, q *quic.Conn, sink sink.Sink) *conn {
 	c := &conn{s: s, q: q, sink: sink, stats: s.stats, done: q.Context().Done(), peek: make([]byte, 2<<10), fields: make([]byte, 2<<10)}
 	c.empty.L = &c.mu
 	if t, ok := q.QlogTrace().(*datagramTrace); ok {
@@ -129,25 +132,25 @@ func (c *conn) serveH3() {
 // announce tells the consumer of the connection.
 func (c *conn) announce() bool {
 	var ok bool
-	if c.handle, ok = c.sink.Issue(KindConn, c.s.handle, c); !ok {
+	if c.handle, ok = c.sink.Issue(sink.KindConn, c.s.handle, c); !ok {
 		c.close(http3.ErrCodeExcessiveLoad, "too many connections")
 		return false
 	}
 	c.startRawDatagrams()
 	state := c.q.ConnectionState().TLS
-	meta := appendPacked(nil, "remote", c.q.RemoteAddr().String())
-	meta = appendPacked(meta, "local", c.q.LocalAddr().String())
-	meta = appendPacked(meta, "alpn", state.NegotiatedProtocol)
-	meta = appendPacked(meta, "sni", state.ServerName)
-	rec, ok := c.sink.Reserve(Bulk, PayloadSize(len(meta), 0), c.done)
+	meta := wire.AppendPacked(nil, "remote", c.q.RemoteAddr().String())
+	meta = wire.AppendPacked(meta, "local", c.q.LocalAddr().String())
+	meta = wire.AppendPacked(meta, "alpn", state.NegotiatedProtocol)
+	meta = wire.AppendPacked(meta, "sni", state.ServerName)
+	rec, ok := c.sink.Reserve(sink.Bulk, sink.PayloadSize(len(meta), 0), c.done)
 	if !ok {
 		c.sink.Release(c.handle)
 		return false
 	}
 	copy(rec.Payload, meta)
-	c.sink.Commit(rec, &Event{Type: EventConnOpened, Object: c.handle, Parent: c.s.handle, Conn: c.handle, MetaLen: uint32(len(meta))})
-	c.stats.add(StatConnectionsTotal, 1)
-	c.stats.add(StatConnectionsActive, 1)
+	c.sink.Commit(rec, &sink.Event{Type: sink.EventConnOpened, Object: c.handle, Parent: c.s.handle, Conn: c.handle, MetaLen: uint32(len(meta))})
+	c.stats.Add(sink.StatConnectionsTotal, 1)
+	c.stats.Add(sink.StatConnectionsActive, 1)
 	if c.raw != nil {
 		c.spawn("raw datagrams", c.raw.move)
 	}
@@ -228,7 +231,7 @@ func (c *conn) lost(err error) {
 		c.raw.in.close()
 	}
 	of := o
-	if of.flags&FlagRemote == 0 {
+	if of.flags&sink.FlagRemote == 0 {
 		of.aux = 0
 	}
 	for _, r := range active {
@@ -241,12 +244,12 @@ func (c *conn) lost(err error) {
 	c.mu.Unlock()
 
 	c.account()
-	c.stats.sub(StatConnectionsActive)
+	c.stats.Sub(sink.StatConnectionsActive)
 	text := o.text[:min(len(o.text), 1<<10)]
-	rec, _ := c.sink.Reserve(Terminal, len(text), nil)
+	rec, _ := c.sink.Reserve(sink.Terminal, len(text), nil)
 	copy(rec.Payload, text)
 	c.sink.Release(c.handle)
-	c.sink.Commit(rec, &Event{Type: EventConnClosed, Flags: o.flags &^ FlagAborted, Object: c.handle, Parent: c.s.handle, Conn: c.handle,
+	c.sink.Commit(rec, &sink.Event{Type: sink.EventConnClosed, Flags: o.flags &^ sink.FlagAborted, Object: c.handle, Parent: c.s.handle, Conn: c.handle,
 		Code: o.code, Aux: o.aux, DataLen: uint32(len(text))})
 }
 
@@ -255,7 +258,7 @@ func (c *conn) close(code http3.ErrCode, text string) {
 	if c.closing.Swap(true) {
 		return
 	}
-	go Guard("close", func() { c.q.CloseWithError(quic.ApplicationErrorCode(code), text) })
+	go sink.Guard("close", func() { c.q.CloseWithError(quic.ApplicationErrorCode(code), text) })
 }
 
 // breach closes the connection because the peer broke the protocol.
@@ -263,9 +266,9 @@ func (c *conn) breach(code http3.ErrCode, text string) {
 	if c.closing.Load() {
 		return
 	}
-	c.stats.add(StatConnectionErrors, 1)
+	c.stats.Add(sink.StatConnectionErrors, 1)
 	c.close(code, text)
-	emitLog(c.sink, LogWarn, c.s.handle, c.handle, code.String()+": "+text)
+	sink.EmitLog(c.sink, sink.LogWarn, c.s.handle, c.handle, code.String()+": "+text)
 }
 
 // addSession takes a session up, unless the connection goes.
@@ -320,9 +323,9 @@ func (c *conn) goAway() {
 		return
 	}
 	id := c.next.Load()
-	frame := appendFrameHead(nil, frameGoAway, uint64(quicvarint.Len(id)))
+	frame := wire.AppendFrameHead(nil, wire.FrameGoAway, uint64(quicvarint.Len(id)))
 	if err := control.TryWriteAll(quicvarint.Append(frame, id)); err != nil {
-		emitLog(c.sink, LogDebug, c.s.handle, c.handle, "GOAWAY was not sent: "+err.Error())
+		sink.EmitLog(c.sink, sink.LogDebug, c.s.handle, c.handle, "GOAWAY was not sent: "+err.Error())
 	}
 }
 
@@ -347,7 +350,7 @@ func (c *conn) spawn(name string, f func()) {
 	c.mu.Lock()
 	c.goroutines++
 	c.mu.Unlock()
-	go Guard(name, func() {
+	go sink.Guard(name, func() {
 		defer func() {
 			c.mu.Lock()
 			c.goroutines--
@@ -366,8 +369,8 @@ func (c *conn) account() {
 	defer c.mu.Unlock()
 	now, was := c.q.ConnectionStats(), c.counted
 	c.counted = now
-	c.stats.add(StatBytesIn, now.BytesReceived-was.BytesReceived)
-	c.stats.add(StatBytesOut, now.BytesSent-was.BytesSent)
-	c.stats.add(StatPacketsIn, now.PacketsReceived-was.PacketsReceived)
-	c.stats.add(StatPacketsOut, now.PacketsSent-was.PacketsSent)
+	c.stats.Add(sink.StatBytesIn, now.BytesReceived-was.BytesReceived)
+	c.stats.Add(sink.StatBytesOut, now.BytesSent-was.BytesSent)
+	c.stats.Add(sink.StatPacketsIn, now.PacketsReceived-was.PacketsReceived)
+	c.stats.Add(sink.StatPacketsOut, now.PacketsSent-was.PacketsSent)
 }

@@ -16,6 +16,9 @@ import (
 	"github.com/quic-go/quic-go/http3"
 	"github.com/quic-go/quic-go/quicvarint"
 	"github.com/quic-go/webtransport-go"
+
+	"zigh3/engine/sink"
+	"zigh3/engine/wire"
 )
 
 // Capsules of WebTransport (draft-ietf-webtrans-http3).
@@ -55,14 +58,14 @@ type connectStream struct {
 	stuck    func() // the peer takes no capsules
 
 	reading sync.Mutex
-	in      frameScanner // capsules: they are framed alike
-	reason  []byte       // the CLOSE capsule as far as it has come
-	ended   bool         // it has come
-	readEnd bool         // the peer's side has ended
-	bad     atomic.Bool  // the peer's CLOSE capsule, or what comes behind it
+	in      wire.FrameScanner // capsules: they are framed alike
+	reason  []byte            // the CLOSE capsule as far as it has come
+	ended   bool              // it has come
+	readEnd bool              // the peer's side has ended
+	bad     atomic.Bool       // the peer's CLOSE capsule, or what comes behind it
 
 	mu      sync.Mutex
-	out     frameScanner // what the library writes, in frames
+	out     wire.FrameScanner // what the library writes, in frames
 	writing bool
 	behind  int  // streams of the peer's that have ended while a write of the library's waited, less the writes since
 	taken   bool // the library has a session for it
@@ -121,12 +124,12 @@ func (x *connectStream) scan(in []byte) bool {
 			x.bad.Store(true)
 			break
 		}
-		payload, rest, first, last, ok := x.in.next(in)
+		payload, rest, first, last, ok := x.in.Next(in)
 		if !ok {
 			break
 		}
 		in = rest
-		switch x.in.typ {
+		switch x.in.Typ {
 		case capsuleDrainSession:
 			if first {
 				x.draining()
@@ -148,7 +151,7 @@ const (
 
 // closes takes part of a CLOSE capsule, and reports whether it may be one. x.reading is held.
 func (x *connectStream) closes(payload []byte, last bool) bool {
-	if uint64(len(x.reason)+len(payload))+x.in.left > closeCode+closeReason {
+	if uint64(len(x.reason)+len(payload))+x.in.Left > closeCode+closeReason {
 		return false
 	}
 	x.reason = append(x.reason, payload...)
@@ -164,7 +167,7 @@ func (x *connectStream) failure() error {
 }
 
 // between reports whether no capsule was cut off. It is for after the end of the peer's side.
-func (x *connectStream) between() bool { return x.in.between() }
+func (x *connectStream) between() bool { return x.in.Between() }
 
 // Write writes for the library. Behind the end of our side it writes nothing and does not fail: a failure would have the library cancel
 // the session's streams, and a peer that was told to close has no use for what it had to say.
@@ -240,7 +243,7 @@ func (x *connectStream) TryWriteAll(p []byte) error {
 
 func (x *connectStream) track(p []byte) {
 	for len(p) > 0 {
-		_, rest, _, _, ok := x.out.next(p)
+		_, rest, _, _, ok := x.out.Next(p)
 		if !ok {
 			return
 		}
@@ -253,7 +256,7 @@ func (x *connectStream) flush() bool {
 	if len(x.pending) == 0 {
 		return true
 	}
-	if x.writing || x.closed || !x.out.between() || x.trackedStream.TryWriteAll(x.pending) != nil {
+	if x.writing || x.closed || !x.out.Between() || x.trackedStream.TryWriteAll(x.pending) != nil {
 		return false
 	}
 	x.pending = nil
@@ -355,7 +358,7 @@ func (x *connectStream) awaitPeer(hurry context.Context) {
 	x.ending = true
 	x.trackedStream.SetReadDeadline(time.Now().Add(linger))
 	x.mu.Unlock()
-	stop := context.AfterFunc(hurry, func() { Guard("connect stream", func() { x.trackedStream.SetReadDeadline(past) }) })
+	stop := context.AfterFunc(hurry, func() { sink.Guard("connect stream", func() { x.trackedStream.SetReadDeadline(past) }) })
 	defer stop()
 	// The library may have stopped reading, after a CLOSE capsule; or it reads still, and sees the end.
 	x.reading.Lock()
@@ -390,5 +393,5 @@ func appendCapsule(dst []byte, typ uint64, payload []byte) []byte {
 	capsule := quicvarint.Append(nil, typ)
 	capsule = quicvarint.Append(capsule, uint64(len(payload)))
 	capsule = append(capsule, payload...)
-	return append(appendFrameHead(dst, frameData, uint64(len(capsule))), capsule...)
+	return append(wire.AppendFrameHead(dst, wire.FrameData, uint64(len(capsule))), capsule...)
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/quic-go/quic-go/http3"
 
 	"zigh3/engine/enginetest"
+	"zigh3/engine/sink"
+	"zigh3/engine/wire"
 )
 
 // A connectClient is a peer that opens sessions with frames and capsules made by hand, as old drafts do.
@@ -68,10 +70,10 @@ func TestStreamsOfHTTP3CanBeInterposed(t *testing.T) {
 func TestW11_DrainCapsules(t *testing.T) {
 	f := serveSessions(t, "", nil)
 	str := dialConnect(t, f).connect(f)
-	o := f.waitType(EventSessionOpened)
+	o := f.waitType(sink.EventSessionOpened)
 	str.Write(join(varints(0x1234, 3, "abc"), varints(capsuleDrainSession)))
 	str.Write(varints(0)) // in two halves
-	if e := f.waitType(EventSessionDraining); e.Object != o.Object {
+	if e := f.waitType(sink.EventSessionDraining); e.Object != o.Object {
 		t.Errorf("%+v", e.Event)
 	}
 	f.await(func() { f.session(o.Object).Drain() })
@@ -79,7 +81,7 @@ func TestW11_DrainCapsules(t *testing.T) {
 	if _, err := io.ReadFull(str, got); err != nil || string(got) != string(varints(capsuleDrainSession, 0)) {
 		t.Errorf("%x, %v", got, err)
 	}
-	if n := f.count(EventSessionDraining); n != 1 {
+	if n := f.count(sink.EventSessionDraining); n != 1 {
 		t.Errorf("%d events", n)
 	}
 }
@@ -96,8 +98,8 @@ func TestW11_DrainCapsulesAgainAndAgain(t *testing.T) {
 		}
 	}
 	str.Write(varints(capsuleCloseSession, 4, "\x00\x00\x00\x00"))
-	f.waitType(EventSessionClosed)
-	if n := f.count(EventSessionDraining); n != 1 {
+	f.waitType(sink.EventSessionClosed)
+	if n := f.count(sink.EventSessionDraining); n != 1 {
 		t.Errorf("%d events", n)
 	}
 }
@@ -106,13 +108,13 @@ func TestW11_DrainCapsulesAgainAndAgain(t *testing.T) {
 func TestW09_CloseCancelsNothingBeforeThePeerHasEnded(t *testing.T) {
 	f := serveSessions(t, "", nil)
 	str := dialConnect(t, f).connect(f)
-	o := f.waitType(EventSessionOpened)
+	o := f.waitType(sink.EventSessionOpened)
 	f.await(func() { f.session(o.Object).CloseWith(7, "done") })
 	got, err := io.ReadAll(str)
 	if want := varints(capsuleCloseSession, 8, "\x00\x00\x00\x07done"); string(got) != string(want) || err != nil {
 		t.Fatalf("%x, want %x; %v", got, want, err)
 	}
-	f.waitType(EventSessionClosed) // which the consumer has at once, whatever the peer does
+	f.waitType(sink.EventSessionClosed) // which the consumer has at once, whatever the peer does
 	if _, err := str.Write([]byte{}); err != nil {
 		t.Errorf("the peer was stopped: %v", err)
 	}
@@ -122,7 +124,7 @@ func TestW09_CloseCancelsNothingBeforeThePeerHasEnded(t *testing.T) {
 func TestW09_PeerThatNeverEndsItsSideIsCutOff(t *testing.T) {
 	f := serveSessions(t, "", nil)
 	str := dialConnect(t, f).connect(f)
-	o := f.waitType(EventSessionOpened)
+	o := f.waitType(sink.EventSessionOpened)
 	f.await(func() { f.session(o.Object).CloseWith(0, "") })
 	var stop *quic.StreamError
 	eventually(t, "STOP_SENDING", func() bool {
@@ -135,30 +137,30 @@ func TestW12_EndsWithoutACapsule(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		end   func(str *enginetest.RequestStream)
-		code  Code
+		code  sink.Code
 		flags uint16
 	}{
-		{"end", func(str *enginetest.RequestStream) { str.Close() }, OK, FlagRemote},
-		{"reset", func(str *enginetest.RequestStream) { str.CancelWrite(0x10c) }, ErrReset, FlagRemote | FlagAborted},
-		{"cut capsule", func(str *enginetest.RequestStream) { str.Write(varints(capsuleCloseSession, 8, "\x00")); str.Close() }, ErrProtocol, FlagAborted},
-		{"empty close", func(str *enginetest.RequestStream) { str.Write(varints(capsuleCloseSession, 0)) }, ErrProtocol, FlagAborted},
+		{"end", func(str *enginetest.RequestStream) { str.Close() }, sink.OK, sink.FlagRemote},
+		{"reset", func(str *enginetest.RequestStream) { str.CancelWrite(0x10c) }, sink.ErrReset, sink.FlagRemote | sink.FlagAborted},
+		{"cut capsule", func(str *enginetest.RequestStream) { str.Write(varints(capsuleCloseSession, 8, "\x00")); str.Close() }, sink.ErrProtocol, sink.FlagAborted},
+		{"empty close", func(str *enginetest.RequestStream) { str.Write(varints(capsuleCloseSession, 0)) }, sink.ErrProtocol, sink.FlagAborted},
 		{"reason too long", func(str *enginetest.RequestStream) {
 			str.Write(varints(capsuleCloseSession, 4+1025, "\x00\x00\x00\x01"+strings.Repeat("r", 1025)))
-		}, ErrProtocol, FlagAborted},
+		}, sink.ErrProtocol, sink.FlagAborted},
 		{"reason without end", func(str *enginetest.RequestStream) {
 			str.Write(varints(capsuleCloseSession, 1<<40, "\x00\x00\x00\x01"))
-		}, ErrProtocol, FlagAborted},
+		}, sink.ErrProtocol, sink.FlagAborted},
 		{"reason that is no UTF-8", func(str *enginetest.RequestStream) {
 			str.Write(varints(capsuleCloseSession, 8, "\x00\x00\x00\x01ab\xe2\x82"))
-		}, ErrProtocol, FlagAborted},
-		{"forbidden capsule", func(str *enginetest.RequestStream) { str.Write(varints(0x190b4d3e, 1, 0)) }, ErrProtocol, FlagAborted},
+		}, sink.ErrProtocol, sink.FlagAborted},
+		{"forbidden capsule", func(str *enginetest.RequestStream) { str.Write(varints(0x190b4d3e, 1, 0)) }, sink.ErrProtocol, sink.FlagAborted},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := serveSessions(t, "", nil)
 			str := dialConnect(t, f).connect(f)
-			f.waitType(EventSessionOpened)
+			f.waitType(sink.EventSessionOpened)
 			c.end(str)
-			if e := f.waitType(EventSessionClosed); e.Code != c.code || e.Flags != c.flags {
+			if e := f.waitType(sink.EventSessionClosed); e.Code != c.code || e.Flags != c.flags {
 				t.Errorf("%+v %q", e.Event, e.data)
 			}
 		})
@@ -177,8 +179,8 @@ func TestW13_SessionsOfOneConnection(t *testing.T) {
 		}
 	}
 	c.Close()
-	f.waitType(EventConnClosed)
-	if n := f.count(EventSessionClosed); n != 20 {
+	f.waitType(sink.EventConnClosed)
+	if n := f.count(sink.EventSessionClosed); n != 20 {
 		t.Errorf("%d sessions ended", n)
 	}
 }
@@ -193,7 +195,7 @@ func TestW13_SecondSessionWithoutFlowControl(t *testing.T) {
 	if !errors.As(err, &e) || e.ErrorCode != quic.StreamErrorCode(http3.ErrCodeRequestRejected) {
 		t.Errorf("%v", err)
 	}
-	if e := f.waitType(EventSessionClosed); e.Code != ErrNotNegotiated {
+	if e := f.waitType(sink.EventSessionClosed); e.Code != sink.ErrNotNegotiated {
 		t.Errorf("%+v", e.Event)
 	}
 }
@@ -202,7 +204,7 @@ func TestL05_HTTP3ConnectionsRejectWhileDraining(t *testing.T) {
 	f := serveSessions(t, "", nil)
 	c := dialConnect(t, f)
 	c.connect(f)
-	o := f.waitType(EventSessionOpened)
+	o := f.waitType(sink.EventSessionOpened)
 	f.server.Stop(-1)
 	eventually(t, "the drain", func() bool {
 		for _, c := range f.server.connsForTest() {
@@ -218,14 +220,14 @@ func TestL05_HTTP3ConnectionsRejectWhileDraining(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	f.await(func() { f.session(o.Object).CloseWith(0, "") })
-	if e := f.waitStopped(); e.Code != OK {
+	if e := f.waitStopped(); e.Code != sink.OK {
 		t.Errorf("stopped with %d", e.Code)
 	}
 }
 
 func TestRequestsOnHTTP3KeepWhatMatters(t *testing.T) {
 	f := serveSessions(t, "", func(f *sessionFixture, e event) {
-		if e.Type == EventRequest {
+		if e.Type == sink.EventRequest {
 			f.send(e, 200, "")
 		}
 	})
@@ -236,13 +238,13 @@ func TestRequestsOnHTTP3KeepWhatMatters(t *testing.T) {
 	}
 	s.Write(headers(":method", "GET", ":scheme", "https", ":authority", "h", ":path", "/a%2Fb/%C3%BC?q=%20", "cookie", "a=1", "x", "1", "cookie", "b=2", "x", "2"))
 	s.Close()
-	e := f.waitType(EventRequest)
+	e := f.waitType(sink.EventRequest)
 	if got := string(e.meta[:30]); !strings.Contains(got, ":method") || field(e.meta, ":path") != "/a%2Fb/%C3%BC?q=%20" || field(e.meta, "cookie") != "a=1; b=2" {
 		t.Errorf("%q", e.meta)
 	}
 	var xs []string
-	for r := (packedReader{rest: e.meta}); ; {
-		name, value, ok := r.next()
+	for r := (wire.PackedReader{Rest: e.meta}); ; {
+		name, value, ok := r.Next()
 		if !ok {
 			break
 		}
@@ -250,7 +252,7 @@ func TestRequestsOnHTTP3KeepWhatMatters(t *testing.T) {
 			xs = append(xs, string(value))
 		}
 	}
-	if strings.Join(xs, ",") != "1,2" || e.Flags&FlagEnd == 0 {
+	if strings.Join(xs, ",") != "1,2" || e.Flags&sink.FlagEnd == 0 {
 		t.Errorf("%v, flags %d", xs, e.Flags)
 	}
 }

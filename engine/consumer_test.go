@@ -14,7 +14,11 @@ import (
 
 	"github.com/quic-go/quic-go"
 
+	"zigh3/engine/config"
 	"zigh3/engine/enginetest"
+	"zigh3/engine/route"
+	"zigh3/engine/sink"
+	"zigh3/engine/wire"
 )
 
 // A consumer is a Sink with the promises of the real one, in Go memory: events come in the order of reservation, bulk producers wait
@@ -32,52 +36,52 @@ type consumer struct {
 	bulk     int
 	lossy    int // datagrams that are queued
 	lossyMax int
-	freeing  chan struct{}        // closed when lossy has shrunk; nil: nobody waits for that
-	lost     map[EventType]uint64 // by Lose
-	room     chan struct{}        // closed when bulk has shrunk
-	objects  map[Handle]any
-	last     Handle
+	freeing  chan struct{}             // closed when lossy has shrunk; nil: nobody waits for that
+	lost     map[sink.EventType]uint64 // by Lose
+	room     chan struct{}             // closed when bulk has shrunk
+	objects  map[sink.Handle]any
+	last     sink.Handle
 	commands []func()
 	closed   bool
 	stalled  bool
 	full     bool // there is no handle to be had
-	drained  map[Handle]int
-	given    map[Handle]bool // by give, without an object
-	limits   map[Handle]int  // of datagrams
-	rooms    map[Handle]int
-	offered  map[Handle][]string
-	sessions map[Handle]SessionStats
+	drained  map[sink.Handle]int
+	given    map[sink.Handle]bool // by give, without an object
+	limits   map[sink.Handle]int  // of datagrams
+	rooms    map[sink.Handle]int
+	offered  map[sink.Handle][]string
+	sessions map[sink.Handle]sink.SessionStats
 	logged   []string
-	unwanted map[Handle]bool // whose end the consumer does not want to hear of any more
+	unwanted map[sink.Handle]bool // whose end the consumer does not want to hear of any more
 
 	// Of the reactor's goroutine.
 	handle  func(e event)
-	open    map[Handle]Handle // requests and connections without terminal event -> connection
-	forgot  map[Handle]bool
-	counts  map[EventType]int
+	open    map[sink.Handle]sink.Handle // requests and connections without terminal event -> connection
+	forgot  map[sink.Handle]bool
+	counts  map[sink.EventType]int
 	stopped chan event
 	ended   chan struct{}
 }
 
 type slot struct {
 	payload  []byte
-	class    Class
-	event    Event
+	class    sink.Class
+	event    sink.Event
 	ready    bool
 	aborted  bool
 	reserved int
 }
 
 type event struct {
-	Event
+	sink.Event
 	meta, data []byte
 }
 
 func newConsumer(t testing.TB) *consumer {
-	c := &consumer{t: t, capacity: 1 << 20, lossyMax: 1 << 30, room: make(chan struct{}), objects: map[Handle]any{}, reserved: map[uint64]*slot{}, drained: map[Handle]int{},
-		given: map[Handle]bool{}, limits: map[Handle]int{}, rooms: map[Handle]int{}, lost: map[EventType]uint64{},
-		offered: map[Handle][]string{}, sessions: map[Handle]SessionStats{},
-		open: map[Handle]Handle{}, counts: map[EventType]int{}, forgot: map[Handle]bool{}, stopped: make(chan event, 16), ended: make(chan struct{})}
+	c := &consumer{t: t, capacity: 1 << 20, lossyMax: 1 << 30, room: make(chan struct{}), objects: map[sink.Handle]any{}, reserved: map[uint64]*slot{}, drained: map[sink.Handle]int{},
+		given: map[sink.Handle]bool{}, limits: map[sink.Handle]int{}, rooms: map[sink.Handle]int{}, lost: map[sink.EventType]uint64{},
+		offered: map[sink.Handle][]string{}, sessions: map[sink.Handle]sink.SessionStats{},
+		open: map[sink.Handle]sink.Handle{}, counts: map[sink.EventType]int{}, forgot: map[sink.Handle]bool{}, stopped: make(chan event, 16), ended: make(chan struct{})}
 	c.more.L = &c.mu
 	go c.react()
 	t.Cleanup(func() {
@@ -90,7 +94,7 @@ func newConsumer(t testing.TB) *consumer {
 	return c
 }
 
-func (c *consumer) Issue(_ Kind, _ Handle, obj any) (Handle, bool) {
+func (c *consumer) Issue(_ sink.Kind, _ sink.Handle, obj any) (sink.Handle, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.full {
@@ -101,7 +105,7 @@ func (c *consumer) Issue(_ Kind, _ Handle, obj any) (Handle, bool) {
 	return c.last, true
 }
 
-func (c *consumer) Release(h Handle) (wanted bool) {
+func (c *consumer) Release(h sink.Handle) (wanted bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, ok := c.objects[h]; !ok {
@@ -114,28 +118,28 @@ func (c *consumer) Release(h Handle) (wanted bool) {
 	return !c.unwanted[h]
 }
 
-func (c *consumer) Reserve(class Class, n int, done <-chan struct{}) (Record, bool) {
-	if n > MaxPayload {
+func (c *consumer) Reserve(class sink.Class, n int, done <-chan struct{}) (sink.Record, bool) {
+	if n > sink.MaxPayload {
 		c.t.Errorf("a payload of %d bytes", n)
 	}
 	c.mu.Lock()
-	for class == Bulk && c.bulk+n > c.capacity && c.bulk > 0 {
+	for class == sink.Bulk && c.bulk+n > c.capacity && c.bulk > 0 {
 		room := c.room
 		c.mu.Unlock()
 		select {
 		case <-room:
 		case <-done:
-			return Record{}, false
+			return sink.Record{}, false
 		}
 		c.mu.Lock()
 	}
-	if class == Bulk {
+	if class == sink.Bulk {
 		c.bulk += n
 	}
-	if class == Patient {
+	if class == sink.Patient {
 		if c.lossy >= c.lossyMax {
 			c.mu.Unlock()
-			return Record{}, false
+			return sink.Record{}, false
 		}
 		c.lossy++
 	}
@@ -145,7 +149,7 @@ func (c *consumer) Reserve(class Class, n int, done <-chan struct{}) (Record, bo
 	token := c.tokens
 	c.reserved[token] = s
 	c.mu.Unlock()
-	return Record{Payload: s.payload, Token: token}, true
+	return sink.Record{Payload: s.payload, Token: token}, true
 }
 
 func (c *consumer) Room() <-chan struct{} {
@@ -165,14 +169,14 @@ func (c *consumer) freed() {
 	}
 }
 
-func (c *consumer) Lose(t EventType, n uint64) {
+func (c *consumer) Lose(t sink.EventType, n uint64) {
 	c.mu.Lock()
 	c.lost[t] += n
 	c.mu.Unlock()
 }
 
 // take ends a reservation. c.mu is held.
-func (c *consumer) take(r Record) *slot {
+func (c *consumer) take(r sink.Record) *slot {
 	s := c.reserved[r.Token]
 	if s == nil {
 		panic("a record was committed or aborted twice, or never reserved")
@@ -181,7 +185,7 @@ func (c *consumer) take(r Record) *slot {
 	return s
 }
 
-func (c *consumer) Commit(r Record, ev *Event) {
+func (c *consumer) Commit(r sink.Record, ev *sink.Event) {
 	c.mu.Lock()
 	s := c.take(r)
 	s.event, s.ready = *ev, true
@@ -189,7 +193,7 @@ func (c *consumer) Commit(r Record, ev *Event) {
 	c.mu.Unlock()
 }
 
-func (c *consumer) Abort(r Record) {
+func (c *consumer) Abort(r sink.Record) {
 	c.mu.Lock()
 	s := c.take(r)
 	s.ready, s.aborted = true, true
@@ -197,13 +201,13 @@ func (c *consumer) Abort(r Record) {
 	c.mu.Unlock()
 }
 
-func (c *consumer) Drained(h Handle, n int) {
+func (c *consumer) Drained(h sink.Handle, n int) {
 	c.mu.Lock()
 	c.drained[h] += n
 	c.mu.Unlock()
 }
 
-func (c *consumer) IssueFor(h Handle, obj any) bool {
+func (c *consumer) IssueFor(h sink.Handle, obj any) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.given[h] {
@@ -214,7 +218,7 @@ func (c *consumer) IssueFor(h Handle, obj any) bool {
 	return true
 }
 
-func (c *consumer) Datagrams(h Handle, limit, returned int) {
+func (c *consumer) Datagrams(h sink.Handle, limit, returned int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, ok := c.objects[h]; !ok {
@@ -224,34 +228,34 @@ func (c *consumer) Datagrams(h Handle, limit, returned int) {
 	c.rooms[h] += returned
 }
 
-func (c *consumer) Offered(h Handle, protocols []string) {
+func (c *consumer) Offered(h sink.Handle, protocols []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.offered[h] = protocols
 }
 
-func (c *consumer) SessionStats(h Handle, values *SessionStats) {
+func (c *consumer) SessionStats(h sink.Handle, values *sink.SessionStats) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.sessions[h] = *values
 }
 
 // places is how many datagrams more may be queued, and how large they may be.
-func (c *consumer) places(h Handle) (room, limit int) {
+func (c *consumer) places(h sink.Handle) (room, limit int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.rooms[h], c.limits[h]
 }
 
 // offers are the protocols that the peer of a session offered.
-func (c *consumer) offers(h Handle) []string {
+func (c *consumer) offers(h sink.Handle) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.offered[h]
 }
 
 // give is a handle as the C side gives one out for a stream that is to be opened.
-func (c *consumer) give() Handle {
+func (c *consumer) give() sink.Handle {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.last++
@@ -291,7 +295,7 @@ func (c *consumer) stall(on bool) {
 }
 
 // request is the live request of a handle, nil if it is stale.
-func (c *consumer) request(h Handle) *Request {
+func (c *consumer) request(h sink.Handle) *Request {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r, _ := c.objects[h].(*Request)
@@ -324,12 +328,12 @@ func (c *consumer) react() {
 		}
 		s := c.queue[0]
 		c.queue = c.queue[1:]
-		if s.class == Bulk {
+		if s.class == sink.Bulk {
 			c.bulk -= s.reserved
 			close(c.room)
 			c.room = make(chan struct{})
 		}
-		if s.class == Patient {
+		if s.class == sink.Patient {
 			c.lossy--
 			c.freed()
 		}
@@ -338,7 +342,7 @@ func (c *consumer) react() {
 			continue
 		}
 		e := event{Event: s.event, meta: s.payload[:s.event.MetaLen]}
-		e.data = s.payload[DataOffset(len(e.meta)):][:s.event.DataLen]
+		e.data = s.payload[sink.DataOffset(len(e.meta)):][:s.event.DataLen]
 		c.check(&e)
 		if c.handle != nil {
 			c.handle(e)
@@ -356,7 +360,7 @@ func (c *consumer) check(e *event) {
 		return !ok
 	}
 	switch e.Type {
-	case EventConnOpened, EventRequest:
+	case sink.EventConnOpened, sink.EventRequest:
 		if _, ok := c.open[e.Object]; ok {
 			c.t.Errorf("%v opened twice", e.Object)
 		}
@@ -364,11 +368,11 @@ func (c *consumer) check(e *event) {
 		if _, ok := c.open[e.Conn]; !ok {
 			c.t.Errorf("event %d on connection %d, which is not open", e.Type, e.Conn)
 		}
-	case EventBody, EventBodyEnd:
+	case sink.EventBody, sink.EventBodyEnd:
 		if _, ok := c.open[e.Object]; !ok && !c.forgot[e.Object] {
 			c.t.Errorf("event %d for request %d, which is not open", e.Type, e.Object)
 		}
-	case EventStreamClosed:
+	case sink.EventStreamClosed:
 		if _, ok := c.open[e.Object]; !ok {
 			c.t.Errorf("request %d ended, but is not open", e.Object)
 		}
@@ -376,7 +380,7 @@ func (c *consumer) check(e *event) {
 			c.t.Errorf("request %d ended, but its handle is live", e.Object)
 		}
 		delete(c.open, e.Object)
-	case EventConnClosed:
+	case sink.EventConnClosed:
 		delete(c.open, e.Object)
 		for h, conn := range c.open {
 			if conn == e.Object {
@@ -386,12 +390,12 @@ func (c *consumer) check(e *event) {
 		if !stale() {
 			c.t.Errorf("connection %d ended, but its handle is live", e.Object)
 		}
-	case EventServerStopped:
+	case sink.EventServerStopped:
 		if len(c.open) > 0 {
 			c.t.Errorf("server stopped with %d objects open", len(c.open))
 		}
 		c.stopped <- *e
-	case EventLog:
+	case sink.EventLog:
 		c.mu.Lock()
 		c.logged = append(c.logged, string(e.data))
 		c.mu.Unlock()
@@ -401,7 +405,7 @@ func (c *consumer) check(e *event) {
 // send answers e, if its request is live.
 func (c *consumer) send(e event, status int, body string) {
 	if r := c.request(e.Object); r != nil {
-		r.Send(status, nil, Chunk{Bytes: []byte(body)}, false)
+		r.Send(status, nil, sink.Chunk{Bytes: []byte(body)}, false)
 	}
 }
 
@@ -410,14 +414,14 @@ func (c *consumer) forget(e event, status int, body string) {
 	if r := c.request(e.Object); r != nil {
 		delete(c.open, e.Object)
 		c.forgot[e.Object] = true // what was queued by then may still come
-		r.Send(status, nil, Chunk{Bytes: []byte(body)}, true)
+		r.Send(status, nil, sink.Chunk{Bytes: []byte(body)}, true)
 	}
 }
 
 // field is a field of a request's packed list.
 func field(meta []byte, name string) string {
-	for r := (packedReader{rest: meta}); ; {
-		n, v, ok := r.next()
+	for r := (wire.PackedReader{Rest: meta}); ; {
+		n, v, ok := r.Next()
 		if !ok {
 			return ""
 		}
@@ -431,7 +435,7 @@ func field(meta []byte, name string) string {
 type fixture struct {
 	*consumer
 	server *Server
-	stats  *Stats
+	stats  *sink.Stats
 	addr   string
 }
 
@@ -483,18 +487,18 @@ func prepare(t testing.TB, s *Server) {
 	if !secondKind {
 		return
 	}
-	if _, err := s.Route("", sessionsPath, routeWebTransport, 8); err != nil {
+	if _, err := s.Route("", sessionsPath, route.WebTransport, 8); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func newTestServer(t testing.TB, sink Sink, options string) *Server {
+func newTestServer(t testing.TB, to sink.Sink, options string) *Server {
 	t.Helper()
-	o, err := ParseOptions("127.0.0.1", 0, "", "", []byte(options))
+	o, err := config.ParseOptions("127.0.0.1", 0, "", "", []byte(options))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := NewServer(o, 1<<40, []Sink{sink}, new(Stats))
+	s, err := NewServer(o, 1<<40, []sink.Sink{to}, new(sink.Stats))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -592,7 +596,7 @@ func dialWindow(t testing.TB, addr string, window uint64) *quic.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Write([]byte{streamControl, frameSettings, 0})
+	s.Write([]byte{streamControl, wire.FrameSettings, 0})
 	return q
 }
 

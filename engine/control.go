@@ -10,6 +10,8 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 	"github.com/quic-go/quic-go/quicvarint"
+
+	"zigh3/engine/wire"
 )
 
 // Types of unidirectional streams (RFC 9114, 6.2; RFC 9204, 4.2).
@@ -45,7 +47,7 @@ const (
 func settingsFrame(maxHeaderBytes int) []byte {
 	payload := quicvarint.Append(nil, settingMaxFieldSectionSize)
 	payload = quicvarint.Append(payload, uint64(maxHeaderBytes))
-	out := appendFrameHead([]byte{streamControl}, frameSettings, uint64(len(payload)))
+	out := wire.AppendFrameHead([]byte{streamControl}, wire.FrameSettings, uint64(len(payload)))
 	return append(out, payload...)
 }
 
@@ -79,14 +81,14 @@ func (c *conn) acceptUni(control *quic.SendStream) {
 		}
 		c.spawn("uni stream", func() {
 			if err := c.serveUni(s); err != nil {
-				c.breach(err.code, err.text)
+				c.breach(err.Code, err.Reason)
 			}
 		})
 	}
 }
 
 // serveUni reads one unidirectional stream to its end. It returns what the connection is to be closed for.
-func (c *conn) serveUni(s *quic.ReceiveStream) *connError {
+func (c *conn) serveUni(s *quic.ReceiveStream) *wire.ConnectionError {
 	in := bufio.NewReaderSize(s, 256)
 	typ, err := quicvarint.Read(in)
 	if err != nil {
@@ -94,14 +96,14 @@ func (c *conn) serveUni(s *quic.ReceiveStream) *connError {
 	}
 	switch typ {
 	case streamPush:
-		return &connError{http3.ErrCodeStreamCreationError, "push stream from a client"}
+		return &wire.ConnectionError{Code: http3.ErrCodeStreamCreationError, Reason: "push stream from a client"}
 	case streamControl, streamQPACKEncoder, streamQPACKDecoder:
 	default:
 		s.CancelRead(quic.StreamErrorCode(http3.ErrCodeStreamCreationError))
 		return nil
 	}
 	if !c.uni.claim(typ) {
-		return &connError{http3.ErrCodeStreamCreationError, "second stream of type 0x" + hex(typ)}
+		return &wire.ConnectionError{Code: http3.ErrCodeStreamCreationError, Reason: "second stream of type 0x" + hex(typ)}
 	}
 	switch typ {
 	case streamControl:
@@ -113,14 +115,14 @@ func (c *conn) serveUni(s *quic.ReceiveStream) *connError {
 		err = readDecoderStream(in)
 	}
 	var (
-		breach *connError
+		breach *wire.ConnectionError
 		reset  *quic.StreamError
 	)
 	switch {
 	case errors.As(err, &breach):
 		return breach
 	case err == io.EOF, err == io.ErrUnexpectedEOF, errors.As(err, &reset) && reset.Remote:
-		return &connError{http3.ErrCodeClosedCriticalStream, "stream of type 0x" + hex(typ) + " was closed"}
+		return &wire.ConnectionError{Code: http3.ErrCodeClosedCriticalStream, Reason: "stream of type 0x" + hex(typ) + " was closed"}
 	}
 	return nil // the connection has gone
 }
@@ -146,19 +148,19 @@ func (r *controlReader) run() error {
 			return err
 		}
 		switch {
-		case first && typ != frameSettings:
-			return &connError{http3.ErrCodeMissingSettings, "the control stream does not begin with SETTINGS"}
+		case first && typ != wire.FrameSettings:
+			return &wire.ConnectionError{Code: http3.ErrCodeMissingSettings, Reason: "the control stream does not begin with SETTINGS"}
 		case first:
 			err = r.settings(length)
-		case typ == frameMaxPushID:
+		case typ == wire.FrameMaxPushID:
 			err = r.pushLimit(length)
-		case typ == frameGoAway:
+		case typ == wire.FrameGoAway:
 			err = r.goneAway(length)
-		case typ == frameCancelPush:
+		case typ == wire.FrameCancelPush:
 			if _, err = r.id(length); err == nil {
-				err = &connError{http3.ErrCodeIDError, "CANCEL_PUSH for a push that was never promised"}
+				err = &wire.ConnectionError{Code: http3.ErrCodeIDError, Reason: "CANCEL_PUSH for a push that was never promised"}
 			}
-		case typ == frameSettings, typ == frameData, typ == frameHeaders, knownFrame(typ):
+		case typ == wire.FrameSettings, typ == wire.FrameData, typ == wire.FrameHeaders, knownFrame(typ):
 			err = errUnexpectedFrame(typ, "on the control stream")
 		default:
 			_, err = io.CopyN(io.Discard, r.in, int64(length))
@@ -171,7 +173,7 @@ func (r *controlReader) run() error {
 
 func (r *controlReader) settings(length uint64) error {
 	if length > maxSettings {
-		return &connError{http3.ErrCodeExcessiveLoad, "SETTINGS is too long"}
+		return &wire.ConnectionError{Code: http3.ErrCodeExcessiveLoad, Reason: "SETTINGS is too long"}
 	}
 	payload := make([]byte, length)
 	if _, err := io.ReadFull(r.in, payload); err != nil {
@@ -182,27 +184,27 @@ func (r *controlReader) settings(length uint64) error {
 	for len(payload) > 0 {
 		id, n, err := quicvarint.Parse(payload)
 		if err != nil {
-			return &connError{http3.ErrCodeFrameError, "SETTINGS ends inside a setting"}
+			return &wire.ConnectionError{Code: http3.ErrCodeFrameError, Reason: "SETTINGS ends inside a setting"}
 		}
 		value, m, err := quicvarint.Parse(payload[n:])
 		if err != nil {
-			return &connError{http3.ErrCodeFrameError, "SETTINGS ends inside a setting"}
+			return &wire.ConnectionError{Code: http3.ErrCodeFrameError, Reason: "SETTINGS ends inside a setting"}
 		}
 		payload = payload[n+m:]
 		if seen[id] {
-			return &connError{http3.ErrCodeSettingsError, "setting 0x" + hex(id) + " given twice"}
+			return &wire.ConnectionError{Code: http3.ErrCodeSettingsError, Reason: "setting 0x" + hex(id) + " given twice"}
 		}
 		seen[id] = true
 		switch id {
 		case 0x0, 0x2, 0x3, 0x4, 0x5:
-			return &connError{http3.ErrCodeSettingsError, "setting 0x" + hex(id) + " is reserved"}
+			return &wire.ConnectionError{Code: http3.ErrCodeSettingsError, Reason: "setting 0x" + hex(id) + " is reserved"}
 		case settingConnectProtocol, settingDatagram:
 			if value > 1 {
-				return &connError{http3.ErrCodeSettingsError, "setting 0x" + hex(id) + " is neither 0 nor 1"}
+				return &wire.ConnectionError{Code: http3.ErrCodeSettingsError, Reason: "setting 0x" + hex(id) + " is neither 0 nor 1"}
 			}
 			datagrams = datagrams || id == settingDatagram && value == 1
 			if id == settingDatagram && value == 1 && !r.c.q.ConnectionState().SupportsDatagrams.Remote {
-				return &connError{http3.ErrCodeSettingsError, "SETTINGS_H3_DATAGRAM without the transport parameter"}
+				return &wire.ConnectionError{Code: http3.ErrCodeSettingsError, Reason: "SETTINGS_H3_DATAGRAM without the transport parameter"}
 			}
 		}
 	}
@@ -213,7 +215,7 @@ func (r *controlReader) settings(length uint64) error {
 // id reads a frame whose payload is one number.
 func (r *controlReader) id(length uint64) (uint64, error) {
 	if length == 0 || length > 8 {
-		return 0, &connError{http3.ErrCodeFrameError, "a frame of this length holds no id"}
+		return 0, &wire.ConnectionError{Code: http3.ErrCodeFrameError, Reason: "a frame of this length holds no id"}
 	}
 	var payload [8]byte
 	if _, err := io.ReadFull(r.in, payload[:length]); err != nil {
@@ -221,7 +223,7 @@ func (r *controlReader) id(length uint64) (uint64, error) {
 	}
 	id, n, err := quicvarint.Parse(payload[:length])
 	if err != nil || uint64(n) != length {
-		return 0, &connError{http3.ErrCodeFrameError, "the id does not fill its frame"}
+		return 0, &wire.ConnectionError{Code: http3.ErrCodeFrameError, Reason: "the id does not fill its frame"}
 	}
 	return id, nil
 }
@@ -232,7 +234,7 @@ func (r *controlReader) pushLimit(length uint64) error {
 		return err
 	}
 	if r.hasMax && id < r.maxPushID {
-		return &connError{http3.ErrCodeIDError, "MAX_PUSH_ID went down"}
+		return &wire.ConnectionError{Code: http3.ErrCodeIDError, Reason: "MAX_PUSH_ID went down"}
 	}
 	r.maxPushID, r.hasMax = id, true
 	return nil
@@ -244,7 +246,7 @@ func (r *controlReader) goneAway(length uint64) error {
 		return err
 	}
 	if r.wentAway && id > r.goAway {
-		return &connError{http3.ErrCodeIDError, "the id of GOAWAY went up"}
+		return &wire.ConnectionError{Code: http3.ErrCodeIDError, Reason: "the id of GOAWAY went up"}
 	}
 	r.goAway, r.wentAway = id, true
 	return nil
@@ -259,7 +261,7 @@ func readEncoderStream(in *bufio.Reader) error {
 			return err
 		}
 		if b != 0x20 {
-			return &connError{errEncoderStream, "instruction for a dynamic table that was never allowed"}
+			return &wire.ConnectionError{Code: errEncoderStream, Reason: "instruction for a dynamic table that was never allowed"}
 		}
 	}
 }
@@ -272,7 +274,7 @@ func readDecoderStream(in *bufio.Reader) error {
 			return err
 		}
 		if b>>6 != 1 {
-			return &connError{errDecoderStream, "acknowledgement of entries that were never made"}
+			return &wire.ConnectionError{Code: errDecoderStream, Reason: "acknowledgement of entries that were never made"}
 		}
 		if b&0x3f != 0x3f {
 			continue
@@ -285,7 +287,7 @@ func readDecoderStream(in *bufio.Reader) error {
 				break
 			}
 			if n == 8 {
-				return &connError{errDecoderStream, "the id of a cancelled stream is too long"}
+				return &wire.ConnectionError{Code: errDecoderStream, Reason: "the id of a cancelled stream is too long"}
 			}
 		}
 	}

@@ -1,6 +1,10 @@
 package engine
 
-import "time"
+import (
+	"time"
+
+	"zigh3/engine/sink"
+)
 
 // SendDatagram queues a datagram of the request; data is valid during the call. What has waited for longer than maxAge is dropped; 0
 // is no limit.
@@ -11,16 +15,16 @@ func (r *Request) SendDatagram(data []byte, maxAge time.Duration) {
 }
 
 // DatagramOversized counts a datagram that was refused because it is larger than the limit.
-func (r *Request) DatagramOversized() { r.c.stats.add(StatDatagramsTooLarge, 1) }
+func (r *Request) DatagramOversized() { r.c.stats.Add(sink.StatDatagramsTooLarge, 1) }
 
 // newRequestDatagrams gives a request its datagrams.
 func newRequestDatagrams(r *Request, route uint32) *h3Datagrams {
-	head := Event{Type: EventH3Datagram, Parent: r.c.s.handle, Conn: r.c.handle, Status: route}
+	head := sink.Event{Type: sink.EventH3Datagram, Parent: r.c.s.handle, Conn: r.c.handle, Status: route}
 	return newH3Datagrams(r.c, r.h3.h, head, r.commit)
 }
 
 // commit publishes an event about the request unless it has ended.
-func (r *Request) commit(rec Record, ev *Event) bool {
+func (r *Request) commit(rec sink.Record, ev *sink.Event) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.ended {

@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"zigh3/engine/sink"
 )
 
 // A datagramFlow is the account of the datagrams that came for one request or session. http3 queues up to 32 of them for each stream
@@ -23,7 +25,7 @@ type datagramFlow struct {
 func (f *datagramFlow) waiting() int64 { return f.arrived.Load() - f.moved.Load() - f.lost.Load() }
 
 // settle counts as lost what has not come out of the queue, if nothing has come since the last call or it must be done.
-func (f *datagramFlow) settle(stats *Stats, must bool) {
+func (f *datagramFlow) settle(stats *sink.Stats, must bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	arrived := f.arrived.Load()
@@ -34,7 +36,7 @@ func (f *datagramFlow) settle(stats *Stats, must bool) {
 	f.seen = arrived
 	n := arrived - f.moved.Load() - f.lost.Load()
 	f.lost.Add(n)
-	stats.add(StatDatagramsDroppedEarly, uint64(n))
+	stats.Add(sink.StatDatagramsDroppedEarly, uint64(n))
 }
 
 // maxEarly bounds the streams of a connection for which datagrams are remembered that came before them.
@@ -108,7 +110,7 @@ func (c *conn) addFlow(id uint64, wake func()) *datagramFlow {
 		// They were counted as unknown. Some of them may be in the queue.
 		delete(c.flows.early, id)
 		f.arrived.Store(n)
-		c.stats.add(StatDatagramsDroppedUnknown, ^uint64(n-1))
+		c.stats.Add(sink.StatDatagramsDroppedUnknown, ^uint64(n-1))
 	}
 	c.flows.open[id] = f
 	return f
@@ -133,12 +135,12 @@ const (
 // datagramArrived is told by http3's only reader of datagrams. It holds that up while the queue of the stream is full: what waits in
 // quic-go's own queue is counted when it is dropped.
 func (c *conn) datagramArrived(id uint64) {
-	c.stats.add(StatDatagramsIn, 1)
+	c.stats.Add(sink.StatDatagramsIn, 1)
 	c.flows.mu.Lock()
 	c.awaitRequest(id)
 	f := c.flows.open[id]
 	if f == nil {
-		c.stats.add(StatDatagramsDroppedUnknown, 1)
+		c.stats.Add(sink.StatDatagramsDroppedUnknown, 1)
 		if c.flows.early == nil {
 			c.flows.early = make(map[uint64]int64)
 		}

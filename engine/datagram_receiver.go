@@ -1,6 +1,10 @@
 package engine
 
-import "sync"
+import (
+	"sync"
+
+	"zigh3/engine/sink"
+)
 
 // A datagramReceiver hands the datagrams that come for one session, request or connection to the consumer. Those that its queue has no
 // room for wait here, as many as the option datagrams.incoming says; then the oldest goes for each that comes.
@@ -9,9 +13,9 @@ import "sync"
 // ends the object holds its own, which commit wants.
 type datagramReceiver struct {
 	c         *conn
-	head      Event                            // of the events
-	commit    func(rec Record, ev *Event) bool // publishes an event unless the object has ended
-	delivered func(ok bool)                    // is told of each, and whether the consumer got it; may be nil
+	head      sink.Event                                 // of the events
+	commit    func(rec sink.Record, ev *sink.Event) bool // publishes an event unless the object has ended
+	delivered func(ok bool)                              // is told of each, and whether the consumer got it; may be nil
 
 	mu       sync.Mutex
 	waiting  []incomingDatagram
@@ -27,7 +31,7 @@ type incomingDatagram struct {
 
 // take takes a datagram, which is its from now on.
 func (d *datagramReceiver) take(data []byte) {
-	one := incomingDatagram{data, monotonic()}
+	one := incomingDatagram{data, sink.Monotonic()}
 	d.mu.Lock()
 	direct := !d.retrying
 	d.mu.Unlock()
@@ -71,7 +75,7 @@ func (d *datagramReceiver) first() incomingDatagram {
 // deliver emits the event of a datagram. It reports false when there is no room.
 func (d *datagramReceiver) deliver(one incomingDatagram) bool {
 	c := d.c
-	rec, ok := c.sink.Reserve(Patient, len(one.bytes), nil)
+	rec, ok := c.sink.Reserve(sink.Patient, len(one.bytes), nil)
 	if !ok {
 		return false
 	}
@@ -79,10 +83,10 @@ func (d *datagramReceiver) deliver(one incomingDatagram) bool {
 	ev := d.head
 	ev.DataLen, ev.Aux = uint32(len(one.bytes)), one.at
 	if ok = d.commit(rec, &ev); ok {
-		c.stats.add(StatDatagramsDelivered, 1)
+		c.stats.Add(sink.StatDatagramsDelivered, 1)
 	} else {
 		c.sink.Abort(rec)
-		c.stats.add(StatDatagramsDroppedUnknown, 1)
+		c.stats.Add(sink.StatDatagramsDroppedUnknown, 1)
 	}
 	d.tell(1, ok)
 	return true
@@ -91,7 +95,7 @@ func (d *datagramReceiver) deliver(one incomingDatagram) bool {
 // lose counts datagrams that the consumer's queue never had room for.
 func (d *datagramReceiver) lose(n int) {
 	if n > 0 {
-		d.c.stats.add(StatDatagramsDroppedRing, uint64(n))
+		d.c.stats.Add(sink.StatDatagramsDroppedRing, uint64(n))
 		d.c.sink.Lose(d.head.Type, uint64(n))
 		d.tell(n, false)
 	}

@@ -1,12 +1,16 @@
 package engine
 
-import "testing"
+import (
+	"testing"
+
+	"zigh3/engine/sink"
+)
 
 // An object's lock is held while it closes its datagrams, and taken to publish one: whoever publishes must not be waited for.
 func TestDatagramsAreClosedWhileOneIsDelivered(t *testing.T) {
 	k := newConsumer(t)
-	d := &datagramReceiver{c: &conn{s: &Server{}, sink: k, stats: new(Stats)}}
-	d.commit = func(Record, *Event) bool {
+	d := &datagramReceiver{c: &conn{s: &Server{}, sink: k, stats: new(sink.Stats)}}
+	d.commit = func(sink.Record, *sink.Event) bool {
 		closed := make(chan struct{})
 		go func() {
 			d.close()
@@ -16,7 +20,7 @@ func TestDatagramsAreClosedWhileOneIsDelivered(t *testing.T) {
 		return false
 	}
 	d.take([]byte("x"))
-	if n := d.c.stats[StatDatagramsDroppedUnknown].Load(); n != 1 {
+	if n := d.c.stats[sink.StatDatagramsDroppedUnknown].Load(); n != 1 {
 		t.Errorf("%d dropped", n)
 	}
 }

@@ -7,15 +7,17 @@ import (
 	"time"
 
 	"github.com/quic-go/quic-go"
+
+	"zigh3/engine/sink"
 )
 
 // A datagramSender is the queue of outgoing datagrams of one session, request or connection. QUIC's own call may wait, so a goroutine
 // makes it, which is there only while something is queued. How much may be queued is the sink's account.
 type datagramSender struct {
 	c      *conn
-	handle Handle
-	prefix []byte                           // the flow id
-	commit func(rec Record, ev *Event) bool // publishes an event unless the object has ended
+	handle sink.Handle
+	prefix []byte                                     // the flow id
+	commit func(rec sink.Record, ev *sink.Event) bool // publishes an event unless the object has ended
 
 	sent, expired, unsent atomic.Uint64
 
@@ -47,7 +49,7 @@ func largestDatagram(q *quic.Conn) int {
 }
 
 // open tells the sink for the first time what may be sent; enabled false: nothing yet.
-func (d *datagramSender) open(h Handle, enabled bool) {
+func (d *datagramSender) open(h sink.Handle, enabled bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.handle = h
@@ -84,7 +86,7 @@ func (d *datagramSender) send(data []byte, maxAge time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
-		d.c.stats.add(StatDatagramsUnsent, 1)
+		d.c.stats.Add(sink.StatDatagramsUnsent, 1)
 		return
 	}
 	o := outgoingDatagram{bytes: datagramBuffers.Get().(*[]byte)}
@@ -127,10 +129,10 @@ func (d *datagramSender) take() (o outgoingDatagram, ok bool) {
 // run sends what is queued.
 func (d *datagramSender) run() {
 	var (
-		dropped uint64 // not told yet
-		code    Code   // why
+		dropped uint64    // not told yet
+		code    sink.Code // why
 	)
-	drop := func(why Code) {
+	drop := func(why sink.Code) {
 		if why != code && dropped > 0 {
 			d.tell(code, dropped)
 			dropped = 0
@@ -145,9 +147,9 @@ func (d *datagramSender) run() {
 			break
 		}
 		if !o.expiry.IsZero() && time.Now().After(o.expiry) {
-			stats.add(StatDatagramsExpired, 1)
+			stats.Add(sink.StatDatagramsExpired, 1)
 			d.expired.Add(1)
-			drop(ErrTimeout)
+			drop(sink.ErrTimeout)
 			datagramBuffers.Put(o.bytes)
 			continue
 		}
@@ -156,17 +158,17 @@ func (d *datagramSender) run() {
 		var limit *quic.DatagramTooLargeError
 		switch {
 		case err == nil:
-			stats.add(StatDatagramsOut, 1)
+			stats.Add(sink.StatDatagramsOut, 1)
 			d.sent.Add(1)
 		case errors.As(err, &limit):
-			stats.add(StatDatagramsTooLarge, 1)
+			stats.Add(sink.StatDatagramsTooLarge, 1)
 			d.unsent.Add(1)
 			d.measure()
-			drop(ErrDatagramTooLarge)
+			drop(sink.ErrDatagramTooLarge)
 		default:
-			stats.add(StatDatagramsUnsent, 1)
+			stats.Add(sink.StatDatagramsUnsent, 1)
 			d.unsent.Add(1)
-			drop(ErrClosed)
+			drop(sink.ErrClosed)
 		}
 	}
 	if dropped > 0 {
@@ -175,12 +177,12 @@ func (d *datagramSender) run() {
 }
 
 // tell emits DATAGRAMS_DROPPED.
-func (d *datagramSender) tell(code Code, n uint64) {
-	rec, ok := d.c.sink.Reserve(Bulk, 0, d.c.done)
+func (d *datagramSender) tell(code sink.Code, n uint64) {
+	rec, ok := d.c.sink.Reserve(sink.Bulk, 0, d.c.done)
 	if !ok {
 		return
 	}
-	ev := Event{Type: EventDatagramsDropped, Object: d.handle, Parent: d.c.s.handle, Conn: d.c.handle, Code: code, Aux: n}
+	ev := sink.Event{Type: sink.EventDatagramsDropped, Object: d.handle, Parent: d.c.s.handle, Conn: d.c.handle, Code: code, Aux: n}
 	if !d.commit(rec, &ev) {
 		d.c.sink.Abort(rec)
 	}

@@ -12,6 +12,9 @@ import (
 	"github.com/quic-go/quic-go/qlog"
 
 	"zigh3/engine/enginetest"
+	"zigh3/engine/route"
+	"zigh3/engine/sink"
+	"zigh3/engine/wire"
 )
 
 // dialDatagrams opens a QUIC connection with DATAGRAM, with a control stream if settings is not nil.
@@ -27,7 +30,7 @@ func dialDatagrams(t testing.TB, addr string, settings []byte) *quic.Conn {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.Write(append([]byte{streamControl}, frame(frameSettings, settings)...))
+		s.Write(append([]byte{streamControl}, frame(wire.FrameSettings, settings)...))
 	}
 	return q
 }
@@ -52,7 +55,7 @@ func TestD01_RawDatagrams(t *testing.T) {
 			secondKind = c.second
 			defer func() { secondKind = false }()
 			f := serve(t, c.options, 0, func(f *consumer, e event) {
-				if e.Type != EventQUICDatagram {
+				if e.Type != sink.EventQUICDatagram {
 					return
 				}
 				f.mu.Lock()
@@ -63,8 +66,8 @@ func TestD01_RawDatagrams(t *testing.T) {
 			q := dialDatagrams(t, f.addr, c.settings)
 			q.SendDatagram([]byte("\x01hello"))
 			if !c.taken {
-				eventually(t, "the drop", func() bool { return f.stats[StatDatagramsDroppedUnknown].Load() == 1 })
-				if f.stats[StatDatagramsDelivered].Load() != 0 {
+				eventually(t, "the drop", func() bool { return f.stats[sink.StatDatagramsDroppedUnknown].Load() == 1 })
+				if f.stats[sink.StatDatagramsDelivered].Load() != 0 {
 					t.Error("it was delivered")
 				}
 				return
@@ -73,7 +76,7 @@ func TestD01_RawDatagrams(t *testing.T) {
 			if err != nil || string(got) != "re: \x01hello" {
 				t.Errorf("%q, %v", got, err)
 			}
-			eventually(t, "the count", func() bool { return f.stats[StatDatagramsDelivered].Load() == 1 })
+			eventually(t, "the count", func() bool { return f.stats[sink.StatDatagramsDelivered].Load() == 1 })
 		})
 	}
 }
@@ -88,14 +91,14 @@ func TestD01_RawDatagramsAreOffUnlessWanted(t *testing.T) {
 
 func TestD02_DatagramsAndRawOnlyExcludeEachOther(t *testing.T) {
 	s := newTestServer(t, newConsumer(t), `{"raw_datagrams": true}`)
-	for _, flags := range []uint32{routeDatagram, routeWebTransport} {
-		var e *Error
-		if _, err := s.Route("", "/x", flags, 0); !errors.As(err, &e) || e.Code != ErrBadRoute {
+	for _, flags := range []uint32{route.Datagram, route.WebTransport} {
+		var e *sink.Error
+		if _, err := s.Route("", "/x", flags, 0); !errors.As(err, &e) || e.Code != sink.ErrBadRoute {
 			t.Errorf("flags %d: %v", flags, err)
 		}
 	}
-	var e *Error
-	if _, err := newTestServer(t, newConsumer(t), "").Route("GET", "/x", routeWebTransport, 0); !errors.As(err, &e) || e.Code != ErrBadRoute {
+	var e *sink.Error
+	if _, err := newTestServer(t, newConsumer(t), "").Route("GET", "/x", route.WebTransport, 0); !errors.As(err, &e) || e.Code != sink.ErrBadRoute {
 		t.Errorf("%v", err)
 	}
 	s.Free()
@@ -126,16 +129,16 @@ func sendDatagramRequest(t testing.TB, str *enginetest.RequestStream) {
 
 func TestH01_DatagramsOfARequest(t *testing.T) {
 	f := serveSessions(t, "", func(f *sessionFixture, e event) {
-		if e.Type == EventH3Datagram {
+		if e.Type == sink.EventH3Datagram {
 			r := f.request(e.Object)
 			r.SendDatagram(append([]byte("re: "), e.data...), 0)
 			if string(e.data) == "last" {
-				r.Send(200, nil, Chunk{Bytes: []byte("done")}, false)
+				r.Send(200, nil, sink.Chunk{Bytes: []byte("done")}, false)
 			}
 		}
 	})
 	str := datagramRequest(t, f)
-	e := f.waitType(EventRequest)
+	e := f.waitType(sink.EventRequest)
 	if room, limit := f.places(e.Object); room != 256 || limit < 1000 {
 		t.Errorf("room %d, limit %d", room, limit)
 	}
@@ -152,21 +155,21 @@ func TestH01_DatagramsOfARequest(t *testing.T) {
 	if err != nil || resp.Status != 200 {
 		t.Fatalf("%v, %v", resp, err)
 	}
-	d := f.waitType(EventH3Datagram)
-	if d.Object != e.Object || d.Status != e.Status || d.UserData != 9 || d.Aux == 0 || d.Aux > monotonic() || monotonic()-d.Aux > uint64(time.Minute) {
+	d := f.waitType(sink.EventH3Datagram)
+	if d.Object != e.Object || d.Status != e.Status || d.UserData != 9 || d.Aux == 0 || d.Aux > sink.Monotonic() || sink.Monotonic()-d.Aux > uint64(time.Minute) {
 		t.Errorf("%+v", d.Event)
 	}
 }
 
 func TestH01_DatagramsOnAServerWithoutSessions(t *testing.T) {
 	f := &sessionFixture{}
-	f.fixture = serve(t, "", routeDatagram, func(c *consumer, e event) {
-		if e.Type == EventH3Datagram {
+	f.fixture = serve(t, "", route.Datagram, func(c *consumer, e event) {
+		if e.Type == sink.EventH3Datagram {
 			c.request(e.Object).SendDatagram(e.data, 0)
 		}
 	})
 	str := datagramRequest(t, f)
-	eventually(t, "the request", func() bool { return f.stats[StatRequestsActive].Load() == 1 })
+	eventually(t, "the request", func() bool { return f.stats[sink.StatRequestsActive].Load() == 1 })
 	str.SendDatagram([]byte("x"))
 	if got, err := str.ReceiveDatagram(ctx(t)); err != nil || string(got) != "x" {
 		t.Errorf("%q, %v", got, err)
@@ -179,8 +182,8 @@ func TestH03_DatagramsBeforeTheirRequest(t *testing.T) {
 	defer func(d time.Duration) { earlyWait = d }(earlyWait)
 	earlyWait = patience
 	f := &sessionFixture{}
-	f.fixture = serve(t, "", routeDatagram, func(c *consumer, e event) {
-		if e.Type == EventH3Datagram {
+	f.fixture = serve(t, "", route.Datagram, func(c *consumer, e event) {
+		if e.Type == sink.EventH3Datagram {
 			c.request(e.Object).SendDatagram(append([]byte("re: "), e.data...), 0)
 		}
 	})
@@ -191,14 +194,14 @@ func TestH03_DatagramsBeforeTheirRequest(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "the first", func() bool { return f.stats[StatDatagramsIn].Load() == 1 })
+	eventually(t, "the first", func() bool { return f.stats[sink.StatDatagramsIn].Load() == 1 })
 	sendDatagramRequest(t, str)
 	for _, text := range []string{"", "second"} {
 		if got, err := str.ReceiveDatagram(ctx(t)); err != nil || string(got) != "re: "+text {
 			t.Fatalf("%q, %v", got, err)
 		}
 	}
-	if n := f.stats[StatDatagramsDroppedUnknown].Load(); n != 0 {
+	if n := f.stats[sink.StatDatagramsDroppedUnknown].Load(); n != 0 {
 		t.Errorf("%d dropped", n)
 	}
 }
@@ -208,17 +211,17 @@ func TestH03_DatagramsLongBeforeTheirRequest(t *testing.T) {
 	defer func(d time.Duration) { earlyWait = d }(earlyWait)
 	earlyWait = time.Nanosecond
 	f := &sessionFixture{}
-	f.fixture = serve(t, "", routeDatagram, func(*consumer, event) {})
+	f.fixture = serve(t, "", route.Datagram, func(*consumer, event) {})
 	defer f.stop(0)
 	str := openDatagramRequest(t, f)
 	str.SendDatagram([]byte("lost"))
-	eventually(t, "the drop", func() bool { return f.stats[StatDatagramsDroppedUnknown].Load() == 1 })
+	eventually(t, "the drop", func() bool { return f.stats[sink.StatDatagramsDroppedUnknown].Load() == 1 })
 	sendDatagramRequest(t, str)
-	eventually(t, "the request", func() bool { return f.stats[StatRequestsActive].Load() == 1 })
+	eventually(t, "the request", func() bool { return f.stats[sink.StatRequestsActive].Load() == 1 })
 	str.SendDatagram([]byte("kept"))
 	eventually(t, "the account", func() bool {
-		lost := f.stats[StatDatagramsDroppedUnknown].Load() + f.stats[StatDatagramsDroppedEarly].Load()
-		return lost == 1 && f.stats[StatDatagramsDelivered].Load() == 1
+		lost := f.stats[sink.StatDatagramsDroppedUnknown].Load() + f.stats[sink.StatDatagramsDroppedEarly].Load()
+		return lost == 1 && f.stats[sink.StatDatagramsDelivered].Load() == 1
 	})
 }
 
@@ -230,7 +233,7 @@ func TestH03_DatagramsWhoseRequestNeverComes(t *testing.T) {
 	const count = maxVain + 10
 	for i := range count {
 		if i == maxVain {
-			eventually(t, "the waits", func() bool { return f.stats[StatDatagramsDroppedUnknown].Load() == maxVain })
+			eventually(t, "the waits", func() bool { return f.stats[sink.StatDatagramsDroppedUnknown].Load() == maxVain })
 			for _, c := range f.server.connsForTest() {
 				c.flows.mu.Lock()
 				earlyWait = patience // read under the lock, and not any more
@@ -239,20 +242,20 @@ func TestH03_DatagramsWhoseRequestNeverComes(t *testing.T) {
 		}
 		q.SendDatagram([]byte{byte(i), 'x'})
 	}
-	eventually(t, "the drops", func() bool { return f.stats[StatDatagramsDroppedUnknown].Load() == count })
+	eventually(t, "the drops", func() bool { return f.stats[sink.StatDatagramsDroppedUnknown].Load() == count })
 }
 
 func TestH02_DatagramsForNobody(t *testing.T) {
 	f := serveSessions(t, "", nil)
 	q := dialDatagrams(t, f.addr, varints(0x33, 1))
 	q.SendDatagram([]byte{9, 'x'})
-	eventually(t, "the drop", func() bool { return f.stats[StatDatagramsDroppedUnknown].Load() == 1 })
-	if f.stats[StatDatagramsIn].Load() != 1 {
+	eventually(t, "the drop", func() bool { return f.stats[sink.StatDatagramsDroppedUnknown].Load() == 1 })
+	if f.stats[sink.StatDatagramsIn].Load() != 1 {
 		t.Error("not counted as one that came")
 	}
 	// A flow id that is none ends the connection, as RFC 9297 wants it.
 	q.SendDatagram([]byte{0xff})
-	e := f.waitType(EventConnClosed)
+	e := f.waitType(sink.EventConnClosed)
 	if e.Aux != uint64(http3.ErrCodeDatagramError) {
 		t.Errorf("%+v", e.Event)
 	}
@@ -272,14 +275,14 @@ func TestD05_DatagramsOfASession(t *testing.T) {
 		f.consumer.mu.Lock()
 		defer f.consumer.mu.Unlock()
 		n := f.sessions[o.Object]
-		return n[SessionStatDatagramsIn] == 2 && n[SessionStatDatagramsOut] == 2 && n[SessionStatSmoothedRTT] > 0
+		return n[sink.SessionStatDatagramsIn] == 2 && n[sink.SessionStatDatagramsOut] == 2 && n[sink.SessionStatSmoothedRTT] > 0
 	})
 }
 
 func TestD05_DatagramsBeforeTheDecision(t *testing.T) {
-	held := make(chan Handle, 1)
+	held := make(chan sink.Handle, 1)
 	f := serveSessions(t, "", func(f *sessionFixture, e event) {
-		if e.Type == EventSessionRequest {
+		if e.Type == sink.EventSessionRequest {
 			held <- e.Object
 		}
 	})
@@ -288,12 +291,12 @@ func TestD05_DatagramsBeforeTheDecision(t *testing.T) {
 	for range 40 {
 		str.SendDatagram([]byte("early"))
 	}
-	eventually(t, "all of them", func() bool { return f.stats[StatDatagramsIn].Load() == 40 })
+	eventually(t, "all of them", func() bool { return f.stats[sink.StatDatagramsIn].Load() == 40 })
 	f.await(func() { f.session(h).Accept("", nil) })
 	eventually(t, "the early ones", func() bool {
-		return f.stats[StatDatagramsDelivered].Load() == 32 && f.stats[StatDatagramsDroppedEarly].Load() == 8
+		return f.stats[sink.StatDatagramsDelivered].Load() == 32 && f.stats[sink.StatDatagramsDroppedEarly].Load() == 8
 	})
-	if n := f.count(EventSessionDatagram); n != 32 {
+	if n := f.count(sink.EventSessionDatagram); n != 32 {
 		t.Errorf("%d events", n)
 	}
 }
@@ -311,16 +314,16 @@ func TestD06_AgeAndSize(t *testing.T) {
 	if err != nil || string(got) != "good" {
 		t.Errorf("%q, %v", got, err)
 	}
-	var codes []Code
-	eventually(t, "two drops", func() bool { return f.count(EventDatagramsDropped) == 2 })
+	var codes []sink.Code
+	eventually(t, "two drops", func() bool { return f.count(sink.EventDatagramsDropped) == 2 })
 	f.mu.Lock()
 	for _, e := range f.seen {
-		if e.Type == EventDatagramsDropped && e.Object == o.Object && e.Aux == 1 {
+		if e.Type == sink.EventDatagramsDropped && e.Object == o.Object && e.Aux == 1 {
 			codes = append(codes, e.Code)
 		}
 	}
 	f.mu.Unlock()
-	if fmt.Sprint(codes) != fmt.Sprint([]Code{ErrDatagramTooLarge, ErrTimeout}) {
+	if fmt.Sprint(codes) != fmt.Sprint([]sink.Code{sink.ErrDatagramTooLarge, sink.ErrTimeout}) {
 		t.Errorf("%v", codes)
 	}
 	eventually(t, "all places", func() bool {
@@ -344,7 +347,7 @@ func TestD07_BurstIntoASleepingConsumer(t *testing.T) {
 			}
 			sent++
 		}
-		eventually(t, "all of them", func() bool { return f.stats[StatDatagramsIn].Load() == uint64(sent) })
+		eventually(t, "all of them", func() bool { return f.stats[sink.StatDatagramsIn].Load() == uint64(sent) })
 	}
 	time.Sleep(50 * time.Millisecond)
 	f.stall(false)
@@ -352,14 +355,16 @@ func TestD07_BurstIntoASleepingConsumer(t *testing.T) {
 	var sum uint64
 	eventually(t, "the sum", func() bool {
 		sum = 0
-		for _, i := range []int{StatDatagramsDelivered, StatDatagramsDroppedRing, StatDatagramsDroppedEarly, StatDatagramsDroppedUnknown, StatDatagramsDroppedInternal} {
+		for _, i := range []int{sink.StatDatagramsDelivered, sink.StatDatagramsDroppedRing, sink.StatDatagramsDroppedEarly, sink.StatDatagramsDroppedUnknown, sink.StatDatagramsDroppedInternal} {
 			sum += f.stats[i].Load()
 		}
-		return sum == f.stats[StatDatagramsIn].Load()
+		return sum == f.stats[sink.StatDatagramsIn].Load()
 	})
-	eventually(t, "the events", func() bool { return f.count(EventSessionDatagram) == int(f.stats[StatDatagramsDelivered].Load()) })
-	t.Logf("in %d, delivered %d, ring %d, early %d, internal %d; object %d", f.stats[StatDatagramsIn].Load(), f.stats[StatDatagramsDelivered].Load(),
-		f.stats[StatDatagramsDroppedRing].Load(), f.stats[StatDatagramsDroppedEarly].Load(), f.stats[StatDatagramsDroppedInternal].Load(), o.Object)
+	eventually(t, "the events", func() bool {
+		return f.count(sink.EventSessionDatagram) == int(f.stats[sink.StatDatagramsDelivered].Load())
+	})
+	t.Logf("in %d, delivered %d, ring %d, early %d, internal %d; object %d", f.stats[sink.StatDatagramsIn].Load(), f.stats[sink.StatDatagramsDelivered].Load(),
+		f.stats[sink.StatDatagramsDroppedRing].Load(), f.stats[sink.StatDatagramsDroppedEarly].Load(), f.stats[sink.StatDatagramsDroppedInternal].Load(), o.Object)
 }
 
 // What a consumer has no room for waits, a bounded number: the newest. It comes, in order, once there is room.
@@ -373,11 +378,11 @@ func TestA08_TheOldestDatagramsAreDropped(t *testing.T) {
 		if err := s.SendDatagram([]byte{byte(i)}); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "each", func() bool { return f.stats[StatDatagramsIn].Load() == uint64(i+1) })
+		eventually(t, "each", func() bool { return f.stats[sink.StatDatagramsIn].Load() == uint64(i+1) })
 	}
-	eventually(t, "the drops", func() bool { return f.stats[StatDatagramsDroppedRing].Load() == burst-ring-wait })
+	eventually(t, "the drops", func() bool { return f.stats[sink.StatDatagramsDroppedRing].Load() == burst-ring-wait })
 	f.stall(false)
-	eventually(t, "what waited", func() bool { return f.count(EventSessionDatagram) == ring+wait })
+	eventually(t, "what waited", func() bool { return f.count(sink.EventSessionDatagram) == ring+wait })
 	var want []byte
 	for i := range burst {
 		if i < ring || i >= burst-wait {
@@ -388,7 +393,7 @@ func TestA08_TheOldestDatagramsAreDropped(t *testing.T) {
 	var last uint64
 	f.mu.Lock()
 	for _, e := range f.seen {
-		if e.Type == EventSessionDatagram {
+		if e.Type == sink.EventSessionDatagram {
 			got = append(got, e.data...)
 			if e.Aux < last {
 				t.Errorf("%d came before the one in front of it", e.data)
@@ -400,11 +405,11 @@ func TestA08_TheOldestDatagramsAreDropped(t *testing.T) {
 	if string(got) != string(want) {
 		t.Errorf("%d", got)
 	}
-	if n := f.stats[StatDatagramsDelivered].Load(); n != ring+wait {
+	if n := f.stats[sink.StatDatagramsDelivered].Load(); n != ring+wait {
 		t.Errorf("%d delivered", n)
 	}
 	f.consumer.mu.Lock()
-	lost := f.lost[EventSessionDatagram]
+	lost := f.lost[sink.EventSessionDatagram]
 	f.consumer.mu.Unlock()
 	if lost != burst-ring-wait {
 		t.Errorf("%d told to be lost", lost)
@@ -413,7 +418,7 @@ func TestA08_TheOldestDatagramsAreDropped(t *testing.T) {
 		f.consumer.mu.Lock()
 		defer f.consumer.mu.Unlock()
 		n := f.sessions[o.Object]
-		return n[SessionStatDatagramsIn] == ring+wait && n[SessionStatDatagramsDroppedIn] == burst-ring-wait
+		return n[sink.SessionStatDatagramsIn] == ring+wait && n[sink.SessionStatDatagramsDroppedIn] == burst-ring-wait
 	})
 }
 
@@ -439,13 +444,13 @@ func TestA08_DatagramsThatWaitWhenAllEnds(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			eventually(t, "all", func() bool { return f.stats[StatDatagramsIn].Load() == burst })
-			if n := f.stats[StatDatagramsDroppedRing].Load(); n != 0 {
+			eventually(t, "all", func() bool { return f.stats[sink.StatDatagramsIn].Load() == burst })
+			if n := f.stats[sink.StatDatagramsDroppedRing].Load(); n != 0 {
 				t.Errorf("%d dropped before", n)
 			}
 			q.CloseWithError(0x100, "")
-			f.waitType(EventConnClosed)
-			if n := f.stats[StatDatagramsDroppedRing].Load(); n != burst {
+			f.waitType(sink.EventConnClosed)
+			if n := f.stats[sink.StatDatagramsDroppedRing].Load(); n != burst {
 				t.Errorf("%d counted", n)
 			}
 		})
@@ -455,9 +460,9 @@ func TestA08_DatagramsThatWaitWhenAllEnds(t *testing.T) {
 // Requests that end while their datagrams come, are delivered and wait.
 func TestA08_RequestsEndWhileDatagramsWait(t *testing.T) {
 	f := serveSessions(t, `{"datagrams": {"incoming": 4}}`, func(f *sessionFixture, e event) {
-		if e.Type == EventH3Datagram && string(e.data) == "last" {
+		if e.Type == sink.EventH3Datagram && string(e.data) == "last" {
 			if r := f.request(e.Object); r != nil {
-				r.Send(200, nil, Chunk{}, false)
+				r.Send(200, nil, sink.Chunk{}, false)
 			}
 		}
 	})
@@ -482,18 +487,18 @@ func TestA08_RequestsEndWhileDatagramsWait(t *testing.T) {
 			}
 		}
 	}
-	eventually(t, "the ends", func() bool { return f.stats[StatRequestsActive].Load() <= 1 })
+	eventually(t, "the ends", func() bool { return f.stats[sink.StatRequestsActive].Load() <= 1 })
 }
 
 // Packets that a connection could not keep up with are counted; those that were dropped for other reasons are not.
 func TestD02_DroppedPacketsAreCounted(t *testing.T) {
-	c := &conn{stats: new(Stats)}
+	c := &conn{stats: new(sink.Stats)}
 	trace := new(datagramTrace)
 	trace.RecordEvent(qlog.PacketDropped{Trigger: qlog.PacketDropDOSPrevention}) // nobody's yet
 	trace.c.Store(c)
 	trace.RecordEvent(qlog.PacketDropped{Trigger: qlog.PacketDropDOSPrevention})
 	trace.RecordEvent(qlog.PacketDropped{Trigger: qlog.PacketDropDuplicate})
-	if n := c.stats[StatPacketsDropped].Load(); n != 1 {
+	if n := c.stats[sink.StatPacketsDropped].Load(); n != 1 {
 		t.Errorf("%d", n)
 	}
 }

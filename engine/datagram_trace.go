@@ -8,6 +8,8 @@ import (
 	h3log "github.com/quic-go/quic-go/http3/qlog"
 	"github.com/quic-go/quic-go/qlog"
 	"github.com/quic-go/quic-go/qlogwriter"
+
+	"zigh3/engine/sink"
 )
 
 // A datagramTrace learns through qlog what quic-go and http3 say nowhere else: which datagrams came, which datagrams and packets
@@ -38,11 +40,11 @@ func (t *datagramTrace) RecordEvent(e qlogwriter.Event) {
 	case h3log.DatagramParsed:
 		c.datagramArrived(4 * e.QuarterStreamID)
 	case qlog.DatagramDropped:
-		c.stats.add(StatDatagramsIn, 1)
-		c.stats.add(StatDatagramsDroppedInternal, 1)
+		c.stats.Add(sink.StatDatagramsIn, 1)
+		c.stats.Add(sink.StatDatagramsDroppedInternal, 1)
 	case qlog.PacketDropped:
 		if e.Trigger == qlog.PacketDropDOSPrevention {
-			c.stats.add(StatPacketsDropped, 1)
+			c.stats.Add(sink.StatPacketsDropped, 1)
 		}
 	case h3log.FrameParsed:
 		if settings, ok := e.Frame.Frame.(h3log.SettingsFrame); ok {

@@ -9,12 +9,15 @@ import (
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
+
+	"zigh3/engine/sink"
+	"zigh3/engine/wire"
 )
 
 func TestL05_RequestsWhileDrainingAreRejected(t *testing.T) {
 	held := make(chan event, 1)
 	f := serve(t, "", 0, func(_ *consumer, e event) {
-		if e.Type == EventRequest {
+		if e.Type == sink.EventRequest {
 			held <- e
 		}
 	})
@@ -33,7 +36,7 @@ func TestL05_RequestsWhileDrainingAreRejected(t *testing.T) {
 	io.ReadFull(control, make([]byte, len(f.server.settings)))
 	f.server.Stop(-1)
 	goAway := make([]byte, 3)
-	if _, err := io.ReadFull(control, goAway); err != nil || !bytes.Equal(goAway, []byte{frameGoAway, 1, 4}) {
+	if _, err := io.ReadFull(control, goAway); err != nil || !bytes.Equal(goAway, []byte{wire.FrameGoAway, 1, 4}) {
 		t.Fatalf("GOAWAY %x, %v", goAway, err)
 	}
 	second, err := q.OpenStream()
@@ -50,10 +53,10 @@ func TestL05_RequestsWhileDrainingAreRejected(t *testing.T) {
 	if b, err := io.ReadAll(first); err != nil || !bytes.HasSuffix(b, []byte("done")) {
 		t.Errorf("the first request got %q, %v", b, err)
 	}
-	if e := f.waitStopped(); e.Code != OK {
+	if e := f.waitStopped(); e.Code != sink.OK {
 		t.Errorf("stopped with %d", e.Code)
 	}
-	if n := f.stats[StatRequestsRejected].Load(); n != 1 {
+	if n := f.stats[sink.StatRequestsRejected].Load(); n != 1 {
 		t.Errorf("%d rejected", n)
 	}
 }
@@ -66,11 +69,11 @@ func TestL05_StopWaitsForARequestThatIsNotDeliveredYet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the connection", func() bool { return f.stats[StatConnectionsActive].Load() == 1 })
+	eventually(t, "the connection", func() bool { return f.stats[sink.StatConnectionsActive].Load() == 1 })
 	f.mu.Lock()
 	f.capacity = 1
 	f.mu.Unlock()
-	full, _ := f.Reserve(Bulk, 1, nil)
+	full, _ := f.Reserve(sink.Bulk, 1, nil)
 	s.Write(request("GET", "/"))
 	s.Close()
 	eventually(t, "a request that waits", func() bool { return f.server.connsForTest()[0].taking.Load() })

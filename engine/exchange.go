@@ -8,6 +8,9 @@ import (
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
+
+	"zigh3/engine/sink"
+	"zigh3/engine/wire"
 )
 
 // An exchange is the stream of one request as the rest of the engine sees it: messages and their parts, not frames. rawStream is
@@ -53,7 +56,7 @@ type part struct {
 	headers     []byte // packed list
 	length      int64  // content-length to add where headers have none, -1: none
 	date        bool   // add one where headers have none
-	body        Chunk
+	body        sink.Chunk
 	trailers    []byte // packed list
 	hasTrailers bool
 	end         bool
@@ -64,12 +67,12 @@ type part struct {
 func (p *part) keep() {
 	p.headers = append([]byte(nil), p.headers...)
 	p.trailers = append([]byte(nil), p.trailers...)
-	p.body.keep()
+	p.body.Keep()
 }
 
 // An outcome is how a request or a connection ended, as its terminal event tells it.
 type outcome struct {
-	code  Code
+	code  sink.Code
 	flags uint16
 	aux   uint64
 	text  string
@@ -83,9 +86,9 @@ func outcomeOf(err error) outcome {
 		trans    *quic.TransportError
 		idle     *quic.IdleTimeoutError
 		reset    *quic.StatelessResetError
-		breach   *connError
-		malform  *streamError
-		outcome_ = outcome{flags: FlagAborted}
+		breach   *wire.ConnectionError
+		malform  *wire.StreamError
+		outcome_ = outcome{flags: sink.FlagAborted}
 	)
 	o := &outcome_
 	if err != nil {
@@ -93,36 +96,36 @@ func outcomeOf(err error) outcome {
 	}
 	switch {
 	case errors.As(err, &stream):
-		o.code = ErrCancelled
+		o.code = sink.ErrCancelled
 		if stream.Remote {
-			o.code, o.aux, o.flags = ErrReset, uint64(stream.ErrorCode), o.flags|FlagRemote
+			o.code, o.aux, o.flags = sink.ErrReset, uint64(stream.ErrorCode), o.flags|sink.FlagRemote
 		}
 	case errors.As(err, &app):
 		o.aux, o.text = uint64(app.ErrorCode), app.ErrorMessage
 		switch {
 		case app.Remote:
-			o.code, o.flags = ErrClosed, o.flags|FlagRemote
+			o.code, o.flags = sink.ErrClosed, o.flags|sink.FlagRemote
 		case app.ErrorCode == quic.ApplicationErrorCode(http3.ErrCodeNoError):
-			o.code = ErrShutdown
+			o.code = sink.ErrShutdown
 		default:
-			o.code = ErrProtocol
+			o.code = sink.ErrProtocol
 		}
 	case errors.As(err, &idle):
-		o.code, o.flags, o.text = ErrIdle, o.flags|FlagRemote, "idle timeout"
+		o.code, o.flags, o.text = sink.ErrIdle, o.flags|sink.FlagRemote, "idle timeout"
 	case errors.As(err, &reset):
-		o.code, o.flags, o.text = ErrClosed, o.flags|FlagRemote, "stateless reset"
+		o.code, o.flags, o.text = sink.ErrClosed, o.flags|sink.FlagRemote, "stateless reset"
 	case errors.As(err, &trans):
 		o.aux, o.text = uint64(trans.ErrorCode), trans.ErrorMessage
-		o.code = ErrProtocol
+		o.code = sink.ErrProtocol
 		if trans.Remote {
-			o.code, o.flags = ErrClosed, o.flags|FlagRemote
+			o.code, o.flags = sink.ErrClosed, o.flags|sink.FlagRemote
 		}
 	case errors.As(err, &breach), errors.As(err, &malform):
-		o.code = ErrProtocol
+		o.code = sink.ErrProtocol
 	case errors.Is(err, net.ErrClosed), errors.Is(err, context.Canceled), errors.Is(err, quic.ErrServerClosed):
-		o.code = ErrShutdown
+		o.code = sink.ErrShutdown
 	default:
-		o.code = ErrIO
+		o.code = sink.ErrIO
 	}
 	return outcome_
 }

@@ -8,6 +8,8 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 	"github.com/quic-go/quic-go/quicvarint"
+
+	"zigh3/engine/sink"
 )
 
 // h3Datagrams are the datagrams of one request or session, both ways.
@@ -26,7 +28,7 @@ type h3Datagrams struct {
 }
 
 // newH3Datagrams begins the account of a stream's datagrams. Nothing is delivered before start.
-func newH3Datagrams(c *conn, h *http3.Stream, head Event, commit func(rec Record, ev *Event) bool) *h3Datagrams {
+func newH3Datagrams(c *conn, h *http3.Stream, head sink.Event, commit func(rec sink.Record, ev *sink.Event) bool) *h3Datagrams {
 	id := uint64(h.StreamID())
 	d := &h3Datagrams{c: c, h: h, id: id}
 	d.out = datagramSender{c: c, prefix: quicvarint.Append(nil, id/4), commit: commit}
@@ -56,7 +58,7 @@ func (d *h3Datagrams) wake() {
 	d.cancel = cancel
 	d.flow.moving.Store(true)
 	d.c.spawn("datagrams in", func() { d.move(ctx) })
-	if d.in.head.Type == EventH3Datagram && d.flow.waiting() != 0 {
+	if d.in.head.Type == sink.EventH3Datagram && d.flow.waiting() != 0 {
 		d.settleLater(ctx) // a session does so when it brings its counters up to date
 	}
 }
@@ -64,7 +66,7 @@ func (d *h3Datagrams) wake() {
 // settleLater counts what came before its request, and was dropped by http3, as lost once nothing more comes out of the queue.
 func (d *h3Datagrams) settleLater(ctx context.Context) {
 	time.AfterFunc(refreshEvery, func() {
-		Guard("datagram account", func() {
+		sink.Guard("datagram account", func() {
 			d.flow.settle(d.c.stats, false)
 			if ctx.Err() == nil && d.flow.waiting() != 0 {
 				d.settleLater(ctx)
@@ -86,7 +88,7 @@ func (d *h3Datagrams) close() {
 	} else {
 		d.c.dropFlow(d.id, d.flow)
 	}
-	if d.in.head.Type == EventH3Datagram {
+	if d.in.head.Type == sink.EventH3Datagram {
 		d.h.CancelRead(quic.StreamErrorCode(http3.ErrCodeNoError))
 	}
 }

@@ -11,6 +11,10 @@ import (
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
+
+	"zigh3/engine/route"
+	"zigh3/engine/sink"
+	"zigh3/engine/wire"
 )
 
 // An h3Stream is the exchange on a stream whose header block http3 has read. From there on it is framed as on the first kind of
@@ -63,10 +67,10 @@ func (c *conn) serveHTTP(w http.ResponseWriter, req *http.Request) {
 		*buf = fields
 	}
 	if !withinLimits(req.Header, c.s.limits) {
-		c.refuse(&x, errLargeList)
+		c.refuse(&x, wire.ErrLargeList)
 		return
 	}
-	head := requestHead{Method: req.Method, Scheme: "https", Authority: req.Host, Path: req.RequestURI, MetaLen: len(fields), ContentLength: req.ContentLength}
+	head := wire.RequestHead{Method: req.Method, Scheme: "https", Authority: req.Host, Path: req.RequestURI, MetaLen: len(fields), ContentLength: req.ContentLength}
 	if _, given := req.Header["Content-Length"]; !given {
 		head.ContentLength = -1
 	}
@@ -96,26 +100,26 @@ func extendedProtocol(req *http.Request) string {
 }
 
 // checkHTTP holds a request against what http3 does not check.
-func checkHTTP(head *requestHead) error {
-	if !validAuthority([]byte(head.Authority)) {
-		return errAuthority
+func checkHTTP(head *wire.RequestHead) error {
+	if !wire.ValidAuthority([]byte(head.Authority)) {
+		return wire.ErrAuthority
 	}
-	if head.Path != "" && !consistsOf([]byte(head.Path), inPath) {
-		return errPathBytes
+	if head.Path != "" && !wire.ConsistsOf([]byte(head.Path), wire.InPath) {
+		return wire.ErrPathBytes
 	}
 	return nil
 }
 
 // withinLimits holds fields against the limits that http3 does not have.
-func withinLimits(header http.Header, limits *fieldLimits) bool {
+func withinLimits(header http.Header, limits *wire.FieldLimits) bool {
 	n := 0
 	for name, values := range header {
 		n += len(values)
-		if len(name) > limits.name || n > limits.fields {
+		if len(name) > limits.Name || n > limits.Fields {
 			return false
 		}
 		for _, value := range values {
-			if len(value) > limits.value {
+			if len(value) > limits.Value {
 				return false
 			}
 		}
@@ -132,12 +136,12 @@ func appendRequest(dst []byte, req *http.Request) []byte {
 			path, scheme = "", ""
 		}
 	}
-	dst = appendPacked(dst, ":method", req.Method)
-	dst = appendPacked(dst, ":scheme", scheme)
-	dst = appendPacked(dst, ":authority", req.Host)
-	dst = appendPacked(dst, ":path", path)
+	dst = wire.AppendPacked(dst, ":method", req.Method)
+	dst = wire.AppendPacked(dst, ":scheme", scheme)
+	dst = wire.AppendPacked(dst, ":authority", req.Host)
+	dst = wire.AppendPacked(dst, ":path", path)
 	if protocol != "" {
-		dst = appendPacked(dst, ":protocol", protocol)
+		dst = wire.AppendPacked(dst, ":protocol", protocol)
 	}
 	// A map gives them in another order each time. Like requests are to look alike: consumers know again what they have seen.
 	var room [16]string
@@ -148,8 +152,8 @@ func appendRequest(dst []byte, req *http.Request) []byte {
 	slices.Sort(names)
 	for _, name := range names {
 		for _, value := range req.Header[name] {
-			at := len(dst) + packedHead
-			dst = appendPacked(dst, name, value)
+			at := len(dst) + wire.PackedHead
+			dst = wire.AppendPacked(dst, name, value)
 			lower(dst[at : at+len(name)])
 		}
 	}
@@ -166,7 +170,7 @@ func lower(name []byte) {
 }
 
 // serveRequest delivers a request, and then its body.
-func (c *conn) serveRequest(x *h3Stream, head *requestHead, fields []byte) {
+func (c *conn) serveRequest(x *h3Stream, head *wire.RequestHead, fields []byte) {
 	s := x.s
 	s.SetReadDeadline(time.Now().Add(headerWait))
 	var one [1]byte
@@ -180,14 +184,14 @@ func (c *conn) serveRequest(x *h3Stream, head *requestHead, fields []byte) {
 		return
 	}
 	if whole && head.ContentLength > 0 {
-		c.refuse(x, &streamError{http3.ErrCodeMessageError, "the body is not as long as content-length says"})
+		c.refuse(x, &wire.StreamError{Code: http3.ErrCodeMessageError, Reason: "the body is not as long as content-length says"})
 		return
 	}
 	r := newRequest(c)
 	r.h3 = *x
 	r.x = &r.h3
 	r.bodyDone = whole
-	route, ok := c.admit(r, head, -1)
+	found, ok := c.admit(r, head, -1)
 	if !ok {
 		r.recycle()
 		if whole {
@@ -195,14 +199,14 @@ func (c *conn) serveRequest(x *h3Stream, head *requestHead, fields []byte) {
 		}
 		return
 	}
-	if route.Flags&routeDatagram != 0 {
+	if found.Flags&route.Datagram != 0 {
 		r.shared = true
 		x.keep, r.h3.keep = true, true
-		r.datagrams = newRequestDatagrams(r, route.ID)
+		r.datagrams = newRequestDatagrams(r, found.ID)
 	}
 	if whole {
-		var ev Event
-		if !c.deliver(r, &ev, route, fields, nil, FlagEnd) {
+		var ev sink.Event
+		if !c.deliver(r, &ev, found, fields, nil, sink.FlagEnd) {
 			c.reject(x)
 			if r.datagrams != nil {
 				r.datagrams.close()
@@ -214,7 +218,7 @@ func (c *conn) serveRequest(x *h3Stream, head *requestHead, fields []byte) {
 	}
 	r.shared, r.running = true, 1
 	r.h3.body = &streamBody{s: s, lim: c.s.limits}
-	if err := c.serveBody(r, route, head.ContentLength, fields); err != nil {
+	if err := c.serveBody(r, found, head.ContentLength, fields); err != nil {
 		c.refuse(x, err)
 		if r.datagrams != nil {
 			r.datagrams.close()

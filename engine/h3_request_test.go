@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+
+	"zigh3/engine/wire"
 )
 
 // What http3 gives as a map is packed in one order, so that equal requests are equal bytes.
@@ -23,9 +25,9 @@ func TestPackedRequestsOfHTTP3AreAlike(t *testing.T) {
 			t.Fatalf("%q\nis not\n%q", again, first)
 		}
 	}
-	r := packedReader{first}
+	r := wire.PackedReader{Rest: first}
 	var got []string
-	for name, value, ok := r.next(); ok; name, value, ok = r.next() {
+	for name, value, ok := r.Next(); ok; name, value, ok = r.Next() {
 		got = append(got, string(name)+"="+string(value))
 	}
 	want := []string{":method=GET", ":scheme=https", ":authority=example.com", ":path=/a?b", "cookie=b=2", "cookie=a=1"}

@@ -7,6 +7,9 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 	"github.com/quic-go/webtransport-go"
+
+	"zigh3/engine/route"
+	"zigh3/engine/sink"
 )
 
 // An h3Server serves the second kind of connection: those on which datagrams of HTTP or sessions may come. There http3 reads header
@@ -24,7 +27,7 @@ const settingMaxSessions = 0xc671706a
 // newH3Server is nil if no route needs it.
 func newH3Server(s *Server) *h3Server {
 	flags := s.router.Flags()
-	if flags&(routeDatagram|routeWebTransport) == 0 || s.options.RawDatagrams {
+	if flags&(route.Datagram|route.WebTransport) == 0 || s.options.RawDatagrams {
 		return nil
 	}
 	h := &h3Server{s: s}
@@ -35,7 +38,7 @@ func newH3Server(s *Server) *h3Server {
 		EnableDatagrams: true,
 		MaxHeaderBytes:  s.options.MaxHeaderBytes,
 	}
-	if flags&routeWebTransport != 0 {
+	if flags&route.WebTransport != 0 {
 		h.http.AdditionalSettings = map[uint64]uint64{settingMaxSessions: 1}
 		o := &s.options.WebTransport
 		h.sessions = &webtransport.Server{
@@ -105,7 +108,7 @@ func connOf(ctx context.Context) *conn { return ctx.Value(connKey{}).(*connRef).
 
 // serve is http3's handler. It returns when nobody needs the goroutine any more, which for most requests is at once.
 func (h *h3Server) serve(w http.ResponseWriter, req *http.Request) {
-	defer catch("http3 stream") // http3 would recover a panic itself, and keep it to itself
+	defer sink.Catch("http3 stream") // http3 would recover a panic itself, and keep it to itself
 	c := connOf(req.Context())
 	c.enterStream()
 	defer c.leaveStream()

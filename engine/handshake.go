@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 
 	"github.com/quic-go/quic-go"
+
+	"zigh3/engine/sink"
 )
 
 // A handshake is one that has begun.
@@ -26,7 +28,7 @@ func (l *listening) mustVerify(net.Addr) bool {
 	if l.s.handshakes.Load() < int64(l.s.options.MaxUnverifiedHandshakes) {
 		return false
 	}
-	l.s.stats.add(StatRetriesSent, 1)
+	l.s.stats.Add(sink.StatRetriesSent, 1)
 	return true
 }
 
@@ -41,8 +43,8 @@ func (l *listening) handshakeBegins(ctx context.Context, _ *quic.ClientInfo) (co
 	s := l.s
 	h := &handshake{l: l}
 	s.handshakes.Add(1)
-	s.stats.add(StatHandshakesPending, 1)
-	h.unwatch = context.AfterFunc(ctx, func() { Guard("handshake", h.failed) })
+	s.stats.Add(sink.StatHandshakesPending, 1)
+	h.unwatch = context.AfterFunc(ctx, func() { sink.Guard("handshake", h.failed) })
 	ctx = context.WithValue(ctx, handshakeKey{}, h)
 	if l.h3 != nil {
 		ctx = context.WithValue(ctx, connKey{}, new(connRef))
@@ -50,7 +52,7 @@ func (l *listening) handshakeBegins(ctx context.Context, _ *quic.ClientInfo) (co
 	return ctx, nil
 }
 
-func (h *handshake) failed() { h.end(StatHandshakesFailed) }
+func (h *handshake) failed() { h.end(sink.StatHandshakesFailed) }
 
 // end counts the handshake's end, once. counter, if not negative, is what it adds to.
 func (h *handshake) end(counter int) {
@@ -63,8 +65,8 @@ func (h *handshake) end(counter int) {
 	if h.l.over {
 		return
 	}
-	h.l.s.stats.sub(StatHandshakesPending)
+	h.l.s.stats.Sub(sink.StatHandshakesPending)
 	if counter >= 0 {
-		h.l.s.stats.add(counter, 1)
+		h.l.s.stats.Add(counter, 1)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"zigh3/engine/enginetest"
+	"zigh3/engine/sink"
 )
 
 func TestN05_RetryWhileHandshakesAreUnfinished(t *testing.T) {
@@ -19,7 +20,7 @@ func TestN05_RetryWhileHandshakesAreUnfinished(t *testing.T) {
 func testN05_RetryWhileHandshakesAreUnfinished(t *testing.T) {
 	f := serve(t, `{"max_unverified_handshakes": 1}`, 0, hello)
 	fetch(t, newClient(t), f.url("/"))
-	if n := f.stats[StatRetriesSent].Load(); n != 0 {
+	if n := f.stats[sink.StatRetriesSent].Load(); n != 0 {
 		t.Fatalf("%d retries for one client at a time", n)
 	}
 	f.server.handshakes.Add(1)
@@ -27,7 +28,7 @@ func testN05_RetryWhileHandshakesAreUnfinished(t *testing.T) {
 	if status, body := fetch(t, newClient(t), f.url("/")); status != 200 || body != "hello world" {
 		t.Errorf("%d %q", status, body)
 	}
-	if n := f.stats[StatRetriesSent].Load(); n == 0 { // more than one where the client repeats itself
+	if n := f.stats[sink.StatRetriesSent].Load(); n == 0 { // more than one where the client repeats itself
 		t.Error("no retry")
 	}
 }
@@ -37,7 +38,7 @@ func TestN05_RetryForEverybody(t *testing.T) {
 	if status, body := fetch(t, newClient(t), f.url("/")); status != 200 || body != "hello world" {
 		t.Errorf("%d %q", status, body)
 	}
-	if n := f.stats[StatRetriesSent].Load(); n == 0 {
+	if n := f.stats[sink.StatRetriesSent].Load(); n == 0 {
 		t.Error("the first client was not asked")
 	}
 }
@@ -80,8 +81,8 @@ func TestN05_OtherProtocolsAndRubbish(t *testing.T) {
 	if status, body := fetch(t, newClient(t), f.url("/")); status != 200 || body != "hello world" {
 		t.Errorf("%d %q", status, body)
 	}
-	eventually(t, "the failed handshake counted", func() bool { return f.stats[StatHandshakesFailed].Load() == 1 })
-	if n := f.stats[StatHandshakesPending].Load(); n != 0 {
+	eventually(t, "the failed handshake counted", func() bool { return f.stats[sink.StatHandshakesFailed].Load() == 1 })
+	if n := f.stats[sink.StatHandshakesPending].Load(); n != 0 {
 		t.Errorf("%d handshakes pending", n)
 	}
 }

@@ -6,6 +6,10 @@ import (
 	"time"
 
 	"github.com/quic-go/quic-go"
+
+	"zigh3/engine/route"
+	"zigh3/engine/sink"
+	"zigh3/engine/wire"
 )
 
 // late gives a stream whose request is not there at once a goroutine of its own. QUIC's limit of streams bounds how many there are.
@@ -45,13 +49,13 @@ func (c *conn) serveLate(s *quic.Stream) error {
 	}
 	s.SetReadDeadline(time.Time{})
 	if tooLong {
-		return errLargeList
+		return wire.ErrLargeList
 	}
-	fields := make([]byte, min(512+4*len(block), c.s.limits.packedMax()))
-	head, err := decodeRequest(fields, block, c.s.limits)
-	if err == errShort {
-		fields = make([]byte, c.s.limits.packedMax())
-		head, err = decodeRequest(fields, block, c.s.limits)
+	fields := make([]byte, min(512+4*len(block), c.s.limits.PackedMax()))
+	head, err := wire.DecodeRequest(fields, block, c.s.limits)
+	if err == wire.ErrShort {
+		fields = make([]byte, c.s.limits.PackedMax())
+		head, err = wire.DecodeRequest(fields, block, c.s.limits)
 	}
 	if err != nil {
 		return err
@@ -66,12 +70,12 @@ func (c *conn) serveLate(s *quic.Stream) error {
 }
 
 // serveBody delivers a request and then its body, on the goroutine of its stream. An error means that nothing was delivered.
-func (c *conn) serveBody(r *Request, route routeMatch, length int64, meta []byte) error {
-	var ev Event
-	buffered := route.Flags&routeBuffered != 0
+func (c *conn) serveBody(r *Request, found route.Match, length int64, meta []byte) error {
+	var ev sink.Event
+	buffered := found.Flags&route.Buffered != 0
 	r.reader = newBodyReader(r, length, buffered)
 	if !buffered {
-		if !c.deliver(r, &ev, route, meta, nil, 0) {
+		if !c.deliver(r, &ev, found, meta, nil, 0) {
 			return errNotDelivered
 		}
 		r.reader.run()
@@ -81,10 +85,10 @@ func (c *conn) serveBody(r *Request, route routeMatch, length int64, meta []byte
 	n, err := r.reader.gather(buf[:])
 	flags, whole := uint16(0), false
 	if err == io.EOF && r.x.trailers() == nil && len(r.reader.extra) == 0 {
-		flags, whole, err = FlagEnd, true, nil
+		flags, whole, err = sink.FlagEnd, true, nil
 		r.bodyDone = true
 	}
-	if (err == nil || err == io.EOF) && !c.deliver(r, &ev, route, meta, buf[:n], flags) {
+	if (err == nil || err == io.EOF) && !c.deliver(r, &ev, found, meta, buf[:n], flags) {
 		err = errNotDelivered
 	}
 	bodyBuffers.Put(buf)

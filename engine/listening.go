@@ -8,6 +8,8 @@ import (
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
+
+	"zigh3/engine/sink"
 )
 
 // A listening is what a server has between a start and the end of the stop that follows: the socket, and the connections on it.
@@ -67,10 +69,10 @@ func (l *listening) failed(err error) {
 func (l *listening) serve(q *quic.Conn) {
 	s := l.s
 	s.mu.Lock()
-	sink := s.sinks[s.turn%len(s.sinks)]
+	to := s.sinks[s.turn%len(s.sinks)]
 	s.turn++
 	s.mu.Unlock()
-	c := newConn(s, q, sink)
+	c := newConn(s, q, to)
 	if l.h3 != nil && l.h3.serves(q) {
 		c.h3 = l.h3
 	}
@@ -83,7 +85,7 @@ func (l *listening) serve(q *quic.Conn) {
 	l.conns[c] = struct{}{}
 	l.serving.Add(1)
 	l.mu.Unlock()
-	go Guard("connection", func() {
+	go sink.Guard("connection", func() {
 		defer func() {
 			l.mu.Lock()
 			delete(l.conns, c)
@@ -169,7 +171,7 @@ func (l *listening) closeSessions() {
 	for end := time.Now().Add(sessionsEnd); time.Now().Before(end); time.Sleep(drainEvery) {
 		n := 0
 		for _, c := range l.open() {
-			n += c.eachSession(func(s *Session) { s.close(0, "", ErrShutdown) })
+			n += c.eachSession(func(s *Session) { s.close(0, "", sink.ErrShutdown) })
 			if c.h3 != nil {
 				n += c.busy()
 			}

@@ -18,6 +18,7 @@ import (
 	"github.com/quic-go/quic-go/http3"
 
 	"zigh3/engine/enginetest"
+	"zigh3/engine/sink"
 )
 
 // many is a count for the suite, and what the case asks for when H3_STRESS=1.
@@ -124,7 +125,7 @@ func testN10_AllStreamsAlwaysInFlight(t *testing.T) {
 			}
 		}
 	}
-	if got := f.stats[StatRequestsTotal].Load(); got != uint64(n+2*streams) {
+	if got := f.stats[sink.StatRequestsTotal].Load(); got != uint64(n+2*streams) {
 		t.Errorf("%d requests counted, not %d", got, n+2*streams)
 	}
 }
@@ -155,7 +156,7 @@ func TestN11_RapidReset(t *testing.T) {
 	if status, body := fetch(t, client, f.url("/after")); status != 200 || body != "hello world" {
 		t.Errorf("%d %q", status, body)
 	}
-	eventually(t, "one connection", func() bool { return f.stats[StatConnectionsActive].Load() == 1 })
+	eventually(t, "one connection", func() bool { return f.stats[sink.StatConnectionsActive].Load() == 1 })
 }
 
 func TestRequestsWaitAndAreAnsweredLater(t *testing.T) {
@@ -167,7 +168,7 @@ func testRequestsWaitAndAreAnsweredLater(t *testing.T) {
 	var held []event
 	all := make(chan bool, 1)
 	f := serve(t, "", 0, func(_ *consumer, e event) {
-		if e.Type == EventRequest {
+		if e.Type == sink.EventRequest {
 			if held = append(held, e); len(held) == n {
 				all <- true
 			}
@@ -220,13 +221,13 @@ func testEverythingIsGivenBack(t *testing.T) {
 	}
 	f := serve(t, "", 0, func(c *consumer, e event) {
 		switch e.Type {
-		case EventRequest:
+		case sink.EventRequest:
 			if which, ok := strings.CutPrefix(field(e.meta, ":path"), "/hold/"); ok {
 				holding[which[0]-'0'] <- true
 				return
 			}
 			c.send(e, 200, strings.Repeat("x", 20_000))
-		case EventBody:
+		case sink.EventBody:
 			if r := c.request(e.Object); r != nil {
 				r.Consumed(uint64(len(e.data)))
 			}
@@ -265,14 +266,14 @@ func testEverythingIsGivenBack(t *testing.T) {
 		if n := f.live(); n != 0 {
 			t.Fatalf("%d handles are live", n)
 		}
-		if n := f.stats[StatRequestsActive].Load(); n != 0 {
+		if n := f.stats[sink.StatRequestsActive].Load(); n != 0 {
 			t.Errorf("%d requests active", n)
 		}
-		if n := f.stats[StatConnectionsActive].Load(); n != 0 {
+		if n := f.stats[sink.StatConnectionsActive].Load(); n != 0 {
 			t.Errorf("%d connections active", n)
 		}
 		f.await(func() {
-			if want := 4 * 21 * (round + 1); f.counts[EventRequest] != want || f.counts[EventStreamClosed] != want {
+			if want := 4 * 21 * (round + 1); f.counts[sink.EventRequest] != want || f.counts[sink.EventStreamClosed] != want {
 				t.Errorf("round %d: %v", round, f.counts)
 			}
 		})
@@ -305,12 +306,12 @@ func TestNoMoreHandles(t *testing.T) { onBothKinds(t, testNoMoreHandles) }
 
 func testNoMoreHandles(t *testing.T) {
 	f := serve(t, "", 0, func(c *consumer, e event) {
-		if e.Type == EventRequest || e.Type == EventBodyEnd {
+		if e.Type == sink.EventRequest || e.Type == sink.EventBodyEnd {
 			c.send(e, 200, "hello world")
 		}
 	})
 	q := dial(t, f.addr)
-	eventually(t, "the connection", func() bool { return f.stats[StatConnectionsActive].Load() == 1 })
+	eventually(t, "the connection", func() bool { return f.stats[sink.StatConnectionsActive].Load() == 1 })
 	full := func(on bool) {
 		f.mu.Lock()
 		f.full = on
@@ -350,7 +351,7 @@ func testNoMoreHandles(t *testing.T) {
 	if b, err := io.ReadAll(s); err != nil || !bytes.HasSuffix(b, []byte("hello world")) {
 		t.Errorf("%q, %v", b, err)
 	}
-	if n := f.stats[StatRequestsRejected].Load(); n != 2 {
+	if n := f.stats[sink.StatRequestsRejected].Load(); n != 2 {
 		t.Errorf("%d rejected", n)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/quic-go/quic-go"
+
+	"zigh3/engine/sink"
 )
 
 // A narrowPath is a network between a client and a server that drops datagrams with more payload than it has room for.
@@ -114,8 +116,8 @@ const payloadOf1280 = 1280 - 40 - 8
 
 // long answers with more than a packet holds.
 func long(c *consumer, e event) {
-	if e.Type == EventRequest {
-		c.request(e.Object).Send(200, nil, Chunk{Bytes: pattern(256 << 10)}, false)
+	if e.Type == sink.EventRequest {
+		c.request(e.Object).Send(200, nil, sink.Chunk{Bytes: pattern(256 << 10)}, false)
 	}
 }
 

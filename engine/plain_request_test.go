@@ -4,6 +4,8 @@ import (
 	"net"
 	"slices"
 	"testing"
+
+	"zigh3/engine/wire"
 )
 
 // plainGet is a request that nothing is wrong with: name, value, name, value.
@@ -13,10 +15,10 @@ var plainGet = []string{":method", "GET", ":scheme", "https", ":authority", "exa
 func withFields(fields ...string) []string { return append(slices.Clone(plainGet), fields...) }
 
 // decodedFields decodes what a client would make of fields.
-func decodedFields(fields []string) (packed []byte, head requestHead, err error) {
-	lim := newFieldLimits(64 << 10)
-	dst := make([]byte, lim.packedMax())
-	head, err = decodeRequest(dst, encodeSection(fields...), lim)
+func decodedFields(fields []string) (packed []byte, head wire.RequestHead, err error) {
+	lim := wire.NewFieldLimits(64 << 10)
+	dst := make([]byte, lim.PackedMax())
+	head, err = wire.DecodeRequest(dst, encodeSection(fields...), lim)
 	return dst[:head.MetaLen], head, err
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"zigh3/engine/sink"
 )
 
 // settingsWait is how long a peer that sends datagrams may keep its SETTINGS back before it counts as one that announces nothing.
@@ -31,12 +33,12 @@ func (c *conn) startRawDatagrams() {
 		return
 	}
 	d := &rawDatagrams{c: c, known: make(chan struct{})}
-	commit := func(rec Record, ev *Event) bool {
+	commit := func(rec sink.Record, ev *sink.Event) bool {
 		c.sink.Commit(rec, ev)
 		return true
 	}
 	d.out = datagramSender{c: c, commit: commit}
-	d.in = datagramReceiver{c: c, head: Event{Type: EventQUICDatagram, Object: c.handle, Parent: c.s.handle, Conn: c.handle}, commit: commit}
+	d.in = datagramReceiver{c: c, head: sink.Event{Type: sink.EventQUICDatagram, Object: c.handle, Parent: c.s.handle, Conn: c.handle}, commit: commit}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	c.raw = d
 	d.out.open(c.handle, c.h3 == nil)
@@ -101,9 +103,9 @@ func (d *rawDatagrams) move() {
 		if err != nil {
 			return
 		}
-		c.stats.add(StatDatagramsIn, 1)
+		c.stats.Add(sink.StatDatagramsIn, 1)
 		if d.foreign() {
-			c.stats.add(StatDatagramsDroppedUnknown, 1)
+			c.stats.Add(sink.StatDatagramsDroppedUnknown, 1)
 			continue
 		}
 		d.in.take(data)
@@ -119,4 +121,4 @@ func (c *conn) SendDatagram(data []byte, maxAge time.Duration) {
 }
 
 // DatagramOversized counts a datagram that was refused because it is larger than the limit.
-func (c *conn) DatagramOversized() { c.stats.add(StatDatagramsTooLarge, 1) }
+func (c *conn) DatagramOversized() { c.stats.Add(sink.StatDatagramsTooLarge, 1) }

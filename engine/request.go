@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/quic-go/quic-go/http3"
+
+	"zigh3/engine/sink"
 )
 
 // A Request is one request and its response, from the REQUEST event to STREAM_CLOSED. Sink.Issue gets it as the object of a handle
@@ -19,7 +21,7 @@ type Request struct {
 	raw       rawStream    // what x is on the first kind of connection
 	h3        h3Stream     // and on the second
 	datagrams *h3Datagrams // nil: its route takes none
-	handle    Handle
+	handle    sink.Handle
 	userData  uint64
 	isHead    bool // HEAD: the response's body is not sent
 
@@ -44,8 +46,8 @@ type Request struct {
 	reader   *bodyReader
 	unwatch  func() bool
 	timer    *time.Timer
-	out      part  // work space of Send
-	event    Event // of terminate
+	out      part       // work space of Send
+	event    sink.Event // of terminate
 }
 
 var requests = sync.Pool{New: func() any { return new(Request) }}
@@ -83,7 +85,7 @@ func (r *Request) conclude(o outcome) {
 	}
 	r.ended, r.result = true, o
 	for i := range r.queue {
-		r.queue[i].body.release()
+		r.queue[i].body.Release()
 		r.queue[i] = part{}
 	}
 	r.queue = r.queue[:0]
@@ -113,14 +115,14 @@ func (r *Request) fail(o outcome, code http3.ErrCode) {
 	r.x.abort(code)
 	r.bodyDone = true
 	if r.begun {
-		r.c.stats.add(StatResponsesCut, 1)
+		r.c.stats.Add(sink.StatResponsesCut, 1)
 	}
 	r.conclude(o)
 	switch {
-	case o.code == ErrReset:
-		r.c.stats.add(StatRequestsReset, 1)
-	case o.code == ErrTimeout:
-		r.c.stats.add(StatTimeouts, 1)
+	case o.code == sink.ErrReset:
+		r.c.stats.Add(sink.StatRequestsReset, 1)
+	case o.code == sink.ErrTimeout:
+		r.c.stats.Add(sink.StatTimeouts, 1)
 	}
 }
 
@@ -131,7 +133,7 @@ func (r *Request) broken(err error) {
 	}
 	o := outcomeOf(err)
 	r.fail(o, http3.ErrCodeRequestCanceled)
-	if o.code == ErrReset {
+	if o.code == sink.ErrReset {
 		r.c.gaveUp()
 	}
 }
@@ -143,16 +145,16 @@ func (r *Request) terminate(forgot bool) {
 	if forgot {
 		c.sink.Release(r.handle)
 	} else {
-		r.event = Event{Type: EventStreamClosed, Flags: r.result.flags, Object: r.handle, Parent: c.s.handle, Conn: c.handle,
+		r.event = sink.Event{Type: sink.EventStreamClosed, Flags: r.result.flags, Object: r.handle, Parent: c.s.handle, Conn: c.handle,
 			UserData: r.userData, Code: r.result.code, Status: r.status, Aux: r.result.aux}
-		rec, _ := c.sink.Reserve(Terminal, 0, nil)
+		rec, _ := c.sink.Reserve(sink.Terminal, 0, nil)
 		if c.sink.Release(r.handle) {
 			c.sink.Commit(rec, &r.event)
 		} else {
 			c.sink.Abort(rec) // its answer that forgets it came too late, and is on its way to nobody
 		}
 	}
-	c.stats.sub(StatRequestsActive)
+	c.stats.Sub(sink.StatRequestsActive)
 	if c.remove(r) {
 		r.recycle()
 	}
@@ -177,7 +179,7 @@ func (r *Request) expire(status int) {
 	if r.ended {
 		return
 	}
-	o := outcome{code: ErrTimeout, flags: FlagAborted}
+	o := outcome{code: sink.ErrTimeout, flags: sink.FlagAborted}
 	if !r.begun {
 		p := part{head: true, status: status, length: 0, date: r.c.s.options.Date, end: true}
 		if r.isHead {
@@ -185,7 +187,7 @@ func (r *Request) expire(status int) {
 		}
 		if r.x.tryWrite(&p) == nil {
 			r.status = uint32(status)
-			r.c.stats.add(StatTimeouts, 1)
+			r.c.stats.Add(sink.StatTimeouts, 1)
 			r.conclude(o)
 			return
 		}
@@ -206,7 +208,7 @@ func (r *Request) promote() {
 	if !r.ended {
 		r.unwatch = r.x.watch(r.aborted)
 		if d := r.c.s.options.RequestTimeout; d > 0 && !r.begun {
-			r.timer = time.AfterFunc(d, func() { Guard("request timeout", r.timedOut) })
+			r.timer = time.AfterFunc(d, func() { sink.Guard("request timeout", r.timedOut) })
 		}
 	}
 	r.unlock()
@@ -215,7 +217,7 @@ func (r *Request) promote() {
 // Reset gives the request up in both directions, with an HTTP/3 error code for the peer.
 func (r *Request) Reset(code uint64) {
 	r.mu.Lock()
-	r.fail(outcome{code: ErrCancelled, flags: FlagAborted}, http3.ErrCode(code))
+	r.fail(outcome{code: sink.ErrCancelled, flags: sink.FlagAborted}, http3.ErrCode(code))
 	r.unlock()
 }
 

@@ -6,6 +6,8 @@ import (
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
+
+	"zigh3/engine/sink"
 )
 
 const (
@@ -20,11 +22,11 @@ const (
 
 // Send answers with a complete response. headers is a packed list, checked and lower-case, valid during the call; forget says that
 // no terminal event is wanted.
-func (r *Request) Send(status int, headers []byte, body Chunk, forget bool) {
+func (r *Request) Send(status int, headers []byte, body sink.Chunk, forget bool) {
 	r.mu.Lock()
 	r.forgot = r.forgot || forget
 	if r.ended || r.begun {
-		body.release()
+		body.Release()
 		r.unlock()
 		return
 	}
@@ -52,14 +54,14 @@ func (r *Request) Start(status int, headers []byte) {
 }
 
 // Write sends a part of the body. The sink is told with Drained once it has left.
-func (r *Request) Write(body Chunk) {
+func (r *Request) Write(body sink.Chunk) {
 	r.mu.Lock()
 	r.respondInPart(&part{body: body, counted: true})
 	r.unlock()
 }
 
 // End ends the response, with a last part of the body if body is not empty.
-func (r *Request) End(body Chunk) {
+func (r *Request) End(body sink.Chunk) {
 	r.mu.Lock()
 	r.respondInPart(&part{body: body, end: true})
 	r.unlock()
@@ -84,7 +86,7 @@ func (r *Request) begin(status int) {
 
 func (r *Request) respondInPart(p *part) {
 	if r.ended || !r.begun || r.closing {
-		p.body.release()
+		p.body.Release()
 		return
 	}
 	r.respond(p)
@@ -94,7 +96,7 @@ func (r *Request) respondInPart(p *part) {
 func (r *Request) respond(p *part) {
 	if r.isHead || bodyless(int(r.status)) {
 		n := len(p.body.Bytes)
-		p.body.release()
+		p.body.Release()
 		p.trailers, p.hasTrailers = nil, false
 		if p.counted && n > 0 {
 			r.c.sink.Drained(r.handle, n)
@@ -109,7 +111,7 @@ func (r *Request) respond(p *part) {
 		err := r.x.tryWrite(p)
 		if err == nil {
 			r.inline += n
-			p.body.release()
+			p.body.Release()
 			r.left(p.counted, n)
 			if p.end {
 				r.conclude(outcome{})
@@ -117,7 +119,7 @@ func (r *Request) respond(p *part) {
 			return
 		}
 		if !errors.Is(err, quic.ErrWouldBlock) {
-			p.body.release()
+			p.body.Release()
 			r.broken(err)
 			return
 		}
@@ -127,7 +129,7 @@ func (r *Request) respond(p *part) {
 		r.writing = true
 		r.running++
 		r.c.share(r)
-		go Guard("response", r.write)
+		go sink.Guard("response", r.write)
 	}
 }
 
@@ -153,7 +155,7 @@ func (r *Request) left(counted bool, n int) {
 	if n == 0 {
 		return
 	}
-	r.c.stats.add(StatBodyBytesOut, uint64(n))
+	r.c.stats.Add(sink.StatBodyBytesOut, uint64(n))
 	if counted {
 		r.c.sink.Drained(r.handle, n)
 	}
@@ -172,10 +174,10 @@ func (r *Request) write() {
 			r.c.account() // the sweeper looks only after connections on which requests come and go
 			r.left(p.counted, n)
 		})
-		p.body.release()
+		p.body.Release()
 		r.mu.Lock()
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			r.fail(outcome{code: ErrTimeout, flags: FlagAborted}, http3.ErrCodeRequestCanceled)
+			r.fail(outcome{code: sink.ErrTimeout, flags: sink.FlagAborted}, http3.ErrCodeRequestCanceled)
 		} else if err != nil {
 			r.broken(err)
 		} else if p.end {

@@ -11,6 +11,9 @@ import (
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
+
+	"zigh3/engine/sink"
+	"zigh3/engine/wire"
 )
 
 // An owner counts what it gets back.
@@ -18,14 +21,14 @@ type owner struct{ given, back atomic.Int64 }
 
 func (o *owner) Release([]byte) { o.back.Add(1) }
 
-func (o *owner) chunk(b []byte) Chunk {
+func (o *owner) chunk(b []byte) sink.Chunk {
 	o.given.Add(1)
-	return Chunk{Bytes: b, Owner: o}
+	return sink.Chunk{Bytes: b, Owner: o}
 }
 
 func packed(fields ...string) (list []byte) {
 	for i := 0; i < len(fields); i += 2 {
-		list = appendPacked(list, fields[i], fields[i+1])
+		list = wire.AppendPacked(list, fields[i], fields[i+1])
 	}
 	return list
 }
@@ -35,7 +38,7 @@ func TestP01_OneShotOfAnySize(t *testing.T) { onBothKinds(t, testP01_OneShotOfAn
 func testP01_OneShotOfAnySize(t *testing.T) {
 	var o owner
 	f := serve(t, "", 0, func(c *consumer, e event) {
-		if e.Type == EventRequest {
+		if e.Type == sink.EventRequest {
 			var n int
 			fmt.Sscanf(field(e.meta, ":path"), "/%d", &n)
 			c.request(e.Object).Send(201, packed("x-one", "a", "x-one", "b"), o.chunk(pattern(n)), false)
@@ -60,7 +63,7 @@ func TestP06_ResponsesWithoutBody(t *testing.T) { onBothKinds(t, testP06_Respons
 
 func testP06_ResponsesWithoutBody(t *testing.T) {
 	f := serve(t, "", 0, func(c *consumer, e event) {
-		if e.Type != EventRequest {
+		if e.Type != sink.EventRequest {
 			return
 		}
 		var status int
@@ -68,12 +71,12 @@ func testP06_ResponsesWithoutBody(t *testing.T) {
 		fmt.Sscanf(field(e.meta, ":path"), "/%d/%s", &status, &kind)
 		r := c.request(e.Object)
 		if kind == "once" {
-			r.Send(status, nil, Chunk{Bytes: []byte("content")}, false)
+			r.Send(status, nil, sink.Chunk{Bytes: []byte("content")}, false)
 			return
 		}
 		r.Start(status, nil)
-		r.Write(Chunk{Bytes: []byte("con")})
-		r.Write(Chunk{Bytes: pattern(100_000)})
+		r.Write(sink.Chunk{Bytes: []byte("con")})
+		r.Write(sink.Chunk{Bytes: pattern(100_000)})
 		r.Trailers(packed("x", "y"))
 	})
 	client := newClient(t)
@@ -97,13 +100,13 @@ func TestP02_P08_ResponseInParts(t *testing.T) { onBothKinds(t, testP02_P08_Resp
 func testP02_P08_ResponseInParts(t *testing.T) {
 	for _, parts := range []int{0, 1, 3, 100} {
 		f := serve(t, "", 0, func(c *consumer, e event) {
-			if e.Type != EventRequest {
+			if e.Type != sink.EventRequest {
 				return
 			}
 			r := c.request(e.Object)
 			r.Start(200, packed("trailer", "sum"))
 			for i := range parts {
-				r.Write(Chunk{Bytes: pattern(1000 * i)})
+				r.Write(sink.Chunk{Bytes: pattern(1000 * i)})
 			}
 			r.Trailers(packed("sum", "42"))
 		})
@@ -127,11 +130,11 @@ func testP02_ResetInTheMiddle(t *testing.T) {
 	closed := make(chan event, 1)
 	f := serve(t, "", 0, func(c *consumer, e event) {
 		switch r := c.request(e.Object); e.Type {
-		case EventRequest:
+		case sink.EventRequest:
 			r.Start(200, nil)
-			r.Write(Chunk{Bytes: []byte("some")})
+			r.Write(sink.Chunk{Bytes: []byte("some")})
 			c.do(func() { r.Reset(uint64(http3.ErrCodeInternalError)) })
-		case EventStreamClosed:
+		case sink.EventStreamClosed:
 			closed <- e
 		}
 	})
@@ -143,10 +146,10 @@ func testP02_ResetInTheMiddle(t *testing.T) {
 	if !asError(err, &reset) || reset.ErrorCode != quic.StreamErrorCode(http3.ErrCodeInternalError) || !reset.Remote {
 		t.Errorf("the client got %v", err)
 	}
-	if e := within(t, "the end", closed); e.Code != ErrCancelled || e.Flags != FlagAborted || e.Status != 200 {
+	if e := within(t, "the end", closed); e.Code != sink.ErrCancelled || e.Flags != sink.FlagAborted || e.Status != 200 {
 		t.Errorf("ended with %+v", e.Event)
 	}
-	if n := f.stats[StatResponsesCut].Load(); n != 1 {
+	if n := f.stats[sink.StatResponsesCut].Load(); n != 1 {
 		t.Errorf("%d responses counted as cut", n)
 	}
 }
@@ -156,7 +159,7 @@ func TestL07_ForceDuringADownload(t *testing.T) { onBothKinds(t, testL07_ForceDu
 func testL07_ForceDuringADownload(t *testing.T) {
 	var o owner
 	f := serve(t, "", 0, func(c *consumer, e event) {
-		if e.Type == EventRequest {
+		if e.Type == sink.EventRequest {
 			c.request(e.Object).Send(200, nil, o.chunk(make([]byte, 100<<20)), false)
 		}
 	})
@@ -165,7 +168,7 @@ func testL07_ForceDuringADownload(t *testing.T) {
 		t.Fatal(err)
 	}
 	io.CopyN(io.Discard, resp.Body, 1<<20)
-	if e := f.stop(0); e.Code != OK {
+	if e := f.stop(0); e.Code != sink.OK {
 		t.Errorf("stopped with %d", e.Code)
 	}
 	if _, err := io.ReadAll(resp.Body); err == nil {
@@ -183,7 +186,7 @@ func testP09_LateCallsDoNothing(t *testing.T) {
 	closed := make(chan event, 10)
 	f := serve(t, "", 0, func(c *consumer, e event) {
 		switch e.Type {
-		case EventRequest:
+		case sink.EventRequest:
 			r := c.request(e.Object)
 			r.Start(200, nil)
 			r.Start(500, nil)
@@ -191,7 +194,7 @@ func testP09_LateCallsDoNothing(t *testing.T) {
 			c.stall(false)
 			r.Send(500, nil, o.chunk([]byte("other")), false)
 			r.End(o.chunk([]byte(" end")))
-		case EventStreamClosed:
+		case sink.EventStreamClosed:
 			closed <- e
 		}
 	})
@@ -202,7 +205,7 @@ func testP09_LateCallsDoNothing(t *testing.T) {
 	if body := read(t, resp); resp.StatusCode != 200 || body != "body end" {
 		t.Errorf("%d %q", resp.StatusCode, body)
 	}
-	if e := within(t, "the end", closed); e.Code != OK || e.Status != 200 || e.Flags != 0 {
+	if e := within(t, "the end", closed); e.Code != sink.OK || e.Status != 200 || e.Flags != 0 {
 		t.Errorf("ended with %+v", e.Event)
 	}
 	if o.back.Load() != 3 {
@@ -214,7 +217,7 @@ func TestForgottenRequestsHaveNoEnd(t *testing.T) { onBothKinds(t, testForgotten
 
 func testForgottenRequestsHaveNoEnd(t *testing.T) {
 	f := serve(t, "", 0, func(c *consumer, e event) {
-		if e.Type == EventRequest {
+		if e.Type == sink.EventRequest {
 			c.forget(e, 200, strings.Repeat("x", len(field(e.meta, ":path"))*10_000))
 		}
 	})
@@ -229,7 +232,7 @@ func testForgottenRequestsHaveNoEnd(t *testing.T) {
 		t.Errorf("%d handles are live", n)
 	}
 	f.await(func() {
-		if f.counts[EventRequest] != 2 || f.counts[EventStreamClosed] != 0 {
+		if f.counts[sink.EventRequest] != 2 || f.counts[sink.EventStreamClosed] != 0 {
 			t.Errorf("events: %v", f.counts)
 		}
 	})
@@ -237,14 +240,14 @@ func testForgottenRequestsHaveNoEnd(t *testing.T) {
 
 // The consumer has forgotten a request, and the answer with which it did is still on its way when the peer gives up.
 func TestForgottenRequestsHaveNoEndThoughTheyAreReset(t *testing.T) {
-	asked := make(chan Handle, 1)
+	asked := make(chan sink.Handle, 1)
 	f := serve(t, "", 0, func(c *consumer, e event) {
-		if e.Type != EventRequest {
+		if e.Type != sink.EventRequest {
 			return
 		}
 		delete(c.open, e.Object)
 		c.mu.Lock()
-		c.unwanted = map[Handle]bool{e.Object: true}
+		c.unwanted = map[sink.Handle]bool{e.Object: true}
 		c.mu.Unlock()
 		asked <- e.Object
 	})
@@ -259,7 +262,7 @@ func TestForgottenRequestsHaveNoEndThoughTheyAreReset(t *testing.T) {
 	eventually(t, "its end", func() bool { return f.request(h) == nil })
 	f.stopAndStart()
 	f.await(func() {
-		if f.counts[EventStreamClosed] != 0 {
+		if f.counts[sink.EventStreamClosed] != 0 {
 			t.Error("STREAM_CLOSED of a request that was forgotten")
 		}
 	})
@@ -271,9 +274,9 @@ func testResponseBeforeTheUploadEnds(t *testing.T) {
 	closed := make(chan event, 1)
 	f := serve(t, "", 0, func(c *consumer, e event) {
 		switch e.Type {
-		case EventRequest:
+		case sink.EventRequest:
 			c.send(e, 403, "no")
-		case EventStreamClosed:
+		case sink.EventStreamClosed:
 			closed <- e
 		}
 	})
@@ -286,7 +289,7 @@ func testResponseBeforeTheUploadEnds(t *testing.T) {
 	if body := read(t, resp); resp.StatusCode != 403 || body != "no" {
 		t.Errorf("%d %q", resp.StatusCode, body)
 	}
-	if e := within(t, "the end", closed); e.Code != OK || e.Status != 403 || e.Flags != 0 {
+	if e := within(t, "the end", closed); e.Code != sink.OK || e.Status != 403 || e.Flags != 0 {
 		t.Errorf("ended with %+v", e.Event)
 	}
 }

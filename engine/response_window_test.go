@@ -3,6 +3,9 @@ package engine
 import (
 	"io"
 	"testing"
+
+	"zigh3/engine/sink"
+	"zigh3/engine/wire"
 )
 
 // P07: what the engine takes off the consumer's account is bounded by QUIC's flow control, not by the consumer's speed.
@@ -16,15 +19,15 @@ func testP07_SlowReaderHoldsTheWriterBack(t *testing.T) {
 	opened, closed := make(chan event, 1), make(chan event, 1)
 	f := serve(t, "", 0, func(c *consumer, e event) {
 		switch e.Type {
-		case EventRequest:
+		case sink.EventRequest:
 			r := c.request(e.Object)
 			r.Start(200, nil)
 			for range pieces {
 				r.Write(o.chunk(pattern(piece)))
 			}
-			r.End(Chunk{})
+			r.End(sink.Chunk{})
 			opened <- e
-		case EventStreamClosed:
+		case sink.EventStreamClosed:
 			closed <- e
 		}
 	})
@@ -62,15 +65,15 @@ func testP07_SlowReaderHoldsTheWriterBack(t *testing.T) {
 	if h != piece*pieces {
 		t.Errorf("%d bytes came", h)
 	}
-	if e := within(t, "the end", closed); e.Code != OK {
+	if e := within(t, "the end", closed); e.Code != sink.OK {
 		t.Errorf("ended with %+v", e.Event)
 	}
 	eventually(t, "every chunk given back", func() bool { return o.back.Load() == pieces })
-	if n := f.stats[StatBodyBytesOut].Load(); n != piece*pieces {
+	if n := f.stats[sink.StatBodyBytesOut].Load(); n != piece*pieces {
 		t.Errorf("%d bytes counted", n)
 	}
 	// The connection rested, but for this response; and what quic-go has taken last is still on its way.
-	if n := f.stats[StatBytesOut].Load(); n < piece*pieces/2 {
+	if n := f.stats[sink.StatBytesOut].Load(); n < piece*pieces/2 {
 		t.Errorf("%d bytes sent, of which %d are counted", piece*pieces, n)
 	}
 }
@@ -83,7 +86,7 @@ func testSmallWindowOfThePeerDoesNotBlockTheReactor(t *testing.T) {
 	var held []event
 	holding := make(chan bool, 1)
 	f := serve(t, "", 0, func(c *consumer, e event) {
-		if e.Type != EventRequest {
+		if e.Type != sink.EventRequest {
 			return
 		}
 		if field(e.meta, ":path") == "/quick" {
@@ -118,19 +121,19 @@ func testP07_SmallPiecesThatWaitAreOne(t *testing.T) {
 	const pieces = 200_000
 	queued := make(chan int, 1)
 	f := serve(t, "", 0, func(c *consumer, e event) {
-		if e.Type != EventRequest {
+		if e.Type != sink.EventRequest {
 			return
 		}
 		r := c.request(e.Object)
 		r.Start(200, nil)
-		r.Write(Chunk{Bytes: pattern(100_000)})
+		r.Write(sink.Chunk{Bytes: pattern(100_000)})
 		for i := range pieces {
-			r.Write(Chunk{Bytes: []byte{byte(i)}})
+			r.Write(sink.Chunk{Bytes: []byte{byte(i)}})
 		}
 		r.mu.Lock()
 		queued <- len(r.queue)
 		r.mu.Unlock()
-		r.End(Chunk{Bytes: []byte("end")})
+		r.End(sink.Chunk{Bytes: []byte("end")})
 	})
 	q := dialWindow(t, f.addr, 10_000)
 	s, err := q.OpenStream()
@@ -150,11 +153,11 @@ func testP07_SmallPiecesThatWaitAreOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var scan frameScanner
+	var scan wire.FrameScanner
 	var got []byte
 	for len(b) > 0 {
-		payload, rest, _, _, ok := scan.next(b)
-		if b = rest; ok && scan.typ == frameData {
+		payload, rest, _, _, ok := scan.Next(b)
+		if b = rest; ok && scan.Typ == wire.FrameData {
 			got = append(got, payload...)
 		}
 	}

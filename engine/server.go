@@ -11,6 +11,13 @@ import (
 	"time"
 
 	"github.com/quic-go/quic-go"
+
+	"zigh3/engine/config"
+	"zigh3/engine/identity"
+	"zigh3/engine/route"
+	"zigh3/engine/sink"
+	"zigh3/engine/udp"
+	"zigh3/engine/wire"
 )
 
 // maxSinks is how many queues one server delivers to.
@@ -18,12 +25,12 @@ const maxSinks = 64
 
 // A Server serves HTTP/3 and tells its sinks what happens. Its methods may be called from any goroutine; only Start blocks.
 type Server struct {
-	options  *Options
-	handle   Handle
-	stats    *Stats
-	router   *Router
-	limits   *fieldLimits
-	identity *identity
+	options  *config.Options
+	handle   sink.Handle
+	stats    *sink.Stats
+	router   *route.Router
+	limits   *wire.FieldLimits
+	identity *identity.Identity
 	settings []byte
 	group    int // streams that a connection completes together
 	sweep    sweeper
@@ -32,7 +39,7 @@ type Server struct {
 	done       chan struct{}
 
 	mu      sync.Mutex
-	sinks   []Sink
+	sinks   []sink.Sink
 	state   serverState
 	running *listening
 	pending *time.Duration // a Stop that came during Start
@@ -51,15 +58,15 @@ const (
 
 // NewServer makes a server that delivers to sinks; handle is its own. Certificates are read here, nothing is bound. It fails with
 // an *Error.
-func NewServer(o *Options, handle Handle, sinks []Sink, stats *Stats) (*Server, error) {
+func NewServer(o *config.Options, handle sink.Handle, sinks []sink.Sink, stats *sink.Stats) (*Server, error) {
 	if len(sinks) == 0 || len(sinks) > maxSinks {
-		return nil, &Error{Code: ErrLimit, Text: fmt.Sprintf("a server delivers to 1 to %d queues", maxSinks)}
+		return nil, &sink.Error{Code: sink.ErrLimit, Text: fmt.Sprintf("a server delivers to 1 to %d queues", maxSinks)}
 	}
-	id, err := loadIdentity(o)
+	id, err := identity.Load(o)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{options: o, handle: handle, stats: stats, router: NewRouter(), limits: newFieldLimits(o.MaxHeaderBytes), identity: id,
+	s := &Server{options: o, handle: handle, stats: stats, router: route.NewRouter(), limits: wire.NewFieldLimits(o.MaxHeaderBytes), identity: id,
 		settings: settingsFrame(o.MaxHeaderBytes), group: completionGroup(o.MaxIncomingStreams), done: make(chan struct{})}
 	s.sinks = append(s.sinks, sinks...)
 	s.sweep.wake = make(chan struct{}, 1)
@@ -67,34 +74,34 @@ func NewServer(o *Options, handle Handle, sinks []Sink, stats *Stats) (*Server, 
 }
 
 // AddSink gives the server one more queue. Connections are pinned to its queues in turn.
-func (s *Server) AddSink(sink Sink) error {
+func (s *Server) AddSink(to sink.Sink) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.state != stateIdle:
-		return &Error{Code: ErrWrongState, Text: "the server is running"}
+		return &sink.Error{Code: sink.ErrWrongState, Text: "the server is running"}
 	case len(s.sinks) == maxSinks:
-		return &Error{Code: ErrLimit, Text: fmt.Sprintf("a server delivers to at most %d queues", maxSinks)}
+		return &sink.Error{Code: sink.ErrLimit, Text: fmt.Sprintf("a server delivers to at most %d queues", maxSinks)}
 	}
-	s.sinks = append(s.sinks, sink)
+	s.sinks = append(s.sinks, to)
 	return nil
 }
 
 // Route adds a route; method "" is any. Requests that come later see it. It fails with an *Error.
 func (s *Server) Route(method, pattern string, flags uint32, userData uint64) (id uint32, err error) {
 	switch {
-	case flags&(routeDatagram|routeWebTransport) != 0 && s.options.RawDatagrams:
-		return 0, badRoute("pattern %q needs datagrams of HTTP, which raw_datagrams turns off", pattern)
-	case flags&routeWebTransport != 0 && method != "" && method != "CONNECT":
-		return 0, badRoute("pattern %q takes sessions, whose method is CONNECT, not %q", pattern, method)
-	case flags&routeWebTransport != 0:
+	case flags&(route.Datagram|route.WebTransport) != 0 && s.options.RawDatagrams:
+		return 0, route.BadRoute("pattern %q needs datagrams of HTTP, which raw_datagrams turns off", pattern)
+	case flags&route.WebTransport != 0 && method != "" && method != "CONNECT":
+		return 0, route.BadRoute("pattern %q takes sessions, whose method is CONNECT, not %q", pattern, method)
+	case flags&route.WebTransport != 0:
 		method = "CONNECT"
 	}
 	return s.router.Add(method, pattern, flags, userData)
 }
 
 // CertificateHash is the SHA-256 of the leaf certificate that clients without SNI get.
-func (s *Server) CertificateHash() [32]byte { return s.identity.hash }
+func (s *Server) CertificateHash() [32]byte { return s.identity.Hash }
 
 // Port is the UDP port that the server is bound to, 0 if it does not run.
 func (s *Server) Port() uint16 {
@@ -115,13 +122,13 @@ func (s *Server) Start() error {
 	switch {
 	case s.freed:
 		s.mu.Unlock()
-		return &Error{Code: ErrWrongState, Text: "the server was freed"}
+		return &sink.Error{Code: sink.ErrWrongState, Text: "the server was freed"}
 	case s.state == stateRunning:
 		s.mu.Unlock()
 		return nil
 	case s.state != stateIdle:
 		s.mu.Unlock()
-		return &Error{Code: ErrWrongState, Text: "the server is still starting or stopping"}
+		return &sink.Error{Code: sink.ErrWrongState, Text: "the server is still starting or stopping"}
 	}
 	s.state, s.pending = stateStarting, nil
 	s.mu.Unlock()
@@ -136,12 +143,12 @@ func (s *Server) Start() error {
 		return err
 	}
 	s.running = l
-	sink := s.sinks[0]
+	to := s.sinks[0]
 	s.mu.Unlock()
-	rec, _ := sink.Reserve(Terminal, 0, nil)
-	sink.Commit(rec, &Event{Type: EventServerStarted, Object: s.handle, Parent: s.handle, Status: uint32(l.port)})
-	l.goroutines.Go(func() { Guard("sweep", func() { s.sweep.run(l.quit) }) })
-	l.accepting.Go(func() { Guard("accept", l.accept) })
+	rec, _ := to.Reserve(sink.Terminal, 0, nil)
+	to.Commit(rec, &sink.Event{Type: sink.EventServerStarted, Object: s.handle, Parent: s.handle, Status: uint32(l.port)})
+	l.goroutines.Go(func() { sink.Guard("sweep", func() { s.sweep.run(l.quit) }) })
+	l.accepting.Go(func() { sink.Guard("accept", l.accept) })
 	s.mu.Lock()
 	s.state = stateRunning
 	pending := s.pending
@@ -166,7 +173,7 @@ func (s *Server) Stop(deadline time.Duration) {
 		s.state = stateStopping
 		l := s.running
 		l.limit(deadline)
-		go Guard("stop", func() { s.stop(l) })
+		go sink.Guard("stop", func() { s.stop(l) })
 	case stateStopping:
 		s.running.limit(deadline)
 	}
@@ -200,25 +207,25 @@ func (s *Server) finishFree() {
 // stop runs on a goroutine of its own until all has ended.
 func (s *Server) stop(l *listening) {
 	overdue := l.shutDown()
-	ev := Event{Type: EventServerStopped, Object: s.handle, Parent: s.handle}
+	ev := sink.Event{Type: sink.EventServerStopped, Object: s.handle, Parent: s.handle}
 	text := ""
 	switch {
 	case l.fault != nil:
-		ev.Code, text = ErrIO, l.fault.Error()
+		ev.Code, text = sink.ErrIO, l.fault.Error()
 	case overdue:
-		ev.Code = ErrTimeout
+		ev.Code = sink.ErrTimeout
 	}
 	ev.DataLen = uint32(len(text))
 	// Whoever sees the event may start again; whoever starts again before must not see it late. So the record is reserved first.
 	s.mu.Lock()
-	sink := s.sinks[0]
+	to := s.sinks[0]
 	s.mu.Unlock()
-	rec, _ := sink.Reserve(Terminal, len(text), nil)
+	rec, _ := to.Reserve(sink.Terminal, len(text), nil)
 	copy(rec.Payload, text)
 	s.mu.Lock()
 	s.state, s.running = stateIdle, nil
 	s.mu.Unlock()
-	sink.Commit(rec, &ev)
+	to.Commit(rec, &ev)
 	s.mu.Lock()
 	if s.state == stateIdle {
 		s.finishFree()
@@ -230,15 +237,15 @@ func (s *Server) stop(l *listening) {
 func (s *Server) listen() (*listening, error) {
 	o := s.options
 	address := net.JoinHostPort(o.Hostname, strconv.Itoa(int(o.Port)))
-	udp, err := net.ResolveUDPAddr("udp", address)
+	at, err := net.ResolveUDPAddr("udp", address)
 	if err != nil {
-		return nil, &Error{Code: ErrResolve, Text: fmt.Sprintf("cannot resolve %q: %v", o.Hostname, err), Err: err}
+		return nil, &sink.Error{Code: sink.ErrResolve, Text: fmt.Sprintf("cannot resolve %q: %v", o.Hostname, err), Err: err}
 	}
 	network := "udp"
-	if udp.IP.To4() != nil {
+	if at.IP.To4() != nil {
 		network = "udp4" // or 0.0.0.0 would mean IPv6 too
 	}
-	socket, err := net.ListenUDP(network, udp)
+	socket, err := net.ListenUDP(network, at)
 	if err != nil {
 		return nil, bindError(address, err)
 	}
@@ -266,28 +273,28 @@ func (s *Server) listen() (*listening, error) {
 	if config.EnableDatagrams {
 		config.Tracer = newDatagramTrace
 	}
-	l.transport = &quic.Transport{Conn: newSocket(socket), ConnContext: l.handshakeBegins, VerifySourceAddress: l.mustVerify}
-	l.listener, err = l.transport.Listen(s.identity.tlsConfig(), config)
+	l.transport = &quic.Transport{Conn: udp.NewSocket(socket), ConnContext: l.handshakeBegins, VerifySourceAddress: l.mustVerify}
+	l.listener, err = l.transport.Listen(s.identity.TLSConfig(), config)
 	if err != nil {
 		l.transport.Close()
 		socket.Close()
-		return nil, &Error{Code: ErrIO, Text: "cannot listen on " + address + ": " + err.Error(), Err: err}
+		return nil, &sink.Error{Code: sink.ErrIO, Text: "cannot listen on " + address + ": " + err.Error(), Err: err}
 	}
 	return l, nil
 }
 
-func bindError(address string, err error) *Error {
-	e := &Error{Code: ErrIO, Err: err}
+func bindError(address string, err error) *sink.Error {
+	e := &sink.Error{Code: sink.ErrIO, Err: err}
 	name := ""
 	for _, known := range []struct {
 		errno syscall.Errno
-		code  Code
+		code  sink.Code
 		name  string
 	}{
-		{syscall.EADDRINUSE, ErrAddressInUse, "EADDRINUSE: "},
-		{syscall.EADDRNOTAVAIL, ErrAddressUnavailable, "EADDRNOTAVAIL: "},
-		{syscall.EACCES, ErrPermission, "EACCES: "},
-		{syscall.EPERM, ErrPermission, "EPERM: "},
+		{syscall.EADDRINUSE, sink.ErrAddressInUse, "EADDRINUSE: "},
+		{syscall.EADDRNOTAVAIL, sink.ErrAddressUnavailable, "EADDRNOTAVAIL: "},
+		{syscall.EACCES, sink.ErrPermission, "EACCES: "},
+		{syscall.EPERM, sink.ErrPermission, "EPERM: "},
 	} {
 		if errors.Is(err, known.errno) {
 			e.Code, name = known.code, known.name

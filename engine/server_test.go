@@ -8,10 +8,13 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"zigh3/engine/config"
+	"zigh3/engine/sink"
 )
 
 func hello(c *consumer, e event) {
-	if e.Type == EventRequest {
+	if e.Type == sink.EventRequest {
 		c.send(e, 200, "hello world")
 	}
 }
@@ -25,7 +28,7 @@ func testL01_L04_StopAndStartAgain(t *testing.T) {
 		if status, body := fetch(t, client, f.url("/a")); status != 200 || body != "hello world" {
 			t.Fatalf("%d %q", status, body)
 		}
-		if e := f.stop(-1); e.Code != OK {
+		if e := f.stop(-1); e.Code != sink.OK {
 			t.Fatalf("stopped with %d", e.Code)
 		}
 		if f.server.Port() != 0 {
@@ -43,8 +46,8 @@ func testL01_L04_StopAndStartAgain(t *testing.T) {
 		t.Fatalf("%d handles are live", n)
 	}
 	f.await(func() {
-		if f.counts[EventRequest] != 3 || f.counts[EventStreamClosed] != 3 || f.counts[EventConnOpened] != 3 || f.counts[EventConnClosed] != 3 ||
-			f.counts[EventServerStarted] != 4 {
+		if f.counts[sink.EventRequest] != 3 || f.counts[sink.EventStreamClosed] != 3 || f.counts[sink.EventConnOpened] != 3 || f.counts[sink.EventConnClosed] != 3 ||
+			f.counts[sink.EventServerStarted] != 4 {
 			t.Errorf("events: %v", f.counts)
 		}
 	})
@@ -63,12 +66,12 @@ func testL02_L03_StartAndStopTwice(t *testing.T) {
 	f.server.Free()
 	f.server.Free()
 	within(t, "the end", f.server.Done())
-	var e *Error
-	if err := f.server.Start(); !errors.As(err, &e) || e.Code != ErrWrongState {
+	var e *sink.Error
+	if err := f.server.Start(); !errors.As(err, &e) || e.Code != sink.ErrWrongState {
 		t.Fatalf("%v", err)
 	}
 	f.await(func() {
-		if f.counts[EventServerStarted] != 1 || f.counts[EventServerStopped] != 1 {
+		if f.counts[sink.EventServerStarted] != 1 || f.counts[sink.EventServerStopped] != 1 {
 			t.Errorf("events: %v", f.counts)
 		}
 	})
@@ -81,16 +84,16 @@ func TestL09_ErrorsOfBinding(t *testing.T) {
 	for _, c := range []struct {
 		host string
 		port int
-		code Code
+		code sink.Code
 		text string
 	}{
-		{"127.0.0.1", busy, ErrAddressInUse, "EADDRINUSE"},
-		{"192.0.2.1", 0, ErrAddressUnavailable, "EADDRNOTAVAIL"},
-		{"no such host.invalid", 0, ErrResolve, "resolve"},
+		{"127.0.0.1", busy, sink.ErrAddressInUse, "EADDRINUSE"},
+		{"192.0.2.1", 0, sink.ErrAddressUnavailable, "EADDRNOTAVAIL"},
+		{"no such host.invalid", 0, sink.ErrResolve, "resolve"},
 	} {
 		s := newTestServer(t, f.consumer, "")
 		s.options.Hostname, s.options.Port = c.host, uint16(c.port)
-		var e *Error
+		var e *sink.Error
 		if err := s.Start(); !errors.As(err, &e) || e.Code != c.code || !strings.Contains(e.Text, c.text) {
 			t.Errorf("%s:%d: %v", c.host, c.port, err)
 		}
@@ -107,11 +110,11 @@ func TestL10_WithoutAHostnameAllAddressesAreBound(t *testing.T) {
 			continue
 		}
 		probe.Close()
-		o, err := ParseOptions("", 0, "", "", nil)
+		o, err := config.ParseOptions("", 0, "", "", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := NewServer(o, 1<<40, []Sink{newConsumer(t)}, new(Stats))
+		s, err := NewServer(o, 1<<40, []sink.Sink{newConsumer(t)}, new(sink.Stats))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -131,7 +134,7 @@ func TestL05_GracefulStop(t *testing.T) { onBothKinds(t, testL05_GracefulStop) }
 func testL05_GracefulStop(t *testing.T) {
 	held := make(chan event, 3)
 	f := serve(t, "", 0, func(c *consumer, e event) {
-		if e.Type == EventRequest {
+		if e.Type == sink.EventRequest {
 			held <- e
 		}
 	})
@@ -171,7 +174,7 @@ func testL05_GracefulStop(t *testing.T) {
 			t.Errorf("answer %q", a)
 		}
 	}
-	if e := f.waitStopped(); e.Code != OK {
+	if e := f.waitStopped(); e.Code != sink.OK {
 		t.Errorf("code %d", e.Code)
 	}
 }
@@ -192,20 +195,20 @@ func testL06_DeadlineAndForce(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		stops []time.Duration
-		code  Code
+		code  sink.Code
 	}{
-		{"deadline", []time.Duration{20 * time.Millisecond}, ErrTimeout},
-		{"force", []time.Duration{0}, OK},
-		{"force after waiting for ever", []time.Duration{-1, 0}, OK},
-		{"shortened", []time.Duration{time.Hour, 20 * time.Millisecond}, ErrTimeout},
+		{"deadline", []time.Duration{20 * time.Millisecond}, sink.ErrTimeout},
+		{"force", []time.Duration{0}, sink.OK},
+		{"force after waiting for ever", []time.Duration{-1, 0}, sink.OK},
+		{"shortened", []time.Duration{time.Hour, 20 * time.Millisecond}, sink.ErrTimeout},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			held, closed := make(chan event, 1), make(chan event, 1)
 			f := serve(t, "", 0, func(_ *consumer, e event) {
 				switch e.Type {
-				case EventRequest:
+				case sink.EventRequest:
 					held <- e
-				case EventStreamClosed:
+				case sink.EventStreamClosed:
 					closed <- e
 				}
 			})
@@ -221,7 +224,7 @@ func testL06_DeadlineAndForce(t *testing.T) {
 			if e := f.waitStopped(); e.Code != c.code {
 				t.Errorf("stopped with %d", e.Code)
 			}
-			if e := within(t, "the end of the request", closed); e.Code != ErrShutdown || e.Flags != FlagAborted {
+			if e := within(t, "the end of the request", closed); e.Code != sink.ErrShutdown || e.Flags != sink.FlagAborted {
 				t.Errorf("request ended with %d, flags %d", e.Code, e.Flags)
 			}
 			if err := within(t, "the client's error", failed); err == nil {
@@ -244,8 +247,8 @@ func testConnectionsAreDealtToSinksInTurn(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.start()
-	var e *Error
-	if err := f.server.AddSink(second); !errors.As(err, &e) || e.Code != ErrWrongState {
+	var e *sink.Error
+	if err := f.server.AddSink(second); !errors.As(err, &e) || e.Code != sink.ErrWrongState {
 		t.Fatalf("%v", err)
 	}
 	for range 4 {
@@ -255,7 +258,7 @@ func testConnectionsAreDealtToSinksInTurn(t *testing.T) {
 	}
 	for i, c := range []*consumer{f.consumer, second} {
 		c.await(func() {
-			if c.counts[EventConnOpened] != 2 || c.counts[EventRequest] != 2 {
+			if c.counts[sink.EventConnOpened] != 2 || c.counts[sink.EventRequest] != 2 {
 				t.Errorf("queue %d: %v", i, c.counts)
 			}
 		})
@@ -265,7 +268,7 @@ func testConnectionsAreDealtToSinksInTurn(t *testing.T) {
 func TestASocketThatDiesStopsTheServer(t *testing.T) {
 	var waiting []event
 	f := serve(t, "", 0, func(c *consumer, e event) {
-		if e.Type == EventRequest {
+		if e.Type == sink.EventRequest {
 			waiting = append(waiting, e)
 		}
 	})
@@ -276,19 +279,19 @@ func TestASocketThatDiesStopsTheServer(t *testing.T) {
 	}
 	s.Write(request("GET", "/"))
 	s.Close()
-	eventually(t, "the request", func() bool { return f.stats[StatRequestsActive].Load() == 1 })
+	eventually(t, "the request", func() bool { return f.stats[sink.StatRequestsActive].Load() == 1 })
 	f.server.mu.Lock()
 	l := f.server.running
 	f.server.mu.Unlock()
 	l.socket.Close()
-	if e := f.waitStopped(); e.Code != ErrIO {
-		t.Errorf("code %d, not %d", e.Code, ErrIO)
+	if e := f.waitStopped(); e.Code != sink.ErrIO {
+		t.Errorf("code %d, not %d", e.Code, sink.ErrIO)
 	}
 	if f.server.Port() != 0 {
 		t.Error("it has a port still")
 	}
 	f.await(func() {
-		if n := f.counts[EventStreamClosed]; n != 1 {
+		if n := f.counts[sink.EventStreamClosed]; n != 1 {
 			t.Errorf("%d ends of one request", n)
 		}
 	})

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/quic-go/webtransport-go"
+
+	"zigh3/engine/sink"
 )
 
 // A Session is a WebTransport session, from SESSION_REQUEST to SESSION_CLOSED. Sink.Issue gets it as the object of a handle of
@@ -18,7 +20,7 @@ import (
 type Session struct {
 	c        *conn
 	x        *h3Stream
-	handle   Handle
+	handle   sink.Handle
 	userData uint64
 	offered  []string
 
@@ -46,7 +48,7 @@ type Session struct {
 	leaving     *leave
 	closeCode   uint32
 	closeText   string
-	closeWhy    Code // of the server; 0: the consumer's
+	closeWhy    sink.Code // of the server; 0: the consumer's
 	streams     map[*Stream]struct{}
 	goroutines  int // of its own, and of its streams
 	empty       sync.Cond
@@ -64,7 +66,7 @@ type sessionDecision struct {
 	protocol string
 	headers  []byte
 	status   int
-	body     Chunk
+	body     sink.Chunk
 }
 
 func newSession(c *conn, x *h3Stream) *Session {
@@ -81,7 +83,7 @@ func (s *Session) decide(d sessionDecision) {
 	s.decided = true
 	s.mu.Unlock()
 	if !first {
-		d.body.release()
+		d.body.Release()
 		return
 	}
 	s.decision <- d
@@ -94,15 +96,15 @@ func (s *Session) Accept(protocol string, headers []byte) {
 }
 
 // Reject answers the request of a session with status, headers and body.
-func (s *Session) Reject(status int, headers []byte, body Chunk) {
-	body.keep()
+func (s *Session) Reject(status int, headers []byte, body sink.Chunk) {
+	body.Keep()
 	s.decide(sessionDecision{status: status, headers: append([]byte(nil), headers...), body: body})
 }
 
 // CloseWith ends the session with a code and a reason that the peer gets. Before the decision it rejects with 500.
-func (s *Session) CloseWith(code uint32, reason string) { s.close(code, reason, OK) }
+func (s *Session) CloseWith(code uint32, reason string) { s.close(code, reason, sink.OK) }
 
-func (s *Session) close(code uint32, reason string, why Code) {
+func (s *Session) close(code uint32, reason string, why sink.Code) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || s.ended {
@@ -134,10 +136,10 @@ func (s *Session) SendDatagram(data []byte, maxAge time.Duration) {
 }
 
 // DatagramOversized counts a datagram that was refused because it is larger than the limit.
-func (s *Session) DatagramOversized() { s.c.stats.add(StatDatagramsTooLarge, 1) }
+func (s *Session) DatagramOversized() { s.c.stats.Add(sink.StatDatagramsTooLarge, 1) }
 
 // commit publishes an event of the session, unless it has ended.
-func (s *Session) commit(rec Record, ev *Event) bool {
+func (s *Session) commit(rec sink.Record, ev *sink.Event) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended || !s.open {
@@ -157,7 +159,7 @@ func (s *Session) spawn(name string, f func()) bool {
 	}
 	s.goroutines++
 	s.mu.Unlock()
-	go Guard(name, func() {
+	go sink.Guard(name, func() {
 		defer func() {
 			s.mu.Lock()
 			s.goroutines--
@@ -187,8 +189,8 @@ func (s *Session) add(st *Stream) bool {
 		s.streams = make(map[*Stream]struct{})
 	}
 	s.streams[st] = struct{}{}
-	s.c.stats.add(StatStreamsTotal, 1)
-	s.c.stats.add(StatStreamsActive, 1)
+	s.c.stats.Add(sink.StatStreamsTotal, 1)
+	s.c.stats.Add(sink.StatStreamsActive, 1)
 	return true
 }
 
@@ -200,7 +202,7 @@ func (s *Session) remove(st *Stream) {
 		return
 	}
 	delete(s.streams, st)
-	s.c.stats.sub(StatStreamsActive)
+	s.c.stats.Sub(sink.StatStreamsActive)
 	x := s.connect
 	s.leave()
 	s.mu.Unlock()
@@ -210,4 +212,4 @@ func (s *Session) remove(st *Stream) {
 }
 
 // capsulesWait ends the session because its peer does not take what the library has to say.
-func (s *Session) capsulesWait() { s.close(0, "the peer takes no capsules", ErrProtocol) }
+func (s *Session) capsulesWait() { s.close(0, "the peer takes no capsules", sink.ErrProtocol) }

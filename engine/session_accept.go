@@ -7,6 +7,9 @@ import (
 
 	"github.com/dunglas/httpsfv"
 	"github.com/quic-go/quic-go/http3"
+
+	"zigh3/engine/sink"
+	"zigh3/engine/wire"
 )
 
 // An upgradeWriter is the ResponseWriter that the library gets: the response is ours, and the stream is the one that http3 gave up.
@@ -49,14 +52,14 @@ func (s *Session) accept(w http.ResponseWriter, req *http.Request, d sessionDeci
 		value, err := httpsfv.Marshal(httpsfv.NewItem(d.protocol))
 		if err != nil || !slices.Contains(s.offered, d.protocol) {
 			s.reject(sessionDecision{status: 500})
-			return sessionEnd{outcome: outcome{code: ErrInvalidArgument, text: "the peer did not offer this protocol"}}, false
+			return sessionEnd{outcome: outcome{code: sink.ErrInvalidArgument, text: "the peer did not offer this protocol"}}, false
 		}
-		headers = appendPacked(headers, "wt-protocol", value)
+		headers = wire.AppendPacked(headers, "wt-protocol", value)
 	}
 	if !s.claim(w.(http3.Settingser)) {
-		s.c.stats.add(StatSessionsRejected, 1)
+		s.c.stats.Add(sink.StatSessionsRejected, 1)
 		s.x.abort(http3.ErrCodeRequestRejected)
-		return sessionEnd{outcome: outcome{code: ErrNotNegotiated, flags: FlagAborted,
+		return sessionEnd{outcome: outcome{code: sink.ErrNotNegotiated, flags: sink.FlagAborted,
 			text: "the peer has a session on this connection already, and does not limit what each may send"}}, false
 	}
 	u := &upgradeWriter{ResponseWriter: w, Settingser: w.(http3.Settingser), s: s,
@@ -68,12 +71,12 @@ func (s *Session) accept(w http.ResponseWriter, req *http.Request, d sessionDeci
 			return sessionEnd{outcome: outcomeOf(cause)}, false
 		}
 		if u.begun {
-			s.c.stats.add(StatSessionsRejected, 1)
+			s.c.stats.Add(sink.StatSessionsRejected, 1)
 			s.x.abort(http3.ErrCodeRequestRejected)
 		} else {
 			s.reject(sessionDecision{status: 501})
 		}
-		return sessionEnd{outcome: outcome{code: ErrNotNegotiated, flags: FlagAborted, text: err.Error()}}, false
+		return sessionEnd{outcome: outcome{code: sink.ErrNotNegotiated, flags: sink.FlagAborted, text: err.Error()}}, false
 	case u.err != nil:
 		wt.CloseWithError(0, "")
 		return sessionEnd{outcome: outcomeOf(u.err)}, false

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"zigh3/engine/enginetest"
+	"zigh3/engine/route"
+	"zigh3/engine/sink"
 )
 
 // A sessionFixture is a server with sessions at "/wt", datagram requests at "/datagrams" and plain requests elsewhere.
@@ -14,16 +16,16 @@ type sessionFixture struct {
 	*fixture
 	mu   sync.Mutex
 	seen []event
-	back map[Handle]Handle // of echo
+	back map[sink.Handle]sink.Handle // of echo
 }
 
 // serveSessions starts one. handle sees every event, on the reactor's goroutine; nil accepts every session.
 func serveSessions(t testing.TB, options string, handle func(f *sessionFixture, e event)) *sessionFixture {
 	t.Helper()
-	f := &sessionFixture{back: map[Handle]Handle{}}
+	f := &sessionFixture{back: map[sink.Handle]sink.Handle{}}
 	if handle == nil {
 		handle = func(f *sessionFixture, e event) {
-			if e.Type == EventSessionRequest {
+			if e.Type == sink.EventSessionRequest {
 				f.session(e.Object).Accept("", nil)
 			}
 		}
@@ -40,7 +42,7 @@ func serveSessions(t testing.TB, options string, handle func(f *sessionFixture, 
 	for _, r := range []struct {
 		method, pattern string
 		flags           uint32
-	}{{"", "/wt", routeWebTransport}, {"", "/wt/*", routeWebTransport}, {"", "/datagrams", routeDatagram}, {"GET", "/*", 0}, {"POST", "/*", 0}} {
+	}{{"", "/wt", route.WebTransport}, {"", "/wt/*", route.WebTransport}, {"", "/datagrams", route.Datagram}, {"GET", "/*", 0}, {"POST", "/*", 0}} {
 		if _, err := f.server.Route(r.method, r.pattern, r.flags, 9); err != nil {
 			t.Fatal(err)
 		}
@@ -57,14 +59,14 @@ func serveSessions(t testing.TB, options string, handle func(f *sessionFixture, 
 }
 
 // session is the live session of a handle; one that does nothing if it is stale.
-func (f *sessionFixture) session(h Handle) *Session {
+func (f *sessionFixture) session(h sink.Handle) *Session {
 	f.consumer.mu.Lock()
 	defer f.consumer.mu.Unlock()
 	s, _ := f.objects[h].(*Session)
 	return s
 }
 
-func (f *sessionFixture) stream(h Handle) *Stream {
+func (f *sessionFixture) stream(h sink.Handle) *Stream {
 	f.consumer.mu.Lock()
 	defer f.consumer.mu.Unlock()
 	s, _ := f.objects[h].(*Stream)
@@ -90,13 +92,13 @@ func (f *sessionFixture) wait(what string, fits func(e event) bool) event {
 	return found
 }
 
-func (f *sessionFixture) waitType(typ EventType) event {
+func (f *sessionFixture) waitType(typ sink.EventType) event {
 	f.t.Helper()
 	return f.wait(fmt.Sprintf("event %d", typ), func(e event) bool { return e.Type == typ })
 }
 
 // count is how many events of a type came.
-func (f *sessionFixture) count(typ EventType) (n int) {
+func (f *sessionFixture) count(typ sink.EventType) (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, e := range f.seen {
@@ -123,7 +125,7 @@ func (f *sessionFixture) mustOpen(path string) (*enginetest.Session, event) {
 	f.t.Helper()
 	s := enginetest.Dial(f.t, f.addr, *dialer()).MustOpen(path)
 	f.t.Cleanup(func() { s.CloseWithError(0, "") })
-	return s, f.waitType(EventSessionOpened)
+	return s, f.waitType(sink.EventSessionOpened)
 }
 
 func ctx(t testing.TB) context.Context {

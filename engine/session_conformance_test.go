@@ -11,6 +11,8 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"zigh3/engine/enginetest"
+	"zigh3/engine/sink"
+	"zigh3/engine/wire"
 )
 
 // What draft-ietf-webtrans-http3 and RFC 9297 oblige a server to refuse or to ignore in sessions, each rule with bytes made by hand. The
@@ -47,15 +49,15 @@ type sessionPeer struct {
 
 // A sessionEndSeen is what the consumer is to hear of the session's end; nil: nothing.
 type sessionEndSeen struct {
-	code  Code
+	code  sink.Code
 	flags uint16
 	aux   uint64
 	text  string
 }
 
 var (
-	breachSeen = &sessionEndSeen{code: ErrProtocol, flags: FlagAborted}
-	closed7    = &sessionEndSeen{flags: FlagRemote, aux: 7, text: "bye"}
+	breachSeen = &sessionEndSeen{code: sink.ErrProtocol, flags: sink.FlagAborted}
+	closed7    = &sessionEndSeen{flags: sink.FlagRemote, aux: 7, text: "bye"}
 )
 
 // withFlowControl is a peer of the newest draft.
@@ -64,13 +66,13 @@ var withFlowControl = enginetest.Options{Dialect: enginetest.Draft15, MaxStreams
 // answerAll accepts sessions, sends their datagrams back and answers requests; what comes on streams it leaves where it is.
 func answerAll(f *sessionFixture, e event) {
 	switch e.Type {
-	case EventSessionRequest:
+	case sink.EventSessionRequest:
 		f.session(e.Object).Accept("", nil)
-	case EventSessionDatagram:
+	case sink.EventSessionDatagram:
 		if s := f.session(e.Object); s != nil {
 			s.SendDatagram(e.data, 0)
 		}
-	case EventRequest:
+	case sink.EventRequest:
 		f.send(e, 200, "")
 	}
 }
@@ -167,7 +169,7 @@ func openByHand(t *testing.T, f *sessionFixture, o enginetest.Options) *sessionP
 	if resp, err := p.connect.ReadResponse(); err != nil || resp.Status != 200 {
 		t.Fatalf("%v, %v", resp, err)
 	}
-	f.waitType(EventSessionOpened)
+	f.waitType(sink.EventSessionOpened)
 	return p
 }
 
@@ -197,16 +199,16 @@ func runSessionBreaches(t *testing.T, rows []sessionBreach) {
 				t.Errorf("%q, want %q", got, c.want)
 			}
 			if c.event == nil {
-				if n := f.count(EventSessionClosed); n != 0 && !strings.HasPrefix(c.want, "connection") {
+				if n := f.count(sink.EventSessionClosed); n != 0 && !strings.HasPrefix(c.want, "connection") {
 					t.Errorf("%d sessions ended", n)
 				}
 				return
 			}
-			e := f.waitType(EventSessionClosed)
+			e := f.waitType(sink.EventSessionClosed)
 			if e.Code != c.event.code || e.Flags != c.event.flags || e.Aux != c.event.aux || c.event.text != "" && string(e.data) != c.event.text {
 				t.Errorf("the consumer hears %+v %q, want %+v", e.Event, e.data, *c.event)
 			}
-			if n := f.count(EventSessionClosed); n != 1 {
+			if n := f.count(sink.EventSessionClosed); n != 1 {
 				t.Errorf("it hears of %d ends", n)
 			}
 		})
@@ -243,12 +245,14 @@ func TestN15_CapsulesOfSessions(t *testing.T) {
 		}
 	})
 	ignored("types and lengths spelled at length", func(p *sessionPeer) { p.send(spelledOut(capsule(enginetest.Grease, "abc")), spelledOut(drain)) })
-	ignored("empty DATA frames between capsules", func(p *sessionPeer) { p.raw(frame(frameData), frame(frameData, drain), frame(frameData)) })
-	ignored("unknown frames between capsules", func(p *sessionPeer) { p.raw(frame(grease, "?"), frame(frameData, drain), frame(grease)) })
+	ignored("empty DATA frames between capsules", func(p *sessionPeer) {
+		p.raw(frame(wire.FrameData), frame(wire.FrameData, drain), frame(wire.FrameData))
+	})
+	ignored("unknown frames between capsules", func(p *sessionPeer) { p.raw(frame(grease, "?"), frame(wire.FrameData, drain), frame(grease)) })
 	ignored("capsules in pieces", func(p *sessionPeer) {
 		all := join(capsule(enginetest.Grease, "abc"), drain, maxData(2<<20))
 		for i := 0; i < len(all); i += 3 {
-			p.raw(frame(frameData, all[i:min(i+3, len(all))]))
+			p.raw(frame(wire.FrameData, all[i:min(i+3, len(all))]))
 		}
 	})
 	malformed(own, "cut in its type", func(p *sessionPeer) { p.last([]byte{0x68}) })
@@ -287,10 +291,10 @@ func TestN15_CapsulesOfSessions(t *testing.T) {
 
 	// 6
 	add("session ended", closed7, "", "close", nil, func(p *sessionPeer) { p.last(closing(7, "bye")) })
-	add("session ended", &sessionEndSeen{flags: FlagRemote, aux: 1<<32 - 1, text: strings.Repeat("r", 1024)}, "", "close with the longest reason", nil, func(p *sessionPeer) {
+	add("session ended", &sessionEndSeen{flags: sink.FlagRemote, aux: 1<<32 - 1, text: strings.Repeat("r", 1024)}, "", "close with the longest reason", nil, func(p *sessionPeer) {
 		p.last(closing(1<<32-1, strings.Repeat("r", 1024)))
 	})
-	add("session ended", &sessionEndSeen{flags: FlagRemote}, "", "end without a close", nil, func(p *sessionPeer) { p.last() })
+	add("session ended", &sessionEndSeen{flags: sink.FlagRemote}, "", "end without a close", nil, func(p *sessionPeer) { p.last() })
 	malformed("", "close without a code", func(p *sessionPeer) { p.send(capsule(enginetest.CapsuleCloseSession)) })
 	malformed("", "close with half a code", func(p *sessionPeer) { p.send(capsule(enginetest.CapsuleCloseSession, "\x00\x00\x00")) })
 	malformed(own, "close cut off", func(p *sessionPeer) { p.last(closing(7, "bye")[:8]) })
@@ -302,7 +306,7 @@ func TestN15_CapsulesOfSessions(t *testing.T) {
 	add("session reset H3_MESSAGE_ERROR", closed7, own, "data behind the close", nil, func(p *sessionPeer) { p.send(closing(7, "bye"), []byte("?")) })
 	add("session reset H3_MESSAGE_ERROR", closed7, own, "a second close", nil, func(p *sessionPeer) { p.send(closing(7, "bye"), closing(8, "again")) })
 	add("session reset H3_MESSAGE_ERROR", closed7, own, "DRAIN behind the close, in a frame of its own", nil, func(p *sessionPeer) {
-		p.raw(frame(frameData, closing(7, "bye")), frame(frameData, drain))
+		p.raw(frame(wire.FrameData, closing(7, "bye")), frame(wire.FrameData, drain))
 	})
 	runSessionBreaches(t, rows)
 }
@@ -317,10 +321,10 @@ func TestN15_FramesOfCONNECTStreams(t *testing.T) {
 		since string
 	}{
 		{"HEADERS", headers("x-t", "1"), false, "connection H3_FRAME_UNEXPECTED", own},
-		{"SETTINGS", frame(frameSettings), false, "connection H3_FRAME_UNEXPECTED", ""},
-		{"GOAWAY", frame(frameGoAway, 0), false, "connection H3_FRAME_UNEXPECTED", ""},
+		{"SETTINGS", frame(wire.FrameSettings), false, "connection H3_FRAME_UNEXPECTED", ""},
+		{"GOAWAY", frame(wire.FrameGoAway, 0), false, "connection H3_FRAME_UNEXPECTED", ""},
 		{"frame 0x6 of HTTP/2", frame(0x6), false, "connection H3_FRAME_UNEXPECTED", ""},
-		{"DATA cut off", frame(frameData, "12345")[:4], true, "connection H3_FRAME_ERROR", own},
+		{"DATA cut off", frame(wire.FrameData, "12345")[:4], true, "connection H3_FRAME_ERROR", own},
 		{"the signal of a session's stream", varints(enginetest.FrameSessionBidi, 0), false, "connection H3_FRAME_ERROR", own},
 	} {
 		runSessionBreaches(t, []sessionBreach{{name: c.name, want: c.want, since: c.since, do: func(p *sessionPeer) {
@@ -385,7 +389,7 @@ func TestN15_StreamsOfSessions(t *testing.T) {
 			for _, b := range spelledOut(varints(enginetest.StreamSessionUni, p.id, "x")) {
 				s.Write([]byte{b})
 			}
-			p.f.waitType(EventStreamData)
+			p.f.waitType(sink.EventStreamData)
 		}},
 		// 5.3
 		sessionBreach{name: "as many streams as allowed", options: small, want: "lives", do: func(p *sessionPeer) {
@@ -393,7 +397,7 @@ func TestN15_StreamsOfSessions(t *testing.T) {
 				p.sessionUni([]byte("x"))
 				p.Open(varints(enginetest.FrameSessionBidi, p.id, "x"), false)
 			}
-			eventually(p.t, "all of them", func() bool { return p.f.count(EventStreamOpened) == 6 })
+			eventually(p.t, "all of them", func() bool { return p.f.count(sink.EventStreamOpened) == 6 })
 		}},
 		sessionBreach{name: "a unidirectional stream too many", options: small, want: "session reset WT_FLOW_CONTROL_ERROR", event: breachSeen, do: func(p *sessionPeer) {
 			for range 4 {
@@ -409,7 +413,7 @@ func TestN15_StreamsOfSessions(t *testing.T) {
 		sessionBreach{name: "as much data as allowed", options: small, want: "lives", do: func(p *sessionPeer) {
 			p.sessionUni(make([]byte, 32<<10)).Close()
 			p.sessionUni(make([]byte, 32<<10)).Close()
-			eventually(p.t, "both", func() bool { return p.f.count(EventStreamOpened) == 2 })
+			eventually(p.t, "both", func() bool { return p.f.count(sink.EventStreamOpened) == 2 })
 		}},
 		// The consumer takes nothing: what the engine holds for it, 4 KiB a stream, is all that could be given back.
 		sessionBreach{name: "too much data", options: small, want: "session reset WT_FLOW_CONTROL_ERROR", event: breachSeen, do: func(p *sessionPeer) {
@@ -421,7 +425,7 @@ func TestN15_StreamsOfSessions(t *testing.T) {
 		}},
 		sessionBreach{name: "too much data on a stream that is reset", options: small, want: "session reset WT_FLOW_CONTROL_ERROR", event: breachSeen, do: func(p *sessionPeer) {
 			s := p.sessionUni(make([]byte, 80<<10))
-			p.f.waitType(EventStreamData) // or the header would be lost with the rest
+			p.f.waitType(sink.EventStreamData) // or the header would be lost with the rest
 			s.CancelWrite(enginetest.StreamCode(1))
 		}},
 	)
@@ -434,7 +438,7 @@ func TestN15_StreamsBehindTheEndOfTheirSession(t *testing.T) {
 	f := serveSessions(t, "", answerAll)
 	p := openByHand(t, f, withFlowControl)
 	p.last(enginetest.CloseCapsule(7, "bye"))
-	f.waitType(EventSessionClosed)
+	f.waitType(sink.EventSessionClosed)
 	if got := p.ended(); got != "session ended" {
 		t.Fatal(got)
 	}
@@ -448,7 +452,7 @@ func TestN15_StreamsBehindTheEndOfTheirSession(t *testing.T) {
 		t.Errorf("the unidirectional one: %v", err)
 	}
 	p.Lives()
-	if n := f.count(EventStreamOpened); n != 0 {
+	if n := f.count(sink.EventStreamOpened); n != 0 {
 		t.Errorf("%d streams opened", n)
 	}
 }
@@ -497,15 +501,15 @@ func TestN15_SettingsOfSessions(t *testing.T) {
 		want     string
 		since    string
 	}{
-		{"all known", frame(frameSettings, 0x8, 1, 0x33, 1, enginetest.SettingEnableWebTransport, 1, enginetest.SettingMaxSessions07, 1,
+		{"all known", frame(wire.FrameSettings, 0x8, 1, 0x33, 1, enginetest.SettingEnableWebTransport, 1, enginetest.SettingMaxSessions07, 1,
 			enginetest.SettingMaxSessions14, 1<<62-1, enginetest.SettingWebTransportEnabled, 1, enginetest.SettingSessionMaxData, 1<<62-1), "200", ""},
-		{"twice", join(frame(frameSettings, 0x33, 1), frame(frameSettings)), "connection H3_FRAME_UNEXPECTED", ""},
-		{"ENABLE_WEBTRANSPORT given twice", frame(frameSettings, 0x33, 1, enginetest.SettingEnableWebTransport, 1, enginetest.SettingEnableWebTransport, 1), "connection H3_SETTINGS_ERROR", own},
-		{"WT_INITIAL_MAX_DATA given twice", frame(frameSettings, enginetest.SettingSessionMaxData, 1, enginetest.SettingSessionMaxData, 2), "connection H3_SETTINGS_ERROR", own},
-		{"ENABLE_WEBTRANSPORT 2", frame(frameSettings, 0x33, 1, enginetest.SettingEnableWebTransport, 2), "connection H3_SETTINGS_ERROR", own},
-		{"H3_DATAGRAM 2", frame(frameSettings, 0x33, 2), "connection H3_SETTINGS_ERROR", own},
-		{"the signal of a session's stream behind them", join(frame(frameSettings, 0x33, 1), varints(enginetest.FrameSessionBidi, 0)), "connection H3_FRAME_ERROR", own},
-		{"ENABLE_CONNECT_PROTOCOL 2", frame(frameSettings, 0x33, 1, 0x8, 2), "connection H3_SETTINGS_ERROR", own},
+		{"twice", join(frame(wire.FrameSettings, 0x33, 1), frame(wire.FrameSettings)), "connection H3_FRAME_UNEXPECTED", ""},
+		{"ENABLE_WEBTRANSPORT given twice", frame(wire.FrameSettings, 0x33, 1, enginetest.SettingEnableWebTransport, 1, enginetest.SettingEnableWebTransport, 1), "connection H3_SETTINGS_ERROR", own},
+		{"WT_INITIAL_MAX_DATA given twice", frame(wire.FrameSettings, enginetest.SettingSessionMaxData, 1, enginetest.SettingSessionMaxData, 2), "connection H3_SETTINGS_ERROR", own},
+		{"ENABLE_WEBTRANSPORT 2", frame(wire.FrameSettings, 0x33, 1, enginetest.SettingEnableWebTransport, 2), "connection H3_SETTINGS_ERROR", own},
+		{"H3_DATAGRAM 2", frame(wire.FrameSettings, 0x33, 2), "connection H3_SETTINGS_ERROR", own},
+		{"the signal of a session's stream behind them", join(frame(wire.FrameSettings, 0x33, 1), varints(enginetest.FrameSessionBidi, 0)), "connection H3_FRAME_ERROR", own},
+		{"ENABLE_CONNECT_PROTOCOL 2", frame(wire.FrameSettings, 0x33, 1, 0x8, 2), "connection H3_SETTINGS_ERROR", own},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			skipUntilOwn(t, c.since)
@@ -528,8 +532,8 @@ func TestN15_SettingsOfSessions(t *testing.T) {
 // A session is asked for before the peer's SETTINGS are there: it is taken up when they come (draft-ietf-webtrans-http3-16, 3.1).
 func TestN15_SessionBeforeSettings(t *testing.T) {
 	for name, settings := range map[string][]byte{
-		"of the newest draft":     frame(frameSettings, 0x33, 1, enginetest.SettingWebTransportEnabled, 1),
-		"that say datagrams only": frame(frameSettings, 0x33, 1),
+		"of the newest draft":     frame(wire.FrameSettings, 0x33, 1, enginetest.SettingWebTransportEnabled, 1),
+		"that say datagrams only": frame(wire.FrameSettings, 0x33, 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := serveSessions(t, "", answerAll)
@@ -539,7 +543,7 @@ func TestN15_SessionBeforeSettings(t *testing.T) {
 				t.Fatal(err)
 			}
 			client.Lives() // behind the request, which waits
-			if n := f.count(EventSessionOpened); n != 0 {
+			if n := f.count(sink.EventSessionOpened); n != 0 {
 				t.Errorf("%d sessions opened without SETTINGS", n)
 			}
 			client.Uni(append([]byte{streamControl}, settings...))

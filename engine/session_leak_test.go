@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"zigh3/engine/enginetest"
+	"zigh3/engine/sink"
 )
 
 // Sessions with everything that may be under way in them: streams that wait for credit, for the consumer, for the peer's limit; resets,
@@ -51,13 +52,13 @@ func busySession(t *testing.T, f *sessionFixture, end func(f *sessionFixture, s 
 	d.MaxStreamsBidi = 3
 	c := enginetest.Dial(t, f.addr, *d)
 	defer c.Close()
-	opened := f.count(EventSessionOpened)
+	opened := f.count(sink.EventSessionOpened)
 	s := c.MustOpen("/wt")
 	var o event
-	eventually(t, "the session", func() bool { return f.count(EventSessionOpened) > opened })
+	eventually(t, "the session", func() bool { return f.count(sink.EventSessionOpened) > opened })
 	f.mu.Lock()
 	for _, e := range f.seen {
-		if e.Type == EventSessionOpened {
+		if e.Type == sink.EventSessionOpened {
 			o = e
 		}
 	}
@@ -75,10 +76,10 @@ func busySession(t *testing.T, f *sessionFixture, end func(f *sessionFixture, s 
 		defer f.mu.Unlock()
 		opened, data := 0, 0
 		for _, e := range f.seen {
-			if e.Type == EventStreamOpened && e.Parent == o.Object && e.Flags&FlagRemote != 0 {
+			if e.Type == sink.EventStreamOpened && e.Parent == o.Object && e.Flags&sink.FlagRemote != 0 {
 				opened++
 			}
-			if e.Type == EventStreamData {
+			if e.Type == sink.EventStreamData {
 				data++
 			}
 		}
@@ -90,7 +91,7 @@ func busySession(t *testing.T, f *sessionFixture, end func(f *sessionFixture, s 
 			h := f.give()
 			session.OpenStream(h, false, true)
 			if str := f.stream(h); str != nil {
-				str.Write(Chunk{Bytes: make([]byte, 1<<20)}) // which the peer does not read
+				str.Write(sink.Chunk{Bytes: make([]byte, 1<<20)}) // which the peer does not read
 				if i == 1 {
 					str.Reset(5)
 				}
@@ -99,5 +100,5 @@ func busySession(t *testing.T, f *sessionFixture, end func(f *sessionFixture, s 
 		}
 	})
 	end(f, s, o)
-	eventually(t, "its end", func() bool { return f.count(EventSessionClosed) == f.count(EventSessionOpened) })
+	eventually(t, "its end", func() bool { return f.count(sink.EventSessionClosed) == f.count(sink.EventSessionOpened) })
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"zigh3/engine/enginetest"
+	"zigh3/engine/sink"
 )
 
 // A peer that opens and ends streams, and gives its CONNECT stream no credit: each end leaves a capsule of webtransport-go's waiting.
@@ -25,14 +26,14 @@ func TestW16_CapsulesThatThePeerDoesNotTake(t *testing.T) {
 		s.Close()
 		ended := false
 		eventually(t, "the ends of all but a few", func() bool {
-			ended = f.count(EventSessionClosed) != 0
-			return ended || f.count(EventStreamEnded) > i-50
+			ended = f.count(sink.EventSessionClosed) != 0
+			return ended || f.count(sink.EventStreamEnded) > i-50
 		})
 		if ended {
 			break
 		}
 	}
-	if e := f.waitType(EventSessionClosed); e.Code != ErrProtocol || string(e.data) != "the peer takes no capsules" {
+	if e := f.waitType(sink.EventSessionClosed); e.Code != sink.ErrProtocol || string(e.data) != "the peer takes no capsules" {
 		t.Errorf("%+v %q", e.Event, e.data)
 	}
 }
@@ -48,7 +49,7 @@ func TestW16_StreamsBeyondTheLimit(t *testing.T) {
 		}
 		s.Write(varints(0x54, str.ID(), "x"))
 	}
-	if e := f.waitType(EventSessionClosed); e.Code != ErrProtocol || e.Flags != FlagAborted {
+	if e := f.waitType(sink.EventSessionClosed); e.Code != sink.ErrProtocol || e.Flags != sink.FlagAborted {
 		t.Errorf("%+v %q", e.Event, e.data)
 	}
 	_, err := io.ReadAll(str)
@@ -71,6 +72,6 @@ func connectLimited(t *testing.T, f *sessionFixture) (*enginetest.Client, *engin
 	if resp, err := str.ReadResponse(); err != nil || resp.Status != 200 {
 		t.Fatalf("%v, %v", resp, err)
 	}
-	f.waitType(EventSessionOpened)
+	f.waitType(sink.EventSessionOpened)
 	return c, str
 }

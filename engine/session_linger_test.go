@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/quic-go/quic-go"
+
+	"zigh3/engine/sink"
 )
 
 // A page's streams are to fail because its session was closed, and not before it hears so.
@@ -14,13 +16,13 @@ func TestW11_StreamsAreCancelledOnceThePeerHasHeardOfTheClose(t *testing.T) {
 	f := serveSessions(t, "", nil)
 	trace, c := dialTraced(t, f)
 	session := c.connect(f)
-	o := f.waitType(EventSessionOpened)
+	o := f.waitType(sink.EventSessionOpened)
 	stream, err := c.Conn.OpenStreamSync(ctx(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	stream.Write(join(varints(0x41, 0), []byte("never finished")))
-	f.waitType(EventStreamData)
+	f.waitType(sink.EventStreamData)
 
 	f.await(func() { f.session(o.Object).CloseWith(7, "done") })
 	got, err := io.ReadAll(session)
@@ -46,10 +48,10 @@ func TestW11_StreamsAreCancelledOnceThePeerHasHeardOfTheClose(t *testing.T) {
 func TestW11_ASessionThatLingersMakesRoom(t *testing.T) {
 	f := serveSessions(t, "", nil)
 	c := dialConnect(t, f)
-	seen := map[Handle]bool{}
+	seen := map[sink.Handle]bool{}
 	for i := range 3 {
 		str := c.connect(f)
-		o := f.wait("a session", func(e event) bool { return e.Type == EventSessionOpened && !seen[e.Object] })
+		o := f.wait("a session", func(e event) bool { return e.Type == sink.EventSessionOpened && !seen[e.Object] })
 		seen[o.Object] = true
 		f.await(func() { f.session(o.Object).CloseWith(uint32(i), "") })
 		if _, err := io.ReadAll(str); err != nil {
@@ -61,7 +63,7 @@ func TestW11_ASessionThatLingersMakesRoom(t *testing.T) {
 // A session that is closed while it is being accepted does not wait for its own end.
 func TestW11_ClosedWhileAccepted(t *testing.T) {
 	f := serveSessions(t, "", func(f *sessionFixture, e event) {
-		if e.Type == EventSessionRequest {
+		if e.Type == sink.EventSessionRequest {
 			s := f.session(e.Object)
 			s.Accept("", nil)
 			s.CloseWith(1, "")
@@ -78,5 +80,5 @@ func TestW11_ClosedWhileAccepted(t *testing.T) {
 		}
 		str.Close()
 	}
-	eventually(t, "the end of each", func() bool { return f.count(EventSessionClosed) == 20 })
+	eventually(t, "the end of each", func() bool { return f.count(sink.EventSessionClosed) == 20 })
 }

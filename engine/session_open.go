@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"zigh3/engine/sink"
 )
 
 // An opener opens a session's streams of one kind, in the order in which they were asked for. webtransport-go may keep whoever opens one
@@ -23,7 +25,7 @@ const openWait = 50 * time.Millisecond
 
 // OpenStream opens a stream whose handle h the consumer's side has given out already. wait says that it waits for the peer's limit
 // of streams instead of failing.
-func (s *Session) OpenStream(h Handle, unidirectional, wait bool) {
+func (s *Session) OpenStream(h sink.Handle, unidirectional, wait bool) {
 	st := newStream(s, streamBidirectional)
 	if unidirectional {
 		st.kind, st.readDone = streamUnidirectional, true
@@ -34,14 +36,14 @@ func (s *Session) OpenStream(h Handle, unidirectional, wait bool) {
 	}
 	st.running++ // the opener's: until it is done with the stream, that does not end, and neither does the session
 	if !s.add(st) {
-		st.openedNot(ErrClosed)
+		st.openedNot(sink.ErrClosed)
 		return
 	}
 	o := &s.openers[st.kind]
 	o.mu.Lock()
 	if o.full && !wait {
 		o.mu.Unlock()
-		st.openedNot(ErrQueueFull)
+		st.openedNot(sink.ErrQueueFull)
 		return
 	}
 	o.waiting = append(o.waiting, st)
@@ -75,18 +77,18 @@ func (s *Session) openOne(o *opener, st *Stream) {
 	cancel()
 	if errors.Is(err, context.DeadlineExceeded) {
 		for _, other := range o.limited() {
-			other.openedNot(ErrQueueFull)
+			other.openedNot(sink.ErrQueueFull)
 		}
 		if !st.patient {
 			o.more()
-			st.openedNot(ErrQueueFull)
+			st.openedNot(sink.ErrQueueFull)
 			return
 		}
 		send, receive, err = s.openSync(s.ctx, st.kind)
 		o.more()
 	}
 	if err != nil {
-		st.openedNot(ErrClosed)
+		st.openedNot(sink.ErrClosed)
 		return
 	}
 	st.opened(send, receive)
@@ -127,7 +129,7 @@ func (o *opener) more() {
 }
 
 // openedNot ends a stream that never was there, and that the opener had.
-func (st *Stream) openedNot(code Code) {
+func (st *Stream) openedNot(code sink.Code) {
 	st.mu.Lock()
 	st.endSend(code)
 	st.endRead(code)

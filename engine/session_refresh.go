@@ -3,6 +3,8 @@ package engine
 import (
 	"sync"
 	"time"
+
+	"zigh3/engine/sink"
 )
 
 // refreshEvery is the least time between two updates of a session's counters.
@@ -27,7 +29,7 @@ func (s *Session) touch() {
 	first := s.place == 0
 	r.mu.Unlock()
 	if first {
-		time.AfterFunc(refreshEvery, func() { Guard("session counters", r.run) })
+		time.AfterFunc(refreshEvery, func() { sink.Guard("session counters", r.run) })
 	}
 }
 
@@ -76,33 +78,33 @@ func (s *Session) refreshNow() {
 }
 
 // stats are the counters as they are now.
-func (s *Session) stats() SessionStats {
+func (s *Session) stats() sink.SessionStats {
 	q := s.c.q.ConnectionStats()
 	d := s.datagrams
 	s.mu.Lock()
 	active := len(s.streams)
 	s.mu.Unlock()
 	n := &s.counters
-	return SessionStats{
-		SessionStatDatagramsIn:         n.datagramsIn.Load(),
-		SessionStatDatagramsOut:        d.out.sent.Load(),
-		SessionStatDatagramsDroppedIn:  n.datagramsLost.Load() + uint64(d.flow.lost.Load()),
-		SessionStatDatagramsDroppedOut: d.out.expired.Load() + d.out.unsent.Load(),
-		SessionStatDatagramsExpiredOut: d.out.expired.Load(),
-		SessionStatStreamsIn:           n.streamsIn.Load(),
-		SessionStatStreamsOut:          n.streamsOut.Load(),
-		SessionStatStreamsActive:       uint64(active),
-		SessionStatStreamBytesIn:       n.bytesIn.Load(),
-		SessionStatStreamBytesOut:      n.bytesOut.Load(),
-		SessionStatBytesIn:             q.BytesReceived,
-		SessionStatBytesOut:            q.BytesSent,
-		SessionStatBytesLost:           q.BytesLost,
-		SessionStatPacketsIn:           q.PacketsReceived,
-		SessionStatPacketsOut:          q.PacketsSent,
-		SessionStatPacketsLost:         q.PacketsLost,
-		SessionStatSmoothedRTT:         uint64(q.SmoothedRTT.Microseconds()),
-		SessionStatRTTVariation:        uint64(q.MeanDeviation.Microseconds()),
-		SessionStatMinRTT:              uint64(q.MinRTT.Microseconds()),
+	return sink.SessionStats{
+		sink.SessionStatDatagramsIn:         n.datagramsIn.Load(),
+		sink.SessionStatDatagramsOut:        d.out.sent.Load(),
+		sink.SessionStatDatagramsDroppedIn:  n.datagramsLost.Load() + uint64(d.flow.lost.Load()),
+		sink.SessionStatDatagramsDroppedOut: d.out.expired.Load() + d.out.unsent.Load(),
+		sink.SessionStatDatagramsExpiredOut: d.out.expired.Load(),
+		sink.SessionStatStreamsIn:           n.streamsIn.Load(),
+		sink.SessionStatStreamsOut:          n.streamsOut.Load(),
+		sink.SessionStatStreamsActive:       uint64(active),
+		sink.SessionStatStreamBytesIn:       n.bytesIn.Load(),
+		sink.SessionStatStreamBytesOut:      n.bytesOut.Load(),
+		sink.SessionStatBytesIn:             q.BytesReceived,
+		sink.SessionStatBytesOut:            q.BytesSent,
+		sink.SessionStatBytesLost:           q.BytesLost,
+		sink.SessionStatPacketsIn:           q.PacketsReceived,
+		sink.SessionStatPacketsOut:          q.PacketsSent,
+		sink.SessionStatPacketsLost:         q.PacketsLost,
+		sink.SessionStatSmoothedRTT:         uint64(q.SmoothedRTT.Microseconds()),
+		sink.SessionStatRTTVariation:        uint64(q.MeanDeviation.Microseconds()),
+		sink.SessionStatMinRTT:              uint64(q.MinRTT.Microseconds()),
 	}
 }
 

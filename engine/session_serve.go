@@ -15,33 +15,38 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 	"github.com/quic-go/webtransport-go"
+
+	"zigh3/engine/config"
+	"zigh3/engine/route"
+	"zigh3/engine/sink"
+	"zigh3/engine/wire"
 )
 
 // serveSession serves a session from its request to its acceptance, or to its end if it is not accepted.
-func (c *conn) serveSession(w http.ResponseWriter, req *http.Request, x *h3Stream, head *requestHead, fields []byte) {
+func (c *conn) serveSession(w http.ResponseWriter, req *http.Request, x *h3Stream, head *wire.RequestHead, fields []byte) {
 	answer := func(status int) {
 		c.answer(&Request{x: x}, status, "")
 		x.h.CancelRead(quic.StreamErrorCode(http3.ErrCodeNoError))
 	}
-	route := c.s.router.Match("CONNECT", head.Path)
+	found := c.s.router.Match("CONNECT", head.Path)
 	switch {
-	case c.h3.sessions == nil || route.Status == 405 || route.Status == 0 && route.Flags&routeWebTransport == 0:
+	case c.h3.sessions == nil || found.Status == 405 || found.Status == 0 && found.Flags&route.WebTransport == 0:
 		answer(404)
 		return
-	case route.Status != 0:
-		answer(route.Status)
+	case found.Status != 0:
+		answer(found.Status)
 		return
 	case head.MetaLen > largestBody:
 		answer(431)
 		return
-	case !c.s.options.WebTransport.allows(req.Header.Get("Origin"), req.Host):
-		c.stats.add(StatSessionsRejected, 1)
+	case !allows(&c.s.options.WebTransport, req.Header.Get("Origin"), req.Host):
+		c.stats.Add(sink.StatSessionsRejected, 1)
 		answer(403)
 		return
 	}
 	s := newSession(c, x)
 	s.offered = offeredProtocols(req.Header)
-	if !s.request(route, fields) {
+	if !s.request(found, fields) {
 		c.reject(x)
 		return
 	}
@@ -58,7 +63,7 @@ func (c *conn) serveSession(w http.ResponseWriter, req *http.Request, x *h3Strea
 }
 
 // allows reports whether a page of origin may open a session with host.
-func (o *WebTransportOptions) allows(origin, host string) bool {
+func allows(o *config.WebTransportOptions, origin, host string) bool {
 	if origin == "" {
 		return true // no browser
 	}
@@ -91,10 +96,10 @@ func offeredProtocols(header http.Header) []string {
 }
 
 // request tells the consumer.
-func (s *Session) request(route routeMatch, fields []byte) bool {
+func (s *Session) request(route route.Match, fields []byte) bool {
 	c := s.c
 	var ok bool
-	if s.handle, ok = c.sink.Issue(KindSession, c.handle, s); !ok {
+	if s.handle, ok = c.sink.Issue(sink.KindSession, c.handle, s); !ok {
 		return false
 	}
 	s.userData = route.UserData
@@ -102,10 +107,10 @@ func (s *Session) request(route routeMatch, fields []byte) bool {
 		c.sink.Offered(s.handle, s.offered)
 	}
 	// The account begins here: what comes before the decision waits in http3's queue.
-	head := Event{Type: EventSessionDatagram, Parent: c.s.handle, Conn: c.handle}
+	head := sink.Event{Type: sink.EventSessionDatagram, Parent: c.s.handle, Conn: c.handle}
 	s.datagrams = newH3Datagrams(c, s.x.h, head, s.commit)
 	s.datagrams.in.delivered = s.datagramDelivered
-	rec, ok := c.sink.Reserve(Bulk, PayloadSize(len(fields), 0), c.done)
+	rec, ok := c.sink.Reserve(sink.Bulk, sink.PayloadSize(len(fields), 0), c.done)
 	if !ok || !c.addSession(s) {
 		if ok {
 			c.sink.Abort(rec)
@@ -115,8 +120,8 @@ func (s *Session) request(route routeMatch, fields []byte) bool {
 		return false
 	}
 	copy(rec.Payload, fields)
-	c.stats.add(StatSessionsTotal, 1)
-	c.sink.Commit(rec, &Event{Type: EventSessionRequest, Object: s.handle, Parent: c.s.handle, Conn: c.handle, UserData: s.userData,
+	c.stats.Add(sink.StatSessionsTotal, 1)
+	c.sink.Commit(rec, &sink.Event{Type: sink.EventSessionRequest, Object: s.handle, Parent: c.s.handle, Conn: c.handle, UserData: s.userData,
 		Status: route.ID, MetaLen: uint32(len(fields)), Aux: s.x.id()})
 	return true
 }
@@ -138,22 +143,22 @@ func (s *Session) establish(w http.ResponseWriter, req *http.Request) (o session
 			return s.accept(w, req, d)
 		}
 		s.reject(d)
-		return sessionEnd{outcome: outcome{code: ErrCancelled}}, false
+		return sessionEnd{outcome: outcome{code: sink.ErrCancelled}}, false
 	case <-s.closing:
 		s.reject(sessionDecision{status: 500})
-		end := sessionEnd{outcome: outcome{code: ErrCancelled}}
-		if s.closeWhy != OK {
+		end := sessionEnd{outcome: outcome{code: sink.ErrCancelled}}
+		if s.closeWhy != sink.OK {
 			end.code = s.closeWhy
 		}
 		return end, false
 	case <-timer.C:
-		s.c.stats.add(StatTimeouts, 1)
+		s.c.stats.Add(sink.StatTimeouts, 1)
 		s.reject(sessionDecision{status: 503})
-		return sessionEnd{outcome: outcome{code: ErrTimeout, flags: FlagAborted}}, false
+		return sessionEnd{outcome: outcome{code: sink.ErrTimeout, flags: sink.FlagAborted}}, false
 	case <-gone.Done():
 		s.x.abort(http3.ErrCodeRequestCanceled)
 		o := outcomeOf(context.Cause(gone))
-		if o.code == ErrReset {
+		if o.code == sink.ErrReset {
 			s.c.gaveUp()
 		}
 		return sessionEnd{outcome: o}, false
@@ -162,20 +167,20 @@ func (s *Session) establish(w http.ResponseWriter, req *http.Request) (o session
 
 // reject answers.
 func (s *Session) reject(d sessionDecision) {
-	s.c.stats.add(StatSessionsRejected, 1)
+	s.c.stats.Add(sink.StatSessionsRejected, 1)
 	p := part{head: true, status: d.status, headers: d.headers, length: int64(len(d.body.Bytes)), date: s.c.s.options.Date, body: d.body, end: true}
 	if s.x.write(&p, s.c.s.options.WriteTimeout, func(int) {}) != nil {
 		s.x.abort(http3.ErrCodeRequestCanceled)
 	}
-	p.body.release()
+	p.body.Release()
 	s.x.stop(http3.ErrCodeNoError)
 }
 
 // opened tells the consumer, and lets things come.
 func (s *Session) opened(wt *webtransport.Session, protocol string) {
 	c := s.c
-	meta := appendPacked(nil, "protocol", protocol)
-	rec, _ := c.sink.Reserve(Terminal, PayloadSize(len(meta), 0), nil)
+	meta := wire.AppendPacked(nil, "protocol", protocol)
+	rec, _ := c.sink.Reserve(sink.Terminal, sink.PayloadSize(len(meta), 0), nil)
 	copy(rec.Payload, meta)
 	s.datagrams.out.open(s.handle, true)
 	s.refreshNow()
@@ -185,10 +190,10 @@ func (s *Session) opened(wt *webtransport.Session, protocol string) {
 		s.makesRoom()
 	}
 	drain, drained := s.wantsDrain, s.peerDrained
-	c.sink.Commit(rec, &Event{Type: EventSessionOpened, Object: s.handle, Parent: c.s.handle, Conn: c.handle, UserData: s.userData,
+	c.sink.Commit(rec, &sink.Event{Type: sink.EventSessionOpened, Object: s.handle, Parent: c.s.handle, Conn: c.handle, UserData: s.userData,
 		Status: uint32(s.datagrams.out.limit), MetaLen: uint32(len(meta))})
 	s.mu.Unlock()
-	c.stats.add(StatSessionsActive, 1)
+	c.stats.Add(sink.StatSessionsActive, 1)
 	if drained {
 		s.tellDraining()
 	}
@@ -227,7 +232,7 @@ func (s *Session) await() sessionEnd {
 	_, err := s.wt.AcceptStream(context.Background()) // which says why there are no streams any more
 	var closed *webtransport.SessionError
 	if errors.As(err, &closed) {
-		return sessionEnd{outcome: outcome{flags: FlagRemote, text: closed.Message}, closeCode: uint32(closed.ErrorCode)}
+		return sessionEnd{outcome: outcome{flags: sink.FlagRemote, text: closed.Message}, closeCode: uint32(closed.ErrorCode)}
 	}
 	if cause := context.Cause(s.c.q.Context()); cause != nil {
 		return sessionEnd{outcome: outcomeOf(cause)}
@@ -241,8 +246,8 @@ func (s *Session) closeNow() sessionEnd {
 		s.connect.close(s.closeCode, s.closeText)
 	}
 	end := sessionEnd{outcome: outcome{code: s.closeWhy, text: s.closeText}, closeCode: s.closeCode}
-	if s.closeWhy != OK {
-		end.flags = FlagAborted
+	if s.closeWhy != sink.OK {
+		end.flags = sink.FlagAborted
 	}
 	return end
 }
@@ -252,16 +257,16 @@ func (s *Session) broken(err error) sessionEnd {
 	if s.connect != nil {
 		switch failure := s.connect.failure(); {
 		case s.connect.bad.Load():
-			return sessionEnd{outcome: outcome{code: ErrProtocol, flags: FlagAborted, text: errBadClose.Error()}}
+			return sessionEnd{outcome: outcome{code: sink.ErrProtocol, flags: sink.FlagAborted, text: errBadClose.Error()}}
 		case failure == io.EOF && s.connect.between():
-			return sessionEnd{outcome: outcome{flags: FlagRemote}} // a clean end is a close with code 0
+			return sessionEnd{outcome: outcome{flags: sink.FlagRemote}} // a clean end is a close with code 0
 		case failure != nil && failure != io.EOF && !errors.Is(failure, os.ErrDeadlineExceeded):
 			err = failure
 		}
 	}
 	o := outcomeOf(err)
-	if o.code == ErrIO {
-		o.code = ErrProtocol
+	if o.code == sink.ErrIO {
+		o.code = sink.ErrProtocol
 	}
 	return sessionEnd{outcome: o}
 }
@@ -279,8 +284,8 @@ func (s *Session) peerDrains() {
 }
 
 func (s *Session) tellDraining() {
-	rec, _ := s.c.sink.Reserve(Terminal, 0, nil)
-	if !s.commit(rec, &Event{Type: EventSessionDraining, Parent: s.c.s.handle, Conn: s.c.handle}) {
+	rec, _ := s.c.sink.Reserve(sink.Terminal, 0, nil)
+	if !s.commit(rec, &sink.Event{Type: sink.EventSessionDraining, Parent: s.c.s.handle, Conn: s.c.handle}) {
 		s.c.sink.Abort(rec)
 	}
 }
@@ -302,10 +307,10 @@ func (s *Session) end(o sessionEnd) {
 	s.cancel()
 	s.datagrams.close()
 	code := o.code
-	if code == OK {
-		code = ErrClosed
-		if o.flags&FlagRemote == 0 {
-			code = ErrCancelled
+	if code == sink.OK {
+		code = sink.ErrClosed
+		if o.flags&sink.FlagRemote == 0 {
+			code = sink.ErrCancelled
 		}
 	}
 	for _, st := range streams {
@@ -323,27 +328,27 @@ func (s *Session) end(o sessionEnd) {
 	c.mu.Unlock()
 	select {
 	case d := <-s.decision:
-		d.body.release()
+		d.body.Release()
 	default:
 	}
 	c.refresh.forget(s)
 	text := o.text[:min(len(o.text), 1<<10)]
 	meta := 0
 	if wasOpen {
-		meta = statsSize
+		meta = sink.StatsSize
 	}
-	rec, _ := c.sink.Reserve(Terminal, PayloadSize(meta, len(text)), nil)
+	rec, _ := c.sink.Reserve(sink.Terminal, sink.PayloadSize(meta, len(text)), nil)
 	if wasOpen {
 		now := s.stats()
-		now.put(rec.Payload)
+		now.Put(rec.Payload)
 	}
-	copy(rec.Payload[DataOffset(meta):], text)
+	copy(rec.Payload[sink.DataOffset(meta):], text)
 	c.sink.Release(s.handle)
 	aux := uint64(o.closeCode)
-	c.sink.Commit(rec, &Event{Type: EventSessionClosed, Flags: o.flags, Object: s.handle, Parent: c.s.handle, Conn: c.handle,
+	c.sink.Commit(rec, &sink.Event{Type: sink.EventSessionClosed, Flags: o.flags, Object: s.handle, Parent: c.s.handle, Conn: c.handle,
 		UserData: s.userData, Code: o.code, Aux: aux, MetaLen: uint32(meta), DataLen: uint32(len(text))})
 	if wasOpen {
-		c.stats.sub(StatSessionsActive)
+		c.stats.Sub(sink.StatSessionsActive)
 	}
 	c.removeSession(s)
 	switch {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/webtransport-go"
+
+	"zigh3/engine/sink"
 )
 
 // Kinds of a session's streams. The values are those of enum zig_h3_wt_stream_kind.
@@ -20,7 +22,7 @@ const (
 // nothing once the stream has ended.
 type Stream struct {
 	s      *Session
-	handle Handle
+	handle sink.Handle
 	kind   uint32
 	rank   streamRank // of s.order
 
@@ -30,13 +32,13 @@ type Stream struct {
 	begun    bool // it is open: send and receive will not change
 	sendDone bool
 	readDone bool
-	finished bool // terminate was called
-	code     Code // why it ended, if not well
-	running  int  // goroutines of its own, and the opener while it has it
-	remote   bool // the peer has opened it
-	answered bool // the consumer has done something with it
-	givenUp  bool // the peer has reset or stopped it
-	patient  bool // it waits for the peer's limit of streams
+	finished bool      // terminate was called
+	code     sink.Code // why it ended, if not well
+	running  int       // goroutines of its own, and the opener while it has it
+	remote   bool      // the peer has opened it
+	answered bool      // the consumer has done something with it
+	givenUp  bool      // the peer has reset or stopped it
+	patient  bool      // it waits for the peer's limit of streams
 	gone     chan struct{}
 	cutOff   bool // gone is closed
 
@@ -117,14 +119,14 @@ func (s *Session) accepted(kind uint32, send sendSide, receive receiveSide) {
 		return
 	}
 	c := s.c
-	h, ok := c.sink.Issue(KindStream, s.handle, st)
+	h, ok := c.sink.Issue(sink.KindStream, s.handle, st)
 	if !ok {
 		s.remove(st)
 		refuse()
 		return
 	}
 	st.handle = h
-	rec, ok := c.sink.Reserve(Bulk, 0, s.ctx.Done())
+	rec, ok := c.sink.Reserve(sink.Bulk, 0, s.ctx.Done())
 	if !ok {
 		c.sink.Release(h)
 		s.remove(st)
@@ -134,7 +136,7 @@ func (s *Session) accepted(kind uint32, send sendSide, receive receiveSide) {
 	s.counters.streamsIn.Add(1)
 	st.mu.Lock()
 	st.send, st.receive, st.begun, st.sendDone, st.remote = send, receive, true, send == nil, true
-	c.sink.Commit(rec, st.event(&Event{Type: EventStreamOpened, Flags: FlagRemote, Status: kind, Aux: uint64(receive.StreamID())}))
+	c.sink.Commit(rec, st.event(&sink.Event{Type: sink.EventStreamOpened, Flags: sink.FlagRemote, Status: kind, Aux: uint64(receive.StreamID())}))
 	st.start()
 	st.unlock()
 	s.touch()
@@ -143,7 +145,7 @@ func (s *Session) accepted(kind uint32, send sendSide, receive receiveSide) {
 // opened tells the consumer that its stream is there, and does what it has asked for meanwhile.
 func (st *Stream) opened(send sendSide, receive receiveSide) {
 	c := st.s.c
-	rec, _ := c.sink.Reserve(Terminal, 0, nil)
+	rec, _ := c.sink.Reserve(sink.Terminal, 0, nil)
 	st.mu.Lock()
 	st.send, st.receive, st.begun = send, receive, true
 	if st.cutOff {
@@ -156,7 +158,7 @@ func (st *Stream) opened(send sendSide, receive receiveSide) {
 		return
 	}
 	st.s.counters.streamsOut.Add(1)
-	c.sink.Commit(rec, st.event(&Event{Type: EventStreamOpened, Status: st.kind, Aux: uint64(send.StreamID())}))
+	c.sink.Commit(rec, st.event(&sink.Event{Type: sink.EventStreamOpened, Status: st.kind, Aux: uint64(send.StreamID())}))
 	if st.stop != nil && receive != nil {
 		st.cancelRead(webtransport.StreamErrorCode(*st.stop))
 	}
@@ -180,12 +182,12 @@ func (st *Stream) start() {
 	}
 	if st.send != nil && !st.sendDone {
 		ctx := st.send.Context()
-		st.unwatch = context.AfterFunc(ctx, func() { Guard("stream stopped", func() { st.stopped(context.Cause(ctx)) }) })
+		st.unwatch = context.AfterFunc(ctx, func() { sink.Guard("stream stopped", func() { st.stopped(context.Cause(ctx)) }) })
 	}
 }
 
 // event completes an event of the stream.
-func (st *Stream) event(ev *Event) *Event {
+func (st *Stream) event(ev *sink.Event) *sink.Event {
 	ev.Object, ev.Parent, ev.Conn, ev.UserData = st.handle, st.s.handle, st.s.c.handle, st.s.userData
 	return ev
 }
@@ -205,21 +207,21 @@ func (st *Stream) unlock() {
 	if unanswered {
 		c.gaveUp()
 	}
-	rec, _ := c.sink.Reserve(Terminal, 0, nil)
+	rec, _ := c.sink.Reserve(sink.Terminal, 0, nil)
 	c.sink.Release(st.handle)
-	c.sink.Commit(rec, st.event(&Event{Type: EventStreamEnded, Code: st.code}))
+	c.sink.Commit(rec, st.event(&sink.Event{Type: sink.EventStreamEnded, Code: st.code}))
 	st.s.remove(st)
 }
 
 // endSend and endRead end a side; code is why, if not well. st.mu is held.
-func (st *Stream) endSend(code Code) {
+func (st *Stream) endSend(code sink.Code) {
 	if st.sendDone {
 		return
 	}
 	st.sendDone = true
 	st.blame(code)
 	for i := range st.queue {
-		st.queue[i].body.release()
+		st.queue[i].body.Release()
 		st.queue[i] = part{}
 	}
 	st.queue = st.queue[:0]
@@ -228,7 +230,7 @@ func (st *Stream) endSend(code Code) {
 	}
 }
 
-func (st *Stream) endRead(code Code) {
+func (st *Stream) endRead(code sink.Code) {
 	if !st.readDone {
 		st.readDone = true
 		st.blame(code)
@@ -236,8 +238,8 @@ func (st *Stream) endRead(code Code) {
 	}
 }
 
-func (st *Stream) blame(code Code) {
-	if st.code == OK {
+func (st *Stream) blame(code sink.Code) {
+	if st.code == sink.OK {
 		st.code = code
 	}
 }
@@ -257,7 +259,7 @@ func (st *Stream) quit() {
 }
 
 // cut ends the stream because its session has ended. The library cancels it when the session is closed there.
-func (st *Stream) cut(code Code) {
+func (st *Stream) cut(code sink.Code) {
 	st.mu.Lock()
 	st.endSend(code)
 	st.endRead(code)
@@ -296,7 +298,7 @@ func (st *Stream) Stop(code uint32) {
 			st.cancelRead(webtransport.StreamErrorCode(code))
 		}
 		st.stop = &code
-		st.endRead(ErrCancelled)
+		st.endRead(sink.ErrCancelled)
 	}
 	st.unlock()
 }
@@ -310,7 +312,7 @@ func (st *Stream) Reset(code uint32) {
 			st.cancelWrite(webtransport.StreamErrorCode(code))
 		}
 		st.reset = &code
-		st.endSend(ErrCancelled)
+		st.endSend(sink.ErrCancelled)
 	}
 	st.unlock()
 }

@@ -6,6 +6,8 @@ import (
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/quicvarint"
+
+	"zigh3/engine/sink"
 )
 
 // wireCode is how the wire has the code 1 of an application (draft-ietf-webtrans-http3, 4.4).
@@ -27,17 +29,17 @@ func TestN13_StreamsAreGivenBack(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			f := serveSessions(t, `{"max_incoming_streams": 4, "webtransport": {"max_streams_bidi": 20}}`, func(f *sessionFixture, e event) {
 				switch e.Type {
-				case EventSessionRequest:
+				case sink.EventSessionRequest:
 					f.session(e.Object).Accept("", nil)
-				case EventRequest:
+				case sink.EventRequest:
 					f.send(e, 200, "")
-				case EventStreamData, EventStreamReset:
+				case sink.EventStreamData, sink.EventStreamReset:
 					st := f.stream(e.Object)
 					if st == nil {
 						return
 					}
 					st.Consumed(uint64(len(e.data)))
-					if c.answer && (e.Type == EventStreamReset || e.Flags&FlagEnd != 0) {
+					if c.answer && (e.Type == sink.EventStreamReset || e.Flags&sink.FlagEnd != 0) {
 						st.End()
 					}
 				}
@@ -50,10 +52,10 @@ func TestN13_StreamsAreGivenBack(t *testing.T) {
 					limit = within(t, "leave to open another stream", more)
 				}
 				s := client.stream(connect, []byte("x"))
-				eventually(t, "the stream", func() bool { return f.count(EventStreamOpened) == n })
+				eventually(t, "the stream", func() bool { return f.count(sink.EventStreamOpened) == n })
 				c.end(s)
 			}
-			eventually(t, "all ends", func() bool { return f.count(EventStreamEnded) == all })
+			eventually(t, "all ends", func() bool { return f.count(sink.EventStreamEnded) == all })
 			client.Lives()
 		})
 	}
@@ -84,5 +86,5 @@ func TestN13_OurStreamsThatThePeerStopsAreForgotten(t *testing.T) {
 			stopped++
 		}
 	}
-	eventually(t, "all ends", func() bool { return f.count(EventStreamEnded) == all })
+	eventually(t, "all ends", func() bool { return f.count(sink.EventStreamEnded) == all })
 }

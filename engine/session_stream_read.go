@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/quic-go/webtransport-go"
+
+	"zigh3/engine/sink"
 )
 
 const (
@@ -28,7 +30,7 @@ func (st *Stream) read() {
 	switch {
 	case st.readDone: // stopped or cut
 	case err == io.EOF:
-		st.endRead(OK)
+		st.endRead(sink.OK)
 	case errors.As(err, &reset) && reset.Remote:
 		st.resetBy(uint32(reset.ErrorCode))
 	case err != nil && strings.HasPrefix(err.Error(), noApplicationCode):
@@ -45,19 +47,19 @@ const noApplicationCode = "stream reset, but failed to convert"
 
 func (st *Stream) resetBy(code uint32) {
 	st.givenUp = true
-	rec, _ := st.s.c.sink.Reserve(Terminal, 0, nil)
-	st.s.c.sink.Commit(rec, st.event(&Event{Type: EventStreamReset, Flags: FlagRemote, Aux: uint64(code)}))
-	st.endRead(ErrReset)
+	rec, _ := st.s.c.sink.Reserve(sink.Terminal, 0, nil)
+	st.s.c.sink.Commit(rec, st.event(&sink.Event{Type: sink.EventStreamReset, Flags: sink.FlagRemote, Aux: uint64(code)}))
+	st.endRead(sink.ErrReset)
 }
 
 // deliver runs until the peer's side ends, or nobody wants it. code says why, where err is not the peer's doing.
-func (st *Stream) deliver() (code Code, err error) {
+func (st *Stream) deliver() (code sink.Code, err error) {
 	var total uint64
 	large := false
 	for {
 		room, ok := st.room()
 		if !ok {
-			return ErrCancelled, errNobodyWants
+			return sink.ErrCancelled, errNobodyWants
 		}
 		var n int
 		n, large, err = st.readSome(room, large, total)
@@ -124,14 +126,14 @@ func (st *Stream) room() (int, bool) {
 // emit delivers bytes, unless nobody wants them any more.
 func (st *Stream) emit(data []byte, before uint64, end bool) bool {
 	c := st.s.c
-	rec, ok := c.sink.Reserve(Bulk, len(data), st.gone)
+	rec, ok := c.sink.Reserve(sink.Bulk, len(data), st.gone)
 	if !ok {
 		return false
 	}
 	copy(rec.Payload, data)
-	ev := Event{Type: EventStreamData, DataLen: uint32(len(data)), Aux: before}
+	ev := sink.Event{Type: sink.EventStreamData, DataLen: uint32(len(data)), Aux: before}
 	if end {
-		ev.Flags = FlagEnd
+		ev.Flags = sink.FlagEnd
 	}
 	st.mu.Lock()
 	wanted := !st.readDone

@@ -9,35 +9,36 @@ import (
 	"time"
 
 	"zigh3/engine/enginetest"
+	"zigh3/engine/sink"
 )
 
 // echo answers what comes on bidirectional streams, and what came on a unidirectional one on a new one.
 func echo(f *sessionFixture, e event) {
 	switch e.Type {
-	case EventSessionRequest:
+	case sink.EventSessionRequest:
 		f.session(e.Object).Accept("", nil)
-	case EventStreamOpened:
-		if e.Flags&FlagRemote != 0 && e.Status == streamUnidirectional {
+	case sink.EventStreamOpened:
+		if e.Flags&sink.FlagRemote != 0 && e.Status == streamUnidirectional {
 			h := f.give()
 			f.back[e.Object] = h
 			f.session(e.Parent).OpenStream(h, true, true)
 		}
-	case EventStreamData:
+	case sink.EventStreamData:
 		in := f.stream(e.Object)
 		out := in
 		if h, ok := f.back[e.Object]; ok {
 			out = f.stream(h)
 		}
 		if out != nil {
-			out.Write(Chunk{Bytes: e.data})
-			if e.Flags&FlagEnd != 0 {
+			out.Write(sink.Chunk{Bytes: e.data})
+			if e.Flags&sink.FlagEnd != 0 {
 				out.End()
 			}
 		}
 		if in != nil {
 			in.Consumed(uint64(len(e.data)))
 		}
-	case EventSessionDatagram:
+	case sink.EventSessionDatagram:
 		if s := f.session(e.Object); s != nil {
 			s.SendDatagram(e.data, 0)
 		}
@@ -78,11 +79,11 @@ func TestW04_StreamsBothWays(t *testing.T) {
 			t.Fatalf("unidirectional, %d bytes: %d came back, %v", size, len(got), err)
 		}
 	}
-	eventually(t, "all streams ended", func() bool { return f.count(EventStreamEnded) == 12 })
+	eventually(t, "all streams ended", func() bool { return f.count(sink.EventStreamEnded) == 12 })
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, e := range f.seen {
-		if e.Type == EventStreamEnded && e.Code != OK {
+		if e.Type == sink.EventStreamEnded && e.Code != sink.OK {
 			t.Errorf("a stream ended with %d", e.Code)
 		}
 	}
@@ -95,8 +96,8 @@ func TestW05_StreamsOpenedHere(t *testing.T) {
 	f.await(func() {
 		f.session(o.Object).OpenStream(h, false, false)
 		st := f.stream(h)
-		st.Write(Chunk{Bytes: []byte("hello ")})
-		st.Write(Chunk{Bytes: []byte("you")})
+		st.Write(sink.Chunk{Bytes: []byte("hello ")})
+		st.Write(sink.Chunk{Bytes: []byte("you")})
 		st.End()
 	})
 	str, err := s.AcceptStream(ctx(t))
@@ -106,16 +107,16 @@ func TestW05_StreamsOpenedHere(t *testing.T) {
 	if got, err := io.ReadAll(str); string(got) != "hello you" || err != nil {
 		t.Fatalf("%q, %v", got, err)
 	}
-	if e := f.waitType(EventStreamOpened); e.Object != h || e.Flags != 0 || e.Status != streamBidirectional || e.Aux != 1 || e.Parent != o.Object {
+	if e := f.waitType(sink.EventStreamOpened); e.Object != h || e.Flags != 0 || e.Status != streamBidirectional || e.Aux != 1 || e.Parent != o.Object {
 		t.Errorf("%+v", e.Event)
 	}
-	if e := f.waitType(EventWritable); e.Object != h || e.Flags != FlagEnd {
+	if e := f.waitType(sink.EventWritable); e.Object != h || e.Flags != sink.FlagEnd {
 		t.Errorf("%+v", e.Event)
 	}
 	str.Write([]byte("back"))
 	str.Close()
-	f.wait("the end of the peer's side", func(e event) bool { return e.Type == EventStreamData && e.Flags&FlagEnd != 0 })
-	if e := f.waitType(EventStreamEnded); e.Object != h || e.Code != OK {
+	f.wait("the end of the peer's side", func(e event) bool { return e.Type == sink.EventStreamData && e.Flags&sink.FlagEnd != 0 })
+	if e := f.waitType(sink.EventStreamEnded); e.Object != h || e.Code != sink.OK {
 		t.Errorf("%+v", e.Event)
 	}
 	// One that nothing is written to is seen by the peer, too.
@@ -133,23 +134,23 @@ func TestW06_ResetAndStopCodes(t *testing.T) {
 	// The peer's.
 	str, _ := s.OpenStreamSync(ctx(t))
 	str.Write([]byte("x"))
-	data := f.waitType(EventStreamData)
+	data := f.waitType(sink.EventStreamData)
 	str.CancelWrite(code)
 	str.CancelRead(30)
-	if e := f.waitType(EventStreamReset); e.Object != data.Object || e.Aux != code {
+	if e := f.waitType(sink.EventStreamReset); e.Object != data.Object || e.Aux != code {
 		t.Errorf("reset: %+v", e.Event)
 	}
-	if e := f.waitType(EventStreamStopped); e.Object != data.Object || e.Aux != 30 {
+	if e := f.waitType(sink.EventStreamStopped); e.Object != data.Object || e.Aux != 30 {
 		t.Errorf("stopped: %+v", e.Event)
 	}
-	if e := f.waitType(EventStreamEnded); e.Object != data.Object || e.Code != ErrReset {
+	if e := f.waitType(sink.EventStreamEnded); e.Object != data.Object || e.Code != sink.ErrReset {
 		t.Errorf("ended: %+v", e.Event)
 	}
 	// Ours.
 	h := f.give()
 	f.await(func() {
 		f.session(o.Object).OpenStream(h, false, false)
-		f.stream(h).Write(Chunk{Bytes: []byte("x")})
+		f.stream(h).Write(sink.Chunk{Bytes: []byte("x")})
 	})
 	in, err := s.AcceptStream(ctx(t))
 	if err != nil {
@@ -169,8 +170,8 @@ func TestW06_ResetAndStopCodes(t *testing.T) {
 		_, err := in.Write(make([]byte, 1000))
 		return errors.As(err, &e) && e.Code == code && e.Remote
 	})
-	end := f.wait("the end", func(e event) bool { return e.Type == EventStreamEnded && e.Object == h })
-	if end.Code != ErrCancelled {
+	end := f.wait("the end", func(e event) bool { return e.Type == sink.EventStreamEnded && e.Object == h })
+	if end.Code != sink.ErrCancelled {
 		t.Errorf("ended: %+v", end.Event)
 	}
 }
@@ -190,7 +191,7 @@ func TestW07_CreditHoldsThePeerBack(t *testing.T) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		for _, e := range f.seen {
-			if e.Type == EventStreamData {
+			if e.Type == sink.EventStreamData {
 				n += len(e.data)
 			}
 		}
@@ -205,7 +206,7 @@ func TestW07_CreditHoldsThePeerBack(t *testing.T) {
 	if n := sum(); n != 65536 {
 		t.Fatalf("%d bytes without credit", n)
 	}
-	h := f.waitType(EventStreamOpened).Object
+	h := f.waitType(sink.EventStreamOpened).Object
 	for sum() < size {
 		f.await(func() {
 			if st := f.stream(h); st != nil {
@@ -226,7 +227,7 @@ func TestW08_WritesThatThePeerDoesNotTake(t *testing.T) {
 	f.await(func() {
 		f.session(o.Object).OpenStream(h, true, false)
 		for range 64 {
-			f.stream(h).Write(Chunk{Bytes: chunk})
+			f.stream(h).Write(sink.Chunk{Bytes: chunk})
 		}
 		f.stream(h).End()
 	})
@@ -247,7 +248,7 @@ func TestW08_WritesThatThePeerDoesNotTake(t *testing.T) {
 	if err != nil || n != int64(64*len(chunk)) {
 		t.Errorf("%d bytes, %v", n, err)
 	}
-	f.waitType(EventStreamEnded)
+	f.waitType(sink.EventStreamEnded)
 }
 
 func TestStreamLimitOfThePeer(t *testing.T) {
@@ -258,17 +259,17 @@ func TestStreamLimitOfThePeer(t *testing.T) {
 	if s == nil {
 		t.Fatal(resp)
 	}
-	o := f.waitType(EventSessionOpened)
-	hs := []Handle{f.give(), f.give(), f.give(), f.give()}
+	o := f.waitType(sink.EventSessionOpened)
+	hs := []sink.Handle{f.give(), f.give(), f.give(), f.give()}
 	f.await(func() {
 		for i, h := range hs {
 			f.session(o.Object).OpenStream(h, true, i == 3)
 		}
 	})
-	if e := f.waitType(EventStreamEnded); e.Object != hs[2] || e.Code != ErrQueueFull {
+	if e := f.waitType(sink.EventStreamEnded); e.Object != hs[2] || e.Code != sink.ErrQueueFull {
 		t.Errorf("%+v", e.Event)
 	}
-	if n := f.count(EventStreamOpened); n != 2 {
+	if n := f.count(sink.EventStreamOpened); n != 2 {
 		t.Fatalf("%d opened", n)
 	}
 	f.await(func() { f.stream(hs[0]).End() })
@@ -279,18 +280,18 @@ func TestStreamLimitOfThePeer(t *testing.T) {
 		}
 		go io.Copy(io.Discard, in)
 	}
-	f.wait("the stream that waits", func(e event) bool { return e.Type == EventStreamOpened && e.Object == hs[3] })
+	f.wait("the stream that waits", func(e event) bool { return e.Type == sink.EventStreamOpened && e.Object == hs[3] })
 	s.CloseWithError(0, "")
-	f.waitType(EventSessionClosed)
-	if n := f.count(EventStreamEnded); n != 4 {
+	f.waitType(sink.EventSessionClosed)
+	if n := f.count(sink.EventStreamEnded); n != 4 {
 		t.Errorf("%d ended", n)
 	}
 }
 
 func TestStreamFloodBeforeTheSession(t *testing.T) {
-	hold := make(chan Handle, 1)
+	hold := make(chan sink.Handle, 1)
 	f := serveSessions(t, `{"max_incoming_streams": 4, "webtransport": {"max_streams_bidi": 6}}`, func(f *sessionFixture, e event) {
-		if e.Type == EventSessionRequest {
+		if e.Type == sink.EventSessionRequest {
 			hold <- e.Object
 		}
 	})
@@ -308,7 +309,7 @@ func TestStreamFloodBeforeTheSession(t *testing.T) {
 	if n != 10 {
 		t.Errorf("%d streams could be opened", n)
 	}
-	if f.count(EventStreamOpened) != 0 {
+	if f.count(sink.EventStreamOpened) != 0 {
 		t.Error("an event")
 	}
 }
@@ -320,11 +321,11 @@ func TestSendOrder(t *testing.T) {
 	const size = 4 << 20
 	chunk := make([]byte, 64<<10)
 	f.await(func() {
-		for i, h := range []Handle{low, high, other} {
+		for i, h := range []sink.Handle{low, high, other} {
 			f.session(o.Object).OpenStream(h, true, false)
 			f.stream(h).SetPriority(uint32(i/2), int64(i))
 			for n := 0; n < size; n += len(chunk) {
-				f.stream(h).Write(Chunk{Bytes: chunk})
+				f.stream(h).Write(sink.Chunk{Bytes: chunk})
 			}
 			f.stream(h).End()
 		}
@@ -336,11 +337,11 @@ func TestSendOrder(t *testing.T) {
 		}
 		go io.Copy(io.Discard, in)
 	}
-	var ends []Handle
-	eventually(t, "all ends", func() bool { return f.count(EventStreamEnded) == 3 })
+	var ends []sink.Handle
+	eventually(t, "all ends", func() bool { return f.count(sink.EventStreamEnded) == 3 })
 	f.mu.Lock()
 	for _, e := range f.seen {
-		if e.Type == EventStreamEnded && e.Object != other {
+		if e.Type == sink.EventStreamEnded && e.Object != other {
 			ends = append(ends, e.Object)
 		}
 	}

@@ -6,18 +6,20 @@ import (
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/webtransport-go"
+
+	"zigh3/engine/sink"
 )
 
 // rankedPiece is how much of a stream goes to QUIC at once where streams are ranked: a higher one waits for no more than this.
 const rankedPiece = 16 << 10
 
 // Write sends bytes. The sink is told with Drained once they have left.
-func (st *Stream) Write(body Chunk) {
+func (st *Stream) Write(body sink.Chunk) {
 	st.mu.Lock()
 	defer st.unlock()
 	st.answered = true
 	if st.sendDone || st.ending || len(body.Bytes) == 0 {
-		body.release()
+		body.Release()
 		return
 	}
 	p := part{body: body}
@@ -29,7 +31,7 @@ func (st *Stream) Write(body Chunk) {
 			return
 		}
 	}
-	p.body.keep()
+	p.body.Keep()
 	st.queue = append(st.queue, p)
 	st.kick()
 }
@@ -70,7 +72,7 @@ func (st *Stream) write() {
 			st.header = false
 			st.mu.Unlock()
 			err = st.writeAll(p.body.Bytes)
-			p.body.release()
+			p.body.Release()
 			st.mu.Lock()
 		case st.header:
 			st.header = false
@@ -103,12 +105,12 @@ func (st *Stream) write() {
 
 // flushed ends this side because all of it, its end included, is with QUIC. st.mu is held.
 func (st *Stream) flushed() {
-	st.endSend(OK)
+	st.endSend(sink.OK)
 	if st.readDone {
 		return // STREAM_ENDED says it
 	}
-	rec, _ := st.s.c.sink.Reserve(Terminal, 0, nil)
-	st.s.c.sink.Commit(rec, st.event(&Event{Type: EventWritable, Flags: FlagEnd}))
+	rec, _ := st.s.c.sink.Reserve(sink.Terminal, 0, nil)
+	st.s.c.sink.Commit(rec, st.event(&sink.Event{Type: sink.EventWritable, Flags: sink.FlagEnd}))
 }
 
 func (st *Stream) writeAll(b []byte) error {
@@ -172,9 +174,9 @@ func (st *Stream) broken(err error) {
 func (st *Stream) stoppedBy(code uint32) {
 	st.givenUp = true
 	st.send.CancelWrite(webtransport.StreamErrorCode(code))
-	rec, _ := st.s.c.sink.Reserve(Terminal, 0, nil)
-	st.s.c.sink.Commit(rec, st.event(&Event{Type: EventStreamStopped, Flags: FlagRemote, Aux: uint64(code)}))
-	st.endSend(ErrReset)
+	rec, _ := st.s.c.sink.Reserve(sink.Terminal, 0, nil)
+	st.s.c.sink.Commit(rec, st.event(&sink.Event{Type: sink.EventStreamStopped, Flags: sink.FlagRemote, Aux: uint64(code)}))
+	st.endSend(sink.ErrReset)
 }
 
 // applicationCode is the 32-bit code that stands for code on the wire (draft-ietf-webtrans-http3, 4.4); 0 for one that is none.

@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"zigh3/engine/enginetest"
+	"zigh3/engine/sink"
+	"zigh3/engine/wire"
 )
 
 func TestW01_SessionIsAccepted(t *testing.T) {
 	f := serveSessions(t, "", func(f *sessionFixture, e event) {
-		if e.Type == EventSessionRequest {
-			f.session(e.Object).Accept("b", appendPacked(nil, "x-answer", "42"))
+		if e.Type == sink.EventSessionRequest {
+			f.session(e.Object).Accept("b", wire.AppendPacked(nil, "x-answer", "42"))
 		}
 	})
 	s, resp := f.open(dialer("a", "b"), "/wt/room?x=1", "origin", "https://"+f.addr, "x-test", "1")
@@ -22,7 +24,7 @@ func TestW01_SessionIsAccepted(t *testing.T) {
 	if got := s.Protocol; resp.Status != 200 || got != "b" || resp.Header.Get("X-Answer") != "42" || resp.Header.Get("Date") == "" {
 		t.Errorf("%d, protocol %q, %v", resp.Status, got, resp.Header)
 	}
-	e := f.waitType(EventSessionRequest)
+	e := f.waitType(sink.EventSessionRequest)
 	for name, want := range map[string]string{":method": "CONNECT", ":scheme": "https", ":path": "/wt/room?x=1", ":protocol": "webtransport-h3",
 		":authority": f.addr, "origin": "https://" + f.addr, "x-test": "1"} {
 		if got := field(e.meta, name); got != want {
@@ -32,12 +34,12 @@ func TestW01_SessionIsAccepted(t *testing.T) {
 	if e.Status != 2 || e.UserData != 9 || e.Aux != 0 || fmt.Sprint(f.offers(e.Object)) != "[a b]" {
 		t.Errorf("%+v, offered %v", e.Event, f.offers(e.Object))
 	}
-	o := f.waitType(EventSessionOpened)
+	o := f.waitType(sink.EventSessionOpened)
 	if o.Object != e.Object || field(o.meta, "protocol") != "b" || o.Status < 1000 {
 		t.Errorf("%+v, %q", o.Event, o.meta)
 	}
 	s.CloseWithError(7, "enough")
-	if c := f.waitType(EventSessionClosed); c.Object != e.Object || c.Code != OK || c.Flags != FlagRemote || c.Aux != 7 || string(c.data) != "enough" {
+	if c := f.waitType(sink.EventSessionClosed); c.Object != e.Object || c.Code != sink.OK || c.Flags != sink.FlagRemote || c.Aux != 7 || string(c.data) != "enough" {
 		t.Errorf("%+v, %q", c.Event, c.data)
 	}
 }
@@ -65,12 +67,12 @@ func TestW17_KeyingMaterial(t *testing.T) {
 
 func TestW02_SessionsThatAreTurnedDown(t *testing.T) {
 	f := serveSessions(t, `{"webtransport": {"decision_timeout_ms": 50}}`, func(f *sessionFixture, e event) {
-		if e.Type != EventSessionRequest {
+		if e.Type != sink.EventSessionRequest {
 			return
 		}
 		switch s := f.session(e.Object); field(e.meta, ":path") {
 		case "/wt/reject":
-			s.Reject(418, appendPacked(nil, "x-why", "tea"), Chunk{Bytes: []byte("no")})
+			s.Reject(418, wire.AppendPacked(nil, "x-why", "tea"), sink.Chunk{Bytes: []byte("no")})
 			s.Accept("", nil) // too late
 		case "/wt/close":
 			s.CloseWith(1, "")
@@ -81,36 +83,36 @@ func TestW02_SessionsThatAreTurnedDown(t *testing.T) {
 	for _, c := range []struct {
 		path, origin string
 		status       int
-		code         Code // 0: no event
+		code         sink.Code // 0: no event
 	}{
-		{"/wt/reject", "", 418, ErrCancelled},
-		{"/wt/close", "", 500, ErrCancelled},
-		{"/wt/late", "", 503, ErrTimeout},
-		{"/wt/protocol", "", 500, ErrInvalidArgument},
-		{"/plain", "", 404, OK},
-		{"/wt", "https://elsewhere.example", 403, OK},
-		{"/wt", "null", 403, OK},
+		{"/wt/reject", "", 418, sink.ErrCancelled},
+		{"/wt/close", "", 500, sink.ErrCancelled},
+		{"/wt/late", "", 503, sink.ErrTimeout},
+		{"/wt/protocol", "", 500, sink.ErrInvalidArgument},
+		{"/plain", "", 404, sink.OK},
+		{"/wt", "https://elsewhere.example", 403, sink.OK},
+		{"/wt", "null", 403, sink.OK},
 	} {
 		var fields []string
 		if c.origin != "" {
 			fields = []string{"origin", c.origin}
 		}
-		before := f.count(EventSessionClosed)
+		before := f.count(sink.EventSessionClosed)
 		s, resp := f.open(dialer(), c.path, fields...)
 		if s != nil || resp.Status != c.status {
 			t.Errorf("%s, origin %q: %v", c.path, c.origin, resp)
 			continue
 		}
-		if c.code == OK {
-			if f.count(EventSessionRequest) != before {
+		if c.code == sink.OK {
+			if f.count(sink.EventSessionRequest) != before {
 				t.Errorf("%s: an event", c.path)
 			}
 			continue
 		}
-		eventually(t, "SESSION_CLOSED", func() bool { return f.count(EventSessionClosed) == before+1 })
+		eventually(t, "SESSION_CLOSED", func() bool { return f.count(sink.EventSessionClosed) == before+1 })
 		f.mu.Lock()
 		last := f.seen[len(f.seen)-1]
-		for i := len(f.seen) - 1; last.Type != EventSessionClosed; i-- {
+		for i := len(f.seen) - 1; last.Type != sink.EventSessionClosed; i-- {
 			last = f.seen[i]
 		}
 		f.mu.Unlock()
@@ -141,7 +143,7 @@ func TestW09_CloseFromThisSideReachesThePeer(t *testing.T) {
 		t.Fatal(err)
 	}
 	str.Write([]byte("x"))
-	f.waitType(EventStreamData)
+	f.waitType(sink.EventStreamData)
 	f.await(func() { f.session(o.Object).CloseWith(4_000_000_000, "bye ☃") })
 	within(t, "the peer's end", s.Context().Done())
 	_, err = s.AcceptStream(ctx(t))
@@ -149,12 +151,12 @@ func TestW09_CloseFromThisSideReachesThePeer(t *testing.T) {
 	if !errors.As(err, &closed) || !closed.Remote || closed.Code != 4_000_000_000 || closed.Reason != "bye ☃" {
 		t.Errorf("the peer sees %v", err)
 	}
-	e := f.waitType(EventSessionClosed)
-	if e.Code != OK || e.Flags != 0 || e.Aux != 4_000_000_000 || string(e.data) != "bye ☃" {
+	e := f.waitType(sink.EventSessionClosed)
+	if e.Code != sink.OK || e.Flags != 0 || e.Aux != 4_000_000_000 || string(e.data) != "bye ☃" {
 		t.Errorf("%+v, %q", e.Event, e.data)
 	}
-	if f.count(EventStreamEnded) != 1 {
-		t.Errorf("%d streams ended", f.count(EventStreamEnded))
+	if f.count(sink.EventStreamEnded) != 1 {
+		t.Errorf("%d streams ended", f.count(sink.EventStreamEnded))
 	}
 }
 
@@ -177,14 +179,14 @@ func TestW10_PeerVanishesWithManyStreams(t *testing.T) {
 			str.Write([]byte("x"))
 		}
 	}
-	eventually(t, "all streams", func() bool { return f.count(EventStreamOpened) == streams })
+	eventually(t, "all streams", func() bool { return f.count(sink.EventStreamOpened) == streams })
 	s.Client().CloseWithError(0x10c, "gone") // without a word to the session
-	f.waitType(EventConnClosed)
-	if f.count(EventStreamEnded) != streams || f.count(EventSessionClosed) != 1 {
-		t.Errorf("%d streams and %d sessions ended", f.count(EventStreamEnded), f.count(EventSessionClosed))
+	f.waitType(sink.EventConnClosed)
+	if f.count(sink.EventStreamEnded) != streams || f.count(sink.EventSessionClosed) != 1 {
+		t.Errorf("%d streams and %d sessions ended", f.count(sink.EventStreamEnded), f.count(sink.EventSessionClosed))
 	}
 	eventually(t, "no handles", func() bool { return f.live() == 0 })
-	if n := f.stats[StatStreamsActive].Load() + f.stats[StatSessionsActive].Load(); n != 0 {
+	if n := f.stats[sink.StatStreamsActive].Load() + f.stats[sink.StatSessionsActive].Load(); n != 0 {
 		t.Errorf("%d streams and sessions are counted active", n)
 	}
 }
@@ -198,12 +200,12 @@ func TestW11_DrainAndStop(t *testing.T) {
 		t.Fatal(err)
 	}
 	str.Write([]byte("still there"))
-	f.waitType(EventStreamData)
-	if e := f.stop(50 * time.Millisecond); e.Code != ErrTimeout {
+	f.waitType(sink.EventStreamData)
+	if e := f.stop(50 * time.Millisecond); e.Code != sink.ErrTimeout {
 		t.Errorf("stopped with %d", e.Code)
 	}
-	e := f.waitType(EventSessionClosed)
-	if e.Code != ErrShutdown || e.Flags != FlagAborted {
+	e := f.waitType(sink.EventSessionClosed)
+	if e.Code != sink.ErrShutdown || e.Flags != sink.FlagAborted {
 		t.Errorf("%+v", e.Event)
 	}
 	_, err = s.AcceptStream(ctx(t))

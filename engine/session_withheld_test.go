@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"zigh3/engine/enginetest"
+	"zigh3/engine/sink"
 )
 
 // A peer that withholds credit, wherever that is, holds up only what needs it: the reactor goes on, and so do other connections; where
@@ -25,7 +26,7 @@ func TestW16_CreditThatIsWithheld(t *testing.T) {
 				h := f.give()
 				s.OpenStream(h, true, true)
 				if st := f.stream(h); st != nil {
-					st.Write(Chunk{Bytes: make([]byte, size)})
+					st.Write(sink.Chunk{Bytes: make([]byte, size)})
 				}
 			}
 		}
@@ -53,19 +54,19 @@ func TestW16_CreditThatIsWithheld(t *testing.T) {
 					}
 					st.Close()
 				}
-				eventually(t, "their ends", func() bool { return f.count(EventStreamEnded) >= 60 })
+				eventually(t, "their ends", func() bool { return f.count(sink.EventStreamEnded) >= 60 })
 			}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			skipUntilOwn(t, c.since)
 			f := serveSessions(t, "", func(f *sessionFixture, e event) {
 				echo(f, e)
-				if e.Type == EventRequest {
+				if e.Type == sink.EventRequest {
 					f.send(e, 200, "")
 				}
 			})
 			bad := enginetest.Dial(t, f.addr, limits(c.peer)).MustOpen("/wt")
-			held := f.waitType(EventSessionOpened).Object
+			held := f.waitType(sink.EventSessionOpened).Object
 			reacts(t, f, func() { c.hold(f, f.session(held)) })
 			if c.beside != nil {
 				c.beside(t, f, bad)

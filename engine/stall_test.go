@@ -8,15 +8,17 @@ import (
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
+
+	"zigh3/engine/sink"
 )
 
 func TestAReaderWhoStallsIsGivenUp(t *testing.T) {
 	closed := make(chan event, 1)
 	f := serve(t, `{"write_timeout_ms": 100}`, 0, func(c *consumer, e event) {
 		switch e.Type {
-		case EventRequest:
-			c.request(e.Object).Send(200, nil, Chunk{Bytes: pattern(1 << 20)}, false)
-		case EventStreamClosed:
+		case sink.EventRequest:
+			c.request(e.Object).Send(200, nil, sink.Chunk{Bytes: pattern(1 << 20)}, false)
+		case sink.EventStreamClosed:
 			closed <- e
 		}
 	})
@@ -26,14 +28,14 @@ func TestAReaderWhoStallsIsGivenUp(t *testing.T) {
 	}
 	s.Write(request("GET", "/"))
 	s.Close()
-	if e := within(t, "the end", closed); e.Code != ErrTimeout || e.Flags != FlagAborted || e.Status != 200 {
+	if e := within(t, "the end", closed); e.Code != sink.ErrTimeout || e.Flags != sink.FlagAborted || e.Status != 200 {
 		t.Errorf("ended with %+v", e.Event)
 	}
 	var reset *quic.StreamError
 	if _, err := io.ReadAll(s); !errors.As(err, &reset) || reset.ErrorCode != quic.StreamErrorCode(http3.ErrCodeRequestCanceled) {
 		t.Errorf("the reader sees %v", err)
 	}
-	if n := f.stats[StatTimeouts].Load(); n != 1 {
+	if n := f.stats[sink.StatTimeouts].Load(); n != 1 {
 		t.Errorf("%d timeouts", n)
 	}
 }
@@ -42,8 +44,8 @@ func TestAReaderWhoStallsIsGivenUp(t *testing.T) {
 func TestAReaderWhoIsSlowIsNot(t *testing.T) {
 	const length = 64 << 10 // one piece
 	f := serve(t, `{"write_timeout_ms": 400}`, 0, func(c *consumer, e event) {
-		if e.Type == EventRequest {
-			c.request(e.Object).Send(200, nil, Chunk{Bytes: pattern(length)}, false)
+		if e.Type == sink.EventRequest {
+			c.request(e.Object).Send(200, nil, sink.Chunk{Bytes: pattern(length)}, false)
 		}
 	})
 	s, err := dialWindow(t, f.addr, 8192).OpenStream()

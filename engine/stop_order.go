@@ -8,6 +8,8 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/qlog"
 	"github.com/quic-go/webtransport-go"
+
+	"zigh3/engine/sink"
 )
 
 // A stopOrder knows which STOP_SENDING frames of a connection's streams wait to be sent. Of a stream that is stopped and reset QUIC
@@ -47,7 +49,7 @@ func (o *stopOrder) packet(frames []qlog.Frame) {
 	for _, frame := range frames {
 		if stop, ok := frame.Frame.(*qlog.StopSendingFrame); ok {
 			if sent := o.take(stop.StreamID); sent != nil {
-				go Guard("stop sent", sent)
+				go sink.Guard("stop sent", sent)
 			}
 		}
 	}
@@ -63,7 +65,7 @@ func (st *Stream) cancelRead(code webtransport.StreamErrorCode) {
 	stops.expect(id, st.stopSent)
 	st.receive.CancelRead(code)
 	time.AfterFunc(stopWait, func() {
-		Guard("stop not sent", func() {
+		sink.Guard("stop not sent", func() {
 			if sent := stops.take(id); sent != nil {
 				sent()
 			}

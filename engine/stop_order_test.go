@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/quic-go/quic-go"
+
+	"zigh3/engine/sink"
 )
 
 // Chromium tells a page the code of a stream that is stopped and reset only when it hears of the stop first.
@@ -16,9 +18,9 @@ func TestW10_StopGoesBeforeReset(t *testing.T) {
 	f := serveSessions(t, "", nil)
 	trace, c := dialTraced(t, f)
 	c.connect(f)
-	f.waitType(EventSessionOpened)
+	f.waitType(sink.EventSessionOpened)
 	const streams = 50
-	done := map[Handle]bool{}
+	done := map[sink.Handle]bool{}
 	var want []string
 	for i := range streams {
 		stream, err := c.Conn.OpenStreamSync(ctx(t))
@@ -27,7 +29,7 @@ func TestW10_StopGoesBeforeReset(t *testing.T) {
 		}
 		stream.Write(join(varints(0x41, 0), []byte("x")))
 		want = append(want, fmt.Sprint("received STOP_SENDING ", stream.StreamID()), fmt.Sprint("received RESET_STREAM ", stream.StreamID()))
-		o := f.wait("a stream", func(e event) bool { return e.Type == EventStreamOpened && !done[e.Object] })
+		o := f.wait("a stream", func(e event) bool { return e.Type == sink.EventStreamOpened && !done[e.Object] })
 		done[o.Object] = true
 		f.await(func() {
 			st := f.stream(o.Object)

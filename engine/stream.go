@@ -11,6 +11,9 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 	"github.com/quic-go/quic-go/quicvarint"
+
+	"zigh3/engine/sink"
+	"zigh3/engine/wire"
 )
 
 // A rawStream is the exchange on a stream that the engine frames itself.
@@ -107,7 +110,7 @@ func (x *rawStream) trailers() []byte {
 func (x *rawStream) watch(f func(cause error)) func() bool {
 	ctx := x.s.Context()
 	return context.AfterFunc(ctx, func() {
-		Guard("abort", func() {
+		sink.Guard("abort", func() {
 			if cause := context.Cause(ctx); !errors.Is(cause, quic.ErrStreamClosed) {
 				f(cause)
 			}
@@ -124,12 +127,12 @@ func (x *rawStream) abort(code http3.ErrCode) {
 
 // A frameEncoder makes frames of the parts of a response. One goroutine uses it at a time.
 type frameEncoder struct {
-	fields *fieldEncoder
+	fields *wire.FieldEncoder
 	run    []byte
 	extra  []byte
 }
 
-var frameEncoders = sync.Pool{New: func() any { return &frameEncoder{fields: newFieldEncoder(), run: make([]byte, 0, 2<<10)} }}
+var frameEncoders = sync.Pool{New: func() any { return &frameEncoder{fields: wire.NewFieldEncoder(), run: make([]byte, 0, 2<<10)} }}
 
 // headRoom is kept free in front of a field section for its frame's type and length: the length is known only afterwards.
 const headRoom = 9
@@ -144,14 +147,14 @@ func (e *frameEncoder) encode(p *part, body bool) []byte {
 	start := headRoom
 	run := append(e.run[:0], room[:]...)
 	if p.head {
-		run = e.fields.appendResponse(run, p.status, p.headers, p.length, p.date)
-		var head [maxFrameHead]byte
-		h := appendFrameHead(head[:0], frameHeaders, uint64(len(run)-headRoom))
+		run = e.fields.AppendResponse(run, p.status, p.headers, p.length, p.date)
+		var head [wire.MaxFrameHead]byte
+		h := wire.AppendFrameHead(head[:0], wire.FrameHeaders, uint64(len(run)-headRoom))
 		start = headRoom - len(h)
 		copy(run[start:], h)
 	}
 	if n := len(p.body.Bytes); n > 0 {
-		run = appendFrameHead(run, frameData, uint64(n))
+		run = wire.AppendFrameHead(run, wire.FrameData, uint64(n))
 		if body {
 			run = append(run, p.body.Bytes...)
 		}
@@ -167,8 +170,8 @@ func (e *frameEncoder) trailers(dst, packed []byte) []byte {
 	if len(packed) == 0 {
 		return dst
 	}
-	e.extra = e.fields.appendTrailers(e.extra[:0], packed)
-	dst = appendFrameHead(dst, frameHeaders, uint64(len(e.extra)))
+	e.extra = e.fields.AppendTrailers(e.extra[:0], packed)
+	dst = wire.AppendFrameHead(dst, wire.FrameHeaders, uint64(len(e.extra)))
 	return append(dst, e.extra...)
 }
 
@@ -178,8 +181,8 @@ const maxUnknown = 64 << 10
 // A streamBody reads a request from a stream where it does not lie complete: first its header block, then its body and trailers.
 type streamBody struct {
 	s    *quic.Stream
-	lim  *fieldLimits
-	scan frameScanner
+	lim  *wire.FieldLimits
+	scan wire.FrameScanner
 
 	one      [1]byte
 	unknown  uint64
@@ -190,7 +193,7 @@ type streamBody struct {
 }
 
 var errUnexpectedFrame = func(t uint64, where string) error {
-	return &connError{http3.ErrCodeFrameUnexpected, "frame of type 0x" + hex(t) + " " + where}
+	return &wire.ConnectionError{Code: http3.ErrCodeFrameUnexpected, Reason: "frame of type 0x" + hex(t) + " " + where}
 }
 
 func hex(v uint64) string {
@@ -215,12 +218,12 @@ func (b *streamBody) readHead(limit int) (block []byte, tooLong bool, err error)
 			return nil, false, err
 		}
 		switch {
-		case typ == frameHeaders && length > uint64(limit):
+		case typ == wire.FrameHeaders && length > uint64(limit):
 			return nil, true, nil
-		case typ == frameHeaders:
+		case typ == wire.FrameHeaders:
 			block, err = b.readBlock(int(length))
 			return block, false, err
-		case typ == frameData, knownFrame(typ):
+		case typ == wire.FrameData, knownFrame(typ):
 			return nil, false, errUnexpectedFrame(typ, "before HEADERS")
 		}
 		if err := b.skipped(length); err != nil {
@@ -234,11 +237,11 @@ func (b *streamBody) readHead(limit int) (block []byte, tooLong bool, err error)
 
 // readFrameHead reads byte by byte, since what is behind the head may not be consumed here.
 func (b *streamBody) readFrameHead() (typ, length uint64, err error) {
-	var head [maxFrameHead]byte
+	var head [wire.MaxFrameHead]byte
 	for n := 0; ; {
 		if _, err := io.ReadFull(b.s, b.one[:]); err != nil {
 			if err == io.EOF && n == 0 {
-				return 0, 0, &streamError{http3.ErrCodeRequestIncomplete, "the stream ended before a header block"}
+				return 0, 0, &wire.StreamError{Code: http3.ErrCodeRequestIncomplete, Reason: "the stream ended before a header block"}
 			}
 			return 0, 0, truncated(err)
 		}
@@ -274,7 +277,7 @@ func (b *streamBody) readBlock(length int) ([]byte, error) {
 
 func (b *streamBody) skipped(n uint64) error {
 	if b.unknown += n + 2; b.unknown > maxUnknown {
-		return &connError{http3.ErrCodeExcessiveLoad, "too many frames of unknown types"}
+		return &wire.ConnectionError{Code: http3.ErrCodeExcessiveLoad, Reason: "too many frames of unknown types"}
 	}
 	return nil
 }
@@ -282,14 +285,14 @@ func (b *streamBody) skipped(n uint64) error {
 // truncated turns an end in the middle of a frame into what RFC 9114, 7.1 makes of it.
 func truncated(err error) error {
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
-		return &connError{http3.ErrCodeFrameError, "the stream ended inside a frame"}
+		return &wire.ConnectionError{Code: http3.ErrCodeFrameError, Reason: "the stream ended inside a frame"}
 	}
 	return err
 }
 
 // knownFrame reports whether a frame type has a meaning that does not belong on a request stream.
 func knownFrame(t uint64) bool {
-	return t == frameSettings || t == frameGoAway || t == frameCancelPush || t == framePushPromise || t == frameMaxPushID || reservedFrame(t)
+	return t == wire.FrameSettings || t == wire.FrameGoAway || t == wire.FrameCancelPush || t == wire.FramePushPromise || t == wire.FrameMaxPushID || wire.ReservedFrame(t)
 }
 
 func (b *streamBody) wait(timeout time.Duration) error {
@@ -317,7 +320,7 @@ func (b *streamBody) read(p []byte) (int, error) {
 	n, err := b.s.Read(p)
 	filled := 0
 	for in := p[:n]; len(in) > 0; {
-		payload, rest, first, last, ok := b.scan.next(in)
+		payload, rest, first, last, ok := b.scan.Next(in)
 		in = rest
 		if !ok {
 			break
@@ -331,28 +334,28 @@ func (b *streamBody) read(p []byte) (int, error) {
 	case err == nil:
 		return filled, nil
 	case err != io.EOF:
-	case !b.scan.between():
-		err = &connError{http3.ErrCodeFrameError, "the stream ended inside a frame"}
+	case !b.scan.Between():
+		err = &wire.ConnectionError{Code: http3.ErrCodeFrameError, Reason: "the stream ended inside a frame"}
 	}
 	b.err = err
 	return filled, err
 }
 
 func (b *streamBody) frame(payload []byte, first, last bool, p []byte, filled *int) error {
-	switch t := b.scan.typ; {
-	case t == frameData:
+	switch t := b.scan.Typ; {
+	case t == wire.FrameData:
 		if b.trailed {
 			return errUnexpectedFrame(t, "after trailers")
 		}
 		*filled += copy(p[*filled:], payload)
-	case t == frameHeaders:
+	case t == wire.FrameHeaders:
 		if first {
 			if b.trailed {
 				return errUnexpectedFrame(t, "after trailers")
 			}
 			b.trailed = true
-			if b.scan.left+uint64(len(payload)) > uint64(b.lim.total) {
-				return &streamError{http3.ErrCodeExcessiveLoad, "trailers are too long"}
+			if b.scan.Left+uint64(len(payload)) > uint64(b.lim.Total) {
+				return &wire.StreamError{Code: http3.ErrCodeExcessiveLoad, Reason: "trailers are too long"}
 			}
 		}
 		b.section = append(b.section, payload...)
@@ -362,7 +365,7 @@ func (b *streamBody) frame(payload []byte, first, last bool, p []byte, filled *i
 	case knownFrame(t):
 		return errUnexpectedFrame(t, "on a request stream")
 	case first:
-		return b.skipped(b.scan.left + uint64(len(payload)))
+		return b.skipped(b.scan.Left + uint64(len(payload)))
 	}
 	return nil
 }
@@ -370,8 +373,8 @@ func (b *streamBody) frame(payload []byte, first, last bool, p []byte, filled *i
 func (b *streamBody) decodeTrailers() error {
 	for size := 512 + 4*len(b.section); ; size *= 2 {
 		dst := make([]byte, size)
-		n, err := decodeTrailers(dst, b.section, b.lim)
-		if err == errShort {
+		n, err := wire.DecodeTrailers(dst, b.section, b.lim)
+		if err == wire.ErrShort {
 			continue
 		}
 		b.section = nil

@@ -11,6 +11,9 @@ import (
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
+
+	"zigh3/engine/sink"
+	"zigh3/engine/wire"
 )
 
 func TestN07_VanishedPeer(t *testing.T) { onBothKinds(t, testN07_VanishedPeer) }
@@ -19,11 +22,11 @@ func testN07_VanishedPeer(t *testing.T) {
 	begun, ends, conns := make(chan event, 2), make(chan event, 2), make(chan event, 1)
 	f := serve(t, `{"idle_timeout_ms": 200}`, 0, func(_ *consumer, e event) {
 		switch e.Type {
-		case EventRequest:
+		case sink.EventRequest:
 			begun <- e
-		case EventStreamClosed:
+		case sink.EventStreamClosed:
 			ends <- e
-		case EventConnClosed:
+		case sink.EventConnClosed:
 			conns <- e
 		}
 	})
@@ -51,11 +54,11 @@ func testN07_VanishedPeer(t *testing.T) {
 	}
 	tr.Close() // sends nothing
 	for range 2 {
-		if e := within(t, "an end", ends); e.Code != ErrIdle || e.Flags&FlagAborted == 0 {
+		if e := within(t, "an end", ends); e.Code != sink.ErrIdle || e.Flags&sink.FlagAborted == 0 {
 			t.Errorf("ended with %+v", e.Event)
 		}
 	}
-	if e := within(t, "the connection's end", conns); e.Code != ErrIdle || string(e.data) != "idle timeout" {
+	if e := within(t, "the connection's end", conns); e.Code != sink.ErrIdle || string(e.data) != "idle timeout" {
 		t.Errorf("connection ended with %+v %q", e.Event, e.data)
 	}
 	eventually(t, "no handle", func() bool { return f.live() == 0 })
@@ -83,7 +86,7 @@ func testN06_Timeouts(t *testing.T) {
 		}
 		t.Run(c.name, func(t *testing.T) {
 			f := serve(t, c.options, 0, func(_ *consumer, e event) {
-				if e.Type == EventStreamClosed {
+				if e.Type == sink.EventStreamClosed {
 					closed <- e
 				}
 			})
@@ -97,18 +100,18 @@ func testN06_Timeouts(t *testing.T) {
 			}
 			b, err := io.ReadAll(s)
 			if c.status != 0 {
-				if want := (&frameEncoder{fields: newFieldEncoder()}).encode(&part{head: true, status: int(c.status), date: true}, false); err != nil || len(b) != len(want) || !bytes.Equal(b[:6], want[:6]) {
+				if want := (&frameEncoder{fields: wire.NewFieldEncoder()}).encode(&part{head: true, status: int(c.status), date: true}, false); err != nil || len(b) != len(want) || !bytes.Equal(b[:6], want[:6]) {
 					t.Errorf("answer %x, %v", b, err)
 				}
 			} else if reset := (*quic.StreamError)(nil); !asError(err, &reset) || reset.ErrorCode != quic.StreamErrorCode(c.reset) {
 				t.Errorf("the client got %v", err)
 			}
 			if c.events {
-				if e := within(t, "the end", closed); e.Code != ErrTimeout || e.Flags != FlagAborted || e.Status != c.status {
+				if e := within(t, "the end", closed); e.Code != sink.ErrTimeout || e.Flags != sink.FlagAborted || e.Status != c.status {
 					t.Errorf("ended with %+v", e.Event)
 				}
 			}
-			if n := f.stats[StatTimeouts].Load(); n != 1 {
+			if n := f.stats[sink.StatTimeouts].Load(); n != 1 {
 				t.Errorf("%d timeouts counted", n)
 			}
 		})
@@ -122,7 +125,7 @@ func TestRequestTimeoutEndsWithTheResponsesBegin(t *testing.T) {
 func testRequestTimeoutEndsWithTheResponsesBegin(t *testing.T) {
 	begun := make(chan event, 1)
 	f := serve(t, `{"request_timeout_ms": 20}`, 0, func(c *consumer, e event) {
-		if e.Type == EventRequest {
+		if e.Type == sink.EventRequest {
 			c.request(e.Object).Start(200, nil)
 			begun <- e
 		}
@@ -130,7 +133,7 @@ func testRequestTimeoutEndsWithTheResponsesBegin(t *testing.T) {
 	go func() {
 		e := within(t, "the request", begun)
 		time.Sleep(60 * time.Millisecond)
-		f.do(func() { f.request(e.Object).End(Chunk{Bytes: []byte("late")}) })
+		f.do(func() { f.request(e.Object).End(sink.Chunk{Bytes: []byte("late")}) })
 	}()
 	if status, body := fetch(t, newClient(t), f.url("/")); status != 200 || body != "late" {
 		t.Errorf("%d %q", status, body)

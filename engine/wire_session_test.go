@@ -11,6 +11,8 @@ import (
 	"github.com/quic-go/quic-go/quicvarint"
 
 	"zigh3/engine/enginetest"
+	"zigh3/engine/sink"
+	"zigh3/engine/wire"
 )
 
 // Settings and capsules of sessions, as draft-ietf-webtrans-http3-14 numbers them.
@@ -50,17 +52,17 @@ func (c *wireClient) ask(path string) *quic.Stream {
 // session opens a session, and gives its CONNECT stream and its SESSION_OPENED.
 func (c *wireClient) session() (*quic.Stream, event) {
 	c.t.Helper()
-	before := c.f.count(EventSessionOpened)
+	before := c.f.count(sink.EventSessionOpened)
 	s := c.ask("/wt")
 	if got := enginetest.Describe(readFrame(c.t, s)); !strings.HasPrefix(got, "200") {
 		c.t.Fatalf("the answer is %q", got)
 	}
 	n := 0
 	return s, c.f.wait("the session", func(e event) bool {
-		if e.Type == EventSessionOpened {
+		if e.Type == sink.EventSessionOpened {
 			n++
 		}
-		return e.Type == EventSessionOpened && n > before
+		return e.Type == sink.EventSessionOpened && n > before
 	})
 }
 
@@ -73,7 +75,7 @@ func (c *wireClient) stream(connect *quic.Stream, p []byte) *quic.Stream {
 // capsule is one in a DATA frame of its own.
 func capsule(typ int, parts ...any) []byte {
 	payload := varints(parts...)
-	return frame(frameData, typ, len(payload), payload)
+	return frame(wire.FrameData, typ, len(payload), payload)
 }
 
 // limits tells the values of a CONNECT stream's capsules of a type. It runs until the stream ends.
@@ -116,7 +118,7 @@ func readFrame(t testing.TB, r io.Reader) []byte {
 	if _, err := io.ReadFull(one, payload); err != nil {
 		t.Fatal(err)
 	}
-	return append(appendFrameHead(nil, typ, length), payload...)
+	return append(wire.AppendFrameHead(nil, typ, length), payload...)
 }
 
 // oneByte keeps a bufio.Reader from reading ahead.

@@ -12,6 +12,8 @@ import (
 	"strconv"
 
 	"zigh3/engine"
+	"zigh3/engine/config"
+	"zigh3/engine/sink"
 )
 
 var (
@@ -32,16 +34,16 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	o, err := engine.ParseOptions(host, uint16(number), *cert, *key, []byte(*options))
+	o, err := config.ParseOptions(host, uint16(number), *cert, *key, []byte(*options))
 	if err != nil {
 		log.Fatal(err)
 	}
-	engine.SetFaultHandler(func(name string, v any, stack []byte) {
+	sink.SetFaultHandler(func(name string, v any, stack []byte) {
 		fmt.Fprintf(os.Stderr, "%s: %v\n%s", name, v, stack)
 		os.Exit(1)
 	})
 	queue := newQueue()
-	server, err := engine.NewServer(o, 1, []engine.Sink{queue}, new(engine.Stats))
+	server, err := engine.NewServer(o, 1, []sink.Sink{queue}, new(sink.Stats))
 	if err != nil {
 		log.Fatal(err)
 	}
