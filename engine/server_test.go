@@ -197,6 +197,7 @@ func testL06_DeadlineAndForce(t *testing.T) {
 		{"deadline", []time.Duration{20 * time.Millisecond}, ErrTimeout},
 		{"force", []time.Duration{0}, OK},
 		{"force after waiting for ever", []time.Duration{-1, 0}, OK},
+		{"not lengthened", []time.Duration{20 * time.Millisecond, time.Hour}, ErrTimeout},
 		{"shortened", []time.Duration{time.Hour, 20 * time.Millisecond}, ErrTimeout},
 	} {
 		t.Run(c.name, func(t *testing.T) {
