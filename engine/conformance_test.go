@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"testing"
@@ -68,6 +69,8 @@ func TestN08FramesOfRequestStreams(t *testing.T) {
 		{"HEADERS of 4 EiB", [][]byte{wire.AppendFrameHead(nil, wire.FrameHeaders, 1<<62-1), make([]byte, 100)}, "431"},
 		{"DATA of 4 EiB", [][]byte{post("/echo"), wire.AppendFrameHead(nil, wire.FrameData, 1<<62-1), make([]byte, 100)}, "connection H3_FRAME_ERROR"},
 		{"unknown frame of 100 KiB", [][]byte{post("/echo"), frame(grease, make([]byte, 100<<10)), data}, "connection H3_EXCESSIVE_LOAD"},
+		{"100 unknown frames of 1 KiB", [][]byte{post("/echo"), bytes.Repeat(frame(grease, make([]byte, 1<<10)), 100), data}, "connection H3_EXCESSIVE_LOAD"},
+		{"100 unknown frames of 1 KiB before HEADERS", [][]byte{bytes.Repeat(frame(grease, make([]byte, 1<<10)), 100), post("/echo"), data}, "connection H3_EXCESSIVE_LOAD"},
 		{"trailers of 70 KiB", [][]byte{post("/echo"), frame(wire.FrameHeaders, make([]byte, 70<<10))}, "reset H3_EXCESSIVE_LOAD"},
 
 		// RFC 9204, 2.2, 4.5
@@ -87,6 +90,7 @@ func TestN08FramesOfRequestStreams(t *testing.T) {
 		{"B04 body shorter than content-length", [][]byte{post("/echo", "content-length", "5"), data}, "reset H3_MESSAGE_ERROR"},
 		{"B04 body longer than content-length", [][]byte{post("/echo", "content-length", "3"), data}, "reset H3_MESSAGE_ERROR"},
 		{"B04 no body for a content-length", [][]byte{post("/echo", "content-length", "5")}, "reset H3_MESSAGE_ERROR"},
+		{"B04 body for a content-length of 0", [][]byte{post("/echo", "content-length", "0"), data}, "reset H3_MESSAGE_ERROR"},
 		{"B04 body shorter than content-length, with trailers", [][]byte{post("/echo", "content-length", "5"), data, trailers}, "reset H3_MESSAGE_ERROR"},
 		{"B04 body as long as content-length", [][]byte{post("/echo", "content-length", "8"), data, data}, "200 bodybody"},
 

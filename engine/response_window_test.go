@@ -1,8 +1,12 @@
 package engine
 
 import (
+	"crypto/tls"
 	"io"
+	"net"
 	"testing"
+
+	"github.com/quic-go/quic-go"
 
 	"zigh3/engine/sink"
 	"zigh3/engine/wire"
@@ -110,6 +114,58 @@ func testSmallWindowOfThePeerDoesNotBlockTheReactor(t *testing.T) {
 	within(t, "100 requests", holding)
 	if status, body := fetch(t, newClient(t), f.url("/quick")); status != 200 || body != "quick" {
 		t.Errorf("%d %q", status, body)
+	}
+}
+
+// A client with a large window vanishes: of many small pieces that QUIC would take at once, no more leaves the consumer's account than goes
+// out without waiting, and what is on the way.
+func TestP07_SmallPiecesOfAClientThatIsGone(t *testing.T) {
+	onBothKinds(t, testP07_SmallPiecesOfAClientThatIsGone)
+}
+
+func testP07_SmallPiecesOfAClientThatIsGone(t *testing.T) {
+	begun := make(chan event, 1)
+	f := serve(t, "", 0, func(_ *consumer, e event) {
+		if e.Type == EventRequest {
+			begun <- e
+		}
+	})
+	socket, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	addr, err := net.ResolveUDPAddr("udp4", f.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &quic.Transport{Conn: socket}
+	defer client.Close()
+	const window = 8 << 20
+	q, err := client.Dial(ctx(t), addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h3"}}, &quic.Config{EnableDatagrams: secondKind,
+		InitialStreamReceiveWindow: window, MaxStreamReceiveWindow: window, InitialConnectionReceiveWindow: window, MaxConnectionReceiveWindow: window})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := q.OpenStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Write(request("GET", "/"))
+	s.Close()
+	e := within(t, "the request", begun)
+	client.Close() // sends nothing: nobody acknowledges any more
+	f.await(func() {
+		r := f.request(e.Object)
+		r.Start(200, nil)
+		for range 1500 {
+			r.Write(Chunk{Bytes: pattern(4 << 10)})
+		}
+	})
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n := f.drained[e.Object]; n < inlineTotal || n > 4*inlineTotal {
+		t.Errorf("%d bytes have left for a client that is gone", n)
 	}
 }
 

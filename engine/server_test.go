@@ -200,6 +200,7 @@ func testL06_DeadlineAndForce(t *testing.T) {
 		{"deadline", []time.Duration{20 * time.Millisecond}, sink.ErrTimeout},
 		{"force", []time.Duration{0}, sink.OK},
 		{"force after waiting for ever", []time.Duration{-1, 0}, sink.OK},
+		{"not lengthened", []time.Duration{20 * time.Millisecond, time.Hour}, sink.ErrTimeout},
 		{"shortened", []time.Duration{time.Hour, 20 * time.Millisecond}, sink.ErrTimeout},
 	} {
 		t.Run(c.name, func(t *testing.T) {
