@@ -100,7 +100,6 @@ zig_h3_handle handle_issue(enum handle_kind kind, uint64_t state, struct slot **
     if (slot == NULL)
         return 0;
     atomic_store_explicit(&slot->credit, 0, memory_order_relaxed);
-    atomic_store_explicit(&slot->arrived, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->owed, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->datagrams, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->codes, 0, memory_order_relaxed);
@@ -111,6 +110,7 @@ zig_h3_handle handle_issue(enum handle_kind kind, uint64_t state, struct slot **
         generation = 1;
         wrapped = SLOT_WRAPPED;
     }
+    atomic_store_explicit(&slot->arrived, generation << HANDLE_ARRIVED_BITS, memory_order_relaxed);
     uint64_t name = (uint64_t)kind << HANDLE_KIND_SHIFT | generation << HANDLE_GENERATION_SHIFT;
     atomic_store_explicit(&slot->word, name | wrapped | state, memory_order_release);
     return name | (uint64_t)(slot - handle_slots);

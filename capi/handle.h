@@ -8,6 +8,10 @@
  * short critical section. A release never waits for that lock: it takes the kind out of the word, which makes the handle stale, and
  * when a host thread is inside, that thread's unlock is what gives the slot back.
  *
+ * An object may end on one goroutine while another commits an event of it, and the slot may be somebody else's by then. So what the
+ * engine notes in a slot it notes by a compare-and-swap that compares the name too: state bits in the word, bytes that came in
+ * arrived, which has the generation beside them for this.
+ *
  * Datagrams are taken by places. The engine gives an object as many as its queue of outgoing datagrams holds, in the field datagrams;
  * a host thread that sends takes one away under the slot's lock, and none being left is ZIG_H3_ERR_QUEUE_FULL. The engine adds places
  * as datagrams leave it, sent or dropped. Nobody ever writes how many are left, only how many more or fewer there are, so that those
@@ -39,6 +43,7 @@ enum handle_kind {
 #define HANDLE_GENERATION_MASK 0xfffffffu
 #define HANDLE_KIND_SHIFT 48
 #define HANDLE_KIND_MASK ((uint64_t)0xf << HANDLE_KIND_SHIFT)
+#define HANDLE_ARRIVED_BITS 32 /* of a slot's word arrived: the bytes, below the generation */
 
 /* State bits of a slot's word. */
 enum {
@@ -74,13 +79,16 @@ struct slot {
     _Atomic uint64_t credit;     /* request, stream: bytes taken and not drained yet, << 1, | 1 when a WRITABLE is owed; session: the
                                     number of the sink that its events go through */
     _Atomic uint64_t object;     /* queue, server, session: its struct; request: the struct response that it builds, or 0 */
-    _Atomic uint32_t arrived;    /* request, stream: bytes that came and were not declared consumed; the engine's window bounds it */
+    _Atomic uint64_t arrived;    /* request, stream: generation << 32 | bytes that came and were not declared consumed, which the
+                                    engine's window bounds; of a buffered route they mean nothing */
     _Atomic uint32_t owed;       /* request, stream: consumed bytes that the engine was not told of yet */
-    _Atomic uint32_t high_water; /* request, stream: most bytes that may wait for the network; session: that of its streams */
     _Atomic uint32_t datagrams;  /* conn, request, session: the largest datagram << 16 (0: not negotiated) | places that are free */
     _Atomic uint64_t codes;      /* request: that of its reset; stream: of its stop << 32 | of its reset */
     _Atomic uint64_t attention;  /* generation << 20 | bits; not 0 while the slot is on the attention stack */
-    _Atomic uint32_t next_free;  /* index + 1 */
+    union {
+        _Atomic uint32_t high_water; /* request, stream: most bytes that may wait for the network; session: that of its streams */
+        _Atomic uint32_t next_free;  /* a slot that is free: index + 1 */
+    };
     _Atomic uint32_t next_attention;
 };
 

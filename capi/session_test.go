@@ -135,7 +135,7 @@ func TestTheSlotKnowsWhichSidesOfAStreamAreOver(t *testing.T) {
 		if got := p.word.Load() & (slotEnded | slotReset | slotStopped); got != c.want {
 			t.Errorf("%s: state %#x instead of %#x", name, got, c.want)
 		}
-		if got := p.arrived.Load(); got != c.ev.DataLen {
+		if got := arrivedOf(uint64(h)); got != c.ev.DataLen {
 			t.Errorf("%s: %d bytes arrived", name, got)
 		}
 		s.Release(h)

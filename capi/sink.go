@@ -53,7 +53,6 @@ func (s *sink) issue(kind uint64, parent engine.Handle, object unsafe.Pointer) (
 	}
 	s.bind(index, parent, object)
 	p := &slots[index]
-	p.arrived.Store(0)
 	p.owed.Store(0)
 	p.datagrams.Store(0)
 	p.highWater.Store(s.highWater)
@@ -119,11 +118,11 @@ func (s *sink) Abort(r engine.Record) {
 func (s *sink) Commit(r engine.Record, ev *engine.Event) {
 	switch ev.Type {
 	case engine.EventRequest:
-		s.noteRequest(r.Payload, ev)
+		noteRequest(r.Payload, ev)
 	case engine.EventBody:
-		slots[indexOf(uint64(ev.Object))].arrived.Add(ev.DataLen)
+		arrive(uint64(ev.Object), ev.DataLen)
 	case engine.EventSessionOpened:
-		slots[indexOf(uint64(ev.Object))].word.Or(C.SLOT_OPEN)
+		gain(uint64(ev.Object), C.SLOT_OPEN)
 	case engine.EventStreamOpened, engine.EventStreamData, engine.EventStreamReset, engine.EventStreamStopped:
 		noteStream(ev)
 	case engine.EventServerStarted:
@@ -148,7 +147,7 @@ func (s *sink) commit(r engine.Record, ev *engine.Event) {
 var headRequest = []byte("\x07\x00\x04\x00\x00\x00:methodHEAD")
 
 // noteRequest tells the slot what its response's calls have to know.
-func (s *sink) noteRequest(payload []byte, ev *engine.Event) {
+func noteRequest(payload []byte, ev *engine.Event) {
 	var bits uint64
 	if bytes.HasPrefix(payload, headRequest) {
 		bits = C.SLOT_HEAD
@@ -157,23 +156,23 @@ func (s *sink) noteRequest(payload []byte, ev *engine.Event) {
 		bits |= C.SLOT_BUFFERED
 	}
 	if bits != 0 {
-		slots[indexOf(uint64(ev.Object))].word.Or(bits)
+		gain(uint64(ev.Object), bits)
 	}
 }
 
 // noteStream tells the slot of a stream which of its sides are over.
 func noteStream(ev *engine.Event) {
-	p := &slots[indexOf(uint64(ev.Object))]
+	h := uint64(ev.Object)
 	switch {
 	case ev.Type == engine.EventStreamOpened && ev.Flags&engine.FlagRemote != 0 && ev.Status == C.ZIG_H3_WT_UNIDIRECTIONAL,
 		ev.Type == engine.EventStreamStopped:
-		p.word.Or(C.SLOT_ENDED | C.SLOT_RESET)
+		gain(h, C.SLOT_ENDED|C.SLOT_RESET)
 	case ev.Type == engine.EventStreamReset:
-		p.word.Or(C.SLOT_STOPPED)
+		gain(h, C.SLOT_STOPPED)
 	case ev.Type == engine.EventStreamData:
-		p.arrived.Add(ev.DataLen)
+		arrive(h, ev.DataLen)
 		if ev.Flags&engine.FlagEnd != 0 {
-			p.word.Or(C.SLOT_STOPPED)
+			gain(h, C.SLOT_STOPPED)
 		}
 	}
 }

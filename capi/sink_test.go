@@ -101,8 +101,67 @@ func TestBodyBytesCountAsArrived(t *testing.T) {
 		rec, _ := s.Reserve(engine.Bulk, 10, nil)
 		s.Commit(rec, &engine.Event{Type: engine.EventBody, Object: engine.Handle(h), DataLen: 10})
 	}
-	if got := slots[indexOf(h)].arrived.Load(); got != 30 {
+	if got := arrivedOf(h); got != 30 {
 		t.Fatalf("%d bytes arrived", got)
+	}
+}
+
+func arrivedOf(h uint64) uint32 { return uint32(slots[indexOf(h)].arrived.Load()) }
+
+// The engine may be about to commit an event of an object that ends just then on another goroutine, and whose slot is given to the next.
+func TestWhatIsCommittedOfAnObjectThatHasEndedIsNotNotedOfTheNextInItsSlot(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind    engine.Kind
+		payload []byte
+		ev      engine.Event
+	}{
+		"a HEAD request":           {engine.KindRequest, requestPayload("HEAD"), engine.Event{Type: engine.EventRequest}},
+		"a request of a buffered":  {engine.KindRequest, nil, engine.Event{Type: engine.EventRequest, Flags: engine.FlagBuffered}},
+		"a body":                   {engine.KindRequest, nil, engine.Event{Type: engine.EventBody, DataLen: 10}},
+		"an open session":          {engine.KindSession, nil, engine.Event{Type: engine.EventSessionOpened}},
+		"the peer's stream":        {engine.KindStream, nil, engine.Event{Type: engine.EventStreamOpened, Flags: engine.FlagRemote, Status: 1}},
+		"data":                     {engine.KindStream, nil, engine.Event{Type: engine.EventStreamData, DataLen: 10}},
+		"the last data":            {engine.KindStream, nil, engine.Event{Type: engine.EventStreamData, Flags: engine.FlagEnd}},
+		"a stream that was reset":  {engine.KindStream, nil, engine.Event{Type: engine.EventStreamReset}},
+		"a stream that is stopped": {engine.KindStream, nil, engine.Event{Type: engine.EventStreamStopped}},
+	} {
+		s, _ := testSink(t, 1000)
+		of := map[engine.Kind]func() any{
+			engine.KindRequest: func() any { return new(engine.Request) },
+			engine.KindSession: func() any { return new(engine.Session) },
+			engine.KindStream:  func() any { return new(engine.Stream) },
+		}[c.kind]
+		ended, _ := s.Issue(c.kind, 0, of())
+		s.Release(ended)
+		next, _ := s.Issue(c.kind, 0, of())
+		if indexOf(uint64(next)) != indexOf(uint64(ended)) {
+			t.Fatalf("slot %d, not the one just released", indexOf(uint64(next)))
+		}
+		before := slots[indexOf(uint64(next))].word.Load()
+		rec, _ := s.Reserve(engine.Bulk, max(len(c.payload), int(c.ev.DataLen)), nil)
+		copy(rec.Payload, c.payload)
+		c.ev.Object, c.ev.MetaLen = ended, uint32(len(c.payload))
+		s.Commit(rec, &c.ev)
+		if got := slots[indexOf(uint64(next))].word.Load(); got != before {
+			t.Errorf("%s: state %#x, before %#x", name, got, before)
+		}
+		if got := arrivedOf(uint64(next)); got != 0 {
+			t.Errorf("%s: %d bytes arrived", name, got)
+		}
+		s.Release(next)
+	}
+}
+
+// Of a buffered route nobody says that bytes were consumed: they outgrow the account, whose mark of whom it is of must last.
+func TestArrivedBytesThatNobodyConsumesDoNotRunIntoTheGeneration(t *testing.T) {
+	s, _ := testSink(t, 1000)
+	h := issueRequest(t, s)
+	defer release(h)
+	arrive(h, 1<<31)
+	arrive(h, 1<<31)
+	arrive(h, 7)
+	if got := arrivedOf(h); got != 7 {
+		t.Fatalf("%d bytes arrived instead of 7, modulo 2^32", got)
 	}
 }
 

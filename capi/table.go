@@ -27,15 +27,19 @@ const (
 	kindShift       = C.HANDLE_KIND_SHIFT
 	kindMask        = 0xf << kindShift
 	nameMask        = kindMask | generationMask<<generationShift
+	arrivedBits     = C.HANDLE_ARRIVED_BITS
 )
 
 // slot mirrors struct slot, whose comments say what each field is.
 type slot struct {
-	word, credit, object                atomic.Uint64
-	arrived, owed, highWater, datagrams atomic.Uint32
-	codes, attention                    atomic.Uint64
-	nextFree, nextAttention             atomic.Uint32
+	word, credit, object, arrived atomic.Uint64
+	owed, datagrams               atomic.Uint32
+	codes, attention              atomic.Uint64
+	highWater                     atomic.Uint32 // of a free slot: nextFree
+	nextAttention                 atomic.Uint32
 }
+
+func (p *slot) nextFree() *atomic.Uint32 { return &p.highWater }
 
 // tableHead mirrors struct handle_table.
 type tableHead struct {
@@ -100,8 +104,32 @@ func name(kind uint64, index uint32, object uint64) uint64 {
 		generation, wrapped = 1, C.SLOT_WRAPPED
 	}
 	name := kind<<kindShift | generation<<generationShift
+	p.arrived.Store(generation << arrivedBits)
 	p.word.Store(name | wrapped)
 	return name | uint64(index)
+}
+
+// gain sets state bits of an object, unless it has ended.
+func gain(h, bits uint64) {
+	p := &slots[indexOf(h)]
+	for {
+		word := p.word.Load()
+		if (word^h)&nameMask != 0 || p.word.CompareAndSwap(word, word|bits) {
+			return
+		}
+	}
+}
+
+// arrive counts bytes that came for an object, unless it has ended.
+func arrive(h uint64, n uint32) {
+	p := &slots[indexOf(h)]
+	generation := h >> generationShift & generationMask
+	for {
+		now := p.arrived.Load()
+		if now>>arrivedBits != generation || p.arrived.CompareAndSwap(now, generation<<arrivedBits|uint64(uint32(now)+n)) {
+			return
+		}
+	}
 }
 
 func takeSlot() (uint32, bool) {
@@ -111,7 +139,7 @@ func takeSlot() (uint32, bool) {
 		if link == 0 {
 			break
 		}
-		next := (head>>32+1)<<32 | uint64(slots[link-1].nextFree.Load())
+		next := (head>>32+1)<<32 | uint64(slots[link-1].nextFree().Load())
 		if table.free.CompareAndSwap(head, next) {
 			return link - 1, true
 		}
@@ -162,7 +190,7 @@ func giveSlot(index uint32) {
 	}
 	for {
 		head := table.free.Load()
-		p.nextFree.Store(uint32(head))
+		p.nextFree().Store(uint32(head))
 		if table.free.CompareAndSwap(head, (head>>32+1)<<32|uint64(index+1)) {
 			return
 		}
