@@ -90,8 +90,8 @@ func TestTheSlotKnowsTheStateOfASession(t *testing.T) {
 		t.Fatal("no slot left")
 	}
 	p := &slots[indexOf(uint64(h))]
-	if p.object.Load() == 0 || p.credit.Load() != 77 || p.highWater.Load() != 1000 {
-		t.Fatalf("struct %#x, sink %d, high-water mark %d", p.object.Load(), p.credit.Load(), p.highWater.Load())
+	if p.object.Load() == 0 || p.codes.Load() != 77 || p.account.Load() != s.account {
+		t.Fatalf("struct %#x, sink %d, account %d", p.object.Load(), p.codes.Load(), p.account.Load())
 	}
 	before := p.object.Load()
 	s.Offered(h, []string{"chat", "chat-2"})
@@ -146,7 +146,8 @@ func TestWritableOfAStreamNamesItsSession(t *testing.T) {
 	s, ring := testSink(t, 1000)
 	h, _ := s.Issue(engine.KindStream, 9, new(engine.Stream))
 	defer s.Release(h)
-	slots[indexOf(uint64(h))].credit.Store(1000<<1 | 1)
+	charge(s, uint64(h), 1000)
+	refuse(uint64(h))
 	s.Drained(h, 1000)
 	if got := take(ring); len(got) != 1 || got[0].Parent != 9 || got[0].Aux != 1000 {
 		t.Fatalf("events %+v", got)

@@ -18,10 +18,10 @@ import (
 
 // A sink carries the events of one server's connections to one queue.
 type sink struct {
-	events    *eventq.Queue
-	server    *server
-	highWater uint32 // bytes of a response, or of a stream, that may wait for the network
-	number    uint32 // see sinkOf
+	events  *eventq.Queue
+	server  *server
+	account uint32 // what waits of its responses and streams: accounts[account]
+	number  uint32 // see sinkOf
 }
 
 // A datagramSender is a connection as far as the host addresses it.
@@ -55,10 +55,9 @@ func (s *sink) issue(kind uint64, parent engine.Handle, object unsafe.Pointer) (
 	p := &slots[index]
 	p.owed.Store(0)
 	p.datagrams.Store(0)
-	p.highWater.Store(s.highWater)
-	p.credit.Store(0)
+	p.account.Store(s.account)
 	if kind == kindSession {
-		p.credit.Store(uint64(s.number))
+		p.codes.Store(uint64(s.number))
 	}
 	return engine.Handle(name(kind, index, 0)), true
 }
@@ -124,7 +123,7 @@ func (s *sink) Commit(r engine.Record, ev *engine.Event) {
 	case engine.EventSessionOpened:
 		gain(uint64(ev.Object), C.SLOT_OPEN)
 	case engine.EventStreamOpened, engine.EventStreamData, engine.EventStreamReset, engine.EventStreamStopped:
-		noteStream(ev)
+		s.noteStream(ev)
 	case engine.EventServerStarted:
 		s.server.setPort(uint16(ev.Status))
 	case engine.EventServerStopped:
@@ -161,12 +160,15 @@ func noteRequest(payload []byte, ev *engine.Event) {
 }
 
 // noteStream tells the slot of a stream which of its sides are over.
-func noteStream(ev *engine.Event) {
+func (s *sink) noteStream(ev *engine.Event) {
 	h := uint64(ev.Object)
 	switch {
-	case ev.Type == engine.EventStreamOpened && ev.Flags&engine.FlagRemote != 0 && ev.Status == C.ZIG_H3_WT_UNIDIRECTIONAL,
-		ev.Type == engine.EventStreamStopped:
+	case ev.Type == engine.EventStreamOpened && ev.Flags&engine.FlagRemote != 0 && ev.Status == C.ZIG_H3_WT_UNIDIRECTIONAL:
 		gain(h, C.SLOT_ENDED|C.SLOT_RESET)
+	case ev.Type == engine.EventStreamStopped:
+		if gain(h, C.SLOT_ENDED|C.SLOT_RESET) {
+			s.settle(ev.Object)
+		}
 	case ev.Type == engine.EventStreamReset:
 		gain(h, C.SLOT_STOPPED)
 	case ev.Type == engine.EventStreamData:
@@ -179,23 +181,33 @@ func noteStream(ev *engine.Event) {
 
 // Drained implements engine.Sink: it gives credit back, and tells a consumer that was refused once half of it is there again.
 func (s *sink) Drained(h engine.Handle, n int) {
-	p := &slots[indexOf(uint64(h))]
-	half := uint64(s.highWater / 2)
+	p, account := &slots[indexOf(uint64(h))], &accounts[s.account]
 	for {
 		credit := p.credit.Load()
 		pending := credit >> 1
-		pending -= min(uint64(n), pending)
+		left := min(uint64(n), pending)
+		pending -= left
 		owed := credit & 1
-		if pending <= half {
+		mark := account.mark()
+		if pending <= mark/2 {
 			owed = 0
 		}
 		if !p.credit.CompareAndSwap(credit, pending<<1|owed) {
 			continue
 		}
+		account.give(left)
 		if credit&1 != 0 && owed == 0 {
-			s.writable(h, uint64(s.highWater)-pending)
+			s.writable(h, mark-pending)
 		}
 		return
+	}
+}
+
+// settle is told that what still waits of an object will never leave, though the object lives on: it is off the account now. Whoever calls
+// sees to it that the object does not end meanwhile.
+func (s *sink) settle(h engine.Handle) {
+	if waiting := slots[indexOf(uint64(h))].credit.Swap(0) >> 1; waiting != 0 {
+		accounts[s.account].give(waiting)
 	}
 }
 

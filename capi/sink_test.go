@@ -22,8 +22,25 @@ func testSink(t *testing.T, highWater uint32) (*sink, *eventq.Ring) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &sink{events: eventq.New(ring), server: &server{handle: 5}, highWater: highWater}, ring
+	const account = 5
+	accounts[account].highWater.Store(highWater)
+	accounts[account].most.Store(1 << 30)
+	t.Cleanup(func() {
+		if got := accounts[account].queued.Swap(0); got != 0 {
+			t.Errorf("%d bytes are left in the account", got)
+		}
+	})
+	return &sink{events: eventq.New(ring), server: &server{handle: account}, account: account}, ring
 }
+
+// charge notes bytes that wait as C's calls do.
+func charge(s *sink, h, n uint64) {
+	accounts[s.account].queued.Add(n)
+	slots[indexOf(h)].credit.Add(n << 1)
+}
+
+// refuse notes that a write was refused.
+func refuse(h uint64) { slots[indexOf(h)].credit.Or(1) }
 
 func issueRequest(t *testing.T, s *sink) uint64 {
 	t.Helper()
@@ -44,7 +61,8 @@ func TestWritableComesOnceHalfOfTheMarkIsFree(t *testing.T) {
 	h := issueRequest(t, s)
 	defer release(h)
 	p := &slots[indexOf(h)]
-	p.credit.Store(1000<<1 | 1) // full, and the consumer was refused
+	charge(s, h, 1000) // full, and the consumer was refused
+	refuse(h)
 	s.Drained(engine.Handle(h), 499)
 	if got := take(ring); len(got) != 0 {
 		t.Fatalf("%d events with more than half waiting", len(got))

@@ -35,11 +35,11 @@ type slot struct {
 	word, credit, object, arrived atomic.Uint64
 	owed, datagrams               atomic.Uint32
 	codes, attention              atomic.Uint64
-	highWater                     atomic.Uint32 // of a free slot: nextFree
+	account                       atomic.Uint32 // of a free slot: nextFree
 	nextAttention                 atomic.Uint32
 }
 
-func (p *slot) nextFree() *atomic.Uint32 { return &p.highWater }
+func (p *slot) nextFree() *atomic.Uint32 { return &p.account }
 
 // tableHead mirrors struct handle_table.
 type tableHead struct {
@@ -109,13 +109,16 @@ func name(kind uint64, index uint32, object uint64) uint64 {
 	return name | uint64(index)
 }
 
-// gain sets state bits of an object, unless it has ended.
-func gain(h, bits uint64) {
+// gain sets state bits of an object. It reports false when that has ended: then nothing happens.
+func gain(h, bits uint64) bool {
 	p := &slots[indexOf(h)]
 	for {
 		word := p.word.Load()
-		if (word^h)&nameMask != 0 || p.word.CompareAndSwap(word, word|bits) {
-			return
+		if (word^h)&nameMask != 0 {
+			return false
+		}
+		if p.word.CompareAndSwap(word, word|bits) {
+			return true
 		}
 	}
 }
@@ -187,6 +190,9 @@ func giveSlot(index uint32) {
 	if p.object.Load() != 0 {
 		C.handle_recycle((*C.struct_slot)(unsafe.Pointer(p)))
 		return
+	}
+	if left := p.credit.Swap(0) >> 1; left != 0 {
+		accounts[p.account.Load()].give(left)
 	}
 	for {
 		head := table.free.Load()

@@ -6,6 +6,7 @@ const (
 	kib = 1 << 10
 	mib = 1 << 20
 	gib = 1 << 30
+	tib = 1 << 40
 )
 
 // An optionKey is a setting with a number for its value. What is no number (certificates, the go object, date) is parsed by name.
@@ -38,6 +39,7 @@ var optionKeys = [...]optionKey{
 	{"reset_budget", "streams", 1, 1_000_000, 1024, func(o *Options, v int64) { o.ResetBudget = int(v) }},
 	{"max_unverified_handshakes", "handshakes", 0, 1_000_000, 256, func(o *Options, v int64) { o.MaxUnverifiedHandshakes = int(v) }},
 	{"high_water_mark", "bytes", kib, gib, mib, func(o *Options, v int64) { o.HighWaterMark = int(v) }},
+	{"max_queued_response_bytes", "bytes", mib, tib, 256 * mib, func(o *Options, v int64) { o.MaxQueuedResponseBytes = v }},
 }
 
 // datagramOptionKeys are the settings inside the object "datagrams".

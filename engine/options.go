@@ -32,8 +32,9 @@ type Options struct {
 	ResetBudget             int // streams that a peer may reset unanswered within ResetWindow
 	MaxUnverifiedHandshakes int // while as many handshakes are unfinished, Retry is demanded
 
-	HighWaterMark int  // bytes of one response or stream that may wait for the network; the consumer's side keeps this account
-	Date          bool // whether responses without a date get one
+	HighWaterMark          int   // bytes of one response or stream that may wait for the network; the consumer's side keeps this account
+	MaxQueuedResponseBytes int64 // bytes of all of them together, likewise
+	Date                   bool  // whether responses without a date get one
 
 	QUICDatagrams bool // raw QUIC datagrams are delivered and may be sent
 	RawDatagrams  bool // all datagrams are raw: HTTP datagrams are not offered, and WebTransport with them

@@ -20,7 +20,7 @@ func TestOptionsHaveDefaults(t *testing.T) {
 			Port: 443, MaxRequestBodySize: 128 << 20, MaxHeaderBytes: 64 << 10, MaxIncomingStreams: 256,
 			IdleTimeout: 30 * time.Second, HandshakeTimeout: 10 * time.Second, HeaderTimeout: 10 * time.Second, BodyTimeout: 30 * time.Second, WriteTimeout: 5 * time.Minute,
 			ReceiveWindow: 512 << 10, StreamReceiveWindow: 6 << 20, ConnectionReceiveWindow: 15 << 20,
-			ResetBudget: 1024, MaxUnverifiedHandshakes: 256, HighWaterMark: 1 << 20, Date: true,
+			ResetBudget: 1024, MaxUnverifiedHandshakes: 256, HighWaterMark: 1 << 20, MaxQueuedResponseBytes: 256 << 20, Date: true,
 			Datagrams: DatagramOptions{256, 256}, WebTransport: WebTransportOptions{100, 100, 16 << 20, 10 * time.Second, nil},
 		}
 		if fmt.Sprint(*o) != fmt.Sprint(want) {
@@ -33,7 +33,8 @@ func TestB03EveryOptionIsTaken(t *testing.T) {
 	o, err := ParseOptions("::1", 0, "c.pem", "k.pem", []byte(`{
 		"max_request_body_size": 1, "max_header_bytes": 2e3, "max_incoming_streams": 3, "idle_timeout_ms": 104, "handshake_timeout_ms": 105,
 		"header_timeout_ms": 16, "body_timeout_ms": 17, "request_timeout_ms": 18, "write_timeout_ms": 19, "receive_window": 9000, "stream_receive_window": 100000,
-		"connection_receive_window": 110000, "reset_budget": 12, "max_unverified_handshakes": 13, "high_water_mark": 1024, "date": false,
+		"connection_receive_window": 110000, "reset_budget": 12, "max_unverified_handshakes": 13, "high_water_mark": 1024,
+		"max_queued_response_bytes": 1048577, "date": false,
 		"tls": [{"cert": "C", "key": "K"}, {"cert_path": "cp", "key_path": "kp", "server_name": "n"}],
 		"go": {"max_procs": 1, "gc_percent": 2, "memory_limit": 3}, "quic_datagrams": true, "raw_datagrams": true,
 		"datagrams": {"incoming": 11, "outgoing": 4}, "webtransport": {"max_streams_bidi": 5, "max_streams_uni": 6, "max_data": 65536,
@@ -46,7 +47,7 @@ func TestB03EveryOptionIsTaken(t *testing.T) {
 		IdleTimeout: 104 * time.Millisecond, HandshakeTimeout: 105 * time.Millisecond, HeaderTimeout: 16 * time.Millisecond,
 		BodyTimeout: 17 * time.Millisecond, RequestTimeout: 18 * time.Millisecond, WriteTimeout: 19 * time.Millisecond,
 		ReceiveWindow: 9000, StreamReceiveWindow: 100000, ConnectionReceiveWindow: 110000, ResetBudget: 12, MaxUnverifiedHandshakes: 13,
-		HighWaterMark: 1024, Go: GoOptions{1, 2, 3}, QUICDatagrams: true, RawDatagrams: true, Datagrams: DatagramOptions{11, 4},
+		HighWaterMark: 1024, MaxQueuedResponseBytes: 1<<20 + 1, Go: GoOptions{1, 2, 3}, QUICDatagrams: true, RawDatagrams: true, Datagrams: DatagramOptions{11, 4},
 		WebTransport: WebTransportOptions{5, 6, 65536, 20 * time.Millisecond, []string{"https://a.example", "http://b:8080", "*"}},
 		Certificates: []CertificateSource{{CertPath: "c.pem", KeyPath: "k.pem"}, {Cert: "C", Key: "K", Option: "tls[0]."}, {CertPath: "cp", KeyPath: "kp", ServerName: "n", Option: "tls[1]."}},
 	}
@@ -60,8 +61,8 @@ func TestB03EveryOptionIsTaken(t *testing.T) {
 
 func TestC09OptionsThatAreRefused(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{`{"idle_timeout": 1}`, `unknown option "idle_timeout" (known here: body_timeout_ms, cert, connection_receive_window, datagrams, date, go, handshake_timeout_ms, header_timeout_ms, high_water_mark, idle_timeout_ms, key, max_header_bytes, max_incoming_streams, max_request_body_size, max_unverified_handshakes, quic_datagrams, raw_datagrams, receive_window, request_timeout_ms, reset_budget, stream_receive_window, tls, webtransport, write_timeout_ms)`},
-		{`{"Date": true}`, `unknown option "Date" (known here: body_timeout_ms, cert, connection_receive_window, datagrams, date, go, handshake_timeout_ms, header_timeout_ms, high_water_mark, idle_timeout_ms, key, max_header_bytes, max_incoming_streams, max_request_body_size, max_unverified_handshakes, quic_datagrams, raw_datagrams, receive_window, request_timeout_ms, reset_budget, stream_receive_window, tls, webtransport, write_timeout_ms)`},
+		{`{"idle_timeout": 1}`, `unknown option "idle_timeout" (known here: body_timeout_ms, cert, connection_receive_window, datagrams, date, go, handshake_timeout_ms, header_timeout_ms, high_water_mark, idle_timeout_ms, key, max_header_bytes, max_incoming_streams, max_queued_response_bytes, max_request_body_size, max_unverified_handshakes, quic_datagrams, raw_datagrams, receive_window, request_timeout_ms, reset_budget, stream_receive_window, tls, webtransport, write_timeout_ms)`},
+		{`{"Date": true}`, `unknown option "Date" (known here: body_timeout_ms, cert, connection_receive_window, datagrams, date, go, handshake_timeout_ms, header_timeout_ms, high_water_mark, idle_timeout_ms, key, max_header_bytes, max_incoming_streams, max_queued_response_bytes, max_request_body_size, max_unverified_handshakes, quic_datagrams, raw_datagrams, receive_window, request_timeout_ms, reset_budget, stream_receive_window, tls, webtransport, write_timeout_ms)`},
 		{`{"go": {"maxprocs": 1}}`, `unknown option "go.maxprocs" (known here: gc_percent, max_procs, memory_limit)`},
 		{`{"tls": [{"cert": "c", "key": "k", "name": "x"}]}`, `unknown option "tls[0].name" (known here: cert, cert_path, key, key_path, server_name)`},
 		{`{"max_header_bytes": 1023}`, `max_header_bytes must be a whole number of bytes from 1024 to 65536, not 1023`},

@@ -494,9 +494,11 @@ enum zig_h3_send_flag {
  * Answers with a complete response. status: 200 to 599. headers: a packed list (see zig_h3_record), names in any case, without
  * pseudo fields; blanks around values do not count; content-length and date are added where missing. body may be NULL when body_len
  * is 0; to a HEAD request, and with status 204 or 304, none is sent. A STREAM_CLOSED event follows unless FORGET is given.
- * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT, _BAD_HEADER, _ENDED (a response was begun), _WOULD_BLOCK (no room in the ring to the
- * engine: nothing was taken; drain your queue or yield, then try again), _TOO_LARGE (headers over 64 KiB, body over 2 GiB),
- * _NO_MEMORY.
+ * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT, _BAD_HEADER, _ENDED (a response was begun), _TOO_LARGE (headers over 64 KiB, body over
+ * 2 GiB), _NO_MEMORY, or _WOULD_BLOCK: nothing was taken, because there is no room in the ring to the engine (drain your queue or
+ * yield, then try again), or, with a body of more than 16 KiB, because what waits of other responses and streams of the server has
+ * reached the option max_queued_response_bytes (try again later, or give it in parts: see zig_h3_response_write()). A body that is larger
+ * than the option is taken as long as others leave any room.
  */
 ZIG_H3_API int32_t zig_h3_response_send(zig_h3_handle request, uint32_t status, const void *headers, size_t headers_len,
                                         const void *body, size_t body_len, uint32_t flags);
@@ -519,8 +521,10 @@ ZIG_H3_API int32_t zig_h3_response_headers(zig_h3_handle request, const void *he
 
 /*
  * Sends the headers, if they are not gone yet, and part of the body. *taken receives how many of the len bytes were taken: all, or
- * up to the response's high-water mark (1 MiB waiting for the network by default). When that is fewer, a WRITABLE event follows.
- * With len 0 it sends the headers only. To a HEAD request everything is taken and nothing sent.
+ * up to the response's high-water mark (1 MiB waiting for the network by default). While all responses and streams of the server together
+ * have reached the option max_queued_response_bytes (256 MiB by default) the mark is 16 KiB, so that whose peer reads goes on. When
+ * fewer were taken, a WRITABLE event follows. With len 0 it sends the headers only. To a HEAD request everything is taken and nothing
+ * sent.
  * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT, _WOULD_BLOCK (nothing was taken; a WRITABLE event follows), _ENDED,
  * _NO_MEMORY.
  */

@@ -15,6 +15,7 @@ export const ENGINE_KEYS: ReadonlySet<string> = new Set([
   "reset_budget",
   "max_unverified_handshakes",
   "high_water_mark",
+  "max_queued_response_bytes",
   "date",
   "go",
 ] satisfies (keyof EngineOptions)[]);

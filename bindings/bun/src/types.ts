@@ -141,6 +141,8 @@ export interface EngineOptions {
   max_unverified_handshakes?: number;
   /** Bytes of one response that may wait for the network. */
   high_water_mark?: number;
+  /** Bytes of all responses and streams that may wait for the network; beyond it 16 KiB of each. */
+  max_queued_response_bytes?: number;
   /** Whether a response without a date gets one. */
   date?: boolean;
   /** Go's runtime, which all servers of the process share: the last that names a setting counts. */
