@@ -124,6 +124,8 @@ func (s *sink) Commit(r engine.Record, ev *engine.Event) {
 		gain(uint64(ev.Object), C.SLOT_OPEN)
 	case engine.EventStreamOpened, engine.EventStreamData, engine.EventStreamReset, engine.EventStreamStopped:
 		s.noteStream(ev)
+	case engine.EventStreamAtomic:
+		s.Drained(ev.Object, int(ev.Aux)) // sent or not, it waits no more
 	case engine.EventServerStarted:
 		s.server.setPort(uint16(ev.Status))
 	case engine.EventServerStopped:

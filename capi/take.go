@@ -63,6 +63,10 @@ func forStream(stream *engine.Stream, s *sink, h *eventq.Head, payload []byte) {
 		stream.Stop(uint32(h.Aux))
 	case C.SUBMIT_CONSUMED:
 		stream.Consumed(h.Aux)
+	case C.SUBMIT_ATOMIC:
+		stream.WriteAtomic(body(h, payload))
+	case C.SUBMIT_COMMIT:
+		stream.Commit()
 	case C.SUBMIT_PRIORITY:
 		stream.SetPriority(h.Status, int64(h.Aux))
 	}

@@ -33,6 +33,39 @@ func (st *Stream) Write(body Chunk) {
 	st.kick()
 }
 
+// WriteAtomic sends bytes all at once or not at all, and tells by STREAM_ATOMIC which it was. webtransport-go cannot say what a stream takes
+// at once, so only an empty write is ever taken.
+func (st *Stream) WriteAtomic(body Chunk) {
+	n := len(body.Bytes)
+	body.release()
+	code := ErrWouldBlock
+	if n == 0 {
+		code = OK
+	}
+	st.mu.Lock()
+	st.tellAtomic(code, n)
+	st.unlock()
+}
+
+// tellAtomic tells what became of an atomic write of n bytes. st.mu is held.
+func (st *Stream) tellAtomic(code Code, n int) {
+	if st.finished {
+		return
+	}
+	if st.sendDone {
+		code = st.code
+		if code == OK {
+			code = ErrClosed
+		}
+	}
+	rec, _ := st.s.c.sink.Reserve(Terminal, 0, nil)
+	st.s.c.sink.Commit(rec, st.event(&Event{Type: EventStreamAtomic, Code: code, Aux: uint64(n)}))
+}
+
+// Commit has what was written so far reach the peer even if this side is reset later. webtransport-go keeps a stream's header so, and
+// nothing else.
+func (st *Stream) Commit() {}
+
 // End finishes this side, after what was written.
 func (st *Stream) End() {
 	st.mu.Lock()
