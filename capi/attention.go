@@ -82,6 +82,6 @@ func attendStream(p *slot, h, bits uint64) {
 		stream.Stop(uint32(codes >> 32))
 	}
 	if bits&C.ATTENTION_RESET != 0 {
-		stream.Reset(uint32(codes))
+		resetStream(stream, s, h, uint32(codes))
 	}
 }

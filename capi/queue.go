@@ -125,9 +125,4 @@ func retire(h uint64) {
 }
 
 // forget makes a handle stale to the host, as a call that frees its object does.
-func forget(h uint64) {
-	p := &slots[indexOf(h)]
-	if (p.word.Load()^h)&nameMask == 0 {
-		p.word.Or(C.SLOT_FORGOTTEN)
-	}
-}
+func forget(h uint64) { gain(h, C.SLOT_FORGOTTEN) }

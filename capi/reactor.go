@@ -129,8 +129,8 @@ func (r *reactor) take(h *eventq.Head, payload []byte) {
 			return
 		}
 	case kindStream:
-		if stream, _ := objectOf[engine.Stream](h.Object, kindStream); stream != nil {
-			forStream(stream, h, payload)
+		if stream, s := objectOf[engine.Stream](h.Object, kindStream); stream != nil {
+			forStream(stream, s, h, payload)
 			return
 		}
 	case kindSession:

@@ -24,21 +24,23 @@ const maxQueues = 64
 
 // A server ties an engine's server to its handle, its queues and the memory that the host reads of it.
 type server struct {
-	c         *C.struct_server
-	handle    uint64
-	engine    *engine.Server
-	highWater uint32
+	c      *C.struct_server
+	handle uint64
+	engine *engine.Server
 
 	mu     sync.Mutex
 	queues []*queue
 }
 
 func newServer(c *C.struct_server, o *config.Options, q *queue) (*server, error) {
-	s := &server{c: c, highWater: uint32(min(o.HighWaterMark, math.MaxUint32)), queues: []*queue{q}}
+	s := &server{c: c, queues: []*queue{q}}
 	var ok bool
 	if s.handle, ok = issue(kindServer, uint64(uintptr(unsafe.Pointer(c)))); !ok {
 		return nil, errTooManyObjects
 	}
+	account := &accounts[s.account()]
+	account.most.Store(uint64(o.MaxQueuedResponseBytes))
+	account.highWater.Store(uint32(min(o.HighWaterMark, math.MaxUint32)))
 	applyGoOptions(&o.Go)
 	var err error
 	s.engine, err = engine.NewServer(o, sink.Handle(s.handle), []sink.Sink{s.sinkTo(q)}, (*sink.Stats)(unsafe.Pointer(&c.stats)))
@@ -66,8 +68,11 @@ func newServer(c *C.struct_server, o *config.Options, q *queue) (*server, error)
 var _ [C.SERVER_STATS_MAX - sink.StatCount]struct{}
 
 func (s *server) sinkTo(q *queue) *queueSink {
-	return (&queueSink{events: q.events, server: s, highWater: s.highWater}).enrol()
+	return (&queueSink{events: q.events, server: s, account: s.account()}).enrol()
 }
+
+// account is the number of the server's account: that of its slot.
+func (s *server) account() uint32 { return indexOf(s.handle) }
 
 func (s *server) addQueue(q *queue) error {
 	s.mu.Lock()

@@ -91,8 +91,8 @@ func TestTheSlotKnowsTheStateOfASession(t *testing.T) {
 		t.Fatal("no slot left")
 	}
 	p := &slots[indexOf(uint64(h))]
-	if p.object.Load() == 0 || p.credit.Load() != 77 || p.highWater.Load() != 1000 {
-		t.Fatalf("struct %#x, sink %d, high-water mark %d", p.object.Load(), p.credit.Load(), p.highWater.Load())
+	if p.object.Load() == 0 || p.codes.Load() != 77 || p.account.Load() != s.account {
+		t.Fatalf("struct %#x, sink %d, account %d", p.object.Load(), p.codes.Load(), p.account.Load())
 	}
 	before := p.object.Load()
 	s.Offered(h, []string{"chat", "chat-2"})
@@ -136,7 +136,7 @@ func TestTheSlotKnowsWhichSidesOfAStreamAreOver(t *testing.T) {
 		if got := p.word.Load() & (slotEnded | slotReset | slotStopped); got != c.want {
 			t.Errorf("%s: state %#x instead of %#x", name, got, c.want)
 		}
-		if got := p.arrived.Load(); got != c.ev.DataLen {
+		if got := arrivedOf(uint64(h)); got != c.ev.DataLen {
 			t.Errorf("%s: %d bytes arrived", name, got)
 		}
 		s.Release(h)
@@ -147,7 +147,8 @@ func TestWritableOfAStreamNamesItsSession(t *testing.T) {
 	s, ring := testSink(t, 1000)
 	h, _ := s.Issue(sink.KindStream, 9, new(engine.Stream))
 	defer s.Release(h)
-	slots[indexOf(uint64(h))].credit.Store(1000<<1 | 1)
+	charge(s, uint64(h), 1000)
+	refuse(uint64(h))
 	s.Drained(h, 1000)
 	if got := take(ring); len(got) != 1 || got[0].Parent != 9 || got[0].Aux != 1000 {
 		t.Fatalf("events %+v", got)

@@ -19,10 +19,10 @@ import (
 
 // A queueSink carries the events of one server's connections to one queue.
 type queueSink struct {
-	events    *eventq.Queue
-	server    *server
-	highWater uint32 // bytes of a response, or of a stream, that may wait for the network
-	number    uint32 // see sinkOf
+	events  *eventq.Queue
+	server  *server
+	account uint32 // what waits of its responses and streams: accounts[account]
+	number  uint32 // see sinkOf
 }
 
 // A datagramSender is a connection as far as the host addresses it.
@@ -54,13 +54,11 @@ func (s *queueSink) issue(kind uint64, parent sink.Handle, object unsafe.Pointer
 	}
 	s.bind(index, parent, object)
 	p := &slots[index]
-	p.arrived.Store(0)
 	p.owed.Store(0)
 	p.datagrams.Store(0)
-	p.highWater.Store(s.highWater)
-	p.credit.Store(0)
+	p.account.Store(s.account)
 	if kind == kindSession {
-		p.credit.Store(uint64(s.number))
+		p.codes.Store(uint64(s.number))
 	}
 	return sink.Handle(name(kind, index, 0)), true
 }
@@ -120,13 +118,15 @@ func (s *queueSink) Abort(r sink.Record) {
 func (s *queueSink) Commit(r sink.Record, ev *sink.Event) {
 	switch ev.Type {
 	case sink.EventRequest:
-		s.noteRequest(r.Payload, ev)
+		noteRequest(r.Payload, ev)
 	case sink.EventBody:
-		slots[indexOf(uint64(ev.Object))].arrived.Add(ev.DataLen)
+		arrive(uint64(ev.Object), ev.DataLen)
 	case sink.EventSessionOpened:
-		slots[indexOf(uint64(ev.Object))].word.Or(C.SLOT_OPEN)
+		gain(uint64(ev.Object), C.SLOT_OPEN)
 	case sink.EventStreamOpened, sink.EventStreamData, sink.EventStreamReset, sink.EventStreamStopped:
-		noteStream(ev)
+		s.noteStream(ev)
+	case sink.EventStreamAtomic:
+		s.Drained(ev.Object, int(ev.Aux)) // sent or not, it waits no more
 	case sink.EventServerStarted:
 		s.server.setPort(uint16(ev.Status))
 	case sink.EventServerStopped:
@@ -149,7 +149,7 @@ func (s *queueSink) commit(r sink.Record, ev *sink.Event) {
 var headRequest = []byte("\x07\x00\x04\x00\x00\x00:methodHEAD")
 
 // noteRequest tells the slot what its response's calls have to know.
-func (s *queueSink) noteRequest(payload []byte, ev *sink.Event) {
+func noteRequest(payload []byte, ev *sink.Event) {
 	var bits uint64
 	if bytes.HasPrefix(payload, headRequest) {
 		bits = C.SLOT_HEAD
@@ -158,46 +158,59 @@ func (s *queueSink) noteRequest(payload []byte, ev *sink.Event) {
 		bits |= C.SLOT_BUFFERED
 	}
 	if bits != 0 {
-		slots[indexOf(uint64(ev.Object))].word.Or(bits)
+		gain(uint64(ev.Object), bits)
 	}
 }
 
 // noteStream tells the slot of a stream which of its sides are over.
-func noteStream(ev *sink.Event) {
-	p := &slots[indexOf(uint64(ev.Object))]
+func (s *queueSink) noteStream(ev *sink.Event) {
+	h := uint64(ev.Object)
 	switch {
-	case ev.Type == sink.EventStreamOpened && ev.Flags&sink.FlagRemote != 0 && ev.Status == C.ZIG_H3_WT_UNIDIRECTIONAL,
-		ev.Type == sink.EventStreamStopped:
-		p.word.Or(C.SLOT_ENDED | C.SLOT_RESET)
+	case ev.Type == sink.EventStreamOpened && ev.Flags&sink.FlagRemote != 0 && ev.Status == C.ZIG_H3_WT_UNIDIRECTIONAL:
+		gain(h, C.SLOT_ENDED|C.SLOT_RESET)
+	case ev.Type == sink.EventStreamStopped:
+		if gain(h, C.SLOT_ENDED|C.SLOT_RESET) {
+			s.settle(ev.Object)
+		}
 	case ev.Type == sink.EventStreamReset:
-		p.word.Or(C.SLOT_STOPPED)
+		gain(h, C.SLOT_STOPPED)
 	case ev.Type == sink.EventStreamData:
-		p.arrived.Add(ev.DataLen)
+		arrive(h, ev.DataLen)
 		if ev.Flags&sink.FlagEnd != 0 {
-			p.word.Or(C.SLOT_STOPPED)
+			gain(h, C.SLOT_STOPPED)
 		}
 	}
 }
 
 // Drained implements sink.Sink: it gives credit back, and tells a consumer that was refused once half of it is there again.
 func (s *queueSink) Drained(h sink.Handle, n int) {
-	p := &slots[indexOf(uint64(h))]
-	half := uint64(s.highWater / 2)
+	p, account := &slots[indexOf(uint64(h))], &accounts[s.account]
 	for {
 		credit := p.credit.Load()
 		pending := credit >> 1
-		pending -= min(uint64(n), pending)
+		left := min(uint64(n), pending)
+		pending -= left
 		owed := credit & 1
-		if pending <= half {
+		mark := account.mark()
+		if pending <= mark/2 {
 			owed = 0
 		}
 		if !p.credit.CompareAndSwap(credit, pending<<1|owed) {
 			continue
 		}
+		account.give(left)
 		if credit&1 != 0 && owed == 0 {
-			s.writable(h, uint64(s.highWater)-pending)
+			s.writable(h, mark-pending)
 		}
 		return
+	}
+}
+
+// settle is told that what still waits of an object will never leave, though the object lives on: it is off the account now. Whoever calls
+// sees to it that the object does not end meanwhile.
+func (s *queueSink) settle(h sink.Handle) {
+	if waiting := slots[indexOf(uint64(h))].credit.Swap(0) >> 1; waiting != 0 {
+		accounts[s.account].give(waiting)
 	}
 }
 

@@ -23,8 +23,25 @@ func testSink(t *testing.T, highWater uint32) (*queueSink, *eventq.Ring) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &queueSink{events: eventq.New(ring), server: &server{handle: 5}, highWater: highWater}, ring
+	const account = 5
+	accounts[account].highWater.Store(highWater)
+	accounts[account].most.Store(1 << 30)
+	t.Cleanup(func() {
+		if got := accounts[account].queued.Swap(0); got != 0 {
+			t.Errorf("%d bytes are left in the account", got)
+		}
+	})
+	return &queueSink{events: eventq.New(ring), server: &server{handle: account}, account: account}, ring
 }
+
+// charge notes bytes that wait as C's calls do.
+func charge(s *queueSink, h, n uint64) {
+	accounts[s.account].queued.Add(n)
+	slots[indexOf(h)].credit.Add(n << 1)
+}
+
+// refuse notes that a write was refused.
+func refuse(h uint64) { slots[indexOf(h)].credit.Or(1) }
 
 func issueRequest(t *testing.T, s *queueSink) uint64 {
 	t.Helper()
@@ -45,7 +62,8 @@ func TestWritableComesOnceHalfOfTheMarkIsFree(t *testing.T) {
 	h := issueRequest(t, s)
 	defer release(h)
 	p := &slots[indexOf(h)]
-	p.credit.Store(1000<<1 | 1) // full, and the consumer was refused
+	charge(s, h, 1000) // full, and the consumer was refused
+	refuse(h)
 	s.Drained(sink.Handle(h), 499)
 	if got := take(ring); len(got) != 0 {
 		t.Fatalf("%d events with more than half waiting", len(got))
@@ -102,8 +120,67 @@ func TestBodyBytesCountAsArrived(t *testing.T) {
 		rec, _ := s.Reserve(sink.Bulk, 10, nil)
 		s.Commit(rec, &sink.Event{Type: sink.EventBody, Object: sink.Handle(h), DataLen: 10})
 	}
-	if got := slots[indexOf(h)].arrived.Load(); got != 30 {
+	if got := arrivedOf(h); got != 30 {
 		t.Fatalf("%d bytes arrived", got)
+	}
+}
+
+func arrivedOf(h uint64) uint32 { return uint32(slots[indexOf(h)].arrived.Load()) }
+
+// The engine may be about to commit an event of an object that ends just then on another goroutine, and whose slot is given to the next.
+func TestWhatIsCommittedOfAnObjectThatHasEndedIsNotNotedOfTheNextInItsSlot(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind    sink.Kind
+		payload []byte
+		ev      sink.Event
+	}{
+		"a HEAD request":           {sink.KindRequest, requestPayload("HEAD"), sink.Event{Type: sink.EventRequest}},
+		"a request of a buffered":  {sink.KindRequest, nil, sink.Event{Type: sink.EventRequest, Flags: sink.FlagBuffered}},
+		"a body":                   {sink.KindRequest, nil, sink.Event{Type: sink.EventBody, DataLen: 10}},
+		"an open session":          {sink.KindSession, nil, sink.Event{Type: sink.EventSessionOpened}},
+		"the peer's stream":        {sink.KindStream, nil, sink.Event{Type: sink.EventStreamOpened, Flags: sink.FlagRemote, Status: 1}},
+		"data":                     {sink.KindStream, nil, sink.Event{Type: sink.EventStreamData, DataLen: 10}},
+		"the last data":            {sink.KindStream, nil, sink.Event{Type: sink.EventStreamData, Flags: sink.FlagEnd}},
+		"a stream that was reset":  {sink.KindStream, nil, sink.Event{Type: sink.EventStreamReset}},
+		"a stream that is stopped": {sink.KindStream, nil, sink.Event{Type: sink.EventStreamStopped}},
+	} {
+		s, _ := testSink(t, 1000)
+		of := map[sink.Kind]func() any{
+			sink.KindRequest: func() any { return new(engine.Request) },
+			sink.KindSession: func() any { return new(engine.Session) },
+			sink.KindStream:  func() any { return new(engine.Stream) },
+		}[c.kind]
+		ended, _ := s.Issue(c.kind, 0, of())
+		s.Release(ended)
+		next, _ := s.Issue(c.kind, 0, of())
+		if indexOf(uint64(next)) != indexOf(uint64(ended)) {
+			t.Fatalf("slot %d, not the one just released", indexOf(uint64(next)))
+		}
+		before := slots[indexOf(uint64(next))].word.Load()
+		rec, _ := s.Reserve(sink.Bulk, max(len(c.payload), int(c.ev.DataLen)), nil)
+		copy(rec.Payload, c.payload)
+		c.ev.Object, c.ev.MetaLen = ended, uint32(len(c.payload))
+		s.Commit(rec, &c.ev)
+		if got := slots[indexOf(uint64(next))].word.Load(); got != before {
+			t.Errorf("%s: state %#x, before %#x", name, got, before)
+		}
+		if got := arrivedOf(uint64(next)); got != 0 {
+			t.Errorf("%s: %d bytes arrived", name, got)
+		}
+		s.Release(next)
+	}
+}
+
+// Of a buffered route nobody says that bytes were consumed: they outgrow the account, whose mark of whom it is of must last.
+func TestArrivedBytesThatNobodyConsumesDoNotRunIntoTheGeneration(t *testing.T) {
+	s, _ := testSink(t, 1000)
+	h := issueRequest(t, s)
+	defer release(h)
+	arrive(h, 1<<31)
+	arrive(h, 1<<31)
+	arrive(h, 7)
+	if got := arrivedOf(h); got != 7 {
+		t.Fatalf("%d bytes arrived instead of 7, modulo 2^32", got)
 	}
 }
 

@@ -24,6 +24,8 @@ enum submission_type {
     SUBMIT_STOP,        /* aux: error code, of a stream */
     SUBMIT_CONSUMED,    /* aux: bytes */
     SUBMIT_PRIORITY,    /* stream. status: group; aux: order */
+    SUBMIT_ATOMIC,      /* stream. data: what is to be sent all at once or not at all */
+    SUBMIT_COMMIT,      /* stream */
     /* Sessions. */
     SUBMIT_ACCEPT,      /* meta: headers; data: protocol */
     SUBMIT_REJECT,      /* status; meta: headers; data: body */

@@ -84,7 +84,7 @@ func TestReleaseSaysWhetherTheHostHasForgotten(t *testing.T) {
 }
 
 func TestAnObjectIsFoundUntilItsRelease(t *testing.T) {
-	r, s := new(engine.Request), &queueSink{highWater: 7}
+	r, s := new(engine.Request), new(sink)
 	issued, _ := s.Issue(sink.KindRequest, 0, r)
 	h := uint64(issued)
 	if got, of := objectOf[engine.Request](h, kindRequest); got != r || of != s {

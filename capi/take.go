@@ -1,6 +1,7 @@
 package main
 
 /*
+#include "handle.h"
 #include "submission.h"
 */
 import "C"
@@ -46,22 +47,39 @@ func forRequest(request *engine.Request, h *eventq.Head, payload []byte) {
 	}
 }
 
-// forStream carries out a submission about a stream of a session.
-func forStream(stream *engine.Stream, h *eventq.Head, payload []byte) {
+// forStream carries out a submission about a stream of a session, whose events go to s.
+func forStream(stream *engine.Stream, s *queueSink, h *eventq.Head, payload []byte) {
 	switch h.Type {
 	case C.SUBMIT_WRITE:
 		stream.Write(body(h, payload))
+		if slots[indexOf(h.Object)].word.Load()&C.SLOT_RESET != 0 {
+			settleStream(stream, s, h.Object) // it was taken when this side was over already
+		}
 	case C.SUBMIT_END:
 		stream.End()
 	case C.SUBMIT_RESET:
-		stream.Reset(uint32(h.Aux))
+		resetStream(stream, s, h.Object, uint32(h.Aux))
 	case C.SUBMIT_STOP:
 		stream.Stop(uint32(h.Aux))
 	case C.SUBMIT_CONSUMED:
 		stream.Consumed(h.Aux)
+	case C.SUBMIT_ATOMIC:
+		stream.WriteAtomic(body(h, payload))
+	case C.SUBMIT_COMMIT:
+		stream.Commit()
 	case C.SUBMIT_PRIORITY:
 		stream.SetPriority(h.Status, int64(h.Aux))
 	}
+}
+
+// resetStream gives this side of a stream up, and what waits of it: the other side may live on for long.
+func resetStream(stream *engine.Stream, s *queueSink, h uint64, code uint32) {
+	stream.Reset(code)
+	settleStream(stream, s, h)
+}
+
+func settleStream(stream *engine.Stream, s *queueSink, h uint64) {
+	stream.Live(func() { s.settle(sink.Handle(h)) })
 }
 
 // forSession carries out a submission about a session.

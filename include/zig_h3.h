@@ -187,7 +187,12 @@ enum zig_h3_event_type {
     ZIG_H3_EVENT_STREAM_ENDED = 24,
     /* Datagrams that were taken for sending and were not sent. object: the session, request or connection; code:
      * ZIG_H3_ERR_TIMEOUT (older than the age given), _DATAGRAM_TOO_LARGE (the path shrank), _CLOSED; aux: how many since the last. */
-    ZIG_H3_EVENT_DATAGRAMS_DROPPED = 25
+    ZIG_H3_EVENT_DATAGRAMS_DROPPED = 25,
+    /* What became of one zig_h3_wt_stream_write_atomic(), in the order of the calls. object: the stream; parent: the session; aux: its
+     * length; code: 0 when all of it is on its way, ZIG_H3_ERR_WOULD_BLOCK when none of it is, because flow control, or what was written
+     * before and is not on its way yet, leaves no room for all of it at once, or why this side is over: ZIG_H3_ERR_RESET when the peer has
+     * stopped it, _CANCELLED, _CLOSED. None follows for those that STREAM_ENDED comes before: nothing of them was sent. */
+    ZIG_H3_EVENT_STREAM_ATOMIC = 26
 };
 
 enum zig_h3_event_flag {
@@ -494,9 +499,11 @@ enum zig_h3_send_flag {
  * Answers with a complete response. status: 200 to 599. headers: a packed list (see zig_h3_record), names in any case, without
  * pseudo fields; blanks around values do not count; content-length and date are added where missing. body may be NULL when body_len
  * is 0; to a HEAD request, and with status 204 or 304, none is sent. A STREAM_CLOSED event follows unless FORGET is given.
- * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT, _BAD_HEADER, _ENDED (a response was begun), _WOULD_BLOCK (no room in the ring to the
- * engine: nothing was taken; drain your queue or yield, then try again), _TOO_LARGE (headers over 64 KiB, body over 2 GiB),
- * _NO_MEMORY.
+ * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT, _BAD_HEADER, _ENDED (a response was begun), _TOO_LARGE (headers over 64 KiB, body over
+ * 2 GiB), _NO_MEMORY, or _WOULD_BLOCK: nothing was taken, because there is no room in the ring to the engine (drain your queue or
+ * yield, then try again), or, with a body of more than 16 KiB, because what waits of other responses and streams of the server has
+ * reached the option max_queued_response_bytes (try again later, or give it in parts: see zig_h3_response_write()). A body that is larger
+ * than the option is taken as long as others leave any room.
  */
 ZIG_H3_API int32_t zig_h3_response_send(zig_h3_handle request, uint32_t status, const void *headers, size_t headers_len,
                                         const void *body, size_t body_len, uint32_t flags);
@@ -519,8 +526,10 @@ ZIG_H3_API int32_t zig_h3_response_headers(zig_h3_handle request, const void *he
 
 /*
  * Sends the headers, if they are not gone yet, and part of the body. *taken receives how many of the len bytes were taken: all, or
- * up to the response's high-water mark (1 MiB waiting for the network by default). When that is fewer, a WRITABLE event follows.
- * With len 0 it sends the headers only. To a HEAD request everything is taken and nothing sent.
+ * up to the response's high-water mark (1 MiB waiting for the network by default). While all responses and streams of the server together
+ * have reached the option max_queued_response_bytes (256 MiB by default) the mark is 16 KiB, so that whose peer reads goes on. When
+ * fewer were taken, a WRITABLE event follows. With len 0 it sends the headers only. To a HEAD request everything is taken and nothing
+ * sent.
  * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT, _WOULD_BLOCK (nothing was taken; a WRITABLE event follows), _ENDED,
  * _NO_MEMORY.
  */
@@ -638,6 +647,20 @@ ZIG_H3_API int32_t zig_h3_wt_open_stream(zig_h3_handle session, uint32_t kind, u
 /* As zig_h3_response_write(): *taken of len bytes were taken; a WRITABLE event of the stream follows when that is fewer.
  * ZIG_H3_ERR_ENDED once this side was finished or reset, behind STREAM_STOPPED, and on a unidirectional stream of the peer. */
 ZIG_H3_API int32_t zig_h3_wt_stream_write(zig_h3_handle stream, const void *data, size_t len, size_t *taken);
+
+/*
+ * Writes len bytes, at most 64 KiB and the high-water mark, that are to be sent all at once or not at all, as W3C's atomicWrite() has
+ * it. A STREAM_ATOMIC event says which it was; until then they count against the high-water mark. Of a stream that is not there yet
+ * (before its STREAM_OPENED) nothing is sent.
+ * Returns 0, or ZIG_H3_ERR_WOULD_BLOCK (beyond the mark, or no room in the ring to the engine: nothing was taken, no event follows), _ENDED
+ * as zig_h3_wt_stream_write(), _TOO_LARGE, _INVALID_ARGUMENT (NULL with a length), _NO_MEMORY.
+ */
+ZIG_H3_API int32_t zig_h3_wt_stream_write_atomic(zig_h3_handle stream, const void *data, size_t len);
+
+/* Marks what was written so far, and zig_h3_wt_stream_write() took, as reliable: the peer gets it even if this side is reset later
+ * (RESET_STREAM_AT), where the peer has negotiated that. Also behind zig_h3_wt_stream_end(). No event follows. Returns 0, or
+ * ZIG_H3_ERR_ENDED as zig_h3_wt_stream_reset(), _WOULD_BLOCK (nothing happened). */
+ZIG_H3_API int32_t zig_h3_wt_stream_commit(zig_h3_handle stream);
 
 /* Finishes this side of a stream, after what was written. A WRITABLE event with flag END says that all of it is on its way, unless
  * STREAM_ENDED follows at once. Returns 0, or ZIG_H3_ERR_ENDED as zig_h3_wt_stream_write(), _WOULD_BLOCK. */

@@ -6,6 +6,7 @@ const (
 	kib = 1 << 10
 	Mib = 1 << 20
 	gib = 1 << 30
+	tib = 1 << 40
 )
 
 // An optionKey is a setting with a number for its value. What is no number (certificates, the go object, date) is parsed by name.
@@ -26,6 +27,9 @@ var optionKeys = [...]optionKey{
 	{"max_request_body_size", "bytes", 0, 1 << 53, 128 * Mib, func(o *Options, v int64) { o.MaxRequestBodySize = v }},
 	{"max_header_bytes", "bytes", kib, 64 * kib, 64 * kib, func(o *Options, v int64) { o.MaxHeaderBytes = int(v) }},
 	{"max_incoming_streams", "streams", 1, 10_000, 256, func(o *Options, v int64) { o.MaxIncomingStreams = int(v) }},
+	{"max_connections", "connections", 1, 1 << 20, 1 << 16, func(o *Options, v int64) { o.MaxConnections = int(v) }},
+	{"max_connections_per_address", "connections", 1, 1 << 20, 1 << 14, func(o *Options, v int64) { o.MaxConnectionsPerAddress = int(v) }},
+	{"keep_alive_ms", "ms", 0, 3_600_000, 10_000, func(o *Options, v int64) { o.KeepAlive = millis(v) }},
 	{"idle_timeout_ms", "ms", 100, 3_600_000, 30_000, func(o *Options, v int64) { o.IdleTimeout = millis(v) }},
 	{"handshake_timeout_ms", "ms", 100, 600_000, 10_000, func(o *Options, v int64) { o.HandshakeTimeout = millis(v) }},
 	{"header_timeout_ms", "ms", 10, 3_600_000, 10_000, func(o *Options, v int64) { o.HeaderTimeout = millis(v) }},
@@ -39,7 +43,9 @@ var optionKeys = [...]optionKey{
 	{"max_unverified_handshakes", "handshakes", 0, 1_000_000, 256, func(o *Options, v int64) { o.MaxUnverifiedHandshakes = int(v) }},
 	{"initial_packet_size", "bytes", smallestPacket, largestPacket, smallestPacket, func(o *Options, v int64) { o.InitialPacketSize = uint16(v) }},
 	{"max_packet_size", "bytes", 0, largestPacket, 0, func(o *Options, v int64) { o.MaxPacketSize = uint16(v) }},
+	{"max_buffered_body_bytes", "bytes", Mib, tib, 256 * Mib, func(o *Options, v int64) { o.MaxBufferedBodyBytes = v }},
 	{"high_water_mark", "bytes", kib, gib, Mib, func(o *Options, v int64) { o.HighWaterMark = int(v) }},
+	{"max_queued_response_bytes", "bytes", Mib, tib, 256 * Mib, func(o *Options, v int64) { o.MaxQueuedResponseBytes = v }},
 }
 
 // datagramOptionKeys are the settings inside the object "datagrams".
@@ -53,6 +59,9 @@ var webTransportOptionKeys = [...]optionKey{
 	{"max_streams_bidi", "streams", 1, 10_000, 100, func(o *Options, v int64) { o.WebTransport.MaxStreamsBidi = int(v) }},
 	{"max_streams_uni", "streams", 1, 10_000, 100, func(o *Options, v int64) { o.WebTransport.MaxStreamsUni = int(v) }},
 	{"max_data", "bytes", 64 * kib, gib, 16 * Mib, func(o *Options, v int64) { o.WebTransport.MaxData = v }},
+	{"max_early_streams", "streams", 0, 10_000, 16, func(o *Options, v int64) { o.WebTransport.MaxEarlyStreams = int(v) }},
+	{"capsule_timeout_ms", "ms", 10, 3_600_000, 10_000, func(o *Options, v int64) { o.WebTransport.CapsuleTimeout = millis(v) }},
+	{"capsule_budget", "capsules", 1, 1_000_000, 1024, func(o *Options, v int64) { o.WebTransport.CapsuleBudget = int(v) }},
 	{"decision_timeout_ms", "ms", 10, 3_600_000, 10_000, func(o *Options, v int64) { o.WebTransport.DecisionTimeout = millis(v) }},
 }
 

@@ -20,6 +20,10 @@ type Options struct {
 	MaxHeaderBytes     int   // size of a field section as RFC 9114, 4.2.2 counts it
 	MaxIncomingStreams int   // requests that a peer may have open at once on one connection
 
+	MaxConnections           int // in all
+	MaxConnectionsPerAddress int // from one IPv4 address, or one network of 64 bits of IPv6
+
+	KeepAlive        time.Duration // of silence, while something is open on a connection; 0: nothing keeps one alive
 	IdleTimeout      time.Duration // without a packet from the peer; then the connection is gone
 	HandshakeTimeout time.Duration // without a packet from the peer during the handshake
 	HeaderTimeout    time.Duration // from a stream's first byte to its complete header block
@@ -38,8 +42,10 @@ type Options struct {
 	InitialPacketSize uint16 // bytes of UDP payload, until a larger size is known to come through
 	MaxPacketSize     uint16 // the same, of all packets; 0: what path MTU discovery finds
 
-	HighWaterMark int  // bytes of one response or stream that may wait for the network; the consumer's side keeps this account
-	Date          bool // whether responses without a date get one
+	MaxBufferedBodyBytes   int64 // bytes of all buffered bodies together that have come and were not answered
+	HighWaterMark          int   // bytes of one response or stream that may wait for the network; the consumer's side keeps this account
+	MaxQueuedResponseBytes int64 // bytes of all of them together, likewise
+	Date                   bool  // whether responses without a date get one
 
 	QUICDatagrams bool // raw QUIC datagrams are delivered and may be sent
 	RawDatagrams  bool // all datagrams are raw: HTTP datagrams are not offered, and WebTransport with them
@@ -53,6 +59,8 @@ type Options struct {
 type DatagramOptions struct {
 	Incoming int // datagrams that may wait for room in the consumer's queue, of each session, request or connection
 	Outgoing int // datagrams that may wait for the network, of each
+
+	CountLost bool // whether what QUIC drops silently is counted, which every packet pays for
 }
 
 // WebTransportOptions are about sessions.
@@ -60,6 +68,9 @@ type WebTransportOptions struct {
 	MaxStreamsBidi  int           // bidirectional streams that a peer may have open in one session
 	MaxStreamsUni   int           // unidirectional ones
 	MaxData         int64         // bytes of all streams of a session that may be unread
+	MaxEarlyStreams int           // of a session, and of a connection, that may wait for their session
+	CapsuleTimeout  time.Duration // that a peer may leave a capsule waiting
+	CapsuleBudget   int           // capsules of a session that tell nothing new, within ResetWindow
 	DecisionTimeout time.Duration // from the session's request to its acceptance or rejection
 	Origins         []string      // that may open sessions; nil: only the server's own, "*": any
 }

@@ -58,7 +58,15 @@ func (p *optionsParser) option(key string, value json.RawMessage) error {
 	case "raw_datagrams":
 		return parseBool(key, value, &p.options.RawDatagrams)
 	case "datagrams":
-		return p.numbers("datagrams", datagramOptionKeys[:], value)
+		return walkObject(value, "datagrams", func(key string, value json.RawMessage) error {
+			if key == "count_lost" {
+				return parseBool("datagrams.count_lost", value, &p.options.Datagrams.CountLost)
+			}
+			if done, err := setNumber(p.options, datagramOptionKeys[:], "datagrams.", key, value); done {
+				return err
+			}
+			return unknownKey("datagrams."+key, append(numberNames(datagramOptionKeys[:]), "count_lost"))
+		})
 	case "webtransport":
 		return walkObject(value, "webtransport", func(key string, value json.RawMessage) error {
 			if key == "origins" {

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -102,22 +103,22 @@ func (r *Router) Flags() (flags uint32) {
 }
 
 // Match finds the route of a request. It keeps nothing of its arguments.
-func (r *Router) Match(method, target string) Match {
+func (r *Router) Match(method, target []byte) Match {
 	if len(target) > maxTarget {
 		return Match{Status: 414}
 	}
 	path := target
-	if i := strings.IndexByte(target, '?'); i >= 0 {
+	if i := bytes.IndexByte(target, '?'); i >= 0 {
 		path = target[:i]
 	}
-	if strings.IndexByte(path, 0) >= 0 {
+	if bytes.IndexByte(path, 0) >= 0 {
 		return Match{Status: 400}
 	}
 	table := r.table.Load()
 	if table == nil {
 		table = r.build()
 	}
-	if path == "*" { // OPTIONS, about the server as a whole: what stands for all paths may answer
+	if string(path) == "*" { // OPTIONS, about the server as a whole: what stands for all paths may answer
 		if rest := table.root.rest; rest != nil {
 			if e := rest.find(method); e != nil {
 				return e.match()
@@ -128,10 +129,10 @@ func (r *Router) Match(method, target string) Match {
 	if len(path) == 0 || path[0] != '/' {
 		return Match{Status: 404} // CONNECT without a path
 	}
-	if strings.IndexByte(path, '%') >= 0 {
+	if bytes.IndexByte(path, '%') >= 0 {
 		return table.matchEscaped(method, path)
 	}
-	if methods, ok := table.literal[path]; ok {
+	if methods, ok := table.literal[string(path)]; ok {
 		if e := methods.find(method); e != nil {
 			return e.match()
 		}
@@ -239,7 +240,7 @@ func BadRoute(format string, args ...any) *sink.Error {
 }
 
 // unescape appends s with its percent escapes decoded, once. ok is false for an escape that is none, and for %00.
-func unescape(dst []byte, s string) (_ []byte, ok bool) {
+func unescape[T string | []byte](dst []byte, s T) (_ []byte, ok bool) {
 	for i := 0; i < len(s); i++ {
 		b := s[i]
 		if b == '%' {

@@ -99,7 +99,7 @@ func TestRouting(t *testing.T) {
 			}
 			r, name := newTestRouter(t, routes...)
 			for _, a := range c.asks {
-				if got := name(r.Match(a.method, a.target)); got != a.want {
+				if got := name(r.Match([]byte(a.method), []byte(a.target))); got != a.want {
 					t.Errorf("%s (reversed: %v): %s %.80q: %q, want %q", c.name, reversed, a.method, a.target, got, a.want)
 				}
 			}
@@ -229,7 +229,7 @@ func TestL04RoutesMayBeAddedWhileOthersAreMatched(t *testing.T) {
 				case <-stop:
 					return
 				default:
-					if got := name(r.Match("GET", "/first")); got != "GET /first" {
+					if got := name(r.Match([]byte("GET"), []byte("/first"))); got != "GET /first" {
 						t.Errorf("matched %q", got)
 						return
 					}
@@ -254,9 +254,9 @@ func TestL04RoutesMayBeAddedWhileOthersAreMatched(t *testing.T) {
 func TestMatchMakesNoGarbage(t *testing.T) {
 	r, _ := newTestRouter(t, "GET /api/users", "GET /api/users/:id", "/files/*")
 	if n := testing.AllocsPerRun(100, func() {
-		r.Match("GET", "/api/users?page=2")
-		r.Match("GET", "/api/users/42")
-		r.Match("GET", "/files/a/b/c")
+		r.Match([]byte("GET"), []byte("/api/users?page=2"))
+		r.Match([]byte("GET"), []byte("/api/users/42"))
+		r.Match([]byte("GET"), []byte("/files/a/b/c"))
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
@@ -278,7 +278,7 @@ func BenchmarkMatch(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				r.Match("GET", c.target)
+				r.Match([]byte("GET"), []byte(c.target))
 			}
 		})
 	}
@@ -291,7 +291,7 @@ func FuzzMatch(f *testing.F) {
 	}
 	r, name := newTestRouter(f, "GET /", "GET /a/b", "GET /p/:id", "GET /p/:id/q", "GET /files/*", "POST /caf%C3%A9")
 	f.Fuzz(func(t *testing.T, path string) {
-		got := name(r.Match("GET", path))
+		got := name(r.Match([]byte("GET"), []byte(path)))
 		switch got {
 		case "400", "404", "405 POST", "414", "GET /", "GET /a/b", "GET /p/:id", "GET /p/:id/q", "GET /files/*":
 		default:

@@ -1,6 +1,11 @@
 package route
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
+
+var slash = []byte("/")
 
 // A routeTable is what Match reads; nothing in it changes once it is published.
 type routeTable struct {
@@ -85,13 +90,13 @@ func (s *methodSet) add(r *registration) {
 }
 
 // find gives the endpoint for a method: its own, for HEAD that of GET, that of any method; else nil.
-func (s *methodSet) find(method string) *endpoint {
+func (s *methodSet) find(method []byte) *endpoint {
 	for i := range s.methods {
-		if s.methods[i].method == method {
+		if s.methods[i].method == string(method) {
 			return &s.methods[i].endpoint
 		}
 	}
-	if method == "HEAD" {
+	if string(method) == "HEAD" {
 		for i := range s.methods {
 			if s.methods[i].method == "GET" {
 				return &s.methods[i].endpoint
@@ -102,12 +107,12 @@ func (s *methodSet) find(method string) *endpoint {
 }
 
 // matchEscaped decodes each segment once, before it is compared. A decoded slash stays inside its segment.
-func (t *routeTable) matchEscaped(method, path string) Match {
+func (t *routeTable) matchEscaped(method, path []byte) Match {
 	// Segments are decoded into one buffer; where they end is kept apart, so that %2F splits nothing.
 	decoded := make([]byte, 0, len(path))
 	var ends []int
 	for rest := path[1:]; ; {
-		part, tail, more := strings.Cut(rest, "/")
+		part, tail, more := bytes.Cut(rest, slash)
 		var ok bool
 		if decoded, ok = unescape(decoded, part); !ok {
 			return Match{Status: 400}
@@ -118,11 +123,11 @@ func (t *routeTable) matchEscaped(method, path string) Match {
 		}
 		rest = tail
 	}
-	return t.walk(method, string(decoded), ends)
+	return t.walk(method, decoded, ends)
 }
 
 // walk looks through the tree. ends nil: path is as it came, with its slashes; else its segments stand side by side and end there.
-func (t *routeTable) walk(method, path string, ends []int) Match {
+func (t *routeTable) walk(method, path []byte, ends []int) Match {
 	w := routeWalk{method: method}
 	if ends == nil {
 		path = path[1:]
@@ -138,25 +143,25 @@ func (t *routeTable) walk(method, path string, ends []int) Match {
 
 // A routeWalk collects what the path has besides the method asked for.
 type routeWalk struct {
-	method string
+	method []byte
 	found  bool // a pattern fits the path
 	others []string
 }
 
 // node looks for rest, whose first byte was at offset begin of the path, below n.
-func (w *routeWalk) node(n *routeNode, rest string, ends []int, begin int) *endpoint {
-	segment, tail, last := rest, "", true
+func (w *routeWalk) node(n *routeNode, rest []byte, ends []int, begin int) *endpoint {
+	segment, tail, last := rest, []byte(nil), true
 	var tailEnds []int
 	if ends == nil {
-		if i := strings.IndexByte(rest, '/'); i >= 0 {
+		if i := bytes.IndexByte(rest, '/'); i >= 0 {
 			segment, tail, last = rest[:i], rest[i+1:], false
 		}
 	} else {
 		segment, tail, last = rest[:ends[0]-begin], rest[ends[0]-begin:], len(ends) == 1
 		tailEnds, begin = ends[1:], ends[0]
 	}
-	for _, next := range [2]*routeNode{n.literals[segment], n.param} {
-		if next == nil || next == n.param && segment == "" {
+	for _, next := range [2]*routeNode{n.literals[string(segment)], n.param} {
+		if next == nil || next == n.param && len(segment) == 0 {
 			continue
 		}
 		var e *endpoint

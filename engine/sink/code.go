@@ -21,6 +21,7 @@ const (
 	ErrTimeout            Code = -408
 	ErrTooLarge           Code = -413
 	ErrNotNegotiated      Code = -421
+	ErrWouldBlock         Code = -425
 	ErrQueueFull          Code = -429
 	ErrDatagramTooLarge   Code = -431
 	ErrCancelled          Code = -499

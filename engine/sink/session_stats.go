@@ -5,8 +5,8 @@ import "encoding/binary"
 // SessionStats are the counters of a session.
 type SessionStats [SessionStatCount]uint64
 
-// StatsSize is how many bytes they take in an event.
-const StatsSize = 8 * SessionStatCount
+// SessionStatsSize is how many bytes they take in an event.
+const SessionStatsSize = 8 * SessionStatCount
 
 // Put writes them into an event.
 func (v *SessionStats) Put(p []byte) {

@@ -43,6 +43,7 @@ const (
 	EventStreamStopped    EventType = 23
 	EventStreamEnded      EventType = 24
 	EventDatagramsDropped EventType = 25
+	EventStreamAtomic     EventType = 26 // no Drained for its bytes: the sink counts Aux of them as gone, whatever the code
 )
 
 // Flags of an event. The values are those of enum zig_h3_event_flag.

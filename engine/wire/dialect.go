@@ -13,7 +13,9 @@ const (
 
 // IsToken reports whether protocol, of an extended CONNECT, asks for a session. A server takes both tokens whatever its peer announces:
 // Safari speaks a newer dialect and uses the older one, and a request can come before the SETTINGS.
-func IsToken(protocol string) bool { return protocol == tokenH3 || protocol == tokenOld }
+func IsToken[T string | []byte](protocol T) bool {
+	return string(protocol) == tokenH3 || string(protocol) == tokenOld
+}
 
 // A Field is a header field.
 type Field struct{ Name, Value string }
@@ -60,6 +62,16 @@ var dialects = [...]Dialect{
 		ResponseField:  Field{"sec-webtransport-http3-draft", "draft02"},
 		withoutConnect: true, pools: true,
 	},
+}
+
+// AnswerTo is the field that a server's response has for a field of the request's head, if one calls for that.
+func AnswerTo(name string) (answer Field, ok bool) {
+	for i := range dialects {
+		if d := &dialects[i]; d.RequestField.Name == name && name != "" {
+			return d.ResponseField, true
+		}
+	}
+	return Field{}, false
 }
 
 // unannounced is how a server takes a client that says nothing but that it has datagrams, as -09 to -12 have it and the RFC will:

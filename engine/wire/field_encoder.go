@@ -74,8 +74,7 @@ func (e *FieldEncoder) AppendResponse(dst []byte, status int, packed []byte, con
 // encode fills slot, or e.large if the list is too large to be remembered.
 func (e *FieldEncoder) encode(slot *encodedList, status int, packed []byte) *encodedList {
 	e.begin()
-	var digits [4]byte
-	e.field(":status", view(strconv.AppendInt(digits[:0], int64(status), 10)))
+	e.field(":status", strconv.Itoa(status))
 	fresh := encodedList{status: status}
 	for list := (PackedReader{Rest: packed}); ; {
 		name, value, ok := list.Next()
@@ -91,7 +90,7 @@ func (e *FieldEncoder) encode(slot *encodedList, status int, packed []byte) *enc
 		case "date":
 			fresh.hasDate = true
 		}
-		e.field(view(name), view(value))
+		e.field(string(name), string(value))
 	}
 	e.close()
 	if len(packed) > encodedLimit || len(e.out.bytes) > encodedLimit {
@@ -116,7 +115,7 @@ func (e *FieldEncoder) AppendTrailers(dst, packed []byte) []byte {
 		if !ok {
 			break
 		}
-		e.field(view(name), view(value))
+		e.field(string(name), string(value))
 	}
 	e.close()
 	return append(dst, e.out.bytes...)
@@ -129,7 +128,7 @@ var sectionPrefix = [2]byte{}
 func (e *FieldEncoder) begin() { e.out.bytes = e.out.bytes[:0] }
 
 func (e *FieldEncoder) field(name, value string) {
-	// The encoder keeps nothing of the strings, and its writer never fails.
+	// The writer never fails.
 	_ = e.encoder.WriteField(qpack.HeaderField{Name: name, Value: value})
 }
 
@@ -158,7 +157,7 @@ func (e *FieldEncoder) encodedDate() []byte {
 		e.dateSecond = second
 		e.dateText = now.UTC().AppendFormat(e.dateText[:0], http.TimeFormat)
 		e.begin()
-		e.field("date", view(e.dateText))
+		e.field("date", string(e.dateText))
 		e.close()
 		e.date = append(e.date[:0], e.out.bytes[len(sectionPrefix):]...)
 	}

@@ -18,6 +18,7 @@ const (
 	fieldCookie
 	fieldContentLength
 	fieldTE
+	fieldPriority
 	connectionSpecific
 )
 
@@ -46,6 +47,8 @@ func kindOf(name string) fieldKind {
 		return fieldContentLength
 	case "te":
 		return fieldTE
+	case FieldPriority:
+		return fieldPriority
 	case "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade": // RFC 9114, 4.2
 		return connectionSpecific
 	}

@@ -3,7 +3,6 @@ package wire
 import (
 	"encoding/binary"
 	"io"
-	"unsafe"
 
 	"github.com/quic-go/qpack"
 	"golang.org/x/net/http2/hpack"
@@ -64,6 +63,8 @@ type fieldDecoder struct {
 	cookie      span // the value; its entry begins cookieHead bytes earlier
 	hasLength   bool
 	length      int64
+	hasPriority bool
+	priority    Priority
 }
 
 const cookieHead = PackedHead + len("cookie")
@@ -257,6 +258,10 @@ func (d *fieldDecoder) special(kind fieldKind, value string, start int, where sp
 		d.hasLength, d.length = true, n
 	case fieldCookie:
 		d.hasCookie, d.cookie = true, where
+	case fieldPriority:
+		if p, given := ParsePriority(value); given {
+			d.priority, d.hasPriority = p, true
+		}
 	}
 	return nil
 }
@@ -301,6 +306,3 @@ func (d *fieldDecoder) moveCookie() bool {
 	d.cookie = span{d.n - size + cookieHead, d.n}
 	return true
 }
-
-// view is b as a string, without a copy: for comparisons, and for what documents that it is a view.
-func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"strconv"
+
 	"github.com/quic-go/quic-go/http3"
 	"github.com/quic-go/quic-go/quicvarint"
 )
@@ -15,6 +17,19 @@ const (
 	FrameGoAway      = 0x7
 	FrameMaxPushID   = 0xd
 )
+
+// UnexpectedFrame is a frame where none of its type may be (RFC 9114, 7.2).
+func UnexpectedFrame(t uint64, where string) error {
+	return &ConnectionError{http3.ErrCodeFrameUnexpected, "frame of type 0x" + Hex(t) + " " + where}
+}
+
+// KnownFrame reports whether a frame type has a meaning that does not belong on a request stream.
+func KnownFrame(t uint64) bool {
+	return t == FrameSettings || t == FrameGoAway || t == FrameCancelPush || t == FramePushPromise || t == FrameMaxPushID || ReservedFrame(t)
+}
+
+// Hex is a number as frame types and settings are written, without its 0x.
+func Hex(v uint64) string { return strconv.FormatUint(v, 16) }
 
 // ReservedFrame reports whether a frame type is one of HTTP/2 that HTTP/3 forbids (RFC 9114, 7.2.8).
 func ReservedFrame(t uint64) bool { return t == 0x2 || t == 0x6 || t == 0x8 || t == 0x9 }

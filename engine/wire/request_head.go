@@ -2,14 +2,17 @@ package wire
 
 import "encoding/binary"
 
-// A RequestHead is what a request is about. Its strings are views into the packed buffer: they hold as long as that does, and
+// A RequestHead is what a request is about. Its texts are views into the packed buffer: they hold as long as that does, and
 // whoever keeps one longer clones it.
 type RequestHead struct {
-	Method, Scheme, Authority, Path, Protocol string
+	Method, Scheme, Authority, Path, Protocol []byte
 
 	MetaLen       int   // bytes of the packed list
 	ContentLength int64 // -1: not given
 	Fields        int   // entries of the packed list
+
+	Priority    Priority
+	HasPriority bool // it was given
 }
 
 // request checks what is packed as a whole and describes it.
@@ -34,8 +37,8 @@ func (d *fieldDecoder) request() (RequestHead, error) {
 		return RequestHead{}, err
 	}
 	return RequestHead{
-		Method: view(method), Scheme: view(scheme), Authority: view(authority), Path: view(path), Protocol: view(protocol),
-		MetaLen: d.n, ContentLength: d.length, Fields: d.entries,
+		Method: method, Scheme: scheme, Authority: authority, Path: path, Protocol: protocol,
+		MetaLen: d.n, ContentLength: d.length, Fields: d.entries, Priority: d.priority, HasPriority: d.hasPriority,
 	}, nil
 }
 

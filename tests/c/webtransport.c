@@ -522,6 +522,7 @@ static void credit(zig_h3_handle session, long number)
     SAME(code, ZIG_H3_ERR_WOULD_BLOCK);
     SAME(taken, 0);
     HOLDS(sent >= MARK && sent < 2 * MARK); /* the mark, and the client's window */
+    SAME(zig_h3_wt_stream_write_atomic(stream, bytes, 1), ZIG_H3_ERR_WOULD_BLOCK); /* and no event follows */
     long theirs = wt_number(wt_answer(wt_do("\"do\": \"accept\", \"session\": %ld, \"uni\": true", number)), "\"value\":");
     int reading = wt_do("\"do\": \"read\", \"stream\": %ld", theirs);
     while (sent < ALL) {
@@ -538,6 +539,51 @@ static void credit(zig_h3_handle session, long number)
     ANSWERS(reading, "\"bytes\":4194304,\"sha256\":\"" HASH "\"");
     ended(stream, session, 0);
     free(bytes);
+}
+
+static void atomic_outcome(zig_h3_handle stream, zig_h3_handle session, uint64_t length, int32_t code)
+{
+    const zig_h3_event event = EXPECT(ZIG_H3_EVENT_STREAM_ATOMIC);
+    SAME(event.object, stream);
+    SAME(event.parent, session);
+    SAME(event.aux, length);
+    SAME(event.code, code);
+    SAME(event.flags, 0);
+}
+
+/* Writes that are sent all at once or not at all: an outcome for each, in order, and what waits is off the mark with it. */
+static void atomic_writes(zig_h3_handle session)
+{
+    enum { MOST = 64 << 10 };
+    static uint8_t bytes[MOST + 1];
+    zig_h3_handle stream;
+    size_t taken;
+    MUST(zig_h3_wt_open_stream(session, ZIG_H3_WT_BIDIRECTIONAL, 0, &stream));
+    SAME(opened(session, ZIG_H3_WT_BIDIRECTIONAL, 0), stream);
+    SAME(zig_h3_wt_stream_write_atomic(stream, NULL, 1), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_wt_stream_write_atomic(stream, bytes, MOST + 1), ZIG_H3_ERR_TOO_LARGE);
+    SAME(zig_h3_wt_stream_commit(stream), 0);
+    for (int i = 0; i < 40; i++) { /* 2.5 high-water marks in all, and more than the server may have waiting */
+        SAME(zig_h3_wt_stream_write_atomic(stream, bytes, MOST), 0);
+        SAME(zig_h3_wt_stream_write_atomic(stream, NULL, 0), 0);
+        SAME(zig_h3_wt_stream_write_atomic(stream, "small", 5), 0);
+        SAME(zig_h3_wt_stream_commit(stream), 0);
+        atomic_outcome(stream, session, MOST, ZIG_H3_ERR_WOULD_BLOCK);
+        atomic_outcome(stream, session, 0, 0);
+        atomic_outcome(stream, session, 5, ZIG_H3_ERR_WOULD_BLOCK);
+    }
+    SAME(zig_h3_wt_stream_write(stream, "whole", 5, &taken), 0);
+    SAME(zig_h3_wt_stream_end(stream), 0);
+    SAME(zig_h3_wt_stream_write_atomic(stream, "late", 4), ZIG_H3_ERR_ENDED);
+    SAME(zig_h3_wt_stream_commit(stream), 0); /* it is still on its way */
+    const zig_h3_event event = EXPECT(ZIG_H3_EVENT_WRITABLE);
+    SAME(event.flags, ZIG_H3_FLAG_END);
+    SAME(zig_h3_wt_stream_reset(stream, 1), 0);
+    SAME(zig_h3_wt_stream_commit(stream), ZIG_H3_ERR_ENDED);
+    SAME(zig_h3_wt_stream_stop(stream, 1), 0);
+    ended(stream, session, ZIG_H3_ERR_CANCELLED);
+    SAME(zig_h3_wt_stream_write_atomic(stream, "late", 4), ZIG_H3_ERR_STALE_HANDLE);
+    SAME(zig_h3_wt_stream_commit(stream), ZIG_H3_ERR_STALE_HANDLE);
 }
 
 /* W16: the peer's limit. One stream fails at once, one waits. */
@@ -674,7 +720,7 @@ int main(void)
     long number;
     peer_build("h3go");
     wtgo_start();
-    serve_with("{\"high_water_mark\": 1048576, \"idle_timeout_ms\": 3000}");
+    serve_with("{\"high_water_mark\": 1048576, \"max_queued_response_bytes\": 2097152, \"idle_timeout_ms\": 3000}");
     MUST(zig_h3_server_route(server, NULL, "/wt", ZIG_H3_ROUTE_WEBTRANSPORT, USER_DATA, &route));
     MUST(zig_h3_server_start(server));
     MUST(zig_h3_server_port(server, &port));
@@ -687,6 +733,7 @@ int main(void)
     streams_of_ours(session, number);
     codes(session, number);
     credit(session, number);
+    atomic_writes(session);
     account(session);
     reasons(session);
     SAME(zig_h3_wt_close(session, 0, NULL, 0), 0);

@@ -17,6 +17,7 @@ export const ENGINE_KEYS: ReadonlySet<string> = new Set([
   "initial_packet_size",
   "max_packet_size",
   "high_water_mark",
+  "max_queued_response_bytes",
   "date",
   "go",
 ] satisfies (keyof EngineOptions)[]);

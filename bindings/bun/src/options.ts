@@ -65,7 +65,7 @@ const KEYS = new Set<string>([
 ] satisfies (keyof H3ServerOptions)[]);
 
 const TLS_KEYS = new Set(["cert", "key", "serverName", "servername"]);
-const DATAGRAM_KEYS = new Set(["incoming", "outgoing"]);
+const DATAGRAM_KEYS = new Set(["incoming", "outgoing", "countLost"]);
 const WEBTRANSPORT_KEYS = new Set(["origins", "maxStreamsBidi", "maxStreamsUni", "maxData", "decisionTimeout"]);
 
 /** The engine's own default, and this side's. */
@@ -269,10 +269,11 @@ function datagramOptions(given: Record<string, unknown>, datagrams: Record<strin
   const engine: Record<string, unknown> = {};
   if (given.quicDatagram) engine.quic_datagrams = true;
   if (boolean("rawDatagrams", given.rawDatagrams, false)) engine.raw_datagrams = true;
-  const bounds: Record<string, number> = {};
+  const bounds: Record<string, number | boolean> = {};
   for (const name of ["incoming", "outgoing"]) {
     if (datagrams[name] !== undefined) bounds[name] = whole(`datagrams.${name}`, datagrams[name], 1, 65_535);
   }
+  if (datagrams.countLost !== undefined) bounds.count_lost = boolean("datagrams.countLost", datagrams.countLost, false);
   if (Object.keys(bounds).length > 0) engine.datagrams = bounds;
   return engine;
 }

@@ -110,6 +110,11 @@ export interface DatagramOptions {
   incoming?: number;
   /** How many of a session, request or connection may wait to be sent, 1 to 65535. Default 256. */
   outgoing?: number;
+  /**
+   * Whether datagrams and packets that come faster than QUIC's own queues are emptied are counted, as `datagrams_dropped_internal` and
+   * `packets_dropped`; without it both read 0. Every packet of every connection pays for it: a download takes a quarter longer. Default false.
+   */
+  countLost?: boolean;
 }
 
 /**
@@ -145,6 +150,8 @@ export interface EngineOptions {
   max_packet_size?: number;
   /** Bytes of one response that may wait for the network. */
   high_water_mark?: number;
+  /** Bytes of all responses and streams that may wait for the network; beyond it 16 KiB of each. */
+  max_queued_response_bytes?: number;
   /** Whether a response without a date gets one. */
   date?: boolean;
   /** Go's runtime, which all servers of the process share: the last that names a setting counts. */

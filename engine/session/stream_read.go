@@ -1,0 +1,215 @@
+package session
+
+import (
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+
+	"zigh3/engine/link"
+	"zigh3/engine/message"
+	"zigh3/engine/sink"
+	"zigh3/engine/wire"
+)
+
+// A streamSource is a stream as the source of its inbox.
+type streamSource Stream
+
+// Wait implements message.Source.
+func (s *streamSource) Wait(time.Duration) error {
+	var one [1]byte
+	if _, err := s.receive.Peek(one[:]); err != io.EOF {
+		return err
+	}
+	return nil
+}
+
+// Read implements message.Source.
+func (s *streamSource) Read(p []byte) (int, error) { return s.receive.Read(p) }
+
+// startReading sets up the inbox. st.mu is held.
+func (st *Stream) startReading() {
+	st.in.Init(&st.mu, (*streamSource)(st), st.s.set.o.ReceiveWindow, 0)
+	if st.readDone {
+		st.in.Quit()
+	}
+}
+
+// readHere delivers what is there already, without a goroutine: all of it where the stream is short. What else comes is for a goroutine.
+func (st *Stream) readHere() {
+	st.mu.Lock()
+	if st.readDone {
+		st.mu.Unlock()
+		return
+	}
+	st.running++
+	st.receive.SetReadDeadline(time.Now().Add(link.HeaderWait))
+	st.mu.Unlock()
+	err := st.in.Once(st.give)
+	st.mu.Lock()
+	if !st.cutOff {
+		st.receive.SetReadDeadline(time.Time{})
+	}
+	st.running--
+	switch {
+	case err != nil && !(errors.Is(err, os.ErrDeadlineExceeded) && !st.cutOff):
+		st.readOver(err)
+	case !st.readDone:
+		st.spawn("stream", st.readOn)
+	}
+	st.Unlock()
+}
+
+// readOn delivers what comes.
+func (st *Stream) readOn() {
+	err := st.in.Run(st.give)
+	st.mu.Lock()
+	st.readOver(err)
+	st.mu.Unlock()
+}
+
+// give delivers bytes, unless nobody wants them any more.
+func (st *Stream) give(data []byte, end bool) error {
+	c := st.s.c
+	before := st.read.Load()
+	st.read.Add(int64(len(data)))
+	if len(data) > 0 && !st.s.flow.receive(len(data)) {
+		return errDataOverrun
+	}
+	rec, ok := c.Sink.Reserve(sink.Bulk, len(data), st.in.Done())
+	if !ok {
+		return message.ErrUnwanted
+	}
+	copy(rec.Payload, data)
+	ev := sink.Event{Type: sink.EventStreamData, DataLen: uint32(len(data)), Aux: uint64(before)}
+	if end {
+		ev.Flags = sink.FlagEnd
+	}
+	st.mu.Lock()
+	wanted := !st.readDone
+	if wanted {
+		st.in.Delivered(len(data))
+		c.Sink.Commit(rec, st.event(&ev))
+	}
+	st.mu.Unlock()
+	if !wanted {
+		c.Sink.Abort(rec)
+		return message.ErrUnwanted
+	}
+	st.s.counters.bytesIn.Add(uint64(len(data)))
+	st.s.touch()
+	return nil
+}
+
+var errDataOverrun = errOverrun("bytes")
+
+// readOver ends the peer's side for what ended it. st.mu is held.
+func (st *Stream) readOver(err error) {
+	var reset *quic.StreamError
+	remote := errors.As(err, &reset) && reset.Remote
+	if err == io.EOF || remote {
+		st.readEnd = true
+	}
+	switch {
+	case err == errDataOverrun:
+		st.receive.CancelRead(quic.StreamErrorCode(wire.ErrCodeFlowControl))
+		st.readEnd = true
+		st.endRead(sink.ErrProtocol)
+		go sink.Guard("overrun", func() { // its session's end wants this stream's lock
+			st.s.mu.Lock()
+			st.s.giveUp(errDataOverrun)
+			st.s.Unlock()
+		})
+	case st.readDone: // stopped or cut
+	case err == io.EOF:
+		st.endRead(sink.OK)
+	case remote && http3.ErrCode(reset.ErrorCode) == wire.ErrCodeSessionGone:
+		st.endRead(sink.ErrClosed) // the session's end follows, or ought to
+	case remote:
+		code, _ := wire.AppCode(uint64(reset.ErrorCode))
+		rec, _ := st.s.c.Sink.Reserve(sink.Terminal, 0, nil)
+		st.s.c.Sink.Commit(rec, st.event(&sink.Event{Type: sink.EventStreamReset, Flags: sink.FlagRemote, Aux: uint64(code)}))
+		if !st.ours && !st.answered {
+			st.s.c.BrokenOff()
+		}
+		st.endRead(sink.ErrReset)
+	case errors.Is(err, message.ErrUnwanted):
+		st.endRead(sink.ErrCancelled)
+	default:
+		st.endRead(message.OutcomeOf(err).Code)
+	}
+}
+
+// Consumed says that the consumer has dealt with n bytes.
+func (st *Stream) Consumed(n uint64) {
+	st.mu.Lock()
+	if st.receive != nil {
+		n = st.in.Consumed(n)
+	} else {
+		n = 0
+	}
+	st.mu.Unlock()
+	if n > 0 {
+		st.s.consumed(n)
+	}
+}
+
+// consumed counts bytes that nobody waits for any more.
+func (s *Session) consumed(n uint64) {
+	limit := s.flow.consumed(n)
+	if limit == 0 {
+		return
+	}
+	s.mu.Lock()
+	s.due.maxData = limit
+	s.flush()
+	s.Unlock()
+}
+
+// watchSize learns how long the peer's side is, where there is flow control: what is never read counts all the same, as far as it was sent.
+// st.mu is held.
+func (st *Stream) watchSize(header int) {
+	st.head = int64(header)
+	if st.receive == nil || !st.s.flow.enabled() {
+		return
+	}
+	// QUIC's own goroutine calls this: it must not wait.
+	st.receive.SetReceiveFinalSizeCallback(func(size int64) {
+		st.final.Store(size + 1)
+		if st.unread.Load() {
+			go sink.Guard("unread", st.settleUnread)
+		}
+	})
+}
+
+// settleFlow gives back, once the stream has ended, the credit of what the consumer has not read.
+func (st *Stream) settleFlow() {
+	if st.receive == nil || !st.s.flow.enabled() {
+		return
+	}
+	st.mu.Lock()
+	left := st.in.Unconsumed()
+	st.mu.Unlock()
+	if left > 0 {
+		st.s.consumed(left)
+	}
+	st.unread.Store(true)
+	if st.final.Load() > 0 {
+		st.settleUnread()
+	}
+}
+
+// settleUnread does so, once, for what was sent and not even read.
+func (st *Stream) settleUnread() {
+	if !st.unread.CompareAndSwap(true, false) {
+		return
+	}
+	n := st.final.Load() - 1 - st.head - st.read.Load()
+	if n > 0 {
+		st.s.flow.receive(int(n))
+		st.s.consumed(uint64(n))
+	}
+}
