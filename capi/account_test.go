@@ -2,8 +2,10 @@ package main
 
 import (
 	"testing"
+	"zigh3/engine/sink"
 
-	"zigh3/engine"
+	"zigh3/engine/server"
+	"zigh3/engine/session"
 	"zigh3/eventq"
 )
 
@@ -14,8 +16,8 @@ func queued(s *queueSink) uint64 { return accounts[s.account].queued.Load() }
 func TestWhatLeavesIsOffTheAccountAndTheRestWithTheObject(t *testing.T) {
 	for name, kind := range map[string]sink.Kind{"a request": sink.KindRequest, "a session": sink.KindSession, "a stream": sink.KindStream} {
 		s, _ := testSink(t, 1<<20)
-		object := map[sink.Kind]any{sink.KindRequest: new(engine.Request), sink.KindSession: new(engine.Session),
-			sink.KindStream: new(engine.Stream)}[kind]
+		object := map[sink.Kind]any{sink.KindRequest: new(server.Request), sink.KindSession: new(session.Session),
+			sink.KindStream: new(session.Stream)}[kind]
 		h, _ := s.Issue(kind, 0, object)
 		charge(s, uint64(h), 1000)
 		s.Drained(h, 300)
@@ -73,15 +75,15 @@ func TestInAFullAccountAMarkBelowTheFloorIsTheMark(t *testing.T) {
 // A stream whose other side lives on for long gives the room back of what will never leave.
 func TestAStreamThatSendsNoMoreHasNothingInTheAccount(t *testing.T) {
 	const submitWrite, submitReset = 4, 6
-	reset := func(s *queueSink, st *engine.Stream, h sink.Handle) {
+	reset := func(s *queueSink, st *session.Stream, h sink.Handle) {
 		forStream(st, s, &eventq.Head{Type: submitReset, Object: uint64(h)}, nil)
 	}
-	for name, end := range map[string]func(*queueSink, *engine.Stream, sink.Handle){
-		"stopped by the peer": func(s *queueSink, _ *engine.Stream, h sink.Handle) {
+	for name, end := range map[string]func(*queueSink, *session.Stream, sink.Handle){
+		"stopped by the peer": func(s *queueSink, _ *session.Stream, h sink.Handle) {
 			commit(s, sink.Event{Type: sink.EventStreamStopped, Object: h})
 		},
 		"reset": reset,
-		"written to behind its end": func(s *queueSink, st *engine.Stream, h sink.Handle) {
+		"written to behind its end": func(s *queueSink, st *session.Stream, h sink.Handle) {
 			reset(s, st, h)
 			slots[indexOf(uint64(h))].word.Or(slotReset) // zig_h3_wt_stream_reset
 			charge(s, uint64(h), 100)
@@ -89,7 +91,7 @@ func TestAStreamThatSendsNoMoreHasNothingInTheAccount(t *testing.T) {
 		},
 	} {
 		s, ring := testSink(t, 1<<20)
-		st := new(engine.Stream)
+		st := new(session.Stream)
 		h, _ := s.Issue(sink.KindStream, 9, st)
 		charge(s, uint64(h), 1000)
 		refuse(uint64(h))

@@ -8,7 +8,8 @@ import "C"
 import (
 	"unsafe"
 
-	"zigh3/engine"
+	"zigh3/engine/server"
+	"zigh3/engine/session"
 	"zigh3/engine/sink"
 )
 
@@ -35,7 +36,7 @@ func attend() {
 }
 
 func attendRequest(p *slot, h, bits uint64) {
-	request, s := objectOf[engine.Request](h, kindRequest)
+	request, s := objectOf[server.Request](h, kindRequest)
 	if request == nil {
 		return
 	}
@@ -59,7 +60,7 @@ func attendRequest(p *slot, h, bits uint64) {
 }
 
 func attendStream(p *slot, h, bits uint64) {
-	stream, s := objectOf[engine.Stream](h, kindStream)
+	stream, s := objectOf[session.Stream](h, kindStream)
 	if stream == nil {
 		if (p.word.Load()^h)&nameMask == 0 {
 			// The host has just opened it, and the record that says so is on its way: after that.

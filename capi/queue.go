@@ -28,8 +28,8 @@ type queue struct {
 var registry = struct {
 	sync.Mutex
 	queues  map[uint64]*queue
-	servers map[uint64]*server
-}{queues: map[uint64]*queue{}, servers: map[uint64]*server{}}
+	servers map[uint64]*hostServer
+}{queues: map[uint64]*queue{}, servers: map[uint64]*hostServer{}}
 
 var errTooManyObjects = &sink.Error{Code: sink.ErrLimit, Text: "a million objects are open"}
 
@@ -56,7 +56,7 @@ func (q *queue) free() {
 	q.events.Close() // nobody drains: let go of whoever waits for room
 	registry.Lock()
 	delete(registry.queues, q.handle)
-	var mine []*server
+	var mine []*hostServer
 	for _, s := range registry.servers {
 		if s.delivers(q) {
 			mine = append(mine, s)

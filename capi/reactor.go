@@ -14,7 +14,8 @@ import (
 	"sync/atomic"
 	"unsafe"
 
-	"zigh3/engine"
+	"zigh3/engine/server"
+	"zigh3/engine/session"
 	"zigh3/engine/sink"
 	"zigh3/eventq"
 )
@@ -124,12 +125,12 @@ func (r *reactor) listen() {
 func (r *reactor) take(h *eventq.Head, payload []byte) {
 	switch h.Object >> kindShift {
 	case kindRequest:
-		if request, _ := objectOf[engine.Request](h.Object, kindRequest); request != nil {
+		if request, _ := objectOf[server.Request](h.Object, kindRequest); request != nil {
 			forRequest(request, h, payload)
 			return
 		}
 	case kindStream:
-		if stream, s := objectOf[engine.Stream](h.Object, kindStream); stream != nil {
+		if stream, s := objectOf[session.Stream](h.Object, kindStream); stream != nil {
 			forStream(stream, s, h, payload)
 			return
 		}
@@ -138,7 +139,7 @@ func (r *reactor) take(h *eventq.Head, payload []byte) {
 			openStream(h)
 			return
 		}
-		if session, _ := objectOf[engine.Session](h.Object, kindSession); session != nil {
+		if session, _ := objectOf[session.Session](h.Object, kindSession); session != nil {
 			forSession(session, h, payload)
 			return
 		}

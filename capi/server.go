@@ -14,26 +14,26 @@ import (
 	"time"
 	"unsafe"
 
-	"zigh3/engine"
 	"zigh3/engine/config"
+	"zigh3/engine/server"
 	"zigh3/engine/sink"
 )
 
 // maxQueues is how many queues a server may deliver to.
 const maxQueues = 64
 
-// A server ties an engine's server to its handle, its queues and the memory that the host reads of it.
-type server struct {
+// A hostServer ties an engine's server to its handle, its queues and the memory that the host reads of it.
+type hostServer struct {
 	c      *C.struct_server
 	handle uint64
-	engine *engine.Server
+	engine *server.Server
 
 	mu     sync.Mutex
 	queues []*queue
 }
 
-func newServer(c *C.struct_server, o *config.Options, q *queue) (*server, error) {
-	s := &server{c: c, queues: []*queue{q}}
+func newServer(c *C.struct_server, o *config.Options, q *queue) (*hostServer, error) {
+	s := &hostServer{c: c, queues: []*queue{q}}
 	var ok bool
 	if s.handle, ok = issue(kindServer, uint64(uintptr(unsafe.Pointer(c)))); !ok {
 		return nil, errTooManyObjects
@@ -43,7 +43,7 @@ func newServer(c *C.struct_server, o *config.Options, q *queue) (*server, error)
 	account.highWater.Store(uint32(min(o.HighWaterMark, math.MaxUint32)))
 	applyGoOptions(&o.Go)
 	var err error
-	s.engine, err = engine.NewServer(o, sink.Handle(s.handle), []sink.Sink{s.sinkTo(q)}, (*sink.Stats)(unsafe.Pointer(&c.stats)))
+	s.engine, err = server.New(o, sink.Handle(s.handle), []sink.Sink{s.sinkTo(q)}, (*sink.Stats)(unsafe.Pointer(&c.stats)))
 	if err != nil {
 		s.retire()
 		return nil, err
@@ -67,14 +67,14 @@ func newServer(c *C.struct_server, o *config.Options, q *queue) (*server, error)
 // The counters' memory is laid out in C.
 var _ [C.SERVER_STATS_MAX - sink.StatCount]struct{}
 
-func (s *server) sinkTo(q *queue) *queueSink {
+func (s *hostServer) sinkTo(q *queue) *queueSink {
 	return (&queueSink{events: q.events, server: s, account: s.account()}).enrol()
 }
 
 // account is the number of the server's account: that of its slot.
-func (s *server) account() uint32 { return indexOf(s.handle) }
+func (s *hostServer) account() uint32 { return indexOf(s.handle) }
 
-func (s *server) addQueue(q *queue) error {
+func (s *hostServer) addQueue(q *queue) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if slices.Contains(s.queues, q) {
@@ -90,15 +90,15 @@ func (s *server) addQueue(q *queue) error {
 	return nil
 }
 
-func (s *server) delivers(q *queue) bool {
+func (s *hostServer) delivers(q *queue) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Contains(s.queues, q)
 }
 
-func (s *server) setPort(port uint16) { C.server_set_port(s.c, C.uint32_t(port)) }
+func (s *hostServer) setPort(port uint16) { C.server_set_port(s.c, C.uint32_t(port)) }
 
-func (s *server) stop(deadlineMs int32) {
+func (s *hostServer) stop(deadlineMs int32) {
 	d := time.Duration(deadlineMs) * time.Millisecond
 	if deadlineMs < 0 {
 		d = -1
@@ -108,7 +108,7 @@ func (s *server) stop(deadlineMs int32) {
 
 // free ends the server: no later command finds it, and once all that it carried has ended its handle and memory are given back. Only
 // the first call does anything.
-func (s *server) free() {
+func (s *hostServer) free() {
 	registry.Lock()
 	_, there := registry.servers[s.handle]
 	delete(registry.servers, s.handle)
@@ -126,7 +126,7 @@ func (s *server) free() {
 }
 
 // retire gives the server's slot back, and with it the sinks that are known by number. It waits, as the function does.
-func (s *server) retire() {
+func (s *hostServer) retire() {
 	s.dismiss()
 	retire(s.handle)
 }

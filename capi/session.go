@@ -11,13 +11,13 @@ import (
 	"math"
 	"unsafe"
 
-	"zigh3/engine"
+	"zigh3/engine/session"
 	"zigh3/engine/sink"
 	"zigh3/eventq"
 )
 
 // issueSession gives out the handle of a session, with its struct in C.
-func (s *queueSink) issueSession(parent sink.Handle, session *engine.Session) (sink.Handle, bool) {
+func (s *queueSink) issueSession(parent sink.Handle, session *session.Session) (sink.Handle, bool) {
 	inC := C.session_new(nil, 0)
 	if inC == nil {
 		return 0, false
@@ -76,7 +76,7 @@ func (s *queueSink) Datagrams(h sink.Handle, limit, returned int) {
 func openStream(h *eventq.Head) {
 	stream := h.Aux
 	entryOf(indexOf(stream)).parent.Store(h.Object)
-	if session, _ := objectOf[engine.Session](h.Object, kindSession); session != nil {
+	if session, _ := objectOf[session.Session](h.Object, kindSession); session != nil {
 		session.OpenStream(sink.Handle(stream), h.Flags&C.SUBMIT_UNIDIRECTIONAL != 0, h.Flags&C.SUBMIT_WAIT != 0)
 		return
 	}

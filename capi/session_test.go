@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"zigh3/engine"
+	"zigh3/engine/session"
 	"zigh3/engine/sink"
 	"zigh3/eventq"
 )
@@ -86,7 +86,7 @@ func TestARecordOfManyDatagramsIsTakenApart(t *testing.T) {
 func TestTheSlotKnowsTheStateOfASession(t *testing.T) {
 	s, _ := testSink(t, 1000)
 	s.number = 77
-	h, ok := s.Issue(sink.KindSession, 0, new(engine.Session))
+	h, ok := s.Issue(sink.KindSession, 0, new(session.Session))
 	if !ok {
 		t.Fatal("no slot left")
 	}
@@ -129,7 +129,7 @@ func TestTheSlotKnowsWhichSidesOfAStreamAreOver(t *testing.T) {
 		"everything was written": {sink.Event{Type: sink.EventWritable, Flags: sink.FlagEnd}, 0},
 	} {
 		s, _ := testSink(t, 1000)
-		h, _ := s.Issue(sink.KindStream, 9, new(engine.Stream))
+		h, _ := s.Issue(sink.KindStream, 9, new(session.Stream))
 		p := &slots[indexOf(uint64(h))]
 		c.ev.Object = h
 		commit(s, c.ev)
@@ -145,7 +145,7 @@ func TestTheSlotKnowsWhichSidesOfAStreamAreOver(t *testing.T) {
 
 func TestWritableOfAStreamNamesItsSession(t *testing.T) {
 	s, ring := testSink(t, 1000)
-	h, _ := s.Issue(sink.KindStream, 9, new(engine.Stream))
+	h, _ := s.Issue(sink.KindStream, 9, new(session.Stream))
 	defer s.Release(h)
 	charge(s, uint64(h), 1000)
 	refuse(uint64(h))
@@ -167,11 +167,11 @@ func hostStream(t *testing.T) uint64 {
 
 func TestAStreamOfTheHostIsBoundByTheEngine(t *testing.T) {
 	s, _ := testSink(t, 1000)
-	h, stream := hostStream(t), new(engine.Stream)
+	h, stream := hostStream(t), new(session.Stream)
 	if !s.IssueFor(sink.Handle(h), stream) {
 		t.Fatal("not bound")
 	}
-	if got, of := objectOf[engine.Stream](h, kindStream); got != stream || of != s {
+	if got, of := objectOf[session.Stream](h, kindStream); got != stream || of != s {
 		t.Fatal("bound to something else")
 	}
 	release(h)
@@ -188,7 +188,7 @@ func TestAStreamOfTheHostIsBoundByTheEngine(t *testing.T) {
 func TestAStreamOpenedAsItsSessionEndsHasItsOneEnd(t *testing.T) {
 	s, ring := testSink(t, 1000)
 	s.enrol()
-	session, _ := s.Issue(sink.KindSession, 0, new(engine.Session))
+	session, _ := s.Issue(sink.KindSession, 0, new(session.Session))
 	s.Release(session)
 	h := hostStream(t)
 	openStream(&eventq.Head{Object: uint64(session), Aux: h, Flags: submitUnidirectional, Status: s.number})

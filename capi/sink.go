@@ -12,7 +12,8 @@ import (
 	"time"
 	"unsafe"
 
-	"zigh3/engine"
+	"zigh3/engine/server"
+	"zigh3/engine/session"
 	"zigh3/engine/sink"
 	"zigh3/eventq"
 )
@@ -20,7 +21,7 @@ import (
 // A queueSink carries the events of one server's connections to one queue.
 type queueSink struct {
 	events  *eventq.Queue
-	server  *server
+	server  *hostServer
 	account uint32 // what waits of its responses and streams: accounts[account]
 	number  uint32 // see sinkOf
 }
@@ -35,11 +36,11 @@ type datagramSender interface {
 func (s *queueSink) Issue(kind sink.Kind, parent sink.Handle, obj any) (sink.Handle, bool) {
 	switch kind {
 	case sink.KindRequest:
-		return s.issue(kindRequest, parent, unsafe.Pointer(obj.(*engine.Request)))
+		return s.issue(kindRequest, parent, unsafe.Pointer(obj.(*server.Request)))
 	case sink.KindSession:
-		return s.issueSession(parent, obj.(*engine.Session))
+		return s.issueSession(parent, obj.(*session.Session))
 	case sink.KindStream:
-		return s.issue(kindStream, parent, unsafe.Pointer(obj.(*engine.Stream)))
+		return s.issue(kindStream, parent, unsafe.Pointer(obj.(*session.Stream)))
 	default:
 		sender := obj.(datagramSender)
 		return s.issue(kindConn, parent, unsafe.Pointer(&sender))
@@ -78,7 +79,7 @@ func (s *queueSink) IssueFor(h sink.Handle, obj any) bool {
 		return false
 	}
 	e := entryOf(index)
-	s.bind(index, sink.Handle(e.parent.Load()), unsafe.Pointer(obj.(*engine.Stream)))
+	s.bind(index, sink.Handle(e.parent.Load()), unsafe.Pointer(obj.(*session.Stream)))
 	return true
 }
 

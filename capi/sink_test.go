@@ -5,7 +5,8 @@ import (
 	"testing"
 	"unsafe"
 
-	"zigh3/engine"
+	"zigh3/engine/server"
+	"zigh3/engine/session"
 	"zigh3/engine/sink"
 	"zigh3/eventq"
 )
@@ -31,7 +32,7 @@ func testSink(t *testing.T, highWater uint32) (*queueSink, *eventq.Ring) {
 			t.Errorf("%d bytes are left in the account", got)
 		}
 	})
-	return &queueSink{events: eventq.New(ring), server: &server{handle: account}, account: account}, ring
+	return &queueSink{events: eventq.New(ring), server: &hostServer{handle: account}, account: account}, ring
 }
 
 // charge notes bytes that wait as C's calls do.
@@ -45,7 +46,7 @@ func refuse(h uint64) { slots[indexOf(h)].credit.Or(1) }
 
 func issueRequest(t *testing.T, s *queueSink) uint64 {
 	t.Helper()
-	h, ok := s.Issue(sink.KindRequest, 0, new(engine.Request))
+	h, ok := s.Issue(sink.KindRequest, 0, new(server.Request))
 	if !ok {
 		t.Fatal("no slot left")
 	}
@@ -146,9 +147,9 @@ func TestWhatIsCommittedOfAnObjectThatHasEndedIsNotNotedOfTheNextInItsSlot(t *te
 	} {
 		s, _ := testSink(t, 1000)
 		of := map[sink.Kind]func() any{
-			sink.KindRequest: func() any { return new(engine.Request) },
-			sink.KindSession: func() any { return new(engine.Session) },
-			sink.KindStream:  func() any { return new(engine.Stream) },
+			sink.KindRequest: func() any { return new(server.Request) },
+			sink.KindSession: func() any { return new(session.Session) },
+			sink.KindStream:  func() any { return new(session.Stream) },
 		}[c.kind]
 		ended, _ := s.Issue(c.kind, 0, of())
 		s.Release(ended)

@@ -23,7 +23,7 @@ func (s *queueSink) enrol() *queueSink {
 }
 
 // dismiss forgets the sinks of a server that is no more.
-func (s *server) dismiss() {
+func (s *hostServer) dismiss() {
 	sinks.Lock()
 	defer sinks.Unlock()
 	for number, one := range sinks.byNumber {

@@ -53,7 +53,7 @@ type tableHead struct {
 // An entry is what the engine keeps beside a slot, for the kinds of objects that the host's submissions are about. It is only right
 // for a handle whose slot says so, looked at afterwards: see objectOf.
 type entry struct {
-	object unsafe.Pointer // to what the handle's kind says: *engine.Request, *datagramSender, ...
+	object unsafe.Pointer // to what the handle's kind says: *server.Request, *datagramSender, ...
 	sink   atomic.Pointer[queueSink]
 	parent atomic.Uint64 // stream: its session
 }

@@ -6,7 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"zigh3/engine"
+	"zigh3/engine/server"
+	"zigh3/engine/session"
 	"zigh3/engine/sink"
 )
 
@@ -84,21 +85,21 @@ func TestReleaseSaysWhetherTheHostHasForgotten(t *testing.T) {
 }
 
 func TestAnObjectIsFoundUntilItsRelease(t *testing.T) {
-	r, s := new(engine.Request), new(sink)
+	r, s := new(server.Request), new(sink)
 	issued, _ := s.Issue(sink.KindRequest, 0, r)
 	h := uint64(issued)
-	if got, of := objectOf[engine.Request](h, kindRequest); got != r || of != s {
+	if got, of := objectOf[server.Request](h, kindRequest); got != r || of != s {
 		t.Fatal("not the request that was issued")
 	}
-	if got, _ := objectOf[engine.Stream](h, kindStream); got != nil {
+	if got, _ := objectOf[session.Stream](h, kindStream); got != nil {
 		t.Fatal("a request was taken for a stream")
 	}
 	release(h)
-	if got, _ := objectOf[engine.Request](h, kindRequest); got != nil {
+	if got, _ := objectOf[server.Request](h, kindRequest); got != nil {
 		t.Fatal("found after its release")
 	}
-	next, _ := s.Issue(sink.KindRequest, 0, new(engine.Request))
-	if got, _ := objectOf[engine.Request](h, kindRequest); got != nil {
+	next, _ := s.Issue(sink.KindRequest, 0, new(server.Request))
+	if got, _ := objectOf[server.Request](h, kindRequest); got != nil {
 		t.Fatal("found under the handle of an earlier one")
 	}
 	release(uint64(next))

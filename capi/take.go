@@ -11,12 +11,13 @@ import (
 	"time"
 	"unsafe"
 
-	"zigh3/engine"
+	"zigh3/engine/server"
+	"zigh3/engine/session"
 	"zigh3/eventq"
 )
 
 // forRequest carries out a submission about a request.
-func forRequest(request *engine.Request, h *eventq.Head, payload []byte) {
+func forRequest(request *server.Request, h *eventq.Head, payload []byte) {
 	switch h.Type {
 	case C.SUBMIT_SEND:
 		request.Send(int(h.Status), payload[:h.MetaLen], body(h, payload), h.Flags&C.SUBMIT_FORGET != 0)
@@ -48,7 +49,7 @@ func forRequest(request *engine.Request, h *eventq.Head, payload []byte) {
 }
 
 // forStream carries out a submission about a stream of a session, whose events go to s.
-func forStream(stream *engine.Stream, s *queueSink, h *eventq.Head, payload []byte) {
+func forStream(stream *session.Stream, s *queueSink, h *eventq.Head, payload []byte) {
 	switch h.Type {
 	case C.SUBMIT_WRITE:
 		stream.Write(body(h, payload))
@@ -73,17 +74,17 @@ func forStream(stream *engine.Stream, s *queueSink, h *eventq.Head, payload []by
 }
 
 // resetStream gives this side of a stream up, and what waits of it: the other side may live on for long.
-func resetStream(stream *engine.Stream, s *queueSink, h uint64, code uint32) {
+func resetStream(stream *session.Stream, s *queueSink, h uint64, code uint32) {
 	stream.Reset(code)
 	settleStream(stream, s, h)
 }
 
-func settleStream(stream *engine.Stream, s *queueSink, h uint64) {
+func settleStream(stream *session.Stream, s *queueSink, h uint64) {
 	stream.Live(func() { s.settle(sink.Handle(h)) })
 }
 
 // forSession carries out a submission about a session.
-func forSession(session *engine.Session, h *eventq.Head, payload []byte) {
+func forSession(session *session.Session, h *eventq.Head, payload []byte) {
 	switch h.Type {
 	case C.SUBMIT_DATAGRAM:
 		session.SendDatagram(payload[:h.DataLen], age(h.Status))
@@ -114,11 +115,11 @@ func forConn(conn datagramSender, h *eventq.Head, payload []byte) {
 func sendDatagram(object uint64, data []byte, maxAgeMs uint32) {
 	switch object >> kindShift {
 	case kindSession:
-		if session, _ := objectOf[engine.Session](object, kindSession); session != nil {
+		if session, _ := objectOf[session.Session](object, kindSession); session != nil {
 			session.SendDatagram(data, age(maxAgeMs))
 		}
 	case kindRequest:
-		if request, _ := objectOf[engine.Request](object, kindRequest); request != nil {
+		if request, _ := objectOf[server.Request](object, kindRequest); request != nil {
 			request.SendDatagram(data, age(maxAgeMs))
 		}
 	case kindConn:

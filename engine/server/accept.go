@@ -137,7 +137,7 @@ var sessionStreamType = quicvarint.Append(nil, wire.StreamTypeBidi)
 // sessionStreamHere brings a stream to its session whose header was peeked at.
 func (c *conn) sessionStreamHere(s *quic.Stream) {
 	n := 2 + 1<<(c.peek[2]>>6)
-	if _, err := s.Read(c.peek[:n]); err != nil {
+	if m, err := s.Read(c.peek[:n]); m < n && err != nil {
 		c.refuse(&message.Framed{S: s}, err)
 		return
 	}
@@ -156,7 +156,7 @@ func (c *conn) sessionRequest(s *quic.Stream, block []byte) {
 	// What was peeked at is read now: the frame's type and length, and the block.
 	for left := 1 + 1<<(c.peek[1]>>6) + len(block); left > 0; {
 		n, err := s.Read(c.peek[:left])
-		if left -= n; err != nil {
+		if left -= n; left > 0 && err != nil {
 			c.refuse(&message.Framed{S: s}, err)
 			return
 		}

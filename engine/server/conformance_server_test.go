@@ -141,7 +141,7 @@ func conformanceServer(t testing.TB, options string) *Server {
 		t.Fatal(err)
 	}
 	to := newConformanceSink()
-	server, err := NewServer(o, 1<<40, []sink.Sink{to}, new(sink.Stats))
+	server, err := New(o, 1<<40, []sink.Sink{to}, new(sink.Stats))
 	if err != nil {
 		t.Fatal(err)
 	}

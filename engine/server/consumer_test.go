@@ -498,7 +498,7 @@ func newTestServer(t testing.TB, to sink.Sink, options string) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := NewServer(o, 1<<40, []sink.Sink{to}, new(sink.Stats))
+	s, err := New(o, 1<<40, []sink.Sink{to}, new(sink.Stats))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,9 +62,9 @@ const (
 	stateStopping
 )
 
-// NewServer makes a server that delivers to sinks; handle is its own. Certificates are read here, nothing is bound. It fails with
+// New makes a server that delivers to sinks; handle is its own. Certificates are read here, nothing is bound. It fails with
 // an *Error.
-func NewServer(o *config.Options, handle sink.Handle, sinks []sink.Sink, stats *sink.Stats) (*Server, error) {
+func New(o *config.Options, handle sink.Handle, sinks []sink.Sink, stats *sink.Stats) (*Server, error) {
 	if len(sinks) == 0 || len(sinks) > maxSinks {
 		return nil, &sink.Error{Code: sink.ErrLimit, Text: fmt.Sprintf("a server delivers to 1 to %d queues", maxSinks)}
 	}
@@ -314,7 +314,7 @@ func (s *Server) configure() *quic.Config {
 	s.sessions = session.Options{
 		Own: wire.NewSettings(settings), Limits: s.limits, ReceiveWindow: o.ReceiveWindow, DecisionTimeout: w.DecisionTimeout,
 		CapsuleTimeout: w.CapsuleTimeout, CapsuleBudget: w.CapsuleBudget, WriteTimeout: o.WriteTimeout, EarlyStreams: w.MaxEarlyStreams,
-		EarlyTimeout: o.HeaderTimeout, Date: o.Date,
+		EarlyTimeout: w.DecisionTimeout, Date: o.Date,
 	}
 	s.bodies.left = max(o.MaxBufferedBodyBytes, o.MaxRequestBodySize)
 	return config

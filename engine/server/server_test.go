@@ -114,7 +114,7 @@ func TestL10_WithoutAHostnameAllAddressesAreBound(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := NewServer(o, 1<<40, []sink.Sink{newConsumer(t)}, new(sink.Stats))
+		s, err := New(o, 1<<40, []sink.Sink{newConsumer(t)}, new(sink.Stats))
 		if err != nil {
 			t.Fatal(err)
 		}

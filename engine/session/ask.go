@@ -25,7 +25,8 @@ type Request struct {
 // stream is still the caller's then. It may wait for room in the consumer's queue.
 func (t *Set) Ask(stream *quic.Stream, r *Request) bool {
 	c := t.c
-	s := &Session{set: t, c: c, id: uint64(stream.StreamID()), userData: r.UserData, offered: r.Offered, fields: r.Answer}
+	s := &Session{set: t, c: c, id: uint64(stream.StreamID()), userData: r.UserData, offered: r.Offered, fields: r.Answer,
+		wake: make(chan struct{}, 1)}
 	s.x = message.Framed{S: stream, Reader: message.NewReaderBehindHead(stream, t.o.Limits)}
 	s.out.Init(s, &s.x, t.o.CapsuleTimeout)
 	s.MarkShared()
@@ -158,6 +159,7 @@ func (s *Session) opened(protocol string, headers []byte) {
 	limit := s.datagrams.Announce(s.handle)
 	s.refreshNow(len(s.streams))
 	c.Stats.Add(sink.StatSessionsActive, 1)
+	s.nudge()
 	c.Sink.Commit(rec, s.event(&sink.Event{Type: sink.EventSessionOpened, Status: uint32(limit), MetaLen: uint32(len(meta))}))
 	if s.peerDrained {
 		s.tellDraining()

@@ -133,15 +133,45 @@ func (s *Session) read() {
 	s.Unlock()
 }
 
-// readAll reads until the peer's side has ended, or is not waited for any more.
+// readAll reads until the peer's side has ended, or is not waited for any more. What stands in front of the decision is left where it is, but
+// for the end: a peer that does not want its session any more is not to be decided about.
 func (s *Session) readAll() error {
-	for {
+	for watching := false; ; {
 		if err := s.x.Wait(0); err != nil {
 			return err
 		}
-		if err := s.readOnce(); err != nil {
-			return err
+		s.mu.Lock()
+		read := s.open || s.ending
+		s.mu.Unlock()
+		if read {
+			if err := s.readOnce(); err != nil {
+				return err
+			}
+			continue
 		}
+		if s.atEnd() {
+			return io.EOF
+		}
+		if !watching {
+			watching = true
+			s.x.OnEnd(s.nudge) // a reset shows although something was not read
+		}
+		<-s.wake
+	}
+}
+
+// atEnd reports whether nothing came before the end of the peer's side.
+func (s *Session) atEnd() bool {
+	var one [1]byte
+	_, err := s.x.S.Peek(one[:])
+	return err == io.EOF
+}
+
+// nudge has the reader look again.
+func (s *Session) nudge() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
 	}
 }
 
@@ -200,9 +230,9 @@ func (s *Session) capsule(c wire.Capsule) error {
 	case wire.CapsuleMaxData:
 		useless, err = s.flow.raiseData(c.Value)
 	case wire.CapsuleMaxStreamsBidi:
-		useless, err = s.moreStreams(Bidirectional, c.Value)
+		err = s.moreStreams(Bidirectional, c.Value)
 	case wire.CapsuleMaxStreamsUni:
-		useless, err = s.moreStreams(Unidirectional, c.Value)
+		err = s.moreStreams(Unidirectional, c.Value)
 	default:
 		useless = true // blocked: it says nothing that we would do something about
 	}

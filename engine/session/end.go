@@ -124,6 +124,7 @@ func (s *Session) end(o sessionEnd) {
 		return
 	}
 	s.ending, s.result = true, o
+	s.nudge()
 	s.accepted = nil
 	if s.timer != nil {
 		s.timer.Stop()

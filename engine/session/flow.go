@@ -95,7 +95,7 @@ func (f *flowControl) credit() (raised <-chan struct{}, limit uint64) {
 	return f.raised, f.dataLimit
 }
 
-var errLimitLowered = &wire.CapsuleError{Code: wire.ErrCodeFlowControl, Reason: "a limit of flow control went down"}
+var errLimitLowered = &wire.CapsuleError{Code: wire.ErrCodeFlowControl, Reason: "a limit of flow control did not go up"}
 
 // smallRaise is what a limit of bytes must be raised by to be worth a capsule.
 const smallRaise = 1 << 10
@@ -104,7 +104,7 @@ const smallRaise = 1 << 10
 func (f *flowControl) raiseData(limit uint64) (little bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if limit < f.dataLimit {
+	if limit <= f.dataLimit {
 		return false, errLimitLowered
 	}
 	little = limit-f.dataLimit < smallRaise
@@ -116,16 +116,15 @@ func (f *flowControl) raiseData(limit uint64) (little bool, err error) {
 	return little, nil
 }
 
-// raiseStreams takes a MAX_STREAMS capsule. same says that it said nothing new.
-func (f *flowControl) raiseStreams(kind uint32, limit uint64) (same bool, err error) {
+// raiseStreams takes a MAX_STREAMS capsule.
+func (f *flowControl) raiseStreams(kind uint32, limit uint64) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if limit < f.streamLimit[kind] {
-		return false, errLimitLowered
+	if limit <= f.streamLimit[kind] {
+		return errLimitLowered
 	}
-	same = limit == f.streamLimit[kind]
 	f.streamLimit[kind] = limit
-	return same, nil
+	return nil
 }
 
 // open counts a stream of ours, or reports the limit that forbids it.

@@ -55,13 +55,9 @@ func (s *Session) OpenStream(h sink.Handle, unidirectional, wait bool) {
 }
 
 // moreStreams takes a limit that the peer has raised. s.mu is held.
-func (s *Session) moreStreams(kind uint32, limit uint64) (same bool, err error) {
-	if limit > wire.MaxStreams {
-		return false, &wire.CapsuleError{Code: wire.ErrCodeFlowControl, Reason: "a limit of streams beyond what there can be"}
-	}
-	same, err = s.flow.raiseStreams(kind, limit)
-	if err != nil || same {
-		return same, err
+func (s *Session) moreStreams(kind uint32, limit uint64) error {
+	if err := s.flow.raiseStreams(kind, limit); err != nil {
+		return err
 	}
 	for len(s.waiting[kind]) > 0 {
 		if _, ok := s.flow.open(kind); !ok {
@@ -72,7 +68,7 @@ func (s *Session) moreStreams(kind uint32, limit uint64) (same bool, err error) 
 		s.waiting[kind][0] = nil
 		s.waiting[kind] = s.waiting[kind][1:]
 	}
-	return false, nil
+	return nil
 }
 
 // An openQueue is those of our streams that wait for QUIC's limit, in order. It belongs to the set's lock.

@@ -30,9 +30,10 @@ type Session struct {
 	order     sendOrder
 	counters  counters
 
-	touched atomic.Bool // it is among those to refresh
-	place   int         // there, under the set's lock
-	claimed bool        // accepted, and not about to end; under the set's lock
+	wake    chan struct{} // for the reader: decided, or ended
+	touched atomic.Bool   // it is among those to refresh
+	place   int           // there, under the set's lock
+	claimed bool          // accepted, and not about to end; under the set's lock
 
 	mu          sync.Mutex
 	out         message.Outbox // of the CONNECT stream

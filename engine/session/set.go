@@ -168,7 +168,7 @@ func (t *Set) UniStream(s *quic.ReceiveStream) {
 		return
 	}
 	n := 1 << (b[0] >> 6)
-	if _, err := s.Read(b[:n]); err != nil {
+	if m, err := s.Read(b[:n]); m < n && err != nil {
 		return
 	}
 	id, _, err := quicvarint.Parse(b[:n])

@@ -24,10 +24,11 @@ type Stream struct {
 	rank   streamRank // of s.order
 
 	// Of the peer's side, for flow control.
-	read   atomic.Int64 // bytes that were read, without the header
-	final  atomic.Int64 // 0: it is not known how many there are, else one more than that, with the header
-	head   int64        // bytes of the header
-	unread atomic.Bool  // the stream has ended, and what was not read is still to be counted
+	read    atomic.Int64 // bytes that were read, without the header
+	counted atomic.Int64 // of it, bytes that are in the session's account
+	final   atomic.Int64 // 0: it is not known how many there are, else one more than that, with the header
+	head    int64        // bytes of the header
+	unread  atomic.Bool  // the stream has ended, and what was not read is still to be counted
 
 	mu       sync.Mutex
 	send     sendSide // nil: not there yet, or the peer's unidirectional stream

@@ -76,7 +76,7 @@ func (st *Stream) give(data []byte, end bool) error {
 	c := st.s.c
 	before := st.read.Load()
 	st.read.Add(int64(len(data)))
-	if len(data) > 0 && !st.s.flow.receive(len(data)) {
+	if !st.count(before + int64(len(data))) {
 		return errDataOverrun
 	}
 	rec, ok := c.Sink.Reserve(sink.Bulk, len(data), st.in.Done())
@@ -118,11 +118,7 @@ func (st *Stream) readOver(err error) {
 		st.receive.CancelRead(quic.StreamErrorCode(wire.ErrCodeFlowControl))
 		st.readEnd = true
 		st.endRead(sink.ErrProtocol)
-		go sink.Guard("overrun", func() { // its session's end wants this stream's lock
-			st.s.mu.Lock()
-			st.s.giveUp(errDataOverrun)
-			st.s.Unlock()
-		})
+		go sink.Guard("overrun", st.overrun) // its session's end wants this stream's lock
 	case st.readDone: // stopped or cut
 	case err == io.EOF:
 		st.endRead(sink.OK)
@@ -179,10 +175,33 @@ func (st *Stream) watchSize(header int) {
 	// QUIC's own goroutine calls this: it must not wait.
 	st.receive.SetReceiveFinalSizeCallback(func(size int64) {
 		st.final.Store(size + 1)
+		if !st.count(size - st.head) {
+			go sink.Guard("overrun", st.overrun)
+		}
 		if st.unread.Load() {
 			go sink.Guard("unread", st.settleUnread)
 		}
 	})
+}
+
+// count counts the peer's bytes up to the n-th, once each, and reports whether they may be there.
+func (st *Stream) count(n int64) bool {
+	for {
+		counted := st.counted.Load()
+		if n <= counted {
+			return true
+		}
+		if st.counted.CompareAndSwap(counted, n) {
+			return st.s.flow.receive(int(n - counted))
+		}
+	}
+}
+
+// overrun ends the session because the peer sent more bytes than it may.
+func (st *Stream) overrun() {
+	st.s.mu.Lock()
+	st.s.giveUp(errDataOverrun)
+	st.s.Unlock()
 }
 
 // settleFlow gives back, once the stream has ended, the credit of what the consumer has not read.
@@ -207,9 +226,7 @@ func (st *Stream) settleUnread() {
 	if !st.unread.CompareAndSwap(true, false) {
 		return
 	}
-	n := st.final.Load() - 1 - st.head - st.read.Load()
-	if n > 0 {
-		st.s.flow.receive(int(n))
+	if n := st.final.Load() - 1 - st.head - st.read.Load(); n > 0 {
 		st.s.consumed(uint64(n))
 	}
 }

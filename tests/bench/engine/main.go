@@ -11,7 +11,7 @@ import (
 	"os"
 	"strconv"
 
-	"zigh3/engine"
+	"zigh3/engine/server"
 	"zigh3/engine/config"
 	"zigh3/engine/sink"
 )
@@ -43,7 +43,7 @@ func main() {
 		os.Exit(1)
 	})
 	queue := newQueue()
-	server, err := engine.NewServer(o, 1, []sink.Sink{queue}, new(sink.Stats))
+	server, err := server.New(o, 1, []sink.Sink{queue}, new(sink.Stats))
 	if err != nil {
 		log.Fatal(err)
 	}

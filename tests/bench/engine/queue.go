@@ -3,7 +3,7 @@ package main
 import (
 	"sync"
 
-	"zigh3/engine"
+	"zigh3/engine/server"
 	"zigh3/engine/sink"
 )
 
@@ -73,14 +73,14 @@ func (q *queue) Release(h sink.Handle) (wanted bool) {
 }
 
 // request is the one that a handle names, nil if it has ended.
-func (q *queue) request(h sink.Handle) *engine.Request {
+func (q *queue) request(h sink.Handle) *server.Request {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	o := q.place(h)
 	if o.handle != h {
 		return nil
 	}
-	r, _ := o.value.(*engine.Request)
+	r, _ := o.value.(*server.Request)
 	return r
 }
 

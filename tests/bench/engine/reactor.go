@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"sync"
 
-	"zigh3/engine"
+	"zigh3/engine/server"
 	"zigh3/engine/sink"
 )
 
@@ -32,13 +32,13 @@ type reactor struct {
 	text    []byte // packed list: content-type of a text
 	octets  []byte
 	content func() []byte // made when first asked for, as in the plain server
-	parked  map[sink.Handle]*engine.Request
+	parked  map[sink.Handle]*server.Request
 }
 
 func newReactor(q *queue) *reactor {
 	return &reactor{
 		queue: q, text: packed("content-type", "text/plain"), octets: packed("content-type", "application/octet-stream"),
-		content: sync.OnceValue(func() []byte { return make([]byte, maxBytes) }), parked: map[sink.Handle]*engine.Request{},
+		content: sync.OnceValue(func() []byte { return make([]byte, maxBytes) }), parked: map[sink.Handle]*server.Request{},
 	}
 }
 
@@ -93,7 +93,7 @@ func (r *reactor) answer(e *entry) {
 	}
 }
 
-func (r *reactor) send(request *engine.Request, body string) {
+func (r *reactor) send(request *server.Request, body string) {
 	request.Send(200, r.text, sink.Chunk{Bytes: []byte(body)}, true)
 }
 

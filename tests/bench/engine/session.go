@@ -1,7 +1,7 @@
 package main
 
 import (
-	"zigh3/engine"
+	"zigh3/engine/session"
 	"zigh3/engine/sink"
 )
 
@@ -12,15 +12,15 @@ const echoPattern = "/echo"
 func (r *reactor) session(e *entry) {
 	switch e.Type {
 	case sink.EventSessionRequest:
-		if s := objectOf[*engine.Session](r.queue, e.Object); s != nil {
+		if s := objectOf[*session.Session](r.queue, e.Object); s != nil {
 			s.Accept("", nil)
 		}
 	case sink.EventSessionDatagram:
-		if s := objectOf[*engine.Session](r.queue, e.Object); s != nil {
+		if s := objectOf[*session.Session](r.queue, e.Object); s != nil {
 			s.SendDatagram(e.data(), 0)
 		}
 	case sink.EventStreamData:
-		s := objectOf[*engine.Stream](r.queue, e.Object)
+		s := objectOf[*session.Stream](r.queue, e.Object)
 		if s == nil {
 			return
 		}
