@@ -85,7 +85,7 @@ func TestReleaseSaysWhetherTheHostHasForgotten(t *testing.T) {
 }
 
 func TestAnObjectIsFoundUntilItsRelease(t *testing.T) {
-	r, s := new(server.Request), new(sink)
+	r, s := new(server.Request), new(queueSink)
 	issued, _ := s.Issue(sink.KindRequest, 0, r)
 	h := uint64(issued)
 	if got, of := objectOf[server.Request](h, kindRequest); got != r || of != s {

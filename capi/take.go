@@ -10,6 +10,7 @@ import (
 	"encoding/binary"
 	"time"
 	"unsafe"
+	"zigh3/engine/sink"
 
 	"zigh3/engine/server"
 	"zigh3/engine/session"
