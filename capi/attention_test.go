@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
-	"zigh3/engine/sink"
 
 	"zigh3/engine/server"
 	"zigh3/eventq"
