@@ -201,8 +201,7 @@ export class Dispatcher {
     let request: H3Request;
     try {
       const init = body === null ? head.init : ({ ...head.init, body, duplex: "half" } as RequestInit);
-      request = new H3Request(head.url, init, head.path, route, conn);
-      if (head.unknownMethod) H3Request.setMethod(request, head.method);
+      request = new H3Request(head.url, init, head, route, conn);
     } catch (error) {
       // An authority that makes no URL: the client's fault.
       server.report({ level: "debug", tier: "peer", message: `a request makes no URL: ${head.url}`, error });

@@ -1,5 +1,6 @@
 /** Sends a file, or the part of it that a slice of a `Bun.file()` stands for. */
 import { fail, park, type Call } from "./answer.ts";
+import { H3Request } from "./request.ts";
 import { respondWith, stream, trailersOf, withTrailers } from "./response.ts";
 
 /** Files up to this are read whole: one call instead of many. */
@@ -58,7 +59,7 @@ function beginning(file: Blob): number | undefined {
 
 /** The head of a response that has a part of a file. */
 function partial(call: Call, response: Response, from: number, length: number, size: number): Response {
-  if (response.status !== 200 || call.request.method === "HEAD") return response;
+  if (response.status !== 200 || H3Request.method(call.request) === "HEAD") return response;
   const head = new Response(null, { status: 206, headers: response.headers });
   if (!head.headers.has("content-range")) head.headers.set("content-range", `bytes ${from}-${from + length - 1}/${size}`);
   const trailers = trailersOf(response);
