@@ -30,6 +30,15 @@ export function about(request: H3Request): Required<Pick<LogRecord, "route" | "m
   return { route: H3Request.route(request), method: H3Request.method(request), url: H3Request.url(request) };
 }
 
+/** Ends something that has failed. What that throws is of the failure that was told already. */
+export function attempt(end: () => void): void {
+  try {
+    end();
+  } catch {
+    // See above.
+  }
+}
+
 /** Calls a handler that has nobody to answer to: what it throws, and what its promise rejects with, goes to the log. */
 export function callLogged(
   server: { report(record: LogRecord): void },
