@@ -24,9 +24,9 @@ func NewReader(s *quic.Stream, lim *wire.FieldLimits) *FrameReader {
 	return &FrameReader{s: s, lim: lim}
 }
 
-// NewReaderBehindHead is NewReader for a stream whose header block was read.
-func NewReaderBehindHead(s *quic.Stream, lim *wire.FieldLimits) *FrameReader {
-	return &FrameReader{s: s, lim: lim, begun: true}
+// NewConnectReader is NewReader for a CONNECT stream whose header block was read: only DATA frames follow.
+func NewConnectReader(s *quic.Stream, lim *wire.FieldLimits) *FrameReader {
+	return &FrameReader{s: s, lim: lim, begun: true, dataOnly: true}
 }
 
 // ID is the QUIC stream's number.
