@@ -113,6 +113,10 @@ func (st *Stream) readOver(err error) {
 	if err == io.EOF || remote {
 		st.readEnd = true
 	}
+	if remote {
+		var one [1]byte
+		st.receive.Read(one[:]) // to have peeked at the reset is not enough: QUIC keeps the stream until it was read
+	}
 	switch {
 	case err == errDataOverrun:
 		st.receive.CancelRead(quic.StreamErrorCode(wire.ErrCodeFlowControl))
@@ -128,9 +132,7 @@ func (st *Stream) readOver(err error) {
 		code, _ := wire.AppCode(uint64(reset.ErrorCode))
 		rec, _ := st.s.c.Sink.Reserve(sink.Terminal, 0, nil)
 		st.s.c.Sink.Commit(rec, st.event(&sink.Event{Type: sink.EventStreamReset, Flags: sink.FlagRemote, Aux: uint64(code)}))
-		if !st.ours && !st.answered {
-			st.s.c.BrokenOff()
-		}
+		st.givenUp = true
 		st.endRead(sink.ErrReset)
 	case errors.Is(err, message.ErrUnwanted):
 		st.endRead(sink.ErrCancelled)
@@ -142,6 +144,7 @@ func (st *Stream) readOver(err error) {
 // Consumed says that the consumer has dealt with n bytes.
 func (st *Stream) Consumed(n uint64) {
 	st.mu.Lock()
+	st.answered = true
 	if st.receive != nil {
 		n = st.in.Consumed(n)
 	} else {
