@@ -219,3 +219,6 @@ func (b *FrameReader) decodeTrailers() error {
 		return nil
 	}
 }
+
+// Between reports whether the stream may end here: no frame has begun.
+func (b *FrameReader) Between() bool { return b.scan.Between() }

@@ -137,11 +137,11 @@ var sessionStreamType = quicvarint.Append(nil, wire.StreamTypeBidi)
 // sessionStreamHere brings a stream to its session whose header was peeked at.
 func (c *conn) sessionStreamHere(s *quic.Stream) {
 	n := 2 + 1<<(c.peek[2]>>6)
+	s.SetReadDeadline(time.Time{}) // one that has passed meanwhile fails even where data is there
 	if m, err := s.Read(c.peek[:n]); m < n && err != nil {
 		c.refuse(&message.Framed{S: s}, err)
 		return
 	}
-	s.SetReadDeadline(time.Time{})
 	id, _, _ := quicvarint.Parse(c.peek[2:n])
 	c.sessionStream(id, s)
 }
@@ -154,6 +154,7 @@ func (c *conn) sessionRequest(s *quic.Stream, block []byte) {
 		return
 	}
 	// What was peeked at is read now: the frame's type and length, and the block.
+	s.SetReadDeadline(time.Time{})
 	for left := 1 + 1<<(c.peek[1]>>6) + len(block); left > 0; {
 		n, err := s.Read(c.peek[:left])
 		if left -= n; left > 0 && err != nil {
@@ -161,7 +162,6 @@ func (c *conn) sessionRequest(s *quic.Stream, block []byte) {
 			return
 		}
 	}
-	s.SetReadDeadline(time.Time{})
 	c.ask(s, &head, c.fields[:head.MetaLen])
 	c.seen(s)
 }

@@ -69,7 +69,10 @@ func (s *Session) closedByPeer(code uint32, reason string) {
 	}
 	end := sessionEnd{Outcome: message.Outcome{Flags: sink.FlagRemote, Text: reason}, closeCode: code}
 	if s.open {
-		s.finishSending(nil)
+		s.endsWithPeer = s.out.Idle() // else what is being written ends first
+		if !s.endsWithPeer {
+			s.finishSending(nil)
+		}
 	} else {
 		s.c.BrokenOff()
 		s.x.Abort(http3.ErrCodeRequestCanceled)
@@ -225,11 +228,22 @@ func (s *Session) release() {
 		st.giveBack()
 	}
 	s.cutStreams = nil
-	s.x.S.CancelRead(quic.StreamErrorCode(wire.ErrCodeSessionGone))
 	s.mu.Lock()
 	idle := s.out.Idle()
 	s.out.Drop()
+	ended := s.peerEnded
 	s.mu.Unlock()
+	switch {
+	case ended && s.endsWithPeer:
+		s.c.FinishBoth(s.x.S)
+	case ended:
+		s.c.Finish(s.x.S, false)
+	default:
+		s.x.S.CancelRead(quic.StreamErrorCode(wire.ErrCodeSessionGone))
+	}
+	if !ended && s.endsWithPeer {
+		message.CloseSend(s.x.S)
+	}
 	if !idle {
 		s.x.S.CancelWrite(quic.StreamErrorCode(wire.ErrCodeSessionGone))
 	}
