@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -51,8 +52,8 @@ var (
 	errSessionStream = errors.New("a stream of a session")
 )
 
-// connectField is the field line with which nearly every client begins the header block of a CONNECT request: an entry of QPACK's static
-// table.
+// connectField is a byte that the header block of nearly every CONNECT request has: the field line of its method, an entry of QPACK's static
+// table. In that of another request it is seldom, and costs no more than that its block is decoded twice.
 const connectField = 0xc0 | 15
 
 // errNotAtOnce: a stream holds something else than one request that is there as a whole.
@@ -86,7 +87,7 @@ func (c *conn) peekRequest(s *quic.Stream) (block, body []byte, err error) {
 	begin := 1 + width
 	end := begin + int(length)
 	n, err := c.peekTo(s, end)
-	if err == nil && length > 2 && c.peek[begin+2] == connectField {
+	if err == nil && c.s.hasSessions && bytes.IndexByte(c.peek[begin:end], connectField) >= 0 {
 		return c.peek[begin:end], nil, errSession
 	}
 	if err == nil {
