@@ -101,7 +101,7 @@ func (s *Session) Failed(err error) {
 		s.c.Stats.Add(sink.StatTimeouts, 1)
 		s.giveUp(&wire.CapsuleError{Code: http3.ErrCodeExcessiveLoad, Reason: "the peer takes no capsules"})
 	default:
-		s.abort(err)
+		s.cannotSend(err)
 	}
 }
 
@@ -249,6 +249,9 @@ func (s *Session) readEnd(err error) {
 		stream  *wire.StreamError
 		fields  *wire.FieldError
 	)
+	if s.stoppedBy != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+		err = s.stoppedBy
+	}
 	switch {
 	case errors.As(err, &capsule):
 		s.giveUp(capsule)

@@ -46,6 +46,7 @@ type Session struct {
 	state        state
 	accepted     *acceptance // waits for the peer's SETTINGS
 	open         bool        // SESSION_OPENED was emitted
+	stoppedBy    error       // the peer takes no more of our side, and has a while to say why
 	wantsDrain   bool
 	peerDrained  bool
 	ending       bool // how it ends is decided
