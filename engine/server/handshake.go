@@ -58,26 +58,24 @@ func (l *listening) handshakeBegins(ctx context.Context, client *quic.ClientInfo
 	return context.WithValue(ctx, handshakeKey{}, h), nil
 }
 
-func (h *handshake) failed() {
-	if h.end(sink.StatHandshakesFailed) {
-		h.place.give()
-	}
-}
+func (h *handshake) failed() { h.end(sink.StatHandshakesFailed) }
 
-// end counts the handshake's end, once. counter, if not negative, is what it adds to. It reports false when it had ended before.
-func (h *handshake) end(counter int) bool {
+// end counts the handshake's end, once. counter, if not negative, is what it adds to: then no connection came of it.
+func (h *handshake) end(counter int) {
 	if h.finished.Swap(true) {
-		return false
+		return
+	}
+	if counter >= 0 {
+		h.place.give()
 	}
 	h.l.s.handshakes.Add(-1)
 	h.l.mu.Lock()
 	defer h.l.mu.Unlock()
 	if h.l.over {
-		return true
+		return
 	}
 	h.l.s.stats.Sub(sink.StatHandshakesPending)
 	if counter >= 0 {
 		h.l.s.stats.Add(counter, 1)
 	}
-	return true
 }
