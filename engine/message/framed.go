@@ -119,7 +119,12 @@ func (x *Framed) Wait(timeout time.Duration) error { return x.Reader.Wait(timeou
 func (x *Framed) Read(p []byte) (int, error) { return x.Reader.Read(p) }
 
 // OnEnd calls f once the peer's side has ended, be it by its end or by a reset, possibly before OnEnd returns. f must not block.
-func (x *Framed) OnEnd(f func()) { x.S.SetReceiveFinalSizeCallback(func(int64) { f() }) }
+func (x *Framed) OnEnd(f func()) {
+	x.S.SetReceiveFinalSizeCallback(func(int64) {
+		defer sink.Catch("end of a stream")
+		f()
+	})
+}
 
 // Trailers are those of the message as a packed list, nil if there were none. They are known behind its end.
 func (x *Framed) Trailers() []byte {

@@ -30,6 +30,7 @@ var (
 // mustVerify demands a Retry of clients while many handshakes are unfinished: each costs memory until it times out, and the
 // addresses may be forged. It does so, too, where few connections are left.
 func (l *listening) mustVerify(addr net.Addr) bool {
+	defer sink.Catch("retry")
 	if l.s.handshakes.Load() < int64(l.s.options.MaxUnverifiedHandshakes) && !l.limits.mustProve(addr) {
 		return false
 	}
@@ -38,7 +39,8 @@ func (l *listening) mustVerify(addr net.Addr) bool {
 }
 
 // handshakeBegins counts a handshake, which ends with the connection's context or when Listener.Accept gives the connection.
-func (l *listening) handshakeBegins(ctx context.Context, client *quic.ClientInfo) (context.Context, error) {
+func (l *listening) handshakeBegins(ctx context.Context, client *quic.ClientInfo) (_ context.Context, err error) {
+	defer sink.Catch("handshake")
 	l.mu.Lock()
 	closed := l.closed
 	l.mu.Unlock()

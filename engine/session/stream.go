@@ -99,6 +99,8 @@ func (s *Session) arrived(e earlyStream) {
 		return
 	case len(s.early) >= s.set.o.EarlyStreams:
 		code = wire.ErrCodeBufferedStreamRejected
+		s.flow.theirStream(e.kind) // its peer counts it
+		s.flow.theirStreamEnded(e.kind)
 	default:
 		s.early = append(s.early, e)
 		code = 0
