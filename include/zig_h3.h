@@ -245,7 +245,7 @@ typedef struct zig_h3_event {
 
 /* ------------------------------------------------------------------------------------------------------------------ library */
 
-/* The library's version and quic-go's, as "1.0.0/quic-go 0.64.1". Static: never free it. Works before anything else, anywhere. */
+/* The library's version and quic-go's, as "1.0.0/quic-go 0.65.0". Static: never free it. Works before anything else, anywhere. */
 ZIG_H3_API const char *zig_h3_version(void);
 
 /* The contract of the library that was loaded: compare it with ZIG_H3_ABI_VERSION. */

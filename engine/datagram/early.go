@@ -42,7 +42,7 @@ func (fs *Flows) Seen(stream uint64) {
 	e := &fs.early
 	e.next = max(e.next, stream+4)
 	delete(e.expected, stream)
-	if len(e.kept) > 0 && fs.open[stream] == nil {
+	if len(e.kept) > 0 {
 		fs.release(func(d *earlyDatagram) bool {
 			if d.stream == stream {
 				fs.c.Stats.Add(sink.StatDatagramsDroppedUnknown, 1)

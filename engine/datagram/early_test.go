@@ -157,6 +157,7 @@ func TestEachWaitsItsOwnTime(t *testing.T) {
 // A client opens all streams itself: there is nothing to wait for.
 func TestAClientKeepsNothing(t *testing.T) {
 	f := settled(t, plain)
+	f.flows.early.wait = time.Hour
 	f.c.Env.Role = link.Client
 	f.come(4, "x")
 	f.expect(counts{in: 1, unknown: 1})

@@ -35,7 +35,8 @@ type fakeSink struct {
 	t testing.TB
 
 	mu       sync.Mutex
-	room     int // datagrams that may be emitted
+	room     int    // datagrams that may be emitted
+	onFull   func() // called, once, when there is no room for one
 	freeing  chan struct{}
 	bulk     chan struct{} // closed when there is room for bulk; nil: there is
 	reserved int
@@ -88,6 +89,12 @@ func (k *fakeSink) Reserve(class sink.Class, n int, done <-chan struct{}) (sink.
 	defer k.mu.Unlock()
 	if class == sink.Patient {
 		if k.room == 0 {
+			if then := k.onFull; then != nil {
+				k.onFull = nil
+				k.mu.Unlock()
+				then()
+				k.mu.Lock()
+			}
 			return sink.Record{}, false
 		}
 		k.room--

@@ -138,6 +138,33 @@ func TestCloseWhileOneIsDelivered(t *testing.T) {
 	}
 }
 
+// What happens while the oldest one is tried in vain: it is given up where nothing can wait any more, or newer ones have taken all places.
+func TestWhileTheOldestIsTried(t *testing.T) {
+	f := settled(t, plain)
+	o := f.open(0, h)
+	f.come(0, "x")
+	f.sink.setRoom(0)
+	f.sink.onFull = o.Close
+	o.Start()
+	f.expect(counts{in: 1, ring: 1})
+
+	f = settled(t, Options{Incoming: 2, HTTP: true})
+	o = f.open(0, h)
+	f.come(0, "a")
+	f.sink.setRoom(0)
+	f.sink.onFull = func() {
+		f.come(0, "b")
+		f.come(0, "c")
+	}
+	o.Start()
+	f.expect(counts{in: 3, ring: 1})
+	f.sink.setRoom(5)
+	f.expect(counts{in: 3, ring: 1, delivered: 2})
+	if got := f.sink.data(sink.EventH3Datagram, h); !slices.Equal(got, []string{"b", "c"}) {
+		t.Errorf("%q", got)
+	}
+}
+
 // Flows that end while datagrams come, are delivered and wait: each is counted once.
 func TestTheSumAddsUp(t *testing.T) {
 	f := settled(t, Options{Incoming: 3, Outgoing: 1, HTTP: true})

@@ -43,7 +43,7 @@ func (e *end) Settled(s *wire.Settings) *wire.ConnectionError {
 func (e *end) UniStream(uint64, *quic.ReceiveStream) bool           { return false }
 func (e *end) GoneAway(uint64)                                      {}
 func (e *end) Prioritize(wire.PriorityUpdate) *wire.ConnectionError { return nil }
-func (e *end) Draining()                                            {}
+func (e *end) WentAway()                                            {}
 func (e *end) Lost() {
 	e.flows.Lost()
 	close(e.lost)

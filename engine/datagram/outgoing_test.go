@@ -253,6 +253,7 @@ func TestCountersAreToldOf(t *testing.T) {
 // Nothing starts once the connection has gone, and nothing is lost for the counters.
 func TestNothingStartsAfterTheEnd(t *testing.T) {
 	f := settled(t, plain)
+	f.flows.early.wait = time.Hour
 	o := f.open(0, h)
 	o.Announce(h)
 	f.sink.setRoom(0)
@@ -275,6 +276,39 @@ func TestNothingStartsAfterTheEnd(t *testing.T) {
 	if n := f.stats[sink.StatDatagramsUnsent].Load(); n != 1 {
 		t.Errorf("%d unsent", n)
 	}
+}
+
+// What a sender that is still there cannot send any more is counted, but starts nobody who would tell it.
+func TestNobodyIsToldAfterTheEnd(t *testing.T) {
+	f := settled(t, plain)
+	o := f.open(0, h)
+	o.Announce(h)
+	f.quic.open(false)
+	for range 3 {
+		o.Send([]byte("x"), 0)
+	}
+	eventually(t, "the first", func() bool { return f.quic.waiting() == 1 })
+	f.flows.Lost()
+	f.quic.fail()
+	eventually(t, "all", func() bool { return f.stats[sink.StatDatagramsUnsent].Load() == 3 })
+	f.flows.out.mu.Lock()
+	defer f.flows.out.mu.Unlock()
+	if teller := &f.flows.out.teller; teller.running || teller.flows.len() > 0 || f.sink.dropped(h) != "" {
+		t.Error("somebody is told")
+	}
+}
+
+// QUIC finds out what packets may hold while things are sent: the limit follows.
+func TestTheLimitFollows(t *testing.T) {
+	f := settled(t, plain)
+	o := f.open(0, h)
+	o.Announce(h)
+	f.quic.narrow(1400)
+	f.flows.out.mu.Lock()
+	f.flows.out.measured = 0
+	f.flows.out.mu.Unlock()
+	o.Send([]byte("x"), 0)
+	eventually(t, "the limit", func() bool { limit, _ := f.sink.sendable(h); return limit == 1399 })
 }
 
 // discard takes what is sent.

@@ -89,6 +89,14 @@ func TestSettingsThatComeLate(t *testing.T) {
 	}
 }
 
+// Whether raw ones may be sent is known soon, even if none come.
+func TestRawOnesMayBeSentWithoutSettings(t *testing.T) {
+	f := newFixture(t, Options{Incoming: 8, Outgoing: 16, HTTP: true, Raw: true})
+	f.flows.OpenRaw()
+	f.flows.Start()
+	eventually(t, "the limit", func() bool { limit, _ := f.sink.sendable(2); return limit == 1200 })
+}
+
 // What comes while it is not known whose it is waits for SETTINGS, and there is no timer for each.
 func TestWaitingForSettings(t *testing.T) {
 	f := newFixture(t, plain)

@@ -20,12 +20,28 @@ func CompletionGroup(maxStreams int) int { return max(1, min(largestGroup, maxSt
 // scraps hold what is read of streams only to be done with them.
 var scraps = sync.Pool{New: func() any { return new([16 << 10]byte) }}
 
-// Finish leaves a stream all of which is there, and known, to be completed with others. The connection's own goroutine calls it. now says
-// not to wait for others: the peer's windows open again only by this.
-func (c *Conn) Finish(s *quic.Stream, now bool) {
+// A finishedStream is one with which nothing is left to be done but to end it.
+type finishedStream struct {
+	s     *quic.Stream
+	close bool // our side, too
+}
+
+// Finish leaves a stream all of which is there, and known, to be completed with others. now says not to wait for others: the peer's windows
+// open again only by this.
+func (c *Conn) Finish(s *quic.Stream, now bool) { c.finish(finishedStream{s: s}, now) }
+
+// FinishBoth is Finish for a stream whose other side, ours, is to end as well.
+func (c *Conn) FinishBoth(s *quic.Stream) { c.finish(finishedStream{s, true}, false) }
+
+func (c *Conn) finish(f finishedStream, now bool) {
 	c.mu.Lock()
-	c.finished = append(c.finished, s)
+	if c.gone {
+		c.mu.Unlock()
+		return
+	}
+	c.finished = append(c.finished, f)
 	full := now || len(c.finished) >= c.Group
+	c.Sweeper.want(c)
 	c.mu.Unlock()
 	if full {
 		c.complete()
@@ -40,15 +56,18 @@ func (c *Conn) complete() {
 	c.spare = nil
 	c.mu.Unlock()
 	buf := scraps.Get().(*[16 << 10]byte)
-	for i, s := range streams {
-		s.SetReadDeadline(time.Time{})
+	for i, f := range streams {
+		if f.close {
+			f.s.Close() // it fails where the peer has stopped it, which is as good
+		}
+		f.s.SetReadDeadline(time.Time{})
 		for {
 			// All of it is there: neither of these waits.
-			if n, err := s.Read(buf[:]); err != nil || n == 0 {
+			if n, err := f.s.Read(buf[:]); err != nil || n == 0 {
 				break
 			}
 		}
-		streams[i] = nil
+		streams[i] = finishedStream{}
 	}
 	scraps.Put(buf)
 	c.mu.Lock()

@@ -88,8 +88,8 @@ type Conn struct {
 	busy        int // streams with a goroutine of their own that are not open yet
 	goroutines  int // of streams and others
 	empty       sync.Cond
-	finished    []*quic.Stream // to be completed together
-	spare       []*quic.Stream
+	finished    []finishedStream // to be completed together
+	spare       []finishedStream
 	moves       uint64 // counts begins and ends: unchanged means at rest
 	resets      int    // within the window that began at resetSince
 	resetSince  time.Time

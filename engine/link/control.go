@@ -59,6 +59,8 @@ func (r *controlReader) run() error {
 			}
 		case typ == wire.FramePriorityUpdateRequest || typ == wire.FramePriorityUpdatePush:
 			err = r.priorityUpdate(typ, length)
+		case typ == wire.StreamTypeBidi:
+			err = wire.ErrLateStreamHeader
 		case typ == wire.FrameSettings, typ == wire.FrameData, typ == wire.FrameHeaders, wire.KnownFrame(typ):
 			err = wire.UnexpectedFrame(typ, "on the control stream")
 		default:

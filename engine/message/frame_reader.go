@@ -23,6 +23,7 @@ type FrameReader struct {
 
 	one      [1]byte
 	begun    bool // the first frame's head was read
+	dataOnly bool // no trailers: a CONNECT stream has none (RFC 9114, 4.4)
 	unknown  uint64
 	section  []byte // of the trailers, as far as it is there
 	trailers []byte
@@ -48,7 +49,9 @@ func (b *FrameReader) ReadHead(limit int) (block []byte, tooLong bool, err error
 		case typ == wire.FrameHeaders:
 			block, err = b.readBlock(int(length))
 			return block, false, err
-		case typ == wire.FrameData, typ == wire.StreamTypeBidi, wire.KnownFrame(typ):
+		case typ == wire.StreamTypeBidi:
+			return nil, false, wire.ErrLateStreamHeader
+		case typ == wire.FrameData, wire.KnownFrame(typ):
 			return nil, false, wire.UnexpectedFrame(typ, "before HEADERS")
 		}
 		if err := b.skipped(length); err != nil {
@@ -179,6 +182,9 @@ func (b *FrameReader) frame(payload []byte, first, last bool, p []byte, filled *
 			if b.trailed {
 				return wire.UnexpectedFrame(t, "after trailers")
 			}
+			if b.dataOnly {
+				return wire.UnexpectedFrame(t, "on a CONNECT stream")
+			}
 			b.trailed = true
 			if b.scan.Left+uint64(len(payload)) > uint64(b.lim.Total) {
 				return &wire.StreamError{Code: http3.ErrCodeExcessiveLoad, Reason: "trailers are too long"}
@@ -188,7 +194,9 @@ func (b *FrameReader) frame(payload []byte, first, last bool, p []byte, filled *
 		if last {
 			return b.decodeTrailers()
 		}
-	case wire.KnownFrame(t), t == wire.StreamTypeBidi:
+	case t == wire.StreamTypeBidi:
+		return wire.ErrLateStreamHeader
+	case wire.KnownFrame(t):
 		return wire.UnexpectedFrame(t, "on a request stream")
 	case first:
 		return b.skipped(b.scan.Left + uint64(len(payload)))
@@ -211,3 +219,6 @@ func (b *FrameReader) decodeTrailers() error {
 		return nil
 	}
 }
+
+// Between reports whether the stream may end here: no frame has begun.
+func (b *FrameReader) Between() bool { return b.scan.Between() }

@@ -24,9 +24,9 @@ func NewReader(s *quic.Stream, lim *wire.FieldLimits) *FrameReader {
 	return &FrameReader{s: s, lim: lim}
 }
 
-// NewReaderBehindHead is NewReader for a stream whose header block was read.
-func NewReaderBehindHead(s *quic.Stream, lim *wire.FieldLimits) *FrameReader {
-	return &FrameReader{s: s, lim: lim, begun: true}
+// NewConnectReader is NewReader for a CONNECT stream whose header block was read: only DATA frames follow.
+func NewConnectReader(s *quic.Stream, lim *wire.FieldLimits) *FrameReader {
+	return &FrameReader{s: s, lim: lim, begun: true, dataOnly: true}
 }
 
 // ID is the QUIC stream's number.
@@ -119,7 +119,12 @@ func (x *Framed) Wait(timeout time.Duration) error { return x.Reader.Wait(timeou
 func (x *Framed) Read(p []byte) (int, error) { return x.Reader.Read(p) }
 
 // OnEnd calls f once the peer's side has ended, be it by its end or by a reset, possibly before OnEnd returns. f must not block.
-func (x *Framed) OnEnd(f func()) { x.S.SetReceiveFinalSizeCallback(func(int64) { f() }) }
+func (x *Framed) OnEnd(f func()) {
+	x.S.SetReceiveFinalSizeCallback(func(int64) {
+		defer sink.Catch("end of a stream")
+		f()
+	})
+}
 
 // Trailers are those of the message as a packed list, nil if there were none. They are known behind its end.
 func (x *Framed) Trailers() []byte {

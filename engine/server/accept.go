@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -51,8 +52,8 @@ var (
 	errSessionStream = errors.New("a stream of a session")
 )
 
-// connectField is the field line with which nearly every client begins the header block of a CONNECT request: an entry of QPACK's static
-// table.
+// connectField is a byte that the header block of nearly every CONNECT request has: the field line of its method, an entry of QPACK's static
+// table. In that of another request it is seldom, and costs no more than that its block is decoded twice.
 const connectField = 0xc0 | 15
 
 // errNotAtOnce: a stream holds something else than one request that is there as a whole.
@@ -86,7 +87,7 @@ func (c *conn) peekRequest(s *quic.Stream) (block, body []byte, err error) {
 	begin := 1 + width
 	end := begin + int(length)
 	n, err := c.peekTo(s, end)
-	if err == nil && length > 2 && c.peek[begin+2] == connectField {
+	if err == nil && c.s.hasSessions && bytes.IndexByte(c.peek[begin:end], connectField) >= 0 {
 		return c.peek[begin:end], nil, errSession
 	}
 	if err == nil {
@@ -137,11 +138,11 @@ var sessionStreamType = quicvarint.Append(nil, wire.StreamTypeBidi)
 // sessionStreamHere brings a stream to its session whose header was peeked at.
 func (c *conn) sessionStreamHere(s *quic.Stream) {
 	n := 2 + 1<<(c.peek[2]>>6)
+	s.SetReadDeadline(time.Time{}) // one that has passed meanwhile fails even where data is there
 	if m, err := s.Read(c.peek[:n]); m < n && err != nil {
 		c.refuse(&message.Framed{S: s}, err)
 		return
 	}
-	s.SetReadDeadline(time.Time{})
 	id, _, _ := quicvarint.Parse(c.peek[2:n])
 	c.sessionStream(id, s)
 }
@@ -154,6 +155,7 @@ func (c *conn) sessionRequest(s *quic.Stream, block []byte) {
 		return
 	}
 	// What was peeked at is read now: the frame's type and length, and the block.
+	s.SetReadDeadline(time.Time{})
 	for left := 1 + 1<<(c.peek[1]>>6) + len(block); left > 0; {
 		n, err := s.Read(c.peek[:left])
 		if left -= n; left > 0 && err != nil {
@@ -161,7 +163,6 @@ func (c *conn) sessionRequest(s *quic.Stream, block []byte) {
 			return
 		}
 	}
-	s.SetReadDeadline(time.Time{})
 	c.ask(s, &head, c.fields[:head.MetaLen])
 	c.seen(s)
 }

@@ -191,7 +191,7 @@ func TestH03_DatagramsBeforeTheirRequest(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "the first", func() bool { return f.stats[sink.StatDatagramsIn].Load() == 1 })
+	eventually(t, "both", func() bool { return f.stats[sink.StatDatagramsIn].Load() == 2 })
 	sendDatagramRequest(t, str)
 	for _, text := range []string{"", "second"} {
 		if got, err := str.ReceiveDatagram(ctx(t)); err != nil || string(got) != "re: "+text {
@@ -239,7 +239,7 @@ func TestD05_DatagramsOfASession(t *testing.T) {
 
 func TestD05_DatagramsBeforeTheDecision(t *testing.T) {
 	held := make(chan sink.Handle, 1)
-	f := serveSessions(t, "", func(f *sessionFixture, e event) {
+	f := serveSessions(t, `{"datagrams": {"incoming": 32}}`, func(f *sessionFixture, e event) {
 		if e.Type == sink.EventSessionRequest {
 			held <- e.Object
 		}

@@ -19,6 +19,7 @@ type listening struct {
 	port      uint16
 	transport *quic.Transport
 	listener  *quic.Listener
+	limits    *connectionLimits
 
 	quit       chan struct{}  // closed when the last connection has ended
 	accepting  sync.WaitGroup // the accept loop
@@ -44,11 +45,13 @@ func (l *listening) accept() {
 			l.failed(err)
 			return
 		}
-		if h, ok := q.Context().Value(handshakeKey{}).(*handshake); ok {
-			h.unwatch()
-			h.end(-1)
+		h, ok := q.Context().Value(handshakeKey{}).(*handshake)
+		if !ok {
+			panic("a connection without a handshake") // every one begins with handshakeBegins
 		}
-		l.serve(q)
+		h.unwatch()
+		h.end(-1)
+		l.serve(q, h.place)
 	}
 }
 
@@ -65,8 +68,15 @@ func (l *listening) failed(err error) {
 	}
 }
 
-func (l *listening) serve(q *quic.Conn) {
+// serve serves a connection, whose place it gives back at its end.
+func (l *listening) serve(q *quic.Conn, place *place) {
 	s := l.s
+	if !place.prove() {
+		s.stats.Add(sink.StatConnectionsRefused, 1)
+		place.give()
+		go sink.Guard("close", func() { q.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad), errTooMany.Error()) })
+		return
+	}
 	s.mu.Lock()
 	to := s.sinks[s.turn%len(s.sinks)]
 	s.turn++
@@ -76,6 +86,7 @@ func (l *listening) serve(q *quic.Conn) {
 	if l.closed {
 		l.mu.Unlock()
 		c.Close(http3.ErrCodeNoError, "")
+		place.give()
 		return
 	}
 	l.conns[c] = struct{}{}
@@ -86,6 +97,7 @@ func (l *listening) serve(q *quic.Conn) {
 			l.mu.Lock()
 			delete(l.conns, c)
 			l.mu.Unlock()
+			place.give()
 			l.serving.Done()
 		}()
 		c.serve()

@@ -254,7 +254,7 @@ func (s *Server) listen() (*listening, error) {
 		return nil, bindError(address, err)
 	}
 	l := &listening{s: s, socket: socket, port: uint16(socket.LocalAddr().(*net.UDPAddr).Port), conns: make(map[*conn]struct{}),
-		quit: make(chan struct{}), changed: make(chan struct{}, 1), until: -1}
+		quit: make(chan struct{}), changed: make(chan struct{}, 1), until: -1, limits: newConnectionLimits(o.MaxConnections, o.MaxConnectionsPerAddress)}
 	config := s.configure()
 	l.transport = &quic.Transport{Conn: udp.NewSocket(socket), ConnContext: l.handshakeBegins, VerifySourceAddress: l.mustVerify}
 	l.listener, err = l.transport.Listen(s.identity.TLSConfig(), config)

@@ -154,6 +154,40 @@ func TestW12_EndsWithoutACapsule(t *testing.T) {
 	}
 }
 
+// webtransport-go stops our side of the CONNECT stream with its close, in one packet: the close is what counts. One that only stops it, and says
+// no more, has given the session up.
+func TestW11_CloseBehindAStop(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		then  func(str *enginetest.RequestStream)
+		code  sink.Code
+		flags uint16
+		aux   uint64
+	}{
+		{"close", func(str *enginetest.RequestStream) {
+			str.Write(varints(wire.CapsuleClose, 7, "\x00\x00\x00\x09bye"))
+			str.Close()
+		}, sink.OK, sink.FlagRemote, 9},
+		{"end", func(str *enginetest.RequestStream) { str.Close() }, sink.OK, sink.FlagRemote, 0},
+		{"reset", func(str *enginetest.RequestStream) { str.CancelWrite(0x10c) }, sink.ErrReset, sink.FlagRemote | sink.FlagAborted, 0},
+		{"nothing", func(*enginetest.RequestStream) {}, sink.ErrReset, sink.FlagRemote | sink.FlagAborted, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := serveSessions(t, "", nil)
+			client := dialConnect(t, f)
+			str := client.connect(f)
+			o := f.waitType(sink.EventSessionOpened)
+			str.CancelRead(0x170d7b68)
+			client.Do("PUT", "/", nil) // answered: the stop has come
+			f.await(func() { f.session(o.Object).Drain() })
+			c.then(str)
+			if e := f.waitType(sink.EventSessionClosed); e.Code != c.code || e.Flags != c.flags || e.Aux != c.aux {
+				t.Errorf("%+v %q", e.Event, e.data)
+			}
+		})
+	}
+}
+
 func TestW13_SessionsOfOneConnection(t *testing.T) {
 	f := serveSessions(t, "", echo)
 	c := enginetest.Dial(t, f.addr, *dialer())

@@ -27,7 +27,7 @@ func (t *Set) Ask(stream *quic.Stream, r *Request) bool {
 	c := t.c
 	s := &Session{set: t, c: c, id: uint64(stream.StreamID()), userData: r.UserData, offered: r.Offered, fields: r.Answer,
 		wake: make(chan struct{}, 1)}
-	s.x = message.Framed{S: stream, Reader: message.NewReaderBehindHead(stream, t.o.Limits)}
+	s.x = message.Framed{S: stream, Reader: message.NewConnectReader(stream, t.o.Limits)}
 	s.out.Init(s, &s.x, t.o.CapsuleTimeout)
 	s.MarkShared()
 	var ok bool

@@ -101,7 +101,7 @@ func (s *Session) Failed(err error) {
 		s.c.Stats.Add(sink.StatTimeouts, 1)
 		s.giveUp(&wire.CapsuleError{Code: http3.ErrCodeExcessiveLoad, Reason: "the peer takes no capsules"})
 	default:
-		s.abort(err)
+		s.cannotSend(err)
 	}
 }
 
@@ -128,6 +128,7 @@ func (s *Session) read() {
 	err := s.readAll()
 	s.mu.Lock()
 	s.readEnd(err)
+	s.peerEnded = err == io.EOF
 	s.readerGone = true
 	s.settle()
 	s.Unlock()
@@ -143,14 +144,15 @@ func (s *Session) readAll() error {
 		s.mu.Lock()
 		read := s.open || s.ending
 		s.mu.Unlock()
-		if read {
+		end := s.atEnd()
+		switch {
+		case end && s.x.Reader.Between():
+			return io.EOF // which is left to be read later
+		case end, read:
 			if err := s.readOnce(); err != nil {
 				return err
 			}
 			continue
-		}
-		if s.atEnd() {
-			return io.EOF
 		}
 		if !watching {
 			watching = true
@@ -186,18 +188,12 @@ func (s *Session) readOnce() error {
 			return cerr
 		}
 	}
-	if err == io.EOF && s.readable() {
-		if cerr := s.incoming.End(); cerr != nil {
-			return cerr
-		}
-	}
 	return err
 }
 
 var errBehindClose = &wire.CapsuleError{Code: http3.ErrCodeMessageError, Reason: "more behind the CLOSE capsule"}
 
-// readable reports whether what comes is of interest: what stands behind our own end is not. s.mu is held.
-func (s *Session) readable() bool { return !s.ending || s.peerClosed }
+var errCutCapsule = &wire.CapsuleError{Code: http3.ErrCodeMessageError, Reason: "the stream ended inside a capsule"}
 
 // feed takes bytes of capsules. s.mu is held.
 func (s *Session) feed(p []byte) error {
@@ -253,6 +249,9 @@ func (s *Session) readEnd(err error) {
 		stream  *wire.StreamError
 		fields  *wire.FieldError
 	)
+	if s.stoppedBy != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+		err = s.stoppedBy
+	}
 	switch {
 	case errors.As(err, &capsule):
 		s.giveUp(capsule)
@@ -264,6 +263,8 @@ func (s *Session) readEnd(err error) {
 	case errors.As(err, &stream):
 		s.giveUp(&wire.CapsuleError{Code: stream.Code, Reason: stream.Reason})
 	case s.ending:
+	case err == io.EOF && s.open && s.incoming.End() != nil:
+		s.giveUp(errCutCapsule)
 	case err == io.EOF && s.state == accepted:
 		s.closedByPeer(0, "") // a clean end is a close with code 0
 	case err == io.EOF:

@@ -53,11 +53,12 @@ func (s *Session) close(code uint32, reason string, why sink.Code) {
 		s.reject(500, nil, sink.Chunk{}, end)
 		return
 	}
-	s.finishSending(wire.AppendClose(s.due.take(), code, reason))
 	s.end(end)
+	s.finishSending(wire.AppendClose(s.due.take(), code, reason))
 }
 
-// finishSending ends our side of the CONNECT stream, behind capsules. s.mu is held.
+// finishSending ends our side of the CONNECT stream, behind capsules, once it is decided how the session ends: that the peer takes no more
+// of this side changes nothing about it. s.mu is held.
 func (s *Session) finishSending(capsules []byte) {
 	s.out.Put(&message.Part{Body: sink.Chunk{Bytes: capsules}, End: true})
 }
@@ -68,13 +69,16 @@ func (s *Session) closedByPeer(code uint32, reason string) {
 		return
 	}
 	end := sessionEnd{Outcome: message.Outcome{Flags: sink.FlagRemote, Text: reason}, closeCode: code}
+	s.end(end)
 	if s.open {
-		s.finishSending(nil)
+		s.endsWithPeer = s.out.Idle() // else what is being written ends first
+		if !s.endsWithPeer {
+			s.finishSending(nil)
+		}
 	} else {
 		s.c.BrokenOff()
 		s.x.Abort(http3.ErrCodeRequestCanceled)
 	}
-	s.end(end)
 }
 
 // giveUp ends the session for something that the peer did wrong in it. s.mu is held.
@@ -106,8 +110,22 @@ func (s *Session) abort(err error) {
 // stopped is told by the watch that the peer does not take our side of the CONNECT stream any more, or that the connection has gone.
 func (s *Session) stopped(cause error) {
 	s.mu.Lock()
-	s.abort(cause)
+	s.cannotSend(cause)
 	s.Unlock()
+}
+
+// cannotSend ends the session because nothing more can be sent on its CONNECT stream. Where the peer has stopped that side, its close may
+// be on the way and says better how the session ends: webtransport-go sends CLOSE and STOP_SENDING in one packet. s.mu is held.
+func (s *Session) cannotSend(cause error) {
+	var stop *quic.StreamError
+	switch {
+	case s.ending || s.stoppedBy != nil:
+	case s.open && errors.As(cause, &stop) && stop.Remote:
+		s.stoppedBy = cause
+		s.x.S.SetReadDeadline(time.Now().Add(linger))
+	default:
+		s.abort(cause)
+	}
 }
 
 // Cut implements link.Item.
@@ -225,11 +243,22 @@ func (s *Session) release() {
 		st.giveBack()
 	}
 	s.cutStreams = nil
-	s.x.S.CancelRead(quic.StreamErrorCode(wire.ErrCodeSessionGone))
 	s.mu.Lock()
 	idle := s.out.Idle()
 	s.out.Drop()
+	ended := s.peerEnded
 	s.mu.Unlock()
+	switch {
+	case ended && s.endsWithPeer:
+		s.c.FinishBoth(s.x.S)
+	case ended:
+		s.c.Finish(s.x.S, false)
+	default:
+		s.x.S.CancelRead(quic.StreamErrorCode(wire.ErrCodeSessionGone))
+	}
+	if !ended && s.endsWithPeer {
+		message.CloseSend(s.x.S)
+	}
 	if !idle {
 		s.x.S.CancelWrite(quic.StreamErrorCode(wire.ErrCodeSessionGone))
 	}

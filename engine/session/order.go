@@ -7,7 +7,8 @@ import (
 )
 
 const (
-	// rankedPiece is how much of a ranked stream goes to QUIC at once: one that is moved up waits for no more than this.
+	// rankedPiece is how much of a stream goes to QUIC at once while another one of its group is before it. The first one goes in large
+	// pieces: where one ends, those below it are sent until the next one is there.
 	rankedPiece = 16 << 10
 
 	// usualUrgency is that of every stream that nothing was said about (RFC 9218, 4.1).
@@ -58,8 +59,8 @@ func (o *sendOrder) rank(r *streamRank, group uint32, order int64) {
 	}
 }
 
-// enter says that a stream has something to send, and waits until it may, or done is closed. It reports whether there is an order at all.
-func (o *sendOrder) enter(r *streamRank, stream prioritized, done <-chan struct{}) (ranked bool) {
+// enter says that a stream has something to send, and waits until it may, or done is closed. It reports whether others are before it.
+func (o *sendOrder) enter(r *streamRank, stream prioritized, done <-chan struct{}) (behind bool) {
 	o.mu.Lock()
 	if o.groups == nil {
 		o.mu.Unlock()
@@ -70,8 +71,9 @@ func (o *sendOrder) enter(r *streamRank, stream prioritized, done <-chan struct{
 		o.insert(r)
 	}
 	if usualUrgency+r.level <= lowestUrgency {
+		behind = r.level > 0
 		o.mu.Unlock()
-		return true
+		return behind
 	}
 	timer := time.NewTimer(heldFor)
 	defer timer.Stop()
@@ -90,8 +92,9 @@ func (o *sendOrder) enter(r *streamRank, stream prioritized, done <-chan struct{
 		}
 		o.mu.Lock()
 	}
+	behind = r.level > 0
 	o.mu.Unlock()
-	return true
+	return behind
 }
 
 // mayPass reports whether a stream may send without entering: nobody of its group that is before it has something to send.

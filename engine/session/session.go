@@ -35,30 +35,33 @@ type Session struct {
 	place   int           // there, under the set's lock
 	claimed bool          // accepted, and not about to end; under the set's lock
 
-	mu          sync.Mutex
-	out         message.Outbox // of the CONNECT stream
-	due         dueCapsules
-	incoming    wire.CapsuleReader
-	budget      capsuleBudget
-	peerClosed  bool // a CLOSE capsule has come
-	state       state
-	accepted    *acceptance // waits for the peer's SETTINGS
-	open        bool        // SESSION_OPENED was emitted
-	wantsDrain  bool
-	peerDrained bool
-	ending      bool // how it ends is decided
-	finished    bool // SESSION_CLOSED is emitted, or about to be
-	result      sessionEnd
-	early       []earlyStream
-	waiting     [2][]*Stream // ours, for the peer's limit
-	streams     map[*Stream]struct{}
-	running     int // goroutines that emit something about it
-	cutStreams  []*Stream
-	timer       *time.Timer
-	unwatch     func() bool
-	readerGone  bool
-	released    bool  // nothing of it is left on the wire, or soon
-	later       later // for when the lock is given up
+	mu           sync.Mutex
+	out          message.Outbox // of the CONNECT stream
+	due          dueCapsules
+	incoming     wire.CapsuleReader
+	budget       capsuleBudget
+	peerClosed   bool // a CLOSE capsule has come
+	peerEnded    bool // and the end of the peer's side, which is still to be read
+	endsWithPeer bool // our side ends together with the peer's, later
+	state        state
+	accepted     *acceptance // waits for the peer's SETTINGS
+	open         bool        // SESSION_OPENED was emitted
+	stoppedBy    error       // the peer takes no more of our side, and has a while to say why
+	wantsDrain   bool
+	peerDrained  bool
+	ending       bool // how it ends is decided
+	finished     bool // SESSION_CLOSED is emitted, or about to be
+	result       sessionEnd
+	early        []earlyStream
+	waiting      [2][]*Stream // ours, for the peer's limit
+	streams      map[*Stream]struct{}
+	running      int // goroutines that emit something about it
+	cutStreams   []*Stream
+	timer        *time.Timer
+	unwatch      func() bool
+	readerGone   bool
+	released     bool  // nothing of it is left on the wire, or soon
+	later        later // for when the lock is given up
 }
 
 // A state says how far a session is.

@@ -40,6 +40,7 @@ type Stream struct {
 	closed   bool // our side was ended on the wire
 	readEnd  bool // the peer's side has ended
 	answered bool // the consumer has done something with it
+	givenUp  bool // the peer has reset or stopped it
 	finished bool // terminate was called
 	cutOff   bool // the session has ended
 	gone     chan struct{}
@@ -98,6 +99,8 @@ func (s *Session) arrived(e earlyStream) {
 		return
 	case len(s.early) >= s.set.o.EarlyStreams:
 		code = wire.ErrCodeBufferedStreamRejected
+		s.flow.theirStream(e.kind) // its peer counts it
+		s.flow.theirStreamEnded(e.kind)
 	default:
 		s.early = append(s.early, e)
 		code = 0
@@ -194,6 +197,9 @@ func (st *Stream) Unlock() {
 		return
 	}
 	c := st.s.c
+	if !st.ours && st.givenUp && !st.answered {
+		c.BrokenOff()
+	}
 	st.settleFlow()
 	rec, _ := c.Sink.Reserve(sink.Terminal, 0, nil)
 	c.Sink.Release(st.handle)

@@ -48,13 +48,15 @@ func (st *Stream) readHere() {
 	st.running++
 	st.receive.SetReadDeadline(time.Now().Add(link.HeaderWait))
 	st.mu.Unlock()
-	err := st.in.Once(st.give)
+	// This is the connection's own goroutine, which is also the one that tells of its end: where there is no room it waits for nothing but that.
+	err := st.in.Once(func(data []byte, end bool) error { return st.deliver(data, end, st.s.c.Done) })
 	st.mu.Lock()
 	if !st.cutOff {
 		st.receive.SetReadDeadline(time.Time{})
 	}
 	st.running--
 	switch {
+	case err == errGone: // the end of the connection ends the stream
 	case err != nil && !(errors.Is(err, os.ErrDeadlineExceeded) && !st.cutOff):
 		st.readOver(err)
 	case !st.readDone:
@@ -73,15 +75,27 @@ func (st *Stream) readOn() {
 
 // give delivers bytes, unless nobody wants them any more.
 func (st *Stream) give(data []byte, end bool) error {
+	err := st.deliver(data, end, st.in.Done())
+	if err == errGone {
+		err = message.ErrUnwanted
+	}
+	return err
+}
+
+// errGone: there was no room for what came until it was too late.
+var errGone = errors.New("no room until the end")
+
+// deliver is give, waiting for room until done is closed.
+func (st *Stream) deliver(data []byte, end bool, done <-chan struct{}) error {
 	c := st.s.c
 	before := st.read.Load()
 	st.read.Add(int64(len(data)))
 	if !st.count(before + int64(len(data))) {
 		return errDataOverrun
 	}
-	rec, ok := c.Sink.Reserve(sink.Bulk, len(data), st.in.Done())
+	rec, ok := c.Sink.Reserve(sink.Bulk, len(data), done)
 	if !ok {
-		return message.ErrUnwanted
+		return errGone
 	}
 	copy(rec.Payload, data)
 	ev := sink.Event{Type: sink.EventStreamData, DataLen: uint32(len(data)), Aux: uint64(before)}
@@ -113,6 +127,10 @@ func (st *Stream) readOver(err error) {
 	if err == io.EOF || remote {
 		st.readEnd = true
 	}
+	if remote {
+		var one [1]byte
+		st.receive.Read(one[:]) // to have peeked at the reset is not enough: QUIC keeps the stream until it was read
+	}
 	switch {
 	case err == errDataOverrun:
 		st.receive.CancelRead(quic.StreamErrorCode(wire.ErrCodeFlowControl))
@@ -128,9 +146,7 @@ func (st *Stream) readOver(err error) {
 		code, _ := wire.AppCode(uint64(reset.ErrorCode))
 		rec, _ := st.s.c.Sink.Reserve(sink.Terminal, 0, nil)
 		st.s.c.Sink.Commit(rec, st.event(&sink.Event{Type: sink.EventStreamReset, Flags: sink.FlagRemote, Aux: uint64(code)}))
-		if !st.ours && !st.answered {
-			st.s.c.BrokenOff()
-		}
+		st.givenUp = true
 		st.endRead(sink.ErrReset)
 	case errors.Is(err, message.ErrUnwanted):
 		st.endRead(sink.ErrCancelled)
@@ -142,6 +158,7 @@ func (st *Stream) readOver(err error) {
 // Consumed says that the consumer has dealt with n bytes.
 func (st *Stream) Consumed(n uint64) {
 	st.mu.Lock()
+	st.answered = true
 	if st.receive != nil {
 		n = st.in.Consumed(n)
 	} else {
@@ -174,6 +191,7 @@ func (st *Stream) watchSize(header int) {
 	}
 	// QUIC's own goroutine calls this: it must not wait.
 	st.receive.SetReceiveFinalSizeCallback(func(size int64) {
+		defer sink.Catch("final size")
 		st.final.Store(size + 1)
 		if !st.count(size - st.head) {
 			go sink.Guard("overrun", st.overrun)

@@ -195,9 +195,11 @@ func (st *Stream) Leave() {
 }
 
 // Left implements message.Sender.
-func (st *Stream) Left(_ *message.Part, n int) {
+func (st *Stream) Left(p *message.Part, n int) {
 	st.s.counters.bytesOut.Add(uint64(n))
-	st.s.c.Sink.Drained(st.handle, n)
+	if !p.Atomic { // EventStreamAtomic says it
+		st.s.c.Sink.Drained(st.handle, n)
+	}
 	st.s.touch()
 }
 
@@ -217,9 +219,6 @@ func (st *Stream) Atomic(n int, err error) {
 func (st *Stream) atomic(n int, code sink.Code) {
 	rec, _ := st.s.c.Sink.Reserve(sink.Terminal, 0, nil)
 	st.s.c.Sink.Commit(rec, st.event(&sink.Event{Type: sink.EventStreamAtomic, Code: code, Aux: uint64(n)}))
-	if code != sink.OK && n > 0 {
-		st.s.c.Sink.Drained(st.handle, n) // it waits no more
-	}
 }
 
 // Flushed implements message.Sender: this side has ended, all of it, its end included, is with QUIC.
@@ -270,7 +269,7 @@ func (st *Stream) broken(err error) {
 		code, _ := wire.AppCode(uint64(stop.ErrorCode))
 		rec, _ := st.s.c.Sink.Reserve(sink.Terminal, 0, nil)
 		st.s.c.Sink.Commit(rec, st.event(&sink.Event{Type: sink.EventStreamStopped, Flags: sink.FlagRemote, Aux: uint64(code)}))
-		st.closed = true
+		st.closed, st.givenUp = true, true
 		st.send.CancelWrite(stop.ErrorCode)
 		st.endSend(sink.ErrReset)
 	default:

@@ -21,6 +21,7 @@ func Guard(name string, fn func()) {
 	fn()
 }
 
+// Catch is Guard for a function that somebody else calls: it is to be deferred first of all.
 func Catch(name string) {
 	if v := recover(); v != nil {
 		if h := faultHandler.Load(); h != nil && *h != nil {

@@ -44,6 +44,7 @@ const (
 	StatDatagramsUnsent          // not sent: the connection, session or request ended
 	StatResponsesCut             // begun, and ended before their end: by either side, a time limit, the connection's end
 	StatPacketsDropped           // came faster than quic-go could look into them; what was in them is lost, and no other counter has it
+	StatConnectionsRefused       // at their handshake: there were as many as there may be, in all or of one origin
 
 	StatCount // how many there are
 )
@@ -88,6 +89,7 @@ var StatNames = [StatCount]string{
 	StatDatagramsUnsent:          "datagrams_dropped_unsent",
 	StatResponsesCut:             "responses_cut",
 	StatPacketsDropped:           "packets_dropped",
+	StatConnectionsRefused:       "connections_refused",
 }
 
 func (s *Stats) Add(i int, n uint64) { s[i].Add(n) }

@@ -14,6 +14,9 @@ const (
 // MaxStreamHeader is the longest that the header of a stream can be.
 const MaxStreamHeader = 16
 
+// ErrLateStreamHeader is what a peer gets that sends the type of a session's bidirectional stream anywhere but at the begin of one.
+var ErrLateStreamHeader error = &ConnectionError{http3.ErrCodeFrameError, "the header of a session's stream inside of a stream"}
+
 var errSessionID = &ConnectionError{http3.ErrCodeIDError, "the id of a session that no client can have opened"}
 
 // AppendStreamHeader appends what a stream of a session begins with. session is the id of a CONNECT stream.
