@@ -19,8 +19,8 @@ type Source interface {
 	// Wait blocks until a byte, the end or an error is there; a timeout of 0 is none. The end is no error here.
 	Wait(timeout time.Duration) error
 
-	// Read takes bytes, at most len(p). It returns io.EOF with or after the last ones. p is work space: more than the n bytes returned
-	// may be overwritten.
+	// Read takes bytes, at most len(p). It returns io.EOF with or after the last ones, and may return others beside any error. p is work
+	// space: more than the n bytes returned may be overwritten.
 	Read(p []byte) (n int, err error)
 }
 
@@ -167,9 +167,7 @@ func (b *Inbox) once(room int, give func(data []byte, end bool) error) error {
 	buf := pieces.Get().(*[LargestPiece]byte)
 	defer pieces.Put(buf)
 	n, err := b.source.Read(buf[:room])
-	if err != nil && err != io.EOF {
-		return err
-	}
+	// QUIC gives bytes also beside an error, where a deadline passes between two of its frames: they are read then.
 	if n > 0 || err == io.EOF {
 		if gerr := give(buf[:n], err == io.EOF); gerr != nil {
 			return gerr
