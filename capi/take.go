@@ -76,8 +76,9 @@ func forStream(stream *session.Stream, s *queueSink, h *eventq.Head, payload []b
 
 // resetStream gives this side of a stream up, and what waits of it: the other side may live on for long.
 func resetStream(stream *session.Stream, s *queueSink, h uint64, code uint32) {
-	stream.Reset(code)
-	settleStream(stream, s, h)
+	if !stream.Reset(code) { // else what was committed is still on the account, until it has left
+		settleStream(stream, s, h)
+	}
 }
 
 func settleStream(stream *session.Stream, s *queueSink, h uint64) {

@@ -67,7 +67,8 @@ type Outbox struct {
 	queue   []Part
 	first   int // of queue, that is still there
 	writing bool
-	inline  int // bytes that went out without waiting since the writer last waited for all
+	marking bool // the writer is at a part that makes reliable what was before it
+	inline  int  // bytes that went out without waiting since the writer last waited for all
 }
 
 // Init sets an outbox up. stall bounds how long a write may wait without progress; 0: for ever.
@@ -184,6 +185,26 @@ func (o *Outbox) Drop() {
 	}
 }
 
+// KeepReliable gives up what waits, but for what is to be reliable: all up to the last part that says so. It reports whether there is
+// any; then Rested tells that it has left.
+func (o *Outbox) KeepReliable() bool {
+	for i := len(o.queue) - 1; i >= o.first; i-- {
+		if o.queue[i].Reliable {
+			for j := i + 1; j < len(o.queue); j++ {
+				o.queue[j].Body.Release()
+			}
+			clear(o.queue[i+1:])
+			o.queue = o.queue[:i+1]
+			return true
+		}
+	}
+	if !o.marking {
+		return false
+	}
+	o.Drop()
+	return true
+}
+
 // write is the writer: it runs as long as there are parts that have to wait for the peer.
 func (o *Outbox) write() {
 	owner := o.owner
@@ -193,6 +214,7 @@ func (o *Outbox) write() {
 		if !ok {
 			break
 		}
+		o.marking = p.Reliable
 		owner.Unlock()
 		n := len(p.Body.Bytes)
 		var err error
@@ -203,6 +225,7 @@ func (o *Outbox) write() {
 		}
 		p.Body.Release()
 		owner.Lock()
+		o.marking = false
 		switch {
 		case p.Atomic && err == nil:
 			o.went(&p, n)

@@ -47,8 +47,9 @@ type Stream struct {
 	code     sink.Code // why it ended, if not well
 	running  int       // goroutines of its own
 	header   bool      // the header of ours is still to be sent
-	ending   bool      // End was called
+	ending   bool      // End was called, or nothing more is taken for another reason
 	reset    *uint32   // Reset was called before the stream was there
+	resetAt  *uint32   // Reset was called while what Commit made reliable waits: it goes behind that
 	stop     *uint32
 	stopping stopping
 	unwatch  func() bool
@@ -331,17 +332,22 @@ func (st *Stream) Stop(code uint32) {
 	st.Unlock()
 }
 
-// Reset gives this side up, with an application code for the peer. What Commit has made reliable still arrives.
-func (st *Stream) Reset(code uint32) {
+// Reset gives this side up, with an application code for the peer. What Commit has made reliable still arrives; waits reports that some of
+// it has yet to leave.
+func (st *Stream) Reset(code uint32) (waits bool) {
 	st.mu.Lock()
 	st.answered = true
-	if !st.sendDone {
-		if st.send != nil {
-			st.cancelWrite(code)
-		} else {
-			st.reset = &code
-		}
+	switch {
+	case st.sendDone || st.resetAt != nil:
+	case st.out.KeepReliable():
+		st.resetAt, st.ending, waits = &code, true, true
+	case st.send != nil:
+		st.cancelWrite(code)
+		st.endSend(sink.ErrCancelled)
+	default:
+		st.reset = &code
 		st.endSend(sink.ErrCancelled)
 	}
 	st.Unlock()
+	return waits
 }

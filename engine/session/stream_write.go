@@ -239,7 +239,12 @@ func (st *Stream) Flushed() {
 func (st *Stream) Failed(err error) { st.broken(err) }
 
 // Rested implements message.Sender.
-func (st *Stream) Rested() {}
+func (st *Stream) Rested() {
+	if st.resetAt != nil {
+		st.cancelWrite(*st.resetAt)
+		st.endSend(sink.ErrCancelled)
+	}
+}
 
 // Over implements message.Sender.
 func (st *Stream) Over() bool { return st.sendDone }
