@@ -47,6 +47,8 @@ var rules = []rule{
 	{"engine knows neither C nor the queue nor capi nor its tests' client", []string{"engine"}, ".go", forbidImports(func(path string) bool {
 		return path == "C" || path == "zigh3/eventq" || path == "zigh3/capi" || path == "zigh3/engine/enginetest"
 	})},
+	{"engine's rooms import what stands below them in engine/doc.go", []string{"engine"}, ".go", outOfOrder},
+	{"engine reaches into nothing: no unsafe, no reflect, no linkname", []string{"engine"}, ".go", reachingIn},
 	{"eventq imports only the standard library, nothing of networks in it, and eapache/queue", []string{"eventq"}, ".go", forbidImports(func(path string) bool {
 		first, _, _ := strings.Cut(path, "/")
 		standard := !strings.Contains(first, ".") && first != "zigh3" && path != "C" && first != "net" && first != "crypto"
@@ -162,6 +164,47 @@ func forbidImports(forbidden func(path string) bool) func(*source) []breach {
 		}
 		return found
 	}
+}
+
+// rooms are engine's packages, from the bottom up: each imports only what stands before it.
+var rooms = []string{"sink", "udp", "config", "identity", "wire", "route", "message", "link", "datagram", "session", "server"}
+
+// testRooms are those that only tests import.
+var testRooms = []string{"enginetest"}
+
+// outOfOrder finds what a room imports of those that stand beside or above it, and files in no known room.
+func outOfOrder(f *source) (found []breach) {
+	const engine = "zigh3/engine/"
+	room := filepath.Base(filepath.Dir(f.path))
+	if filepath.Dir(f.path) == "engine" || slices.Contains(testRooms, room) {
+		return nil // doc.go has nothing to import
+	}
+	own := slices.Index(rooms, room)
+	if own < 0 {
+		return []breach{{token.Position{Filename: f.path}, "a room that the lint does not know"}}
+	}
+	for _, spec := range f.tree.Imports {
+		path, err := strconv.Unquote(spec.Path.Value)
+		if err != nil || !strings.HasPrefix(path, "zigh3/") {
+			continue
+		}
+		other := slices.Index(rooms, strings.TrimPrefix(path, engine))
+		if !strings.HasPrefix(path, engine) || other < 0 || other >= own {
+			found = append(found, breach{f.fset.Position(spec.Pos()), room + " imports " + path})
+		}
+	}
+	return found
+}
+
+// reachingIn finds what gets at the fields and functions of others that they do not export.
+func reachingIn(f *source) []breach {
+	found := forbidImports(func(path string) bool { return path == "unsafe" || path == "reflect" })(f)
+	for i, line := range strings.Split(string(f.text), "\n") {
+		if strings.HasPrefix(line, "//go:linkname") {
+			found = append(found, breach{token.Position{Filename: f.path, Line: i + 1}, line})
+		}
+	}
+	return found
 }
 
 // noisy names what writes to the host's streams or ends its process; the trailing * stands for any rest.
