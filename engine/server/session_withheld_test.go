@@ -38,7 +38,6 @@ func TestW16_CreditThatIsWithheld(t *testing.T) {
 		hold   func(f *sessionFixture, s *session.Session)                  // on the reactor
 		beside func(t *testing.T, f *sessionFixture, s *enginetest.Session) // what the peer does beside
 		apart  bool                                                         // the peer's connection goes on
-		since  string
 	}{
 		{name: "of the connection", peer: enginetest.Options{ConnWindow: 32 << 10, StreamWindow: 16 << 10, MaxData: 1 << 30}, hold: write(5, large)},
 		{name: "of a stream", peer: enginetest.Options{StreamWindow: 4 << 10, MaxData: 1 << 30}, hold: write(1, large), apart: true},
@@ -59,7 +58,6 @@ func TestW16_CreditThatIsWithheld(t *testing.T) {
 			}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			skipUntilOwn(t, c.since)
 			f := serveSessions(t, "", func(f *sessionFixture, e event) {
 				echo(f, e)
 				if e.Type == sink.EventRequest {
