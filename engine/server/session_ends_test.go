@@ -179,10 +179,10 @@ func TestW11_CloseBehindAStop(t *testing.T) {
 			o := f.waitType(sink.EventSessionOpened)
 			str.CancelRead(0x170d7b68)
 			client.Do("PUT", "/", nil) // answered: the stop has come
-			f.await(func() { f.session(o.Object).Drain() })
+			f.Await(func() { f.session(o.Object).Drain() })
 			c.then(str)
 			if e := f.waitType(sink.EventSessionClosed); e.Code != c.code || e.Flags != c.flags || e.Aux != c.aux {
-				t.Errorf("%+v %q", e.Event, e.data)
+				t.Errorf("%+v %q", e.Event, e.Data)
 			}
 		})
 	}
