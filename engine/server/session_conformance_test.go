@@ -59,7 +59,7 @@ func answerAll(f *sessionFixture, e event) {
 		f.session(e.Object).Accept("", nil)
 	case sink.EventSessionDatagram:
 		if s := f.session(e.Object); s != nil {
-			s.SendDatagram(e.data, 0)
+			s.SendDatagram(e.Data, 0)
 		}
 	case sink.EventRequest:
 		f.send(e, 200, "")
@@ -192,8 +192,8 @@ func runSessionBreaches(t *testing.T, rows []sessionBreach) {
 				return
 			}
 			e := f.waitType(sink.EventSessionClosed)
-			if e.Code != c.event.code || e.Flags != c.event.flags || e.Aux != c.event.aux || c.event.text != "" && string(e.data) != c.event.text {
-				t.Errorf("the consumer hears %+v %q, want %+v", e.Event, e.data, *c.event)
+			if e.Code != c.event.code || e.Flags != c.event.flags || e.Aux != c.event.aux || c.event.text != "" && string(e.Data) != c.event.text {
+				t.Errorf("the consumer hears %+v %q, want %+v", e.Event, e.Data, *c.event)
 			}
 			if n := f.count(sink.EventSessionClosed); n != 1 {
 				t.Errorf("it hears of %d ends", n)

@@ -24,7 +24,7 @@ func TestW16_CreditThatIsWithheld(t *testing.T) {
 	write := func(streams, size int) func(f *sessionFixture, s *session.Session) {
 		return func(f *sessionFixture, s *session.Session) {
 			for range streams {
-				h := f.give()
+				h := f.Give()
 				s.OpenStream(h, true, true)
 				if st := f.stream(h); st != nil {
 					st.Write(sink.Chunk{Bytes: make([]byte, size)})
@@ -74,7 +74,7 @@ func TestW16_CreditThatIsWithheld(t *testing.T) {
 				reacts(t, f, func() {
 					s := f.session(held)
 					s.SendDatagram([]byte("x"), 0)
-					s.OpenStream(f.give(), false, false)
+					s.OpenStream(f.Give(), false, false)
 				})
 			}
 			works(t, enginetest.Dial(t, f.addr, limits(enginetest.Options{MaxData: 1 << 20})))
@@ -90,7 +90,7 @@ func TestW16_CreditThatIsWithheld(t *testing.T) {
 func reacts(t *testing.T, f *sessionFixture, do func()) {
 	t.Helper()
 	done := make(chan struct{})
-	f.do(func() { defer close(done); do() })
+	f.Do(func() { defer close(done); do() })
 	within(t, "the reactor", done)
 }
 
