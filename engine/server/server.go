@@ -74,6 +74,7 @@ func New(o *config.Options, handle sink.Handle, sinks []sink.Sink, stats *sink.S
 	}
 	s := &Server{options: o, handle: handle, stats: stats, router: route.NewRouter(), limits: wire.NewFieldLimits(o.MaxHeaderBytes), identity: id, done: make(chan struct{})}
 	s.sinks = append(s.sinks, sinks...)
+	s.bodies.init(o.MaxBufferedBodyBytes, o.MaxRequestBodySize)
 	return s, nil
 }
 
@@ -316,7 +317,6 @@ func (s *Server) configure() *quic.Config {
 		CapsuleTimeout: w.CapsuleTimeout, CapsuleBudget: w.CapsuleBudget, WriteTimeout: o.WriteTimeout, EarlyStreams: w.MaxEarlyStreams,
 		EarlyTimeout: w.DecisionTimeout, Date: o.Date,
 	}
-	s.bodies.left = max(o.MaxBufferedBodyBytes, o.MaxRequestBodySize)
 	return config
 }
 
