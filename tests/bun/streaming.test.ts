@@ -108,6 +108,23 @@ describe("streaming bodies", () => {
     });
   }
 
+  test("U02 two reads pending when a body's last bytes come with its end: both settle", async () => {
+    const reading = gate();
+    const server = suite.serve({
+      fetch: async (request) => {
+        const reader = request.body!.getReader();
+        const reads = [reader.read(), reader.read()];
+        reading.open();
+        return Response.json((await Promise.all(reads)).map(({ value, done }) => [value?.length ?? 0, done]));
+      },
+    });
+    const connection = await suite.connect(server);
+    const exchange = await connection.request("/", { method: "POST", end: false });
+    await reading.promise;
+    await exchange.send([{ text: "last" }], true);
+    expect(new Answer(await exchange.response()).json()).toEqual([[4, false], [0, true]]);
+  });
+
   test("S06 a body that is read only after its response was sent fails, and nobody waits for the rest", async () => {
     const options = (read: (error: unknown) => void) => ({
       fetch: (request: Request) => {

@@ -51,13 +51,11 @@ export function trailersOf(response: Response): Trailers | undefined {
 
 /** Sends a response, whatever its body is made of. */
 export function respond(call: Call, response: Response): void {
-  const { exchange } = call;
-  if (exchange?.gone) {
-    discard(response);
-    tooLate(call, "its request has ended");
-    return;
-  }
   try {
+    if (call.exchange?.gone) {
+      discard(response);
+      return tooLate(call, "its request has ended");
+    }
     switch (bodyKind(response)) {
       case BODY.BYTES:
         return whole(call, response, peek(response.bytes()));
@@ -112,7 +110,7 @@ function inPieces(call: Call, response: Response, source: Source): void {
   const listed = listHeaders(response.headers);
   if (!sendsBody(call, response) || response.status === RESET_CONTENT) {
     source.letGo();
-    if (call.request.method === "HEAD") listed["content-length"] ??= String(source.size);
+    if (H3Request.method(call.request) === "HEAD") listed["content-length"] ??= String(source.size);
     send(call, response.status, listed, null);
     return;
   }
@@ -254,7 +252,7 @@ export function stream(call: Call, response: Response, body: ReadableStream, len
     body.cancel().catch(() => {});
     body = new Blob([]).stream();
   }
-  const trailers = call.request.method === "HEAD" ? undefined : trailersOf(response);
+  const trailers = H3Request.method(call.request) === "HEAD" ? undefined : trailersOf(response);
   const sending = new ResponseStream(exchange, call.server, body, declared, trailers);
   exchange.sending = sending;
   void sending.run();
@@ -274,7 +272,7 @@ function declaredLength(listed: Listed): number | undefined {
 
 /** Whether the client gets the body: where it does not, it is not told either what only the content tells, as in Bun.serve(). */
 function sendsBody(call: Call, response: Response): boolean {
-  return call.request.method !== "HEAD" && response.status !== 204 && response.status !== 304;
+  return H3Request.method(call.request) !== "HEAD" && response.status !== 204 && response.status !== 304;
 }
 
 /** Lets go of a response that nobody waits for. */

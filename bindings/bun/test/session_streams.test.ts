@@ -154,6 +154,33 @@ describe("streams of the peer", () => {
     expect((await reader.read(new Uint8Array(9))).done).toBe(true);
   });
 
+  for (const [mode, reading] of [
+    ["default", (stream: ReadableStream) => { const reader = stream.getReader(); return () => reader.read(); }],
+    ["BYOB", (stream: ReadableStream) => { const reader = stream.getReader({ mode: "byob" }); return () => reader.read(new Uint8Array(9)); }],
+  ] as const) {
+    test(`U02 two reads pending when the last bytes come with the end, ${mode}: both settle`, async () => {
+      const { stream, events } = await receiving(await play());
+      const read = reading(stream);
+      const reads = [read(), read()];
+      await settle();
+      events.data(bytes(1, 2, 3), true);
+      await settle();
+      expect(reads.map((read) => Bun.peek.status(read))).toEqual(["fulfilled", "fulfilled"]);
+      const [first, second] = await Promise.all(reads);
+      expect([first!.value, first!.done, second!.value?.length ?? 0, second!.done]).toEqual([bytes(1, 2, 3), false, 0, true]);
+      expect(await stream.getStats()).toEqual({ bytesReceived: 3, bytesRead: 3 });
+    });
+  }
+
+  test("U02 a read of larger elements that the end cuts off rejects, and nothing is thrown at the engine's event", async () => {
+    const { stream, events } = await receiving(await play());
+    const read = failure(stream.getReader({ mode: "byob" }).read(new Uint16Array(4)));
+    await settle();
+    events.data(bytes(1), false);
+    events.data(bytes(), true);
+    expect(await read).toBeInstanceOf(TypeError);
+  });
+
   test("W10 the peer's reset fails reads with its code", async () => {
     const { stream, events } = await receiving(await play());
     events.data(bytes(1), false);
