@@ -11,8 +11,8 @@ import (
 	"os"
 	"strconv"
 
-	"zigh3/engine/server"
 	"zigh3/engine/config"
+	"zigh3/engine/server"
 	"zigh3/engine/sink"
 )
 
