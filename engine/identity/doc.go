@@ -1,0 +1,3 @@
+// Package identity is the certificates that a server shows: read from files or text, chosen by the name that a client asks for, or made for
+// development where there are none.
+package identity
