@@ -2,6 +2,6 @@
 // against it by a test.
 //
 //	options.go         Options, what each of them is, and rules between several
-//	option_keys.go     options with a number: key, unit, bounds, default
+//	option_table.go    options with a number: key, unit, bounds, default
 //	options_parser.go  the JSON text, key by key; options that are no number
 package config
