@@ -4,6 +4,7 @@ import "time"
 
 const (
 	kib = 1 << 10
+	// Mib is a mebibyte.
 	Mib = 1 << 20
 	gib = 1 << 30
 	tib = 1 << 40

@@ -19,6 +19,7 @@ type FieldError struct {
 	Reason string
 }
 
+// Error implements error.
 func (e *FieldError) Error() string { return e.Reason }
 
 // malformed is a message that RFC 9114, 4.1.2 calls so.
