@@ -2,8 +2,9 @@
  * zig_h3.h: HTTP/3 for runtimes that poll.
  *
  * libzigquicheh3 runs an HTTP/3 server on threads of its own. What happens there comes to you as events in a queue, which you
- * drain on your own thread; what you answer goes back through calls that check, copy and return. The library never calls you
- * back, never blocks you on the network, and no thread of yours ever runs anything but the C code behind this header.
+ * drain on your own thread; what you answer goes back through calls that check, copy it into a second ring, the submission ring, and
+ * return. The library never calls you back, never blocks you on the network, and no thread of yours ever runs anything but the C code
+ * behind this header.
  *
  *     zig_h3_handle queue, server;
  *     zig_h3_queue_new(NULL, &queue);
@@ -500,7 +501,7 @@ enum zig_h3_send_flag {
  * pseudo fields; blanks around values do not count; content-length and date are added where missing. body may be NULL when body_len
  * is 0; to a HEAD request, and with status 204 or 304, none is sent. A STREAM_CLOSED event follows unless FORGET is given.
  * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT, _BAD_HEADER, _ENDED (a response was begun), _TOO_LARGE (headers over 64 KiB, body over
- * 2 GiB), _NO_MEMORY, or _WOULD_BLOCK: nothing was taken, because there is no room in the ring to the engine (drain your queue or
+ * 2 GiB), _NO_MEMORY, or _WOULD_BLOCK: nothing was taken, because there is no room in the submission ring (drain your queue or
  * yield, then try again), or, with a body of more than 16 KiB, because what waits of other responses and streams of the server has
  * reached the option max_queued_response_bytes (try again later, or give it in parts: see zig_h3_response_write()). A body that is larger
  * than the option is taken as long as others leave any room.
@@ -557,7 +558,7 @@ ZIG_H3_API int32_t zig_h3_response_reset(zig_h3_handle request, uint64_t error_c
  * datagram is one. flags: ZIG_H3_SEND_LATER. All of them return 0 when it is queued, or
  * ZIG_H3_ERR_INVALID_ARGUMENT    data is NULL and len is not 0, unknown flags
  * _DATAGRAM_TOO_LARGE            zig_h3_last_error() says the limit; counted as datagrams_dropped_too_large
- * _QUEUE_FULL                    as many wait, or there is no room in the ring to the engine; no event says when there is room
+ * _QUEUE_FULL                    as many wait, or there is no room in the submission ring; no event says when there is room
  * _NOT_NEGOTIATED                the peer, the route or the options do not have them
  * _WRONG_STATE                   the session is not open yet, or was closed
  * _ENDED                         the request's response has ended
@@ -652,7 +653,7 @@ ZIG_H3_API int32_t zig_h3_wt_stream_write(zig_h3_handle stream, const void *data
  * Writes len bytes, at most 64 KiB and the high-water mark, that are to be sent all at once or not at all, as W3C's atomicWrite() has
  * it. A STREAM_ATOMIC event says which it was; until then they count against the high-water mark. Of a stream that is not there yet
  * (before its STREAM_OPENED) nothing is sent.
- * Returns 0, or ZIG_H3_ERR_WOULD_BLOCK (beyond the mark, or no room in the ring to the engine: nothing was taken, no event follows), _ENDED
+ * Returns 0, or ZIG_H3_ERR_WOULD_BLOCK (beyond the mark, or no room in the submission ring: nothing was taken, no event follows), _ENDED
  * as zig_h3_wt_stream_write(), _TOO_LARGE, _INVALID_ARGUMENT (NULL with a length), _NO_MEMORY.
  */
 ZIG_H3_API int32_t zig_h3_wt_stream_write_atomic(zig_h3_handle stream, const void *data, size_t len);

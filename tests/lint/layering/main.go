@@ -49,6 +49,7 @@ var rules = []rule{
 	})},
 	{"engine's rooms import what stands below them in engine/doc.go", []string{"engine"}, ".go", outOfOrder},
 	{"engine reaches into nothing: no unsafe, no reflect, no linkname", []string{"engine"}, ".go", reachingIn},
+	{"the doc.go of each of engine's rooms says what each of its files holds", []string{"engine"}, ".go", unmapped},
 	{"eventq imports only the standard library, nothing of networks in it, and eapache/queue", []string{"eventq"}, ".go", forbidImports(func(path string) bool {
 		first, _, _ := strings.Cut(path, "/")
 		standard := !strings.Contains(first, ".") && first != "zigh3" && path != "C" && first != "net" && first != "crypto"
@@ -202,6 +203,32 @@ func reachingIn(f *source) []breach {
 	for i, line := range strings.Split(string(f.text), "\n") {
 		if strings.HasPrefix(line, "//go:linkname") {
 			found = append(found, breach{token.Position{Filename: f.path, Line: i + 1}, line})
+		}
+	}
+	return found
+}
+
+// inMap finds the files that a doc.go has in its map.
+var inMap = regexp.MustCompile(`(?m)^//\t(\w+\.go) +\S`)
+
+// unmapped finds a file that its room's doc.go does not name, and in a doc.go what names no file.
+func unmapped(f *source) (found []breach) {
+	folder, name := filepath.Split(f.path)
+	if name != "doc.go" {
+		text, err := os.ReadFile(filepath.Join(folder, "doc.go"))
+		if err != nil {
+			return []breach{{token.Position{Filename: f.path}, "there is no doc.go beside it"}}
+		}
+		for _, line := range inMap.FindAllSubmatch(text, -1) {
+			if string(line[1]) == name {
+				return nil
+			}
+		}
+		return []breach{{token.Position{Filename: f.path}, "doc.go does not name it"}}
+	}
+	for _, line := range inMap.FindAllSubmatch(f.text, -1) {
+		if _, err := os.Stat(filepath.Join(folder, string(line[1]))); err != nil {
+			found = append(found, breach{token.Position{Filename: f.path}, "names " + string(line[1]) + ", which is not there"})
 		}
 	}
 	return found
