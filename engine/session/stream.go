@@ -36,6 +36,7 @@ type Stream struct {
 	out      message.Outbox
 	in       message.Inbox
 	sendDone bool
+	sendCode sink.Code // why our side has ended
 	readDone bool
 	closed   bool // our side was ended on the wire
 	readEnd  bool // the peer's side has ended
@@ -49,9 +50,11 @@ type Stream struct {
 	header   bool      // the header of ours is still to be sent
 	ending   bool      // End was called
 	reset    *uint32   // Reset was called before the stream was there
-	stop     *uint32
-	stopping stopping
-	unwatch  func() bool
+	// resetting is the code of a reset that waits until what was committed is with QUIC.
+	resetting *uint32
+	stop      *uint32
+	stopping  stopping
+	unwatch   func() bool
 }
 
 // A sendSide is a stream of QUIC's for writing.
@@ -223,9 +226,11 @@ func (st *Stream) endSend(code sink.Code) {
 	if st.sendDone {
 		return
 	}
-	st.sendDone = true
+	st.sendDone, st.sendCode = true, code
 	st.blame(code)
-	st.out.Drop()
+	if n := st.out.Drop(); st.resetting != nil && n > 0 {
+		st.s.c.Sink.Drained(st.handle, n) // it waits no more; at the reset the rest did
+	}
 	if st.unwatch != nil {
 		st.unwatch()
 	}
@@ -306,6 +311,16 @@ func (st *Stream) Live(f func()) {
 	st.Unlock()
 }
 
+// Silent calls f if the stream has not ended, but this side has: what was taken and did not leave never will. As long as what was committed
+// is to arrive, it has not. Until f returns the stream does not end.
+func (st *Stream) Silent(f func()) {
+	st.mu.Lock()
+	if !st.finished && st.sendDone {
+		f()
+	}
+	st.Unlock()
+}
+
 // SetPriority ranks the stream against others of its session for sending: in one group those with a higher order go first, groups
 // share.
 func (st *Stream) SetPriority(group uint32, order int64) {
@@ -333,11 +348,17 @@ func (st *Stream) Stop(code uint32) {
 func (st *Stream) Reset(code uint32) {
 	st.mu.Lock()
 	st.answered = true
-	if !st.sendDone {
-		if st.send != nil {
-			st.cancelWrite(code)
-		} else {
+	if !st.sendDone && st.resetting == nil {
+		switch {
+		case st.send == nil:
 			st.reset = &code
+		case st.out.Owes() && st.s.c.KeepsReliable():
+			st.resetting = &code
+			st.out.Cut()
+			st.Unlock()
+			return
+		default:
+			st.cancelWrite(code)
 		}
 		st.endSend(sink.ErrCancelled)
 	}

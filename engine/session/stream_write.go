@@ -22,11 +22,11 @@ func (st *Stream) Write(body sink.Chunk) {
 // flow control has no room for all of it.
 func (st *Stream) WriteAtomic(body sink.Chunk) {
 	st.mu.Lock()
-	if st.sendDone || st.ending {
+	if st.sendDone || st.ending || st.resetting != nil {
 		n := len(body.Bytes)
 		body.Release()
 		if !st.finished {
-			st.atomic(n, sink.ErrClosed)
+			st.Atomic(n, message.ErrUnwanted)
 		}
 		st.Unlock()
 		return
@@ -36,8 +36,15 @@ func (st *Stream) WriteAtomic(body sink.Chunk) {
 }
 
 // Commit makes reliable what was written so far: it arrives also if the stream is reset afterwards, where the peer's transport knows of
-// that (RESET_STREAM_AT).
-func (st *Stream) Commit() { st.put(&message.Part{Reliable: true}, true) }
+// that (RESET_STREAM_AT). It may come behind End.
+func (st *Stream) Commit() {
+	st.mu.Lock()
+	st.answered = true
+	if !st.sendDone && st.resetting == nil {
+		st.out.Vow()
+	}
+	st.Unlock()
+}
 
 // End finishes this side, after what was written.
 func (st *Stream) End() {
@@ -48,8 +55,12 @@ func (st *Stream) End() {
 func (st *Stream) put(p *message.Part, some bool) {
 	st.mu.Lock()
 	st.answered = true
-	if st.sendDone || st.ending || !some {
+	if st.sendDone || st.ending || st.resetting != nil || !some {
+		n := len(p.Body.Bytes)
 		p.Body.Release()
+		if st.resetting != nil {
+			st.s.c.Sink.Drained(st.handle, n) // what is to arrive still counts, this does not
+		}
 	} else {
 		st.ending = p.End
 		st.out.Put(p)
@@ -210,13 +221,13 @@ func (st *Stream) Atomic(n int, err error) {
 	case err == nil:
 	case errors.Is(err, quic.ErrWouldBlock):
 		code = sink.ErrWouldBlock
+	case err == message.ErrUnwanted && st.sendDone:
+		code = st.sendCode
+	case err == message.ErrUnwanted:
+		code = sink.ErrCancelled // finished, or about to be reset
 	default:
-		code = sink.ErrClosed
+		code = sendCodeOf(err)
 	}
-	st.atomic(n, code)
-}
-
-func (st *Stream) atomic(n int, code sink.Code) {
 	rec, _ := st.s.c.Sink.Reserve(sink.Terminal, 0, nil)
 	st.s.c.Sink.Commit(rec, st.event(&sink.Event{Type: sink.EventStreamAtomic, Code: code, Aux: uint64(n)}))
 }
@@ -238,8 +249,13 @@ func (st *Stream) Flushed() {
 // Failed implements message.Sender.
 func (st *Stream) Failed(err error) { st.broken(err) }
 
-// Rested implements message.Sender.
-func (st *Stream) Rested() {}
+// Rested implements message.Sender: what had to arrive before a reset is with QUIC.
+func (st *Stream) Rested() {
+	if st.resetting != nil && !st.sendDone {
+		st.cancelWrite(*st.resetting)
+		st.endSend(sink.ErrCancelled)
+	}
+}
 
 // Over implements message.Sender.
 func (st *Stream) Over() bool { return st.sendDone }
@@ -259,20 +275,33 @@ func (st *Stream) broken(err error) {
 	if st.sendDone {
 		return
 	}
+	end := sendCodeOf(err)
+	if st.resetting != nil {
+		end = sink.ErrCancelled
+	}
 	var stop *quic.StreamError
 	switch {
-	case errors.As(err, &stop) && stop.Remote && http3.ErrCode(stop.ErrorCode) == wire.ErrCodeSessionGone:
+	case errors.As(err, &stop) && stop.Remote && end != sink.ErrReset:
 		st.closed = true
 		st.send.CancelWrite(stop.ErrorCode)
-		st.endSend(sink.ErrClosed) // the session's end follows, or ought to
+		st.endSend(end) // the session's end follows, or ought to; or the consumer has reset it before
 	case errors.As(err, &stop) && stop.Remote:
 		code, _ := wire.AppCode(uint64(stop.ErrorCode))
 		rec, _ := st.s.c.Sink.Reserve(sink.Terminal, 0, nil)
 		st.s.c.Sink.Commit(rec, st.event(&sink.Event{Type: sink.EventStreamStopped, Flags: sink.FlagRemote, Aux: uint64(code)}))
 		st.closed, st.givenUp = true, true
 		st.send.CancelWrite(stop.ErrorCode)
-		st.endSend(sink.ErrReset)
+		st.endSend(end)
 	default:
-		st.endSend(message.OutcomeOf(err).Code)
+		st.endSend(end)
 	}
+}
+
+// sendCodeOf is why a side has ended for an error of it.
+func sendCodeOf(err error) sink.Code {
+	var stop *quic.StreamError
+	if errors.As(err, &stop) && stop.Remote && http3.ErrCode(stop.ErrorCode) == wire.ErrCodeSessionGone {
+		return sink.ErrClosed
+	}
+	return message.OutcomeOf(err).Code
 }
