@@ -432,7 +432,8 @@ enum zig_h3_route_flag {
  *
  * BUFFERED: a body up to 64 KiB comes whole with its REQUEST event; of a longer one the pieces follow as BODY events that need no
  * zig_h3_request_consumed(), and the handler should wait for BODY_END. A body beyond the server's limit (max_request_body_size)
- * is answered 413 and stopped; if its REQUEST event was out already, STREAM_CLOSED says ZIG_H3_ERR_TOO_LARGE.
+ * is answered 413 and stopped; if its REQUEST event was out already, STREAM_CLOSED says ZIG_H3_ERR_TOO_LARGE. One that waits too long
+ * for room among all of them (max_buffered_body_bytes) is answered 503, or STREAM_CLOSED says ZIG_H3_ERR_LIMIT.
  *
  * *route_id, if not NULL, receives the number that REQUEST events carry in status; user_data comes back in user_data. On a running
  * server, requests that come later see the route.

@@ -43,7 +43,7 @@ func newBody(r *Request, expected int64, buffered bool) *body {
 	if expected >= 0 {
 		b.limit = min(b.limit, uint64(expected))
 	}
-	r.c.s.bodies.open(&r.share, int64(b.limit))
+	r.c.s.bodies.open(&r.share, r.c, int64(b.limit))
 	b.in.Init(&r.mu, b, 0, o.BodyTimeout)
 	r.x.OnEnd(func() { b.ending.Do(func() { close(b.ended) }) })
 	return b
@@ -107,7 +107,7 @@ var (
 // Wait implements message.Source for a buffered body: it waits for bytes, and then for room in the server's budget, so that nothing is read
 // that there is no room for.
 func (b *body) Wait(timeout time.Duration) error {
-	if err := b.r.x.Wait(timeout); err != nil {
+	if err := b.arrive(timeout); err != nil {
 		return err
 	}
 	b.taken = int64(min(message.LargestPiece, b.limit-b.total))
@@ -121,7 +121,7 @@ func (b *body) Wait(timeout time.Duration) error {
 		var err error
 		select {
 		case <-wait:
-			return nil
+			return b.admitted()
 		case <-timer.C:
 			err = errNoRoom
 		case <-b.in.Done():
@@ -137,7 +137,30 @@ func (b *body) Wait(timeout time.Duration) error {
 		if b.r.share.withdraw() {
 			return err
 		}
-		return nil
+		return b.admitted()
+	}
+}
+
+// admitted says what the wait for room has come to.
+func (b *body) admitted() error {
+	if !b.r.share.came() {
+		return errNoRoom
+	}
+	return nil
+}
+
+// stalled is how long a body that has begun may get nothing before it is held against others of its connection, which wait for room.
+const stalled = time.Second
+
+// arrive waits for bytes of the peer's.
+func (b *body) arrive(timeout time.Duration) error {
+	for {
+		step := min(stalled, timeout)
+		timeout -= step
+		if err := b.r.x.Wait(step); timeout == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		b.r.share.unblock()
 	}
 }
 

@@ -1,8 +1,10 @@
 package server
 
 import (
+	"cmp"
 	"container/list"
 	"math/bits"
+	"slices"
 	"sync"
 )
 
@@ -34,6 +36,7 @@ type bodyClass struct {
 // A share is what one body has of the budget.
 type share struct {
 	budget *byteBudget // nil: it needs none
+	owner  *conn
 	class  *bodyClass
 	body   *list.Element // in its class; nil: it has nothing yet, or is whole
 	held   int64
@@ -43,6 +46,7 @@ type share struct {
 	wait    *list.Element // nil: none are
 	turn    uint64
 	granted chan struct{}
+	refused bool // there is a reason to wait no longer
 }
 
 // init sets a budget up. Bodies have at most largest bytes.
@@ -50,9 +54,9 @@ func (b *byteBudget) init(size, largest int64) {
 	b.size, b.left, b.largest = max(size, largest), max(size, largest), largest
 }
 
-// open makes a share for a body of at most length bytes.
-func (b *byteBudget) open(s *share, length int64) {
-	*s = share{budget: b, class: &b.classes[bits.Len64(uint64(max(length, 1)-1))]}
+// open makes a share for a body of owner's of at most length bytes.
+func (b *byteBudget) open(s *share, owner *conn, length int64) {
+	*s = share{budget: b, owner: owner, class: &b.classes[bits.Len64(uint64(max(length, 1)-1))]}
 }
 
 // whole takes n bytes for a body that is there as a whole. It reports false when there are none, or others wait for some.
@@ -89,7 +93,14 @@ func (s *share) take(n int64) (wait <-chan struct{}) {
 	return s.granted
 }
 
-// withdraw ends a wait. It reports false when the bytes have come all the same.
+// came reports whether the bytes that were waited for have come, once the wait has ended.
+func (s *share) came() bool {
+	s.budget.mu.Lock()
+	defer s.budget.mu.Unlock()
+	return !s.refused
+}
+
+// withdraw ends a wait. It reports false when it has ended already.
 func (s *share) withdraw() bool {
 	b := s.budget
 	b.mu.Lock()
@@ -152,6 +163,31 @@ func (s *share) give() {
 	}
 	b.left += s.held
 	s.held = 0
+	b.serve()
+}
+
+// unblock refuses the newer half of those of the same connection that wait, because the peer sends nothing of this one, which has begun:
+// what lies unread of theirs may be all that the connection's window has room for. Then they would wait for this one, and it for them.
+func (s *share) unblock() {
+	b := s.budget
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if s.body == nil {
+		return
+	}
+	var waits []*share
+	for i := range b.classes {
+		for e := b.classes[i].waits.Front(); e != nil; e = e.Next() {
+			if other := e.Value.(*share); other.owner == s.owner {
+				waits = append(waits, other)
+			}
+		}
+	}
+	slices.SortFunc(waits, func(x, y *share) int { return cmp.Compare(x.turn, y.turn) })
+	for _, other := range waits[len(waits)/2:] {
+		other.refused = true
+		other.unwait()
+	}
 	b.serve()
 }
 

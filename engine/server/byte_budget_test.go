@@ -38,7 +38,7 @@ type comingBody struct {
 }
 
 // came reports whether what the body waits for is there.
-func (c *comingBody) came() bool {
+func (c *comingBody) there() bool {
 	select {
 	case <-c.wait:
 		return true
@@ -62,14 +62,14 @@ func TestEveryBodyBecomesWhole(t *testing.T) {
 			if random.Intn(2) == 0 {
 				c.limit = c.length
 			}
-			b.open(&c.share, c.limit)
+			b.open(&c.share, nil, c.limit)
 			coming = append(coming, c)
 		}
 		for len(coming)+len(whole) > 0 {
 			// Who can go on?
 			var able []*comingBody
 			for _, c := range coming {
-				if c.wait == nil || c.came() {
+				if c.wait == nil || c.there() {
 					able = append(able, c)
 				}
 			}
@@ -138,8 +138,8 @@ func TestAWaitForBytesEnds(t *testing.T) {
 			if !b.whole(&held, 60) {
 				t.Fatal("no room for 60 of 100")
 			}
-			b.open(&large, 100)
-			b.open(&small, 100)
+			b.open(&large, nil, 100)
+			b.open(&small, nil, 100)
 			first := large.take(50)
 			second := small.take(40)
 			if first == nil || second == nil {
@@ -180,8 +180,8 @@ func TestAWholeBodyHoldsUpNobody(t *testing.T) {
 	b := &byteBudget{}
 	b.init(100, 100)
 	var one, other share
-	b.open(&one, 100)
-	b.open(&other, 100)
+	b.open(&one, nil, 100)
+	b.open(&other, nil, 100)
 	if one.take(60) != nil {
 		t.Fatal("the first waits")
 	}
@@ -213,7 +213,7 @@ func TestBytesAreGivenInOrder(t *testing.T) {
 	var shares [6]share
 	var waits [6]<-chan struct{}
 	for i := range shares {
-		b.open(&shares[i], int64(10+100*(i%3)))
+		b.open(&shares[i], nil, int64(10+100*(i%3)))
 		waits[i] = shares[i].take(10)
 	}
 	held.give()
