@@ -29,8 +29,8 @@ type unanswered struct {
 func (u *unanswered) note(e event) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.of[e.Object] += len(e.data)
-	u.now += len(e.data)
+	u.of[e.Object] += len(e.Data)
+	u.now += len(e.Data)
 	u.most = max(u.most, u.now)
 }
 
@@ -114,7 +114,7 @@ func serveCrowded(t *testing.T, options string) *crowdedServer {
 		switch {
 		case e.Type == sink.EventRequest:
 			s.begun <- e
-			left[e.Object] = field(e.meta, "left") != ""
+			left[e.Object] = field(e.Meta, "left") != ""
 			if e.Flags&sink.FlagEnd != 0 {
 				c.send(e, 200, "at once")
 			}
