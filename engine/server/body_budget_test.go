@@ -84,7 +84,7 @@ func testN15_ManyUploadsAtOnce(t *testing.T) {
 			})
 		}
 		uploads.Wait()
-		f.await(func() {}) // the last answer is given
+		f.Await(func() {}) // the last answer is given
 		eventually(t, "everything given back", func() bool { used, _ := f.server.bodies.used(); return used == 0 })
 		f.server.bodies.unused(t)
 	}
@@ -155,7 +155,7 @@ func (s *crowdedServer) upload(c *enginetest.Client, n int, fields ...string) *e
 
 // answer answers the body that is held.
 func (s *crowdedServer) answer() {
-	s.await(func() { s.send(event{Event: sink.Event{Object: s.hold}}, 200, "held") })
+	s.Await(func() { s.send(event{Event: sink.Event{Object: s.hold}}, 200, "held") })
 }
 
 // waits waits until n bodies wait for room.
@@ -265,9 +265,9 @@ func testN15_ARequestThatEndsWhileItsBodyWaits(t *testing.T) {
 		}, sink.ErrReset},
 		"its connection closed": {func(_ *crowdedServer, r *enginetest.RequestStream, _ event) { r.Client().Close() }, sink.ErrClosed},
 		"reset by the consumer": {func(s *crowdedServer, _ *enginetest.RequestStream, e event) {
-			s.do(func() { s.request(e.Object).Reset(uint64(http3.ErrCodeRequestRejected)) })
+			s.Do(func() { s.request(e.Object).Reset(uint64(http3.ErrCodeRequestRejected)) })
 		}, sink.ErrCancelled},
-		"answered":          {func(s *crowdedServer, _ *enginetest.RequestStream, e event) { s.do(func() { s.send(e, 200, "") }) }, sink.OK},
+		"answered":          {func(s *crowdedServer, _ *enginetest.RequestStream, e event) { s.Do(func() { s.send(e, 200, "") }) }, sink.OK},
 		"the server's stop": {func(s *crowdedServer, _ *enginetest.RequestStream, e event) { s.server.Stop(0) }, sink.ErrShutdown},
 	} {
 		t.Run(name, func(t *testing.T) {

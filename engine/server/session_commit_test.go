@@ -21,8 +21,8 @@ func TestW21_CommittedBytesGoBeforeTheReset(t *testing.T) {
 	o.StreamWindow = window
 	s := enginetest.Dial(t, f.addr, *o).MustOpen("/wt")
 	session := f.waitType(sink.EventSessionOpened).Object
-	h := f.give()
-	f.await(func() {
+	h := f.Give()
+	f.Await(func() {
 		f.session(session).OpenStream(h, false, false)
 		st := f.stream(h)
 		st.Write(sink.Chunk{Bytes: data})
@@ -37,7 +37,7 @@ func TestW21_CommittedBytesGoBeforeTheReset(t *testing.T) {
 		t.Fatal(err)
 	}
 	silent := false
-	f.await(func() {
+	f.Await(func() {
 		st := f.stream(h)
 		st.Reset(7)
 		st.Commit()
@@ -64,11 +64,9 @@ func TestW21_CommittedBytesGoBeforeTheReset(t *testing.T) {
 		t.Errorf("%s instead of %s", got, want)
 	}
 	eventually(t, "all of it is off the account", func() bool {
-		f.consumer.mu.Lock()
-		defer f.consumer.mu.Unlock()
-		return f.drained[h] == kept+lost+3
+		return f.DrainedOf(h) == kept+lost+3
 	})
-	f.await(func() { f.stream(h).Stop(0) })
+	f.Await(func() { f.stream(h).Stop(0) })
 	if e := f.waitType(sink.EventStreamEnded); e.Code != sink.ErrCancelled {
 		t.Errorf("ended with %d", e.Code)
 	}
@@ -79,8 +77,8 @@ func TestW21_CommitForAPeerWithoutPartialDelivery(t *testing.T) {
 	f := serveSessions(t, "", nil)
 	s := enginetest.Dial(t, f.addr, enginetest.Options{Dialect: enginetest.Draft02, StreamWindow: 1000}).MustOpen("/wt")
 	session := f.waitType(sink.EventSessionOpened).Object
-	h := f.give()
-	f.await(func() {
+	h := f.Give()
+	f.Await(func() {
 		f.session(session).OpenStream(h, false, false)
 		f.stream(h).Write(sink.Chunk{Bytes: make([]byte, 50_000)})
 		f.stream(h).Commit()
@@ -90,7 +88,7 @@ func TestW21_CommitForAPeerWithoutPartialDelivery(t *testing.T) {
 		t.Fatal(err)
 	}
 	silent := false
-	f.await(func() {
+	f.Await(func() {
 		f.stream(h).Reset(7)
 		f.stream(h).Silent(func() { silent = true })
 	})
