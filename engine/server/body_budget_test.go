@@ -88,7 +88,7 @@ func testN15_ManyUploadsAtOnce(t *testing.T) {
 		eventually(t, "everything given back", func() bool { used, _ := f.server.bodies.used(); return used == 0 })
 		f.server.bodies.unused(t)
 	}
-	if held.most > budget || held.most < budget/2 {
+	if held.most > budget {
 		t.Errorf("%d bytes were held at once", held.most)
 	}
 }
