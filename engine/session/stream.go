@@ -47,7 +47,6 @@ type Stream struct {
 	gone     chan struct{}
 	code     sink.Code // why it ended, if not well
 	running  int       // goroutines of its own
-	header   bool      // the header of ours is still to be sent
 	ending   bool      // End was called
 	reset    *uint32   // Reset was called before the stream was there
 	// resetting is the code of a reset that waits until what was committed is with QUIC.
@@ -154,8 +153,8 @@ func (s *Session) announce(e earlyStream) {
 		s.refuse(&e)
 		return
 	}
-	st.watchSize(e.header)
 	st.startReading()
+	st.watchSize(e.header)
 	st.watch()
 	st.Unlock()
 	s.touch()

@@ -19,20 +19,23 @@ func (st *Stream) Write(body sink.Chunk) {
 }
 
 // WriteAtomic sends all of body as soon as it is its turn, or nothing. EventStreamAtomic tells which: ErrWouldBlock says that the peer's
-// flow control has no room for all of it.
+// flow control has no room for all of it, or that the stream is not there yet.
 func (st *Stream) WriteAtomic(body sink.Chunk) {
 	st.mu.Lock()
-	if st.sendDone || st.ending || st.resetting != nil {
-		n := len(body.Bytes)
+	st.answered = true
+	switch n := len(body.Bytes); {
+	case st.finished:
 		body.Release()
-		if !st.finished {
-			st.Atomic(n, message.ErrUnwanted)
-		}
-		st.Unlock()
-		return
+	case st.sendDone || st.ending || st.resetting != nil:
+		body.Release()
+		st.Atomic(n, message.ErrUnwanted)
+	case st.send == nil:
+		body.Release()
+		st.Atomic(n, quic.ErrWouldBlock)
+	default:
+		st.out.Put(&message.Part{Body: body, Atomic: true})
 	}
-	st.mu.Unlock()
-	st.put(&message.Part{Body: body, Atomic: true}, true)
+	st.Unlock()
 }
 
 // Commit makes reliable what was written so far: it arrives also if the stream is reset afterwards, where the peer's transport knows of
@@ -79,24 +82,23 @@ func (l *streamLine) TryWrite(p *message.Part) error {
 	}
 	b := p.Body.Bytes
 	flow := &st.s.flow
-	// What is with QUIC and was not sent when the stream is reset never was, and its credit would be lost: so only what must go so.
-	if len(b) > 0 && (!p.Atomic && flow.enabled() || !st.s.order.mayPass(&st.rank)) {
+	switch {
+	case len(b) == 0:
+	case p.Atomic: // which does not wait for those before it, but goes behind them as far as QUIC has levels
+		st.s.order.pass(&st.rank, st.send)
+	case flow.enabled() || !st.s.order.mayPass(&st.rank):
+		// What is with QUIC and was not sent when the stream is reset never was, and its credit would be lost: so only what must go so.
 		return quic.ErrWouldBlock
 	}
 	if !flow.takeAll(len(b)) {
 		return quic.ErrWouldBlock
 	}
-	run := b
-	if st.header {
-		run = append(st.appendHeader(make([]byte, 0, wire.MaxStreamHeader+len(b))), b...)
-	}
-	if len(run) > 0 {
-		if err := st.send.TryWriteAll(run); err != nil {
+	if len(b) > 0 {
+		if err := st.send.TryWriteAll(b); err != nil {
 			flow.giveBack(len(b))
 			return err
 		}
 	}
-	st.wroteHeader(len(b) > 0)
 	if p.Reliable {
 		st.send.SetReliableBoundary()
 	}
@@ -106,29 +108,9 @@ func (l *streamLine) TryWrite(p *message.Part) error {
 	return nil
 }
 
-func (st *Stream) appendHeader(dst []byte) []byte {
-	return wire.AppendStreamHeader(dst, st.kind == Unidirectional, st.s.id)
-}
-
-// wroteHeader makes the header reliable, if it has just left: else the peer could not know whose stream it is that was reset. Bytes that went
-// with it are not to be.
-func (st *Stream) wroteHeader(more bool) {
-	if st.header && !more {
-		st.send.SetReliableBoundary()
-	}
-	st.header = false
-}
-
 // Write implements message.Line. Its caller is the stream's writer.
 func (l *streamLine) Write(p *message.Part, _ time.Duration, progress func(n int)) error {
 	st := (*Stream)(l)
-	if st.header {
-		st.header = false
-		if _, err := st.send.Write(st.appendHeader(nil)); err != nil {
-			return err
-		}
-		st.send.SetReliableBoundary()
-	}
 	order := &st.s.order
 	for b := p.Body.Bytes; len(b) > 0; {
 		n := min(len(b), message.WritePiece)
@@ -182,8 +164,7 @@ func (st *Stream) writeSome(b []byte) (int, error) {
 // blocked tells the peer that its limit of bytes holds the session up.
 func (s *Session) blocked(limit uint64) {
 	s.mu.Lock()
-	s.due.blocked[2], s.due.dataBlocked = true, limit
-	s.flush()
+	s.tellBlocked(ofBytes, limit)
 	s.Unlock()
 }
 
