@@ -263,9 +263,10 @@ func TestKeepAlive(t *testing.T) {
 	f.mustFrame(0x21, "")
 	f.QUIC.CloseWithError(0x100, "")
 	<-f.ended
-	begin()
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.keepAlive.running = false
+	f.keep()
 	if f.keepAlive.timer.Stop() || i.cut.Load() == nil {
 		t.Error("one that has gone is looked after")
 	}
