@@ -43,9 +43,7 @@ func (u *unanswered) answered(h sink.Handle) {
 
 // 24 MiB of uploads come at once, of which a server may hold 1 MiB: all are answered, whether it knows their lengths or not, and once more.
 // Each has a connection of its own: see TestN15_UploadsThatBlockEachOther.
-func TestN15_ManyUploadsAtOnce(t *testing.T) { onBothKinds(t, testN15_ManyUploadsAtOnce) }
-
-func testN15_ManyUploadsAtOnce(t *testing.T) {
+func TestN15_ManyUploadsAtOnce(t *testing.T) {
 	const size, budget = 96 << 10, 1 << 20
 	collecting := collect(false)
 	held := unanswered{of: map[sink.Handle]int{}}
