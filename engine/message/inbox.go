@@ -20,8 +20,8 @@ type Source interface {
 	// Wait blocks until a byte, the end or an error is there; a timeout of 0 is none. The end is no error here.
 	Wait(timeout time.Duration) error
 
-	// Read takes bytes, at most len(p). It returns io.EOF with or after the last ones. p is work space: more than the n bytes returned
-	// may be overwritten.
+	// Read takes bytes, at most len(p). It returns io.EOF with or after the last ones, and may return others beside any error. p is work
+	// space: more than the n bytes returned may be overwritten.
 	Read(p []byte) (n int, err error)
 }
 

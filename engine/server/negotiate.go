@@ -29,7 +29,9 @@ func (c *conn) ask(s *quic.Stream, head *wire.RequestHead, fields []byte) {
 	offer := offerOf(fields)
 	found := c.s.router.Match(head.Method, head.Path)
 	switch {
-	case !c.s.hasSessions || found.Status == 405 || found.Status == 0 && found.Flags&route.WebTransport == 0:
+	case !c.s.hasSessions:
+		answer(501)
+	case found.Status == 405 || found.Status == 0 && found.Flags&route.WebTransport == 0:
 		answer(404)
 	case found.Status != 0:
 		answer(found.Status)

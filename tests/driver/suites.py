@@ -248,14 +248,16 @@ def behaviours(of_sessions):
     return suite
 
 
-# What a request may see, whichever kind of connection it came on.
-BOTH_KINDS = ("bodies", "failures", "files", "kind", "limits", "request", "responses", "routing", "streaming")
+# What a request may see, whatever its client offers.
+EITHER_OFFER = (
+    "bodies", "failures", "files", "lifecycle", "limits", "log", "offer", "pump", "reload", "request", "responses", "routing", "streaming",
+)
 
 
-def second_kind(log, count):
-    """tests/bun: requests, bodies, responses and failures once more, on connections that may have sessions."""
-    files = [ROOT / "tests/bun" / f"{name}.test.ts" for name in BOTH_KINDS]
-    bun_files(log, count, "tests/bun", 600, files, {"H3_KIND": "http3"})
+def offering(log, count):
+    """tests/bun: requests, bodies, responses and failures once more, with clients that offer DATAGRAM and servers with sessions."""
+    files = [ROOT / "tests/bun" / f"{name}.test.ts" for name in EITHER_OFFER]
+    bun_files(log, count, "tests/bun", 600, files, {"H3_CLIENTS": "datagram"})
 
 
 # ------------------------------------------------------------------------------------------------------------------ invariants
@@ -316,8 +318,8 @@ ALL = [
     Suite("python", "a Python program serves 10,000 requests", python, alone=True),
     Suite("host", "what the library must not do to a Bun process (A10, signals, collector)", host, alone=True),
     Suite("bindings", "bun test in bindings/bun", bun_tests("bindings/bun", 300), alone=True),
-    Suite("bun", "bun test in tests/bun: behaviours, end to end", behaviours(False), alone=True),
-    Suite("bun:http3", "of these, what a request may see: once more, on connections that may have sessions", second_kind, alone=True),
+    Suite("bun", "bun test in tests/bun: behaviours, end to end, of clients that offer no DATAGRAM", behaviours(False), alone=True),
+    Suite("bun:datagram", "of these, what a request may see: once more, of clients that offer it, as browsers do", offering, alone=True),
     Suite("webtransport", "those of sessions and datagrams: webtransport-go, aioquic", behaviours(True), alone=True),
     Suite("chromium", "sessions as a browser sees them", browser, alone=True),
     Suite("demo", "what the README promises", demo, alone=True),
