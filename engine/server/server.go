@@ -23,6 +23,10 @@ import (
 	"zigh3/engine/wire"
 )
 
+// keepAliveShare is which part of the idle timeout a connection may be silent at most between two looks of what keeps it alive. Up to two
+// such times pass before the peer is heard of again.
+const keepAliveShare = 3
+
 // maxSinks is how many queues one server delivers to.
 const maxSinks = 64
 
@@ -308,7 +312,7 @@ func (s *Server) configure() *quic.Config {
 	s.streams = int(config.MaxIncomingStreams)
 	s.env = link.Env{
 		Role: link.Server, Parent: s.handle, Stats: s.stats, Sweeper: link.NewSweeper(), Settings: link.OpenControl(settings),
-		HeaderTimeout: o.HeaderTimeout, KeepAlive: o.KeepAlive, ResetBudget: o.ResetBudget, ResetWindow: o.ResetWindow,
+		HeaderTimeout: o.HeaderTimeout, KeepAlive: min(o.KeepAlive, o.IdleTimeout/keepAliveShare), ResetBudget: o.ResetBudget, ResetWindow: o.ResetWindow,
 		Group: link.CompletionGroup(s.streams),
 	}
 	s.datagrams = datagram.Options{Incoming: o.Datagrams.Incoming, Outgoing: o.Datagrams.Outgoing, HTTP: http, Raw: o.QUICDatagrams, RawOnly: o.RawDatagrams}
