@@ -23,6 +23,12 @@ type sessionFixture struct {
 // serveSessions starts one. handle sees every event, on the reactor's goroutine; nil accepts every session.
 func serveSessions(t testing.TB, options string, handle func(f *sessionFixture, e event)) *sessionFixture {
 	t.Helper()
+	return serveSessionsInto(t, options, func(c sink.Sink) sink.Sink { return c }, handle)
+}
+
+// serveSessionsInto has the engine emit into what before makes of the consumer.
+func serveSessionsInto(t testing.TB, options string, before func(c sink.Sink) sink.Sink, handle func(f *sessionFixture, e event)) *sessionFixture {
+	t.Helper()
 	f := &sessionFixture{back: map[sink.Handle]sink.Handle{}}
 	if handle == nil {
 		handle = func(f *sessionFixture, e event) {
@@ -39,7 +45,7 @@ func serveSessions(t testing.TB, options string, handle func(f *sessionFixture, 
 		f.mu.Unlock()
 		handle(f, e)
 	})
-	f.fixture = &fixture{consumer: c, server: newTestServer(t, c, options)}
+	f.fixture = &fixture{consumer: c, server: newTestServer(t, before(c), options)}
 	f.stats = f.server.stats
 	for _, r := range []struct {
 		method, pattern string
