@@ -202,12 +202,19 @@ describe("streams and datagrams of no session", () => {
     expect(server.stats()).toMatchObject({ sessions_active: 0, session_streams_total: 1 });
   });
 
-  test("a stream that ends inside of its head, and flow ids that nobody has: nothing but a reset, a count", async () => {
+  test("a stream that ends inside of its head: nothing of one way, H3_FRAME_ERROR of both ways, as of any frame", async () => {
     const { server } = serve();
     const connection = await suite.connect(server, draft);
+    await connection.unidirectional([{ raw: Buffer.from([0x40, 0x54, 0x80]).toString("base64") }], true);
+    expect((await connection.fetch("/page")).text).toBe("alive");
     const cut = await connection.command<{ stream: number }>("open", { request: false });
     await connection.command("write", { stream: cut.stream, frames: [{ raw: Buffer.from([0x40, 0x41, 0x80]).toString("base64") }], end: true });
-    expect(await connection.command<object>("stream", { stream: cut.stream })).toMatchObject({ reset: 0x106 }); // H3_FRAME_ERROR
+    expect(await connection.closed()).toMatchObject({ by: "peer", code: 0x106 });
+  });
+
+  test("flow ids that nobody has: nothing but a count; a datagram without one: H3_DATAGRAM_ERROR", async () => {
+    const { server } = serve();
+    const connection = await suite.connect(server, draft);
     await connection.sendDatagrams([2, 2 ** 30, 2 ** 52].map((flow) => Buffer.concat([varint(flow), Buffer.from("x")])));
     await until(() => server.stats().datagrams_dropped_unknown === 3);
     expect((await connection.fetch("/page")).text).toBe("alive");

@@ -250,7 +250,7 @@ def behaviours(of_sessions):
 
 # What a request may see, whatever its client offers.
 EITHER_OFFER = (
-    "bodies", "failures", "files", "lifecycle", "limits", "log", "offer", "pump", "reload", "request", "responses", "routing", "streaming",
+    "bodies", "failures", "files", "lifecycle", "limits", "log", "offer", "pump", "request", "responses", "routing", "streaming",
 )
 
 
