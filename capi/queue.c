@@ -161,7 +161,7 @@ static void ring_doorbell(struct queue *queue)
 {
     if (h3_ring_doorbell(queue->ring)) {
         atomic_store(&queue->pump, 1);
-        submission_ring_bell();
+        submission_call_reactor();
     }
 }
 
@@ -219,7 +219,7 @@ int32_t zig_h3_queue_arm(zig_h3_handle handle)
     code = h3_ring_arm(queue->ring);
     if (code == 0) {
         ring_doorbell(queue);
-        code = queue_empty(queue);
+        code = queue_nothing_now(queue);
     }
     queue_leave(queue);
     return code;

@@ -28,7 +28,7 @@ void submission_flush(void)
         h3_ring_wake(submission_ring);
 }
 
-void submission_ring_bell(void)
+void submission_call_reactor(void)
 {
     atomic_store(&submission_bell, 1);
     h3_ring_wake(submission_ring);

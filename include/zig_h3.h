@@ -668,8 +668,9 @@ ZIG_H3_API int32_t zig_h3_wt_stream_commit(zig_h3_handle stream);
  * STREAM_ENDED follows at once. Returns 0, or ZIG_H3_ERR_ENDED as zig_h3_wt_stream_write(), _WOULD_BLOCK. */
 ZIG_H3_API int32_t zig_h3_wt_stream_end(zig_h3_handle stream);
 
-/* Resets this side of a stream with an application code (32 bits). What was written may be lost. Also for a side that was finished
- * and is still on its way. Returns 0, or ZIG_H3_ERR_ENDED (reset already, stopped by the peer, or a unidirectional stream of the
+/* Resets this side of a stream with an application code (32 bits). What was written may be lost, but for what zig_h3_wt_stream_commit()
+ * has marked: that is sent first, counts against the high-water mark as long, and STREAM_ENDED waits for it. Also for a side that was
+ * finished and is still on its way. Returns 0, or ZIG_H3_ERR_ENDED (reset already, stopped by the peer, or a unidirectional stream of the
  * peer's). */
 ZIG_H3_API int32_t zig_h3_wt_stream_reset(zig_h3_handle stream, uint32_t code);
 
