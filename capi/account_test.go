@@ -107,3 +107,17 @@ func TestAStreamThatSendsNoMoreHasNothingInTheAccount(t *testing.T) {
 		s.Release(h)
 	}
 }
+
+// Sent or not, what an atomic write took is free again when the host sees what became of it.
+func TestWhatBecameOfAnAtomicWriteGivesItsRoomBack(t *testing.T) {
+	for _, code := range []sink.Code{sink.OK, sink.ErrWouldBlock, sink.ErrReset} {
+		s, _ := testSink(t, 1<<20)
+		h, _ := s.Issue(sink.KindStream, 9, new(session.Stream))
+		charge(s, uint64(h), 1000)
+		commit(s, sink.Event{Type: sink.EventStreamAtomic, Object: h, Code: code, Aux: 300})
+		if got := queued(s); got != 700 {
+			t.Errorf("code %d: %d bytes wait instead of 700", code, got)
+		}
+		s.Release(h)
+	}
+}

@@ -155,7 +155,7 @@ void handle_attention(struct slot *slot, zig_h3_handle handle, uint64_t bits)
             atomic_store_explicit(&slot->next_attention, head, memory_order_relaxed);
         } while (!atomic_compare_exchange_weak(&handle_table.attention, &head, (uint32_t)(slot - handle_slots) + 1));
     }
-    submission_ring_bell();
+    submission_call_reactor();
 }
 
 void handle_insist(struct slot *slot, zig_h3_handle handle, uint16_t type, uint64_t aux, uint64_t bits)

@@ -28,7 +28,7 @@
 #include "../include/zig_h3.h"
 #include "account.h"
 
-/* 5 is for requests that go out. */
+/* The values stand in the handles that hosts have: they stay as they are, and 5 is nothing. */
 enum handle_kind {
     KIND_QUEUE = 1,
     KIND_SERVER = 2,

@@ -42,7 +42,7 @@ type reactor struct {
 func newReactor() (*reactor, error) {
 	memory := unsafe.Pointer(C.submission_ring)
 	if memory == nil {
-		return nil, errors.New("there is no ring to the engine")
+		return nil, errors.New("there is no submission ring")
 	}
 	ring, err := eventq.Open(memory)
 	if err != nil {

@@ -127,7 +127,7 @@ func (s *queueSink) Commit(r sink.Record, ev *sink.Event) {
 	case sink.EventStreamOpened, sink.EventStreamData, sink.EventStreamReset, sink.EventStreamStopped:
 		s.noteStream(ev)
 	case sink.EventStreamAtomic:
-		s.Drained(ev.Object, int(ev.Aux)) // sent or not, it waits no more
+		s.Drained(ev.Object, int(ev.Aux)) // sent or not, it waits no more: the host that sees the event has the room
 	case sink.EventServerStarted:
 		s.server.setPort(uint16(ev.Status))
 	case sink.EventServerStopped:

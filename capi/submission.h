@@ -108,7 +108,7 @@ int32_t submission_full(void);
 void submission_flush(void);
 
 /* Makes the reactor look beside the ring. */
-void submission_ring_bell(void);
+void submission_call_reactor(void);
 
 /* Hands a struct command over. False when there is no room. */
 bool submission_command(void *command);

@@ -74,15 +74,16 @@ func forStream(stream *session.Stream, s *queueSink, h *eventq.Head, payload []b
 	}
 }
 
-// resetStream gives this side of a stream up, and what waits of it: the other side may live on for long.
+// resetStream gives this side of a stream up, and what waits of it: the other side may live on for long. What was committed stays, and
+// leaves.
 func resetStream(stream *session.Stream, s *queueSink, h uint64, code uint32) {
-	if !stream.Reset(code) { // else what was committed is still on the account, until it has left
-		settleStream(stream, s, h)
-	}
+	stream.Live(func() { slots[indexOf(h)].credit.And(^uint64(1)) }) // nobody waits for room any more
+	stream.Reset(code)
+	settleStream(stream, s, h)
 }
 
 func settleStream(stream *session.Stream, s *queueSink, h uint64) {
-	stream.Live(func() { s.settle(sink.Handle(h)) })
+	stream.Silent(func() { s.settle(sink.Handle(h)) })
 }
 
 // forSession carries out a submission about a session.

@@ -2,8 +2,9 @@
  * zig_h3.h: HTTP/3 for runtimes that poll.
  *
  * libzigquicheh3 runs an HTTP/3 server on threads of its own. What happens there comes to you as events in a queue, which you
- * drain on your own thread; what you answer goes back through calls that check, copy and return. The library never calls you
- * back, never blocks you on the network, and no thread of yours ever runs anything but the C code behind this header.
+ * drain on your own thread; what you answer goes back through calls that check, copy it into a second ring, the submission ring, and
+ * return. The library never calls you back, never blocks you on the network, and no thread of yours ever runs anything but the C code
+ * behind this header.
  *
  *     zig_h3_handle queue, server;
  *     zig_h3_queue_new(NULL, &queue);
@@ -431,7 +432,8 @@ enum zig_h3_route_flag {
  *
  * BUFFERED: a body up to 64 KiB comes whole with its REQUEST event; of a longer one the pieces follow as BODY events that need no
  * zig_h3_request_consumed(), and the handler should wait for BODY_END. A body beyond the server's limit (max_request_body_size)
- * is answered 413 and stopped; if its REQUEST event was out already, STREAM_CLOSED says ZIG_H3_ERR_TOO_LARGE.
+ * is answered 413 and stopped; if its REQUEST event was out already, STREAM_CLOSED says ZIG_H3_ERR_TOO_LARGE. One that waits too long
+ * for room among all of them (max_buffered_body_bytes) is answered 503, or STREAM_CLOSED says ZIG_H3_ERR_LIMIT.
  *
  * *route_id, if not NULL, receives the number that REQUEST events carry in status; user_data comes back in user_data. On a running
  * server, requests that come later see the route.
@@ -500,7 +502,7 @@ enum zig_h3_send_flag {
  * pseudo fields; blanks around values do not count; content-length and date are added where missing. body may be NULL when body_len
  * is 0; to a HEAD request, and with status 204 or 304, none is sent. A STREAM_CLOSED event follows unless FORGET is given.
  * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT, _BAD_HEADER, _ENDED (a response was begun), _TOO_LARGE (headers over 64 KiB, body over
- * 2 GiB), _NO_MEMORY, or _WOULD_BLOCK: nothing was taken, because there is no room in the ring to the engine (drain your queue or
+ * 2 GiB), _NO_MEMORY, or _WOULD_BLOCK: nothing was taken, because there is no room in the submission ring (drain your queue or
  * yield, then try again), or, with a body of more than 16 KiB, because what waits of other responses and streams of the server has
  * reached the option max_queued_response_bytes (try again later, or give it in parts: see zig_h3_response_write()). A body that is larger
  * than the option is taken as long as others leave any room.
@@ -557,7 +559,7 @@ ZIG_H3_API int32_t zig_h3_response_reset(zig_h3_handle request, uint64_t error_c
  * datagram is one. flags: ZIG_H3_SEND_LATER. All of them return 0 when it is queued, or
  * ZIG_H3_ERR_INVALID_ARGUMENT    data is NULL and len is not 0, unknown flags
  * _DATAGRAM_TOO_LARGE            zig_h3_last_error() says the limit; counted as datagrams_dropped_too_large
- * _QUEUE_FULL                    as many wait, or there is no room in the ring to the engine; no event says when there is room
+ * _QUEUE_FULL                    as many wait, or there is no room in the submission ring; no event says when there is room
  * _NOT_NEGOTIATED                the peer, the route or the options do not have them
  * _WRONG_STATE                   the session is not open yet, or was closed
  * _ENDED                         the request's response has ended
@@ -652,7 +654,7 @@ ZIG_H3_API int32_t zig_h3_wt_stream_write(zig_h3_handle stream, const void *data
  * Writes len bytes, at most 64 KiB and the high-water mark, that are to be sent all at once or not at all, as W3C's atomicWrite() has
  * it. A STREAM_ATOMIC event says which it was; until then they count against the high-water mark. Of a stream that is not there yet
  * (before its STREAM_OPENED) nothing is sent.
- * Returns 0, or ZIG_H3_ERR_WOULD_BLOCK (beyond the mark, or no room in the ring to the engine: nothing was taken, no event follows), _ENDED
+ * Returns 0, or ZIG_H3_ERR_WOULD_BLOCK (beyond the mark, or no room in the submission ring: nothing was taken, no event follows), _ENDED
  * as zig_h3_wt_stream_write(), _TOO_LARGE, _INVALID_ARGUMENT (NULL with a length), _NO_MEMORY.
  */
 ZIG_H3_API int32_t zig_h3_wt_stream_write_atomic(zig_h3_handle stream, const void *data, size_t len);
@@ -666,8 +668,9 @@ ZIG_H3_API int32_t zig_h3_wt_stream_commit(zig_h3_handle stream);
  * STREAM_ENDED follows at once. Returns 0, or ZIG_H3_ERR_ENDED as zig_h3_wt_stream_write(), _WOULD_BLOCK. */
 ZIG_H3_API int32_t zig_h3_wt_stream_end(zig_h3_handle stream);
 
-/* Resets this side of a stream with an application code (32 bits). What was written may be lost. Also for a side that was finished
- * and is still on its way. Returns 0, or ZIG_H3_ERR_ENDED (reset already, stopped by the peer, or a unidirectional stream of the
+/* Resets this side of a stream with an application code (32 bits). What was written may be lost, but for what zig_h3_wt_stream_commit()
+ * has marked: that is sent first, counts against the high-water mark as long, and STREAM_ENDED waits for it. Also for a side that was
+ * finished and is still on its way. Returns 0, or ZIG_H3_ERR_ENDED (reset already, stopped by the peer, or a unidirectional stream of the
  * peer's). */
 ZIG_H3_API int32_t zig_h3_wt_stream_reset(zig_h3_handle stream, uint32_t code);
 

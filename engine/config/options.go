@@ -75,7 +75,7 @@ type WebTransportOptions struct {
 	Origins         []string      // that may open sessions; nil: only the server's own, "*": any
 }
 
-// GoOptions are settings of Go's own runtime, which are the whole process's. Zero leaves a setting as it is.
+// GoOptions are options of Go's own runtime, which are the whole process's. Zero leaves a setting as it is.
 type GoOptions struct {
 	MaxProcs    int   // processors that run Go code
 	GCPercent   int   // heap growth that starts a collection

@@ -19,11 +19,11 @@ type Flow struct {
 	event sink.Event // the next one: belongs to who delivers, which are never two at a time
 
 	// Under Flows.mu.
-	waiting  ring[incoming]
-	started  bool
-	retrying bool          // a goroutine delivers what waits, or is about to end
-	gone     chan struct{} // closed by Close; nil: no goroutine ever delivered
-	closed   bool
+	waiting    ring[incoming]
+	started    bool
+	delivering bool          // a goroutine delivers what waits, or is about to end
+	gone       chan struct{} // closed by Close; nil: no goroutine ever delivered
+	closed     bool
 
 	// Under sender.mu.
 	handle   sink.Handle
@@ -63,7 +63,7 @@ func (f *Flow) changed() {
 func (f *Flow) Start() {
 	f.fs.mu.Lock()
 	f.started = true
-	f.retryLater()
+	f.startDelivering()
 	f.fs.mu.Unlock()
 }
 

@@ -43,7 +43,7 @@ func (f *Flow) lose(why int, n uint64) {
 }
 
 // deliver emits the event of a datagram. It reports false when there is no room. Only the reader calls it while nothing waits, and only
-// retry while something does.
+// keepDelivering while something does.
 func (f *Flow) deliver(d incoming) bool {
 	c := f.fs.c
 	rec, ok := c.Sink.Reserve(sink.Patient, len(d.bytes), nil)
@@ -64,21 +64,21 @@ func (f *Flow) deliver(d incoming) bool {
 	return true
 }
 
-// retryLater starts a goroutine for what waits, if there is none. fs.mu is held.
-func (f *Flow) retryLater() {
-	if !f.started || f.retrying || f.closed || f.fs.lost || f.waiting.len() == 0 {
+// startDelivering starts a goroutine for what waits, if there is none. fs.mu is held.
+func (f *Flow) startDelivering() {
+	if !f.started || f.delivering || f.closed || f.fs.lost || f.waiting.len() == 0 {
 		return
 	}
-	f.retrying = true
+	f.delivering = true
 	if f.gone == nil {
 		f.gone = make(chan struct{})
 	}
 	gone := f.gone
-	f.fs.c.Spawn("datagrams waiting", func() { f.retry(gone) })
+	f.fs.c.Spawn("datagrams waiting", func() { f.keepDelivering(gone) })
 }
 
-// retry delivers what waits whenever the consumer has made room, and ends when nothing is left.
-func (f *Flow) retry(gone <-chan struct{}) {
+// keepDelivering delivers what waits whenever the consumer has made room, and ends when nothing is left.
+func (f *Flow) keepDelivering(gone <-chan struct{}) {
 	for {
 		room := f.fs.c.Sink.Room()
 		if f.deliverWaiting() {
@@ -97,7 +97,7 @@ func (f *Flow) deliverWaiting() bool {
 	for {
 		fs.mu.Lock()
 		if f.waiting.len() == 0 {
-			f.retrying = false
+			f.delivering = false
 			fs.mu.Unlock()
 			return true
 		}

@@ -270,7 +270,7 @@ func TestNothingStartsAfterTheEnd(t *testing.T) {
 	f.expect(counts{in: 3, unknown: 1})
 	o.end()
 	f.expect(counts{in: 3, unknown: 1, ring: 2})
-	if f.flows.out.running || f.flows.out.teller.running || o.retrying || f.flows.early.armed {
+	if f.flows.out.running || f.flows.out.teller.running || o.delivering || f.flows.early.armed {
 		t.Error("something runs")
 	}
 	if n := f.stats[sink.StatDatagramsUnsent].Load(); n != 1 {

@@ -54,7 +54,7 @@ func (fs *Flows) came(data []byte) *wire.ConnectionError {
 		stats.Add(sink.StatDatagramsDroppedUnknown, 1)
 		return nil
 	}
-	direct := f.started && !f.retrying
+	direct := f.started && !f.delivering
 	if direct {
 		fs.mu.Unlock()
 		if f.deliver(d) {
@@ -64,7 +64,7 @@ func (fs *Flows) came(data []byte) *wire.ConnectionError {
 	}
 	lost := f.wait(d)
 	why := f.dropReason()
-	f.retryLater()
+	f.startDelivering()
 	fs.mu.Unlock()
 	f.lose(why, lost)
 	return nil

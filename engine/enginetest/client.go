@@ -198,6 +198,7 @@ func (c *Client) acceptStreams() {
 			r := quicvarint.NewReader(s)
 			typ, err := quicvarint.Read(r)
 			if err != nil {
+				s.CancelWrite(CodeSessionGone) // reset before its type was known: QUIC has room for another once both sides have ended
 				return
 			}
 			if typ != FrameSessionBidi {

@@ -1,6 +1,8 @@
-// Package enginetest is the client that the engine's tests hold the engine against: HTTP/3 and WebTransport on quic-go's streams, with
-// every byte in the test's hand. It knows nothing of the engine, takes no part of another implementation's HTTP or sessions (http3 gives
-// the names of codes alone), and is part of no product.
+// Package enginetest is what the engine's tests hold the engine against, on both sides of it, and is part of no product.
+//
+// One side is a client: HTTP/3 and WebTransport on quic-go's streams, with every byte in the test's hand. It knows nothing of the engine
+// and takes no part of another implementation's HTTP or sessions (http3 gives the names of codes alone). The other is a consumer: a sink
+// in memory, which knows package sink alone and holds every event against the contract.
 //
 // What a well-behaved client does it does by itself: SETTINGS, frames, credit, capsules, codes. What the other side must not do to such a
 // client fails the test. Everything else, and every breach of the rules, a test asks for by hand.
@@ -23,4 +25,7 @@
 //	session_credit.go  a session's flow control, both ways
 //	session_stream.go  a session's streams
 //	wait.go            bounded waits
+//	pair.go            both ends of a connection of QUIC's
+//	consumer.go        a sink with one goroutine that handles its events
+//	contract.go        what events promise
 package enginetest

@@ -111,6 +111,11 @@ func (c *Conn) Settings() *wire.Settings { return c.peer.Load() }
 // Next is the id of the peer's bidirectional stream that comes next.
 func (c *Conn) Next() uint64 { return c.next.Load() }
 
+// KeepsReliable reports whether the peer's transport knows of RESET_STREAM_AT: what was made reliable arrives although a stream is reset.
+func (c *Conn) KeepsReliable() bool {
+	return c.QUIC.ConnectionState().SupportsStreamResetPartialDelivery.Remote
+}
+
 // Draining reports whether GOAWAY was sent, or is about to be.
 func (c *Conn) Draining() bool { return c.draining.Load() }
 

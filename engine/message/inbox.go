@@ -3,6 +3,7 @@ package message
 import (
 	"errors"
 	"io"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -167,7 +168,10 @@ func (b *Inbox) once(room int, give func(data []byte, end bool) error) error {
 	buf := pieces.Get().(*[LargestPiece]byte)
 	defer pieces.Put(buf)
 	n, err := b.source.Read(buf[:room])
-	// QUIC gives bytes also beside an error, where a deadline passes between two of its frames: they are read then.
+	// A deadline may pass between two pieces of what was there.
+	if err != nil && err != io.EOF && !(n > 0 && errors.Is(err, os.ErrDeadlineExceeded)) {
+		return err
+	}
 	if n > 0 || err == io.EOF {
 		if gerr := give(buf[:n], err == io.EOF); gerr != nil {
 			return gerr

@@ -43,7 +43,8 @@ type Sender interface {
 	// Left is told of n bytes that have left; p says whether the consumer is to know. The lock may be held.
 	Left(p *Part, n int)
 
-	// Atomic is told what became of an atomic part.
+	// Atomic is told what became of an atomic part of n bytes, in the order in which they were put. err is nil when all of it has left; then
+	// Left was told before.
 	Atomic(n int, err error)
 
 	// Flushed is told that all of it, its end included, is with QUIC.
@@ -66,8 +67,9 @@ type Outbox struct {
 	stall   time.Duration
 	queue   []Part
 	first   int // of queue, that is still there
+	beyond  []Part
 	writing bool
-	marking bool // the writer is at a part that makes reliable what was before it
+	vowed   bool // what is being written is reliable
 	inline  int  // bytes that went out without waiting since the writer last waited for all
 }
 
@@ -159,6 +161,38 @@ func (o *Outbox) enqueue(p *Part) {
 	o.queue = append(o.queue, *p)
 }
 
+// Vow makes reliable all that was put so far. Where there is nothing, it is the line's affair.
+func (o *Outbox) Vow() {
+	if len(o.queue) > o.first {
+		o.queue[len(o.queue)-1].Reliable = true
+		return
+	}
+	o.Put(&Part{Reliable: true})
+}
+
+// Owes reports whether something reliable waits.
+func (o *Outbox) Owes() bool { return o.lastVowed() >= o.first || o.writing && o.vowed }
+
+// lastVowed is the place of the last reliable part in the queue, less than first if there is none.
+func (o *Outbox) lastVowed() int {
+	i := len(o.queue) - 1
+	for i >= o.first && !o.queue[i].Reliable {
+		i--
+	}
+	return i
+}
+
+// Cut has the writer rest behind the last reliable part that waits, and leaves the end of the stream out. Nothing may be put afterwards.
+func (o *Outbox) Cut() {
+	keep := o.lastVowed() + 1
+	for i := range o.queue[:keep] {
+		o.queue[i].End = false
+	}
+	o.beyond = append(o.beyond, o.queue[keep:]...)
+	clear(o.queue[keep:])
+	o.queue = o.queue[:keep]
+}
+
 // take is the next part, which is not in the queue any more.
 func (o *Outbox) take() (p Part, ok bool) {
 	if o.first == len(o.queue) {
@@ -174,35 +208,22 @@ func (o *Outbox) take() (p Part, ok bool) {
 // Fresh says that what went out so far counts no more: it is for what sends little and seldom, by nature.
 func (o *Outbox) Fresh() { o.inline = 0 }
 
-// Drop gives up what waits.
-func (o *Outbox) Drop() {
+// Drop gives up what waits, and says how many bytes that was beside those of atomic parts, of which the owner is told.
+func (o *Outbox) Drop() (n int) {
+	o.queue, o.beyond = append(o.queue, o.beyond...), nil
 	for {
 		p, ok := o.take()
 		if !ok {
-			return
+			return n
 		}
+		size := len(p.Body.Bytes)
 		p.Body.Release()
-	}
-}
-
-// KeepReliable gives up what waits, but for what is to be reliable: all up to the last part that says so. It reports whether there is
-// any; then Rested tells that it has left.
-func (o *Outbox) KeepReliable() bool {
-	for i := len(o.queue) - 1; i >= o.first; i-- {
-		if o.queue[i].Reliable {
-			for j := i + 1; j < len(o.queue); j++ {
-				o.queue[j].Body.Release()
-			}
-			clear(o.queue[i+1:])
-			o.queue = o.queue[:i+1]
-			return true
+		if p.Atomic {
+			o.owner.Atomic(size, ErrUnwanted)
+		} else {
+			n += size
 		}
 	}
-	if !o.marking {
-		return false
-	}
-	o.Drop()
-	return true
 }
 
 // write is the writer: it runs as long as there are parts that have to wait for the peer.
@@ -214,23 +235,24 @@ func (o *Outbox) write() {
 		if !ok {
 			break
 		}
-		o.marking = p.Reliable
-		owner.Unlock()
 		n := len(p.Body.Bytes)
-		var err error
-		if p.Atomic {
-			err = o.line.TryWrite(&p)
-		} else {
-			err = o.line.Write(&p, o.stall, func(n int) { owner.Left(&p, n) })
+		if p.Atomic { // with the lock, so that nobody drops what is behind it before its outcome is told
+			err := o.line.TryWrite(&p)
+			p.Body.Release()
+			if err == nil {
+				o.went(&p, n)
+			} else {
+				o.refused(n, err)
+			}
+			continue
 		}
+		o.vowed = p.Reliable
+		owner.Unlock()
+		err := o.line.Write(&p, o.stall, func(n int) { owner.Left(&p, n) })
 		p.Body.Release()
 		owner.Lock()
-		o.marking = false
+		o.vowed = false
 		switch {
-		case p.Atomic && err == nil:
-			o.went(&p, n)
-		case p.Atomic:
-			o.refused(n, err)
 		case err != nil:
 			owner.Failed(err)
 		case p.End:

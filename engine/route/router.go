@@ -235,6 +235,7 @@ func shape(segments []segment) string {
 	return b.String()
 }
 
+// BadRoute is the failure of a pattern or method that cannot be registered.
 func BadRoute(format string, args ...any) *sink.Error {
 	return &sink.Error{Code: sink.ErrBadRoute, Text: fmt.Sprintf(format, args...)}
 }

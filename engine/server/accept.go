@@ -187,7 +187,12 @@ func (c *conn) peekTo(s *quic.Stream, n int) (int, error) {
 
 // request delivers a request that is there as a whole.
 func (c *conn) request(s *quic.Stream, block, body []byte) {
-	defer c.seen(s)
+	left := false // to a goroutine
+	defer func() {
+		if !left {
+			c.seen(s)
+		}
+	}()
 	x := message.Framed{S: s}
 	if c.Draining() { // after the stream was counted: see link.Conn.Drain
 		c.reject(&x)
@@ -211,6 +216,12 @@ func (c *conn) request(s *quic.Stream, block, body []byte) {
 		c.Finish(s, false)
 		return
 	}
+	if found.Flags&route.Buffered != 0 && len(body) > 0 && !c.s.bodies.whole(&r.share, int64(len(body))) {
+		r.recycle()
+		left = true
+		c.late(s) // it waits for room
+		return
+	}
 	c.prioritized(s, &head)
 	if found.Flags&route.Datagram != 0 {
 		r.openFlow(found.ID)
@@ -219,6 +230,7 @@ func (c *conn) request(s *quic.Stream, block, body []byte) {
 	if !c.deliver(r, &c.event, found, c.fields[:head.MetaLen], body, sink.FlagEnd) {
 		c.reject(&x)
 		r.undelivered()
+		r.share.give()
 		return
 	}
 	// From here on r is the consumer's: it may be answered and used again already.

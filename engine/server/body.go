@@ -1,10 +1,12 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/quic-go/quic-go/http3"
 
@@ -22,26 +24,34 @@ type body struct {
 	total    uint64
 	extra    []byte // gathered, but too much for the REQUEST event
 
-	holding sync.Mutex
-	held    int64 // of the server's budget of buffered bodies
-	given   bool  // back, and for good
+	// Of a buffered one.
+	limit  uint64        // bytes that it can have
+	taken  int64         // of the server's budget, for what is read next
+	ended  chan struct{} // closed once the peer's side has ended
+	ending sync.Once
 }
 
 func newBody(r *Request, expected int64, buffered bool) *body {
 	b := &body{r: r, expected: expected, buffered: buffered}
 	o := r.c.s.options
-	window := o.ReceiveWindow
-	if buffered {
-		window = 0
+	if !buffered {
+		b.in.Init(&r.mu, &r.x, o.ReceiveWindow, o.BodyTimeout)
+		r.x.OnEnd(b.in.Ended)
+		return b
 	}
-	b.in.Init(&r.mu, &r.x, window, o.BodyTimeout)
+	b.limit, b.ended = uint64(o.MaxRequestBodySize), make(chan struct{})
+	if expected >= 0 {
+		b.limit = min(b.limit, uint64(expected))
+	}
+	r.c.s.bodies.open(&r.share, r.c, int64(b.limit))
+	b.in.Init(&r.mu, b, 0, o.BodyTimeout)
+	r.x.OnEnd(func() { b.ending.Do(func() { close(b.ended) }) })
 	return b
 }
 
 // run delivers the body behind the REQUEST event.
 func (b *body) run() {
 	r := b.r
-	r.x.OnEnd(b.in.Ended)
 	err := b.deliver()
 	r.mu.Lock()
 	if !b.in.Gone() {
@@ -84,8 +94,6 @@ func (b *body) check(n int, end bool) error {
 		return errBodyLength
 	case b.buffered && b.total > uint64(c.s.options.MaxRequestBodySize):
 		return errBodyTooLarge
-	case b.buffered:
-		return b.hold(n)
 	}
 	return nil
 }
@@ -96,30 +104,79 @@ var (
 	errNoRoom       = errors.New("there is no room for more buffered bodies")
 )
 
-// hold takes n bytes of the server's budget, waiting for others to give theirs back.
-func (b *body) hold(n int) error {
-	taken := b.r.c.s.bodies.take(int64(n), b.in.Done(), b.r.c.s.options.BodyTimeout)
-	b.holding.Lock()
-	defer b.holding.Unlock()
-	switch {
-	case !taken:
-		return errNoRoom
-	case b.given:
-		b.r.c.s.bodies.give(int64(n))
-		return message.ErrUnwanted
+// Wait implements message.Source for a buffered body: it waits for bytes, and then for room in the server's budget, so that nothing is read
+// that there is no room for.
+func (b *body) Wait(timeout time.Duration) error {
+	if err := b.arrive(timeout); err != nil {
+		return err
 	}
-	b.held += int64(n)
+	b.taken = int64(min(message.LargestPiece, b.limit-b.total))
+	wait := b.r.share.take(b.taken)
+	if wait == nil {
+		return nil
+	}
+	timer := time.NewTimer(b.r.c.s.options.BodyTimeout)
+	defer timer.Stop()
+	for ended := b.ended; ; {
+		var err error
+		select {
+		case <-wait:
+			return b.admitted()
+		case <-timer.C:
+			err = errNoRoom
+		case <-b.in.Done():
+			err = message.ErrUnwanted
+		case <-b.r.c.Done:
+			err = context.Cause(b.r.c.QUIC.Context())
+		case <-ended:
+			ended = nil
+			if err = b.r.x.Wait(0); err == nil { // that was no reset: the bytes that are there still count
+				continue
+			}
+		}
+		if b.r.share.withdraw() {
+			return err
+		}
+		return b.admitted()
+	}
+}
+
+// admitted says what the wait for room has come to.
+func (b *body) admitted() error {
+	if !b.r.share.came() {
+		return errNoRoom
+	}
 	return nil
 }
 
-// giveBack gives back what the body has of the server's budget.
-func (b *body) giveBack() {
-	b.holding.Lock()
-	defer b.holding.Unlock()
-	if b.held > 0 {
-		b.r.c.s.bodies.give(b.held)
+// stalled is how long a body that has begun may get nothing before it is held against others of its connection, which wait for room.
+const stalled = time.Second
+
+// arrive waits for bytes of the peer's.
+func (b *body) arrive(timeout time.Duration) error {
+	for {
+		step := min(stalled, timeout)
+		timeout -= step
+		if err := b.r.x.Wait(step); timeout == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		b.r.share.unblock()
 	}
-	b.held, b.given = 0, true
+}
+
+// Read implements message.Source for a buffered body: it reads as much as there is room for.
+func (b *body) Read(p []byte) (int, error) {
+	room := uint64(b.taken)
+	if room == b.limit-b.total {
+		room += wire.MaxFrameHead // before the last bytes; and beyond them, where the body is too long
+	}
+	n, err := b.r.x.Read(p[:min(uint64(len(p)), room)])
+	b.r.share.put(max(0, b.taken-int64(n)))
+	b.taken = 0
+	if err == io.EOF || b.total+uint64(n) >= b.limit {
+		b.r.share.complete()
+	}
+	return n, err
 }
 
 // emit delivers an event about the body, unless nobody wants it any more.
@@ -176,9 +233,9 @@ func (b *body) settle(err error) {
 	case errors.As(err, &stream):
 		r.invalid(stream.Code)
 	case errors.Is(err, errBodyTooLarge):
-		r.tooMuch(413)
+		r.tooMuch(413, sink.ErrTooLarge)
 	case errors.Is(err, errNoRoom):
-		r.tooMuch(503)
+		r.tooMuch(503, sink.ErrLimit)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		r.expire(408)
 	default:
@@ -201,9 +258,9 @@ func (r *Request) invalid(code http3.ErrCode) {
 	}
 }
 
-// tooMuch ends a request whose body grew over a limit after it was delivered. r.mu is held.
-func (r *Request) tooMuch(status int) {
-	o := message.Outcome{Code: sink.ErrTooLarge, Flags: sink.FlagAborted}
+// tooMuch ends a request whose body grew over a limit after it was delivered: its own, or that of all bodies. r.mu is held.
+func (r *Request) tooMuch(status int, code sink.Code) {
+	o := message.Outcome{Code: code, Flags: sink.FlagAborted}
 	if !r.answerInstead(status, o) {
 		r.fail(o, http3.ErrCodeRequestCanceled)
 	}
@@ -213,7 +270,7 @@ func (r *Request) tooMuch(status int) {
 // there is more of it (nil), and keeps the first bytes of that for run. What is held grows with what comes.
 func (b *body) gather() (first []byte, err error) {
 	for err == nil && len(b.extra) == 0 {
-		if err = b.r.x.Wait(b.in.Timeout()); err == nil {
+		if err = b.Wait(b.in.Timeout()); err == nil {
 			first, err = b.gatherSome(first)
 		}
 	}
@@ -224,12 +281,12 @@ func (b *body) gatherSome(first []byte) ([]byte, error) {
 	room := message.LargestPiece - len(first)
 	if room == 0 {
 		more := make([]byte, 512)
-		n, err := b.r.x.Read(more)
+		n, err := b.Read(more)
 		b.extra = more[:n]
 		return first, b.gathered(n, err)
 	}
 	piece := message.GetPiece()
-	n, err := b.r.x.Read(piece[:room])
+	n, err := b.Read(piece[:room])
 	first = append(first, piece[:n]...)
 	message.PutPiece(piece)
 	return first, b.gathered(n, err)

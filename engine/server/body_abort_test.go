@@ -31,7 +31,7 @@ func testS07_PeerAborts(t *testing.T) {
 					}
 				case sink.EventBody:
 					if r := s.request(e.Object); c.consume && r != nil {
-						r.Consumed(uint64(len(e.data)))
+						r.Consumed(uint64(len(e.Data)))
 					}
 					select {
 					case begun <- e:
@@ -80,7 +80,7 @@ func testS07_ResetOfTheUploadAloneWhileWithoutCredit(t *testing.T) {
 	f := serve(t, `{"receive_window": 4096}`, 0, func(_ *consumer, e event) {
 		switch e.Type {
 		case sink.EventBody:
-			if total += len(e.data); total == 4096 {
+			if total += len(e.Data); total == 4096 {
 				full <- true
 			}
 		case sink.EventStreamClosed:
@@ -108,7 +108,7 @@ func testS08_ConnectionLostDuringUploads(t *testing.T) {
 	f := serve(t, "", 0, func(c *consumer, e event) {
 		switch e.Type {
 		case sink.EventRequest:
-			if field(e.meta, ":path") == "/other" {
+			if field(e.Meta, ":path") == "/other" {
 				c.send(e, 200, "fine")
 				return
 			}
@@ -138,8 +138,8 @@ func testS08_ConnectionLostDuringUploads(t *testing.T) {
 			t.Errorf("ended with %+v", e.Event)
 		}
 	}
-	if e := within(t, "the connection's end", conns); e.Code != sink.ErrClosed || e.Flags != sink.FlagRemote || e.Aux != 0x107 || string(e.data) != "gone" {
-		t.Errorf("connection ended with %+v %q", e.Event, e.data)
+	if e := within(t, "the connection's end", conns); e.Code != sink.ErrClosed || e.Flags != sink.FlagRemote || e.Aux != 0x107 || string(e.Data) != "gone" {
+		t.Errorf("connection ended with %+v %q", e.Event, e.Data)
 	}
 	if status, body := fetch(t, client, f.url("/other")); status != 200 || body != "fine" {
 		t.Errorf("the other connection: %d %q", status, body)

@@ -40,17 +40,17 @@ func testB02_BodyLimit(t *testing.T) {
 			t.Errorf("the limit, length known %v: %d %q", known, status, body)
 		}
 		f.stopAndStart() // or the end of the first may be counted with the second
-		f.await(func() { clear(f.counts) })
+		f.Await(func() { f.ClearCounts() })
 		if status, body := post(100_001, known); status != 413 || body != "" {
 			t.Errorf("one more, length known %v: %d %q", known, status, body)
 		}
 		f.stopAndStart()
-		f.await(func() {
-			if known && f.counts[sink.EventRequest] != 0 {
+		f.Await(func() {
+			if known && f.Count(sink.EventRequest) != 0 {
 				t.Error("a REQUEST event for a body that is too large by its length")
 			}
-			if f.counts[sink.EventRequest] != f.counts[sink.EventStreamClosed] {
-				t.Errorf("events: %v", f.counts)
+			if f.Count(sink.EventRequest) != f.Count(sink.EventStreamClosed) {
+				t.Errorf("events: %v", f.Counts())
 			}
 		})
 	}
@@ -98,7 +98,7 @@ func testB02_AnAnswerBehindAStopAlwaysArrives(t *testing.T) {
 		}
 		switch e.Type {
 		case sink.EventBody, sink.EventRequest:
-			if e.Type == sink.EventBody && e.Aux+uint64(len(e.data)) > limit || e.Flags&sink.FlagEnd != 0 { // of a request that is there at once, body and all
+			if e.Type == sink.EventBody && e.Aux+uint64(len(e.Data)) > limit || e.Flags&sink.FlagEnd != 0 { // of a request that is there at once, body and all
 				r.Stop()
 				c.forget(e, 413, "too large")
 			}

@@ -42,19 +42,19 @@ func collect(consume bool) func(c *consumer, e event) {
 		u := uploads[e.Object]
 		switch e.Type {
 		case sink.EventRequest:
-			u = &upload{body: bytes.Clone(e.data), whole: e.Flags&sink.FlagEnd != 0}
+			u = &upload{body: bytes.Clone(e.Data), whole: e.Flags&sink.FlagEnd != 0}
 			uploads[e.Object] = u
 			if !u.whole {
 				return
 			}
 		case sink.EventBody:
-			if e.Aux != uint64(len(u.body)) || len(e.data) == 0 || len(e.data) > message.LargestPiece {
-				c.t.Errorf("a piece of %d bytes at %d, after %d", len(e.data), e.Aux, len(u.body))
+			if e.Aux != uint64(len(u.body)) || len(e.Data) == 0 || len(e.Data) > message.LargestPiece {
+				c.t.Errorf("a piece of %d bytes at %d, after %d", len(e.Data), e.Aux, len(u.body))
 			}
-			u.body = append(u.body, e.data...)
+			u.body = append(u.body, e.Data...)
 			u.pieces++
 			if r := c.request(e.Object); r != nil && consume {
-				r.Consumed(uint64(len(e.data)))
+				r.Consumed(uint64(len(e.Data)))
 			}
 			return
 		case sink.EventBodyEnd:
@@ -120,7 +120,7 @@ func testS05_CreditHoldsThePeerBack(t *testing.T) {
 	f := serve(t, fmt.Sprintf(`{"receive_window": %d}`, window), 0, func(c *consumer, e event) {
 		switch e.Type {
 		case sink.EventBody:
-			pieces <- piece{e.Object, len(e.data)}
+			pieces <- piece{e.Object, len(e.Data)}
 		case sink.EventBodyEnd:
 			ended <- e
 			c.send(e, 200, "")
@@ -153,7 +153,7 @@ func testS05_CreditHoldsThePeerBack(t *testing.T) {
 			}
 			if waiting == window || total == size {
 				n := waiting
-				f.do(func() {
+				f.Do(func() {
 					if r := f.request(p.h); r != nil { // the last piece was answered already
 						r.Consumed(uint64(n))
 					}
@@ -249,7 +249,7 @@ func testS06_StoppedBody(t *testing.T) {
 	if cause := context.Cause(s.Context()); !errors.As(cause, &reset) || !reset.Remote || reset.ErrorCode != quic.StreamErrorCode(http3.ErrCodeNoError) {
 		t.Errorf("the upload ended with %v", cause)
 	}
-	f.do(func() { f.send(e, 200, "enough") })
+	f.Do(func() { f.send(e, 200, "enough") })
 	if b, err := io.ReadAll(s); err != nil || !bytes.HasSuffix(b, []byte("enough")) {
 		t.Errorf("answer %q, %v", b, err)
 	}
@@ -266,8 +266,8 @@ func testS09_Duplex(t *testing.T) {
 		case sink.EventRequest:
 			r.Start(200, nil)
 		case sink.EventBody:
-			r.Write(sink.Chunk{Bytes: e.data})
-			r.Consumed(uint64(len(e.data)))
+			r.Write(sink.Chunk{Bytes: e.Data})
+			r.Consumed(uint64(len(e.Data)))
 		case sink.EventBodyEnd:
 			r.End(sink.Chunk{})
 		}
@@ -308,8 +308,8 @@ func testBodyTrailers(t *testing.T) {
 		if _, err := newClient(t).Do(req); err != nil {
 			t.Fatal(err)
 		}
-		if e := within(t, "the end", ends); e.Aux != 3000 || field(e.meta, "sum") != "42" {
-			t.Errorf("flags %d: %+v %q", flags, e.Event, e.meta)
+		if e := within(t, "the end", ends); e.Aux != 3000 || field(e.Meta, "sum") != "42" {
+			t.Errorf("flags %d: %+v %q", flags, e.Event, e.Meta)
 		}
 	}
 }
@@ -320,10 +320,8 @@ func TestBodyLargerThanTheQueueIsHeldBack(t *testing.T) {
 
 func testBodyLargerThanTheQueueIsHeldBack(t *testing.T) {
 	f := serve(t, "", route.Buffered, collect(false))
-	f.mu.Lock()
-	f.capacity = 200 << 10
-	f.mu.Unlock()
-	f.stall(true)
+	f.SetCapacity(200 << 10)
+	f.Stall(true)
 	answers := make(chan string, 3)
 	for range 3 {
 		go func() {
@@ -336,11 +334,9 @@ func testBodyLargerThanTheQueueIsHeldBack(t *testing.T) {
 		}()
 	}
 	eventually(t, "a full queue", func() bool {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		return f.bulk > 130<<10
+		return f.Bulk() > 130<<10
 	})
-	f.stall(false)
+	f.Stall(false)
 	want := fmt.Sprintf("%d %x false", 2<<20, sha256.Sum256(pattern(2<<20)))
 	for range 3 {
 		if a := within(t, "an answer", answers); a != want {

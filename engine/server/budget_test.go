@@ -83,9 +83,9 @@ var surrendersOfSessions = []surrender{
 func serveUnanswered(t *testing.T, options string, more func(f *sessionFixture, e event)) *sessionFixture {
 	return serveSessions(t, options, func(f *sessionFixture, e event) {
 		switch {
-		case e.Type == sink.EventRequest && field(e.meta, ":method") == "GET":
+		case e.Type == sink.EventRequest && field(e.Meta, ":method") == "GET":
 			f.send(e, 200, "")
-		case e.Type == sink.EventSessionRequest && field(e.meta, ":path") == "/wt":
+		case e.Type == sink.EventSessionRequest && field(e.Meta, ":path") == "/wt":
 			f.session(e.Object).Accept("", nil)
 		case more != nil:
 			more(f, e)
@@ -151,7 +151,7 @@ func TestN12_WhatWasAnsweredIsNotInTheBudget(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := serveUnanswered(t, `{"reset_budget": 1}`, func(f *sessionFixture, e event) {
-				if e.Type == sink.EventStreamData && len(e.data) > 0 {
+				if e.Type == sink.EventStreamData && len(e.Data) > 0 {
 					answer(f.stream(e.Object))
 				}
 			})
@@ -160,7 +160,7 @@ func TestN12_WhatWasAnsweredIsNotInTheBudget(t *testing.T) {
 			for n := 1; n <= 5; n++ {
 				s, _ := streamOpened(c, connect, false)
 				eventually(t, "the byte", func() bool { return f.count(sink.EventStreamData) >= n })
-				f.await(func() {})
+				f.Await(func() {})
 				s.CancelWrite(wireCode)
 				s.CancelRead(wireCode)
 				eventually(t, "the end", func() bool { return f.count(sink.EventStreamEnded) == n })
@@ -172,8 +172,7 @@ func TestN12_WhatWasAnsweredIsNotInTheBudget(t *testing.T) {
 
 // A page that lives for long may give up more than the budget in all.
 func TestN11_TheBudgetIsOfAWindow(t *testing.T) {
-	c := newConsumer(t)
-	c.handle = func(e event) { hello(c, e) }
+	c := newConsumer(t, hello)
 	f := &fixture{consumer: c, server: newTestServer(t, c, `{"reset_budget": 5}`)}
 	f.server.options.ResetWindow = 100 * time.Millisecond
 	if _, err := f.server.Route("", "/*", 0, 7); err != nil {

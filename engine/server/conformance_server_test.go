@@ -2,128 +2,48 @@ package server
 
 import (
 	"strconv"
-	"sync"
 	"testing"
 
 	"zigh3/engine/config"
+	"zigh3/engine/enginetest"
 	"zigh3/engine/sink"
 )
 
-// A conformanceSink is a consumer in memory: one goroutine answers every request as soon as it is complete.
-type conformanceSink struct {
-	mu      sync.Mutex
-	more    sync.Cond
-	objects map[sink.Handle]any
-	last    sink.Handle
-	events  []conformanceEvent
-	closed  bool
-	bodies  map[sink.Handle][]byte
+// A conformanceConsumer answers every request, as soon as it is complete, with its body, and its trailers as headers.
+type conformanceConsumer struct {
+	*enginetest.Consumer
+	bodies map[sink.Handle][]byte
 }
 
-type conformanceEvent struct {
-	sink.Event
-	meta, data []byte
+func newConformanceConsumer(t testing.TB) *conformanceConsumer {
+	c := &conformanceConsumer{bodies: map[sink.Handle][]byte{}}
+	c.Consumer = enginetest.NewConsumer(t, c.react)
+	return c
 }
 
-func newConformanceSink() *conformanceSink {
-	s := &conformanceSink{objects: map[sink.Handle]any{}, bodies: map[sink.Handle][]byte{}}
-	s.more.L = &s.mu
-	return s
-}
-
-func (s *conformanceSink) Issue(_ sink.Kind, _ sink.Handle, obj any) (sink.Handle, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.last++
-	s.objects[s.last] = obj
-	return s.last, true
-}
-
-func (s *conformanceSink) Release(h sink.Handle) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.objects, h)
-	return true
-}
-
-func (s *conformanceSink) Reserve(_ sink.Class, n int, _ <-chan struct{}) (sink.Record, bool) {
-	return sink.Record{Payload: make([]byte, n)}, true
-}
-
-func (s *conformanceSink) Commit(r sink.Record, ev *sink.Event) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	at := sink.DataOffset(int(ev.MetaLen))
-	e := conformanceEvent{Event: *ev, meta: r.Payload[:ev.MetaLen]}
-	if ev.DataLen > 0 {
-		e.data = r.Payload[at : at+int(ev.DataLen)]
+func (c *conformanceConsumer) react(e event) {
+	request, _ := c.Object(e.Object).(*Request)
+	if request == nil {
+		delete(c.bodies, e.Object)
+		return
 	}
-	s.events = append(s.events, e)
-	s.more.Broadcast()
-}
-
-func (s *conformanceSink) Abort(sink.Record) {}
-
-func (s *conformanceSink) Room() <-chan struct{} { return nil } // there always is
-
-func (s *conformanceSink) Lose(sink.EventType, uint64) {}
-
-func (s *conformanceSink) Drained(sink.Handle, int) {}
-
-func (s *conformanceSink) IssueFor(sink.Handle, any) bool { return false }
-
-func (s *conformanceSink) Datagrams(sink.Handle, int, int) {}
-
-func (s *conformanceSink) Offered(sink.Handle, []string) {}
-
-func (s *conformanceSink) SessionStats(sink.Handle, *sink.SessionStats) {}
-
-// react is the reactor.
-func (s *conformanceSink) react() {
-	for {
-		s.mu.Lock()
-		for len(s.events) == 0 && !s.closed {
-			s.more.Wait()
+	switch e.Type {
+	case sink.EventRequest:
+		c.bodies[e.Object] = e.Data
+		if e.Flags&sink.FlagEnd != 0 {
+			c.answer(e.Object, request, nil)
 		}
-		if len(s.events) == 0 {
-			s.mu.Unlock()
-			return
-		}
-		e := s.events[0]
-		s.events = s.events[1:]
-		request, _ := s.objects[e.Object].(*Request)
-		s.mu.Unlock()
-		if request == nil {
-			continue
-		}
-		switch e.Type {
-		case sink.EventRequest:
-			s.bodies[e.Object] = e.data
-			if e.Flags&sink.FlagEnd != 0 {
-				s.answer(e.Object, request, nil)
-			}
-		case sink.EventBody:
-			s.bodies[e.Object] = append(s.bodies[e.Object], e.data...)
-			request.Consumed(uint64(len(e.data)))
-		case sink.EventBodyEnd:
-			s.answer(e.Object, request, e.meta)
-		case sink.EventStreamClosed:
-			delete(s.bodies, e.Object)
-		}
+	case sink.EventBody:
+		c.bodies[e.Object] = append(c.bodies[e.Object], e.Data...)
+		request.Consumed(uint64(len(e.Data)))
+	case sink.EventBodyEnd:
+		c.answer(e.Object, request, e.Meta)
 	}
 }
 
-// answer sends the body back, and the trailers as headers.
-func (s *conformanceSink) answer(h sink.Handle, request *Request, trailers []byte) {
-	request.Send(200, trailers, sink.Chunk{Bytes: s.bodies[h]}, false)
-	delete(s.bodies, h)
-}
-
-func (s *conformanceSink) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closed = true
-	s.more.Broadcast()
+func (c *conformanceConsumer) answer(h sink.Handle, request *Request, trailers []byte) {
+	request.Send(200, trailers, sink.Chunk{Bytes: c.bodies[h]}, false)
+	delete(c.bodies, h)
 }
 
 // startConformanceServer runs a server for one test and gives its address.
@@ -140,7 +60,7 @@ func conformanceServer(t testing.TB, options string) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	to := newConformanceSink()
+	to := newConformanceConsumer(t)
 	server, err := New(o, 1<<40, []sink.Sink{to}, new(sink.Stats))
 	if err != nil {
 		t.Fatal(err)
@@ -151,19 +71,12 @@ func conformanceServer(t testing.TB, options string) *Server {
 		}
 	}
 	prepare(t, server)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		to.react()
-	}()
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		server.Free()
 		<-server.Done()
-		to.close()
-		<-done
 	})
 	return server
 }

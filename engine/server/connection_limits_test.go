@@ -194,8 +194,7 @@ func serveOn(t testing.TB, host, options string) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := newConsumer(t)
-	c.handle = func(e event) { hello(c, e) }
+	c := newConsumer(t, hello)
 	s, err := New(o, 1<<40, []sink.Sink{c}, new(sink.Stats))
 	if err != nil {
 		t.Fatal(err)

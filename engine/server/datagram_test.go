@@ -57,10 +57,8 @@ func TestD01_RawDatagrams(t *testing.T) {
 				if e.Type != sink.EventQUICDatagram {
 					return
 				}
-				f.mu.Lock()
-				q := f.objects[e.Object].(*conn)
-				f.mu.Unlock()
-				q.SendDatagram(append([]byte("re: "), e.data...), 0)
+				q := f.Object(e.Object).(*conn)
+				q.SendDatagram(append([]byte("re: "), e.Data...), 0)
 			})
 			q := dialDatagrams(t, f.addr, c.settings)
 			q.SendDatagram([]byte("\x01hello"))
@@ -89,7 +87,7 @@ func TestD01_RawDatagramsAreOffUnlessWanted(t *testing.T) {
 }
 
 func TestD02_DatagramsAndRawOnlyExcludeEachOther(t *testing.T) {
-	s := newTestServer(t, newConsumer(t), `{"raw_datagrams": true}`)
+	s := newTestServer(t, newConsumer(t, nil), `{"raw_datagrams": true}`)
 	for _, flags := range []uint32{route.Datagram, route.WebTransport} {
 		var e *sink.Error
 		if _, err := s.Route("", "/x", flags, 0); !errors.As(err, &e) || e.Code != sink.ErrBadRoute {
@@ -97,7 +95,7 @@ func TestD02_DatagramsAndRawOnlyExcludeEachOther(t *testing.T) {
 		}
 	}
 	var e *sink.Error
-	if _, err := newTestServer(t, newConsumer(t), "").Route("GET", "/x", route.WebTransport, 0); !errors.As(err, &e) || e.Code != sink.ErrBadRoute {
+	if _, err := newTestServer(t, newConsumer(t, nil), "").Route("GET", "/x", route.WebTransport, 0); !errors.As(err, &e) || e.Code != sink.ErrBadRoute {
 		t.Errorf("%v", err)
 	}
 	s.Free()
@@ -130,15 +128,15 @@ func TestH01_DatagramsOfARequest(t *testing.T) {
 	f := serveSessions(t, "", func(f *sessionFixture, e event) {
 		if e.Type == sink.EventH3Datagram {
 			r := f.request(e.Object)
-			r.SendDatagram(append([]byte("re: "), e.data...), 0)
-			if string(e.data) == "last" {
+			r.SendDatagram(append([]byte("re: "), e.Data...), 0)
+			if string(e.Data) == "last" {
 				r.Send(200, nil, sink.Chunk{Bytes: []byte("done")}, false)
 			}
 		}
 	})
 	str := datagramRequest(t, f)
 	e := f.waitType(sink.EventRequest)
-	if room, limit := f.places(e.Object); room != 256 || limit < 1000 {
+	if room, limit := f.Places(e.Object); room != 256 || limit < 1000 {
 		t.Errorf("room %d, limit %d", room, limit)
 	}
 	for _, text := range []string{"", "one", "last"} {
@@ -164,7 +162,7 @@ func TestH01_DatagramsOnAServerWithoutSessions(t *testing.T) {
 	f := &sessionFixture{}
 	f.fixture = serve(t, "", route.Datagram, func(c *consumer, e event) {
 		if e.Type == sink.EventH3Datagram {
-			c.request(e.Object).SendDatagram(e.data, 0)
+			c.request(e.Object).SendDatagram(e.Data, 0)
 		}
 	})
 	str := datagramRequest(t, f)
@@ -181,7 +179,7 @@ func TestH03_DatagramsBeforeTheirRequest(t *testing.T) {
 	f := &sessionFixture{}
 	f.fixture = serve(t, "", route.Datagram, func(c *consumer, e event) {
 		if e.Type == sink.EventH3Datagram {
-			c.request(e.Object).SendDatagram(append([]byte("re: "), e.data...), 0)
+			c.request(e.Object).SendDatagram(append([]byte("re: "), e.Data...), 0)
 		}
 	})
 	defer f.stop(0)
@@ -230,9 +228,7 @@ func TestD05_DatagramsOfASession(t *testing.T) {
 		}
 	}
 	eventually(t, "counters", func() bool {
-		f.consumer.mu.Lock()
-		defer f.consumer.mu.Unlock()
-		n := f.sessions[o.Object]
+		n := f.Counters(o.Object)
 		return n[sink.SessionStatDatagramsIn] == 2 && n[sink.SessionStatDatagramsOut] == 2 && n[sink.SessionStatSmoothedRTT] > 0
 	})
 }
@@ -250,19 +246,17 @@ func TestD05_DatagramsBeforeTheDecision(t *testing.T) {
 		str.SendDatagram([]byte("early"))
 	}
 	eventually(t, "all of them", func() bool { return f.stats[sink.StatDatagramsIn].Load() == 40 })
-	f.await(func() { f.session(h).Accept("", nil) })
+	f.Await(func() { f.session(h).Accept("", nil) })
 	eventually(t, "the early ones", func() bool {
 		return f.stats[sink.StatDatagramsDelivered].Load() == 32 && f.stats[sink.StatDatagramsDroppedEarly].Load() == 8
 	})
-	if n := f.count(sink.EventSessionDatagram); n != 32 {
-		t.Errorf("%d events", n)
-	}
+	eventually(t, "their events", func() bool { return f.count(sink.EventSessionDatagram) == 32 })
 }
 
 func TestD06_AgeAndSize(t *testing.T) {
 	f := serveSessions(t, "", nil)
 	s, o := f.mustOpen("/wt")
-	f.await(func() {
+	f.Await(func() {
 		d := f.session(o.Object)
 		d.SendDatagram(make([]byte, 60_000), 0)
 		d.SendDatagram([]byte("old"), time.Nanosecond)
@@ -285,7 +279,7 @@ func TestD06_AgeAndSize(t *testing.T) {
 		t.Errorf("%v", codes)
 	}
 	eventually(t, "all places", func() bool {
-		room, _ := f.places(o.Object)
+		room, _ := f.Places(o.Object)
 		return room == 256+3
 	})
 }
@@ -294,8 +288,8 @@ func TestD06_AgeAndSize(t *testing.T) {
 func TestD07_BurstIntoASleepingConsumer(t *testing.T) {
 	f := serveSessions(t, "", nil)
 	s, o := f.mustOpen("/wt")
-	f.lossyRoom(1000)
-	f.stall(true)
+	f.SetPlaces(1000)
+	f.Stall(true)
 	// So few at a time that none is lost in the socket's buffer: who sends them all at once learns only by guess which have arrived.
 	const burst, atOnce = 10_000, 50
 	for sent := 0; sent < burst; {
@@ -308,8 +302,8 @@ func TestD07_BurstIntoASleepingConsumer(t *testing.T) {
 		eventually(t, "all of them", func() bool { return f.stats[sink.StatDatagramsIn].Load() == uint64(sent) })
 	}
 	time.Sleep(50 * time.Millisecond)
-	f.stall(false)
-	f.lossyRoom(1 << 30)
+	f.Stall(false)
+	f.SetPlaces(1 << 30)
 	var sum uint64
 	eventually(t, "the sum", func() bool {
 		sum = 0
@@ -330,8 +324,8 @@ func TestA08_TheOldestDatagramsAreDropped(t *testing.T) {
 	const ring, wait, burst = 20, 8, 100
 	f := serveSessions(t, `{"datagrams": {"incoming": 8}}`, nil)
 	s, o := f.mustOpen("/wt")
-	f.lossyRoom(ring)
-	f.stall(true)
+	f.SetPlaces(ring)
+	f.Stall(true)
 	for i := range burst {
 		if err := s.SendDatagram([]byte{byte(i)}); err != nil {
 			t.Fatal(err)
@@ -339,7 +333,7 @@ func TestA08_TheOldestDatagramsAreDropped(t *testing.T) {
 		eventually(t, "each", func() bool { return f.stats[sink.StatDatagramsIn].Load() == uint64(i+1) })
 	}
 	eventually(t, "the drops", func() bool { return f.stats[sink.StatDatagramsDroppedRing].Load() == burst-ring-wait })
-	f.stall(false)
+	f.Stall(false)
 	eventually(t, "what waited", func() bool { return f.count(sink.EventSessionDatagram) == ring+wait })
 	var want []byte
 	for i := range burst {
@@ -352,9 +346,9 @@ func TestA08_TheOldestDatagramsAreDropped(t *testing.T) {
 	f.mu.Lock()
 	for _, e := range f.seen {
 		if e.Type == sink.EventSessionDatagram {
-			got = append(got, e.data...)
+			got = append(got, e.Data...)
 			if e.Aux < last {
-				t.Errorf("%d came before the one in front of it", e.data)
+				t.Errorf("%d came before the one in front of it", e.Data)
 			}
 			last = e.Aux
 		}
@@ -366,16 +360,12 @@ func TestA08_TheOldestDatagramsAreDropped(t *testing.T) {
 	if n := f.stats[sink.StatDatagramsDelivered].Load(); n != ring+wait {
 		t.Errorf("%d delivered", n)
 	}
-	f.consumer.mu.Lock()
-	lost := f.lost[sink.EventSessionDatagram]
-	f.consumer.mu.Unlock()
+	lost := f.LostOf(sink.EventSessionDatagram)
 	if lost != burst-ring-wait {
 		t.Errorf("%d told to be lost", lost)
 	}
 	eventually(t, "the session's count", func() bool {
-		f.consumer.mu.Lock()
-		defer f.consumer.mu.Unlock()
-		n := f.sessions[o.Object]
+		n := f.Counters(o.Object)
 		return n[sink.SessionStatDatagramsIn] == ring+wait && n[sink.SessionStatDatagramsDroppedIn] == burst-ring-wait
 	})
 }
@@ -395,7 +385,7 @@ func TestA08_DatagramsThatWaitWhenAllEnds(t *testing.T) {
 				send = s.SendDatagram
 				q = s.Client().Conn
 			}
-			f.lossyRoom(0)
+			f.SetPlaces(0)
 			const burst = 10
 			for i := range burst {
 				if err := send([]byte{byte(i)}); err != nil {
@@ -418,13 +408,13 @@ func TestA08_DatagramsThatWaitWhenAllEnds(t *testing.T) {
 // Requests that end while their datagrams come, are delivered and wait.
 func TestA08_RequestsEndWhileDatagramsWait(t *testing.T) {
 	f := serveSessions(t, `{"datagrams": {"incoming": 4}}`, func(f *sessionFixture, e event) {
-		if e.Type == sink.EventH3Datagram && string(e.data) == "last" {
+		if e.Type == sink.EventH3Datagram && string(e.Data) == "last" {
 			if r := f.request(e.Object); r != nil {
 				r.Send(200, nil, sink.Chunk{}, false)
 			}
 		}
 	})
-	f.lossyRoom(2)
+	f.SetPlaces(2)
 	c := datagramRequest(t, f).Client()
 	for range 300 {
 		str := c.OpenRequest()

@@ -49,7 +49,7 @@ func TestL05_RequestsWhileDrainingAreRejected(t *testing.T) {
 	if _, err := io.ReadAll(second); !asError(err, &reset) || reset.ErrorCode != quic.StreamErrorCode(http3.ErrCodeRequestRejected) {
 		t.Errorf("the second request got %v", err)
 	}
-	f.do(func() { f.send(e, 200, "done") })
+	f.Do(func() { f.send(e, 200, "done") })
 	if b, err := io.ReadAll(first); err != nil || !bytes.HasSuffix(b, []byte("done")) {
 		t.Errorf("the first request got %q, %v", b, err)
 	}
@@ -70,9 +70,7 @@ func TestL05_StopWaitsForARequestThatIsNotDeliveredYet(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the connection", func() bool { return f.stats[sink.StatConnectionsActive].Load() == 1 })
-	f.mu.Lock()
-	f.capacity = 1
-	f.mu.Unlock()
+	f.SetCapacity(1)
 	full, _ := f.Reserve(sink.Bulk, 1, nil)
 	s.Write(request("GET", "/"))
 	s.Close()

@@ -104,7 +104,7 @@ func (c *conn) serveBody(r *Request, found route.Match, length int64, meta []byt
 	}
 	switch {
 	case err != nil && err != io.EOF:
-		r.body.giveBack()
+		r.share.give()
 		r.undelivered()
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			err = errBodyLate

@@ -196,7 +196,7 @@ func testRequestsWaitAndAreAnsweredLater(t *testing.T) {
 	if more := runtime.NumGoroutine() - before; more > 20 {
 		t.Errorf("%d goroutines for %d waiting requests", more, n)
 	}
-	f.do(func() {
+	f.Do(func() {
 		for _, e := range held {
 			f.send(e, 200, "at last")
 		}
@@ -219,14 +219,14 @@ func testEverythingIsGivenBack(t *testing.T) {
 	f := serve(t, "", 0, func(c *consumer, e event) {
 		switch e.Type {
 		case sink.EventRequest:
-			if which, ok := strings.CutPrefix(field(e.meta, ":path"), "/hold/"); ok {
+			if which, ok := strings.CutPrefix(field(e.Meta, ":path"), "/hold/"); ok {
 				holding[which[0]-'0'] <- true
 				return
 			}
 			c.send(e, 200, strings.Repeat("x", 20_000))
 		case sink.EventBody:
 			if r := c.request(e.Object); r != nil {
-				r.Consumed(uint64(len(e.data)))
+				r.Consumed(uint64(len(e.Data)))
 			}
 		}
 	})
@@ -260,7 +260,7 @@ func testEverythingIsGivenBack(t *testing.T) {
 		} else {
 			f.stop(0)
 		}
-		if n := f.live(); n != 0 {
+		if n := f.Live(); n != 0 {
 			t.Fatalf("%d handles are live", n)
 		}
 		if n := f.stats[sink.StatRequestsActive].Load(); n != 0 {
@@ -269,9 +269,9 @@ func testEverythingIsGivenBack(t *testing.T) {
 		if n := f.stats[sink.StatConnectionsActive].Load(); n != 0 {
 			t.Errorf("%d connections active", n)
 		}
-		f.await(func() {
-			if want := 4 * 21 * (round + 1); f.counts[sink.EventRequest] != want || f.counts[sink.EventStreamClosed] != want {
-				t.Errorf("round %d: %v", round, f.counts)
+		f.Await(func() {
+			if want := 4 * 21 * (round + 1); f.Count(sink.EventRequest) != want || f.Count(sink.EventStreamClosed) != want {
+				t.Errorf("round %d: %v", round, f.Counts())
 			}
 		})
 		f.start()
@@ -307,12 +307,7 @@ func testNoMoreHandles(t *testing.T) {
 	})
 	q := dial(t, f.addr)
 	eventually(t, "the connection", func() bool { return f.stats[sink.StatConnectionsActive].Load() == 1 })
-	full := func(on bool) {
-		f.mu.Lock()
-		f.full = on
-		f.mu.Unlock()
-	}
-	full(true)
+	f.SetFull(true)
 	for _, whole := range []bool{true, false} {
 		s, err := q.OpenStream()
 		if err != nil {
@@ -336,7 +331,7 @@ func testNoMoreHandles(t *testing.T) {
 	if !asError(cause, &app) || app.ErrorCode != quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad) {
 		t.Errorf("the other connection ended with %v", cause)
 	}
-	full(false)
+	f.SetFull(false)
 	s, err := q.OpenStream()
 	if err != nil {
 		t.Fatal(err)

@@ -41,6 +41,7 @@ type Request struct {
 	bodyDone bool
 	out      message.Outbox
 	body     *body // nil: there is none, or it came with the request
+	share    share // of the server's budget of buffered bodies
 	unwatch  func() bool
 	timer    *time.Timer
 	part     message.Part // work space of Send
@@ -136,8 +137,8 @@ func (r *Request) conclude(o message.Outcome) {
 	}
 	if r.body != nil {
 		r.body.in.Quit()
-		r.body.giveBack()
 	}
+	r.share.give()
 	if r.flow != nil {
 		r.flow.Close()
 	}

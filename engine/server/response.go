@@ -83,5 +83,8 @@ func (r *Request) respond(p *message.Part) {
 		}
 	}
 	r.closing = p.End
+	if p.End && r.bodyDone {
+		r.share.give() // what the request's body was is answered, however long that takes to leave
+	}
 	r.out.Put(p)
 }

@@ -41,7 +41,7 @@ func testP01_OneShotOfAnySize(t *testing.T) {
 	f := serve(t, "", 0, func(c *consumer, e event) {
 		if e.Type == sink.EventRequest {
 			var n int
-			fmt.Sscanf(field(e.meta, ":path"), "/%d", &n)
+			fmt.Sscanf(field(e.Meta, ":path"), "/%d", &n)
 			c.request(e.Object).Send(201, packed("x-one", "a", "x-one", "b"), o.chunk(pattern(n)), false)
 		}
 	})
@@ -69,7 +69,7 @@ func testP06_ResponsesWithoutBody(t *testing.T) {
 		}
 		var status int
 		var kind string
-		fmt.Sscanf(field(e.meta, ":path"), "/%d/%s", &status, &kind)
+		fmt.Sscanf(field(e.Meta, ":path"), "/%d/%s", &status, &kind)
 		r := c.request(e.Object)
 		if kind == "once" {
 			r.Send(status, nil, sink.Chunk{Bytes: []byte("content")}, false)
@@ -134,7 +134,7 @@ func testP02_ResetInTheMiddle(t *testing.T) {
 		case sink.EventRequest:
 			r.Start(200, nil)
 			r.Write(sink.Chunk{Bytes: []byte("some")})
-			c.do(func() { r.Reset(uint64(http3.ErrCodeInternalError)) })
+			c.Do(func() { r.Reset(uint64(http3.ErrCodeInternalError)) })
 		case sink.EventStreamClosed:
 			closed <- e
 		}
@@ -192,7 +192,7 @@ func testP09_LateCallsDoNothing(t *testing.T) {
 			r.Start(200, nil)
 			r.Start(500, nil)
 			r.Write(o.chunk([]byte("body")))
-			c.stall(false)
+			c.Stall(false)
 			r.Send(500, nil, o.chunk([]byte("other")), false)
 			r.End(o.chunk([]byte(" end")))
 		case sink.EventStreamClosed:
@@ -219,7 +219,7 @@ func TestForgottenRequestsHaveNoEnd(t *testing.T) { onBothKinds(t, testForgotten
 func testForgottenRequestsHaveNoEnd(t *testing.T) {
 	f := serve(t, "", 0, func(c *consumer, e event) {
 		if e.Type == sink.EventRequest {
-			c.forget(e, 200, strings.Repeat("x", len(field(e.meta, ":path"))*10_000))
+			c.forget(e, 200, strings.Repeat("x", len(field(e.Meta, ":path"))*10_000))
 		}
 	})
 	client := newClient(t)
@@ -229,12 +229,12 @@ func testForgottenRequestsHaveNoEnd(t *testing.T) {
 		}
 	}
 	f.stop(-1)
-	if n := f.live(); n != 0 {
+	if n := f.Live(); n != 0 {
 		t.Errorf("%d handles are live", n)
 	}
-	f.await(func() {
-		if f.counts[sink.EventRequest] != 2 || f.counts[sink.EventStreamClosed] != 0 {
-			t.Errorf("events: %v", f.counts)
+	f.Await(func() {
+		if f.Count(sink.EventRequest) != 2 || f.Count(sink.EventStreamClosed) != 0 {
+			t.Errorf("events: %v", f.Counts())
 		}
 	})
 }
@@ -246,10 +246,7 @@ func TestForgottenRequestsHaveNoEndThoughTheyAreReset(t *testing.T) {
 		if e.Type != sink.EventRequest {
 			return
 		}
-		delete(c.open, e.Object)
-		c.mu.Lock()
-		c.unwanted = map[sink.Handle]bool{e.Object: true}
-		c.mu.Unlock()
+		c.Unwant(e.Object)
 		asked <- e.Object
 	})
 	s, err := dial(t, f.addr).OpenStreamSync(ctx(t))
@@ -262,8 +259,8 @@ func TestForgottenRequestsHaveNoEndThoughTheyAreReset(t *testing.T) {
 	s.CancelRead(0x10c)
 	eventually(t, "its end", func() bool { return f.request(h) == nil })
 	f.stopAndStart()
-	f.await(func() {
-		if f.counts[sink.EventStreamClosed] != 0 {
+	f.Await(func() {
+		if f.Count(sink.EventStreamClosed) != 0 {
 			t.Error("STREAM_CLOSED of a request that was forgotten")
 		}
 	})

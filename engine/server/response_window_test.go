@@ -42,9 +42,7 @@ func testP07_SlowReaderHoldsTheWriterBack(t *testing.T) {
 	}
 	e := within(t, "the request", opened)
 	drained := func() int {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		return f.drained[e.Object]
+		return f.DrainedOf(e.Object)
 	}
 	last := -1
 	eventually(t, "the peer's window full", func() bool { // nothing moves between two looks
@@ -94,7 +92,7 @@ func testSmallWindowOfThePeerDoesNotBlockTheReactor(t *testing.T) {
 		if e.Type != sink.EventRequest {
 			return
 		}
-		if field(e.meta, ":path") == "/quick" {
+		if field(e.Meta, ":path") == "/quick" {
 			c.send(e, 200, "quick")
 			return
 		}
@@ -156,16 +154,14 @@ func testP07_SmallPiecesOfAClientThatIsGone(t *testing.T) {
 	s.Close()
 	e := within(t, "the request", begun)
 	client.Close() // sends nothing: nobody acknowledges any more
-	f.await(func() {
+	f.Await(func() {
 		r := f.request(e.Object)
 		r.Start(200, nil)
 		for range 1500 {
 			r.Write(sink.Chunk{Bytes: pattern(4 << 10)})
 		}
 	})
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if n := f.drained[e.Object]; n < message.InlineTotal || n > 4*message.InlineTotal {
+	if n := f.DrainedOf(e.Object); n < message.InlineTotal || n > 4*message.InlineTotal {
 		t.Errorf("%d bytes have left for a client that is gone", n)
 	}
 }

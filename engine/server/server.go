@@ -23,6 +23,10 @@ import (
 	"zigh3/engine/wire"
 )
 
+// keepAliveShare is which part of the idle timeout a connection may be silent at most between two looks of what keeps it alive. Up to two
+// such times pass before the peer is heard of again.
+const keepAliveShare = 3
+
 // maxSinks is how many queues one server delivers to.
 const maxSinks = 64
 
@@ -74,6 +78,7 @@ func New(o *config.Options, handle sink.Handle, sinks []sink.Sink, stats *sink.S
 	}
 	s := &Server{options: o, handle: handle, stats: stats, router: route.NewRouter(), limits: wire.NewFieldLimits(o.MaxHeaderBytes), identity: id, done: make(chan struct{})}
 	s.sinks = append(s.sinks, sinks...)
+	s.bodies.init(o.MaxBufferedBodyBytes, o.MaxRequestBodySize)
 	return s, nil
 }
 
@@ -307,7 +312,7 @@ func (s *Server) configure() *quic.Config {
 	s.streams = int(config.MaxIncomingStreams)
 	s.env = link.Env{
 		Role: link.Server, Parent: s.handle, Stats: s.stats, Sweeper: link.NewSweeper(), Settings: link.OpenControl(settings),
-		HeaderTimeout: o.HeaderTimeout, KeepAlive: o.KeepAlive, ResetBudget: o.ResetBudget, ResetWindow: o.ResetWindow,
+		HeaderTimeout: o.HeaderTimeout, KeepAlive: min(o.KeepAlive, o.IdleTimeout/keepAliveShare), ResetBudget: o.ResetBudget, ResetWindow: o.ResetWindow,
 		Group: link.CompletionGroup(s.streams),
 	}
 	s.datagrams = datagram.Options{Incoming: o.Datagrams.Incoming, Outgoing: o.Datagrams.Outgoing, HTTP: http, Raw: o.QUICDatagrams, RawOnly: o.RawDatagrams}
@@ -316,7 +321,6 @@ func (s *Server) configure() *quic.Config {
 		CapsuleTimeout: w.CapsuleTimeout, CapsuleBudget: w.CapsuleBudget, WriteTimeout: o.WriteTimeout, EarlyStreams: w.MaxEarlyStreams,
 		EarlyTimeout: w.DecisionTimeout, Date: o.Date,
 	}
-	s.bodies.left = max(o.MaxBufferedBodyBytes, o.MaxRequestBodySize)
 	return config
 }
 

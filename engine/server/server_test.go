@@ -42,13 +42,13 @@ func testL01_L04_StopAndStartAgain(t *testing.T) {
 		f.start()
 	}
 	f.stop(0)
-	if n := f.live(); n != 0 {
+	if n := f.Live(); n != 0 {
 		t.Fatalf("%d handles are live", n)
 	}
-	f.await(func() {
-		if f.counts[sink.EventRequest] != 3 || f.counts[sink.EventStreamClosed] != 3 || f.counts[sink.EventConnOpened] != 3 || f.counts[sink.EventConnClosed] != 3 ||
-			f.counts[sink.EventServerStarted] != 4 {
-			t.Errorf("events: %v", f.counts)
+	f.Await(func() {
+		if f.Count(sink.EventRequest) != 3 || f.Count(sink.EventStreamClosed) != 3 || f.Count(sink.EventConnOpened) != 3 || f.Count(sink.EventConnClosed) != 3 ||
+			f.Count(sink.EventServerStarted) != 4 {
+			t.Errorf("events: %v", f.Counts())
 		}
 	})
 	f.start()
@@ -70,9 +70,9 @@ func testL02_L03_StartAndStopTwice(t *testing.T) {
 	if err := f.server.Start(); !errors.As(err, &e) || e.Code != sink.ErrWrongState {
 		t.Fatalf("%v", err)
 	}
-	f.await(func() {
-		if f.counts[sink.EventServerStarted] != 1 || f.counts[sink.EventServerStopped] != 1 {
-			t.Errorf("events: %v", f.counts)
+	f.Await(func() {
+		if f.Count(sink.EventServerStarted) != 1 || f.Count(sink.EventServerStopped) != 1 {
+			t.Errorf("events: %v", f.Counts())
 		}
 	})
 }
@@ -114,7 +114,7 @@ func TestL10_WithoutAHostnameAllAddressesAreBound(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := New(o, 1<<40, []sink.Sink{newConsumer(t)}, new(sink.Stats))
+		s, err := New(o, 1<<40, []sink.Sink{newConsumer(t, nil)}, new(sink.Stats))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -164,7 +164,7 @@ func testL05_GracefulStop(t *testing.T) {
 	if _, err := client.Get(f.url("/new")); err == nil {
 		t.Error("a request after the stop was answered")
 	}
-	f.do(func() {
+	f.Do(func() {
 		for _, e := range events {
 			f.send(e, 200, " done")
 		}
@@ -242,8 +242,7 @@ func TestConnectionsAreDealtToSinksInTurn(t *testing.T) {
 func testConnectionsAreDealtToSinksInTurn(t *testing.T) {
 	f := serve(t, "", 0, hello)
 	f.stop(0)
-	second := newConsumer(t)
-	second.handle = func(e event) { hello(second, e) }
+	second := newConsumer(t, hello)
 	if err := f.server.AddSink(second); err != nil {
 		t.Fatal(err)
 	}
@@ -258,9 +257,9 @@ func testConnectionsAreDealtToSinksInTurn(t *testing.T) {
 		}
 	}
 	for i, c := range []*consumer{f.consumer, second} {
-		c.await(func() {
-			if c.counts[sink.EventConnOpened] != 2 || c.counts[sink.EventRequest] != 2 {
-				t.Errorf("queue %d: %v", i, c.counts)
+		c.Await(func() {
+			if c.Count(sink.EventConnOpened) != 2 || c.Count(sink.EventRequest) != 2 {
+				t.Errorf("queue %d: %v", i, c.Counts())
 			}
 		})
 	}
@@ -291,13 +290,13 @@ func TestASocketThatDiesStopsTheServer(t *testing.T) {
 	if f.server.Port() != 0 {
 		t.Error("it has a port still")
 	}
-	f.await(func() {
-		if n := f.counts[sink.EventStreamClosed]; n != 1 {
+	f.Await(func() {
+		if n := f.Count(sink.EventStreamClosed); n != 1 {
 			t.Errorf("%d ends of one request", n)
 		}
 	})
 	f.start()
-	f.await(func() { f.handle = func(e event) { hello(f.consumer, e) } })
+	f.Await(func() { f.handle = hello })
 	if status, body := fetch(t, newClient(t), f.url("/")); status != 200 || body != "hello world" {
 		t.Errorf("after another start: %d %q", status, body)
 	}

@@ -23,6 +23,12 @@ type sessionFixture struct {
 // serveSessions starts one. handle sees every event, on the reactor's goroutine; nil accepts every session.
 func serveSessions(t testing.TB, options string, handle func(f *sessionFixture, e event)) *sessionFixture {
 	t.Helper()
+	return serveSessionsInto(t, options, func(c sink.Sink) sink.Sink { return c }, handle)
+}
+
+// serveSessionsInto has the engine emit into what before makes of the consumer.
+func serveSessionsInto(t testing.TB, options string, before func(c sink.Sink) sink.Sink, handle func(f *sessionFixture, e event)) *sessionFixture {
+	t.Helper()
 	f := &sessionFixture{back: map[sink.Handle]sink.Handle{}}
 	if handle == nil {
 		handle = func(f *sessionFixture, e event) {
@@ -33,14 +39,13 @@ func serveSessions(t testing.TB, options string, handle func(f *sessionFixture, 
 			}
 		}
 	}
-	c := newConsumer(t)
-	c.handle = func(e event) {
+	c := newConsumer(t, func(_ *consumer, e event) {
 		f.mu.Lock()
-		f.seen = append(f.seen, event{e.Event, append([]byte(nil), e.meta...), append([]byte(nil), e.data...)})
+		f.seen = append(f.seen, event{Event: e.Event, Meta: append([]byte(nil), e.Meta...), Data: append([]byte(nil), e.Data...)})
 		f.mu.Unlock()
 		handle(f, e)
-	}
-	f.fixture = &fixture{consumer: c, server: newTestServer(t, c, options)}
+	})
+	f.fixture = &fixture{consumer: c, server: newTestServer(t, before(c), options)}
 	f.stats = f.server.stats
 	for _, r := range []struct {
 		method, pattern string
@@ -54,7 +59,7 @@ func serveSessions(t testing.TB, options string, handle func(f *sessionFixture, 
 	t.Cleanup(func() {
 		f.server.Free()
 		within(t, "the server's end", f.server.Done())
-		if n := f.live(); n != 0 {
+		if n := f.Live(); n != 0 {
 			t.Errorf("%d handles are live at the end", n)
 		}
 	})
@@ -63,16 +68,12 @@ func serveSessions(t testing.TB, options string, handle func(f *sessionFixture, 
 
 // session is the live session of a handle; one that does nothing if it is stale.
 func (f *sessionFixture) session(h sink.Handle) *session.Session {
-	f.consumer.mu.Lock()
-	defer f.consumer.mu.Unlock()
-	s, _ := f.objects[h].(*session.Session)
+	s, _ := f.Object(h).(*session.Session)
 	return s
 }
 
 func (f *sessionFixture) stream(h sink.Handle) *session.Stream {
-	f.consumer.mu.Lock()
-	defer f.consumer.mu.Unlock()
-	s, _ := f.objects[h].(*session.Stream)
+	s, _ := f.Object(h).(*session.Stream)
 	return s
 }
 

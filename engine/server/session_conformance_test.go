@@ -26,17 +26,6 @@ import (
 //
 // and what the consumer hears of the session's end.
 
-// own marks what http3 and webtransport-go do otherwise: such a row waits for sessions on the engine's own streams.
-const own = "own"
-
-// skipUntilOwn skips what waits for that: the one place to let all of it run.
-func skipUntilOwn(t *testing.T, since string) {
-	t.Helper()
-	if false && since == own {
-		t.Skip("http3 and webtransport-go do otherwise")
-	}
-}
-
 // A sessionPeer is a client with a session that was opened by hand.
 type sessionPeer struct {
 	*enginetest.Client
@@ -70,7 +59,7 @@ func answerAll(f *sessionFixture, e event) {
 		f.session(e.Object).Accept("", nil)
 	case sink.EventSessionDatagram:
 		if s := f.session(e.Object); s != nil {
-			s.SendDatagram(e.data, 0)
+			s.SendDatagram(e.Data, 0)
 		}
 	case sink.EventRequest:
 		f.send(e, 200, "")
@@ -181,13 +170,11 @@ type sessionBreach struct {
 	do      func(p *sessionPeer)
 	want    string
 	event   *sessionEndSeen
-	since   string
 }
 
 func runSessionBreaches(t *testing.T, rows []sessionBreach) {
 	for _, c := range rows {
 		t.Run(c.name, func(t *testing.T) {
-			skipUntilOwn(t, c.since)
 			f := serveSessions(t, c.options, answerAll)
 			o := withFlowControl
 			if c.client != nil {
@@ -205,8 +192,8 @@ func runSessionBreaches(t *testing.T, rows []sessionBreach) {
 				return
 			}
 			e := f.waitType(sink.EventSessionClosed)
-			if e.Code != c.event.code || e.Flags != c.event.flags || e.Aux != c.event.aux || c.event.text != "" && string(e.data) != c.event.text {
-				t.Errorf("the consumer hears %+v %q, want %+v", e.Event, e.data, *c.event)
+			if e.Code != c.event.code || e.Flags != c.event.flags || e.Aux != c.event.aux || c.event.text != "" && string(e.Data) != c.event.text {
+				t.Errorf("the consumer hears %+v %q, want %+v", e.Event, e.Data, *c.event)
 			}
 			if n := f.count(sink.EventSessionClosed); n != 1 {
 				t.Errorf("it hears of %d ends", n)
@@ -221,16 +208,16 @@ func TestN15_CapsulesOfSessions(t *testing.T) {
 	maxData := func(n int) []byte { return capsule(enginetest.CapsuleMaxData, n) }
 	unlimited := &enginetest.Options{Dialect: enginetest.Draft02}
 	var rows []sessionBreach
-	add := func(want string, event *sessionEndSeen, since, name string, client *enginetest.Options, do func(p *sessionPeer)) {
-		rows = append(rows, sessionBreach{name: name, client: client, do: do, want: want, event: event, since: since})
+	add := func(want string, event *sessionEndSeen, name string, client *enginetest.Options, do func(p *sessionPeer)) {
+		rows = append(rows, sessionBreach{name: name, client: client, do: do, want: want, event: event})
 	}
-	malformed := func(since, name string, do func(p *sessionPeer)) {
-		add("session reset H3_MESSAGE_ERROR", breachSeen, since, name, nil, do)
+	malformed := func(name string, do func(p *sessionPeer)) {
+		add("session reset H3_MESSAGE_ERROR", breachSeen, name, nil, do)
 	}
-	overrun := func(since, name string, do func(p *sessionPeer)) {
-		add("session reset WT_FLOW_CONTROL_ERROR", breachSeen, since, name, nil, do)
+	overrun := func(name string, do func(p *sessionPeer)) {
+		add("session reset WT_FLOW_CONTROL_ERROR", breachSeen, name, nil, do)
 	}
-	ignored := func(name string, do func(p *sessionPeer)) { add("lives", nil, "", name, nil, do) }
+	ignored := func(name string, do func(p *sessionPeer)) { add("lives", nil, name, nil, do) }
 
 	// RFC 9297, 3.2 and 3.3
 	ignored("unknown capsule", func(p *sessionPeer) { p.send(capsule(enginetest.Grease, "abc")) })
@@ -255,21 +242,21 @@ func TestN15_CapsulesOfSessions(t *testing.T) {
 			p.raw(frame(wire.FrameData, all[i:min(i+3, len(all))]))
 		}
 	})
-	malformed(own, "cut in its type", func(p *sessionPeer) { p.last([]byte{0x68}) })
-	malformed(own, "cut before its length", func(p *sessionPeer) { p.last(drain[:len(drain)-1]) })
-	malformed(own, "cut in its value", func(p *sessionPeer) { p.last(capsule(enginetest.Grease, "abc")[:4]) })
-	malformed(own, "limit without its value", func(p *sessionPeer) { p.send(capsule(enginetest.CapsuleMaxData)) })
-	malformed(own, "limit cut off", func(p *sessionPeer) { p.send(capsule(enginetest.CapsuleMaxStreamsUni, []byte{0xc0, 0})) })
-	malformed(own, "limit with more behind", func(p *sessionPeer) { p.send(capsule(enginetest.CapsuleMaxStreamsBidi, 1000, "?")) })
-	malformed(own, "DRAIN with a value", func(p *sessionPeer) { p.send(capsule(enginetest.CapsuleDrainSession, "?")) })
+	malformed("cut in its type", func(p *sessionPeer) { p.last([]byte{0x68}) })
+	malformed("cut before its length", func(p *sessionPeer) { p.last(drain[:len(drain)-1]) })
+	malformed("cut in its value", func(p *sessionPeer) { p.last(capsule(enginetest.Grease, "abc")[:4]) })
+	malformed("limit without its value", func(p *sessionPeer) { p.send(capsule(enginetest.CapsuleMaxData)) })
+	malformed("limit cut off", func(p *sessionPeer) { p.send(capsule(enginetest.CapsuleMaxStreamsUni, []byte{0xc0, 0})) })
+	malformed("limit with more behind", func(p *sessionPeer) { p.send(capsule(enginetest.CapsuleMaxStreamsBidi, 1000, "?")) })
+	malformed("DRAIN with a value", func(p *sessionPeer) { p.send(capsule(enginetest.CapsuleDrainSession, "?")) })
 
 	// draft-ietf-webtrans-http3-16, 5.4
-	malformed(own, "WT_MAX_STREAM_DATA", func(p *sessionPeer) { p.send(capsule(enginetest.CapsuleMaxStreamData, 0, 1<<20)) })
-	malformed(own, "WT_STREAM_DATA_BLOCKED", func(p *sessionPeer) { p.send(capsule(enginetest.CapsuleStreamDataBlocked, 0, 1<<20)) })
+	malformed("WT_MAX_STREAM_DATA", func(p *sessionPeer) { p.send(capsule(enginetest.CapsuleMaxStreamData, 0, 1<<20)) })
+	malformed("WT_STREAM_DATA_BLOCKED", func(p *sessionPeer) { p.send(capsule(enginetest.CapsuleStreamDataBlocked, 0, 1<<20)) })
 
 	// 5.1: without flow control its capsules mean nothing
 	for _, typ := range []uint64{enginetest.CapsuleMaxData, enginetest.CapsuleMaxStreamsBidi, enginetest.CapsuleMaxStreamsUni, enginetest.CapsuleDataBlocked} {
-		add("lives", nil, "", fmt.Sprintf("capsule %#x without flow control", typ), unlimited, func(p *sessionPeer) {
+		add("lives", nil, fmt.Sprintf("capsule %#x without flow control", typ), unlimited, func(p *sessionPeer) {
 			p.send(capsule(typ, 5), capsule(typ, 4))
 		})
 	}
@@ -281,31 +268,31 @@ func TestN15_CapsulesOfSessions(t *testing.T) {
 	ignored("blocked", func(p *sessionPeer) {
 		p.send(capsule(enginetest.CapsuleDataBlocked, 1<<40), capsule(enginetest.CapsuleStreamsBlockedBidi, 1<<60), capsule(enginetest.CapsuleStreamsBlockedUni, 0))
 	})
-	overrun("", "WT_MAX_DATA that shrinks", func(p *sessionPeer) { p.send(maxData(1000)) })
-	overrun("", "WT_MAX_DATA that stays", func(p *sessionPeer) { p.send(maxData(1 << 20)) })
-	overrun("", "WT_MAX_STREAMS that shrinks, bidirectional", func(p *sessionPeer) { p.send(capsule(enginetest.CapsuleMaxStreamsBidi, 99)) })
-	overrun("", "WT_MAX_STREAMS that stays, unidirectional", func(p *sessionPeer) { p.send(capsule(enginetest.CapsuleMaxStreamsUni, 100)) })
+	overrun("WT_MAX_DATA that shrinks", func(p *sessionPeer) { p.send(maxData(1000)) })
+	overrun("WT_MAX_DATA that stays", func(p *sessionPeer) { p.send(maxData(1 << 20)) })
+	overrun("WT_MAX_STREAMS that shrinks, bidirectional", func(p *sessionPeer) { p.send(capsule(enginetest.CapsuleMaxStreamsBidi, 99)) })
+	overrun("WT_MAX_STREAMS that stays, unidirectional", func(p *sessionPeer) { p.send(capsule(enginetest.CapsuleMaxStreamsUni, 100)) })
 	for _, typ := range []uint64{enginetest.CapsuleMaxStreamsBidi, enginetest.CapsuleMaxStreamsUni, enginetest.CapsuleStreamsBlockedBidi, enginetest.CapsuleStreamsBlockedUni} {
-		overrun(own, fmt.Sprintf("capsule %#x beyond 2^60 streams", typ), func(p *sessionPeer) { p.send(capsule(typ, 1<<60+1)) })
+		overrun(fmt.Sprintf("capsule %#x beyond 2^60 streams", typ), func(p *sessionPeer) { p.send(capsule(typ, 1<<60+1)) })
 	}
 
 	// 6
-	add("session ended", closed7, "", "close", nil, func(p *sessionPeer) { p.last(closing(7, "bye")) })
-	add("session ended", &sessionEndSeen{flags: sink.FlagRemote, aux: 1<<32 - 1, text: strings.Repeat("r", 1024)}, "", "close with the longest reason", nil, func(p *sessionPeer) {
+	add("session ended", closed7, "close", nil, func(p *sessionPeer) { p.last(closing(7, "bye")) })
+	add("session ended", &sessionEndSeen{flags: sink.FlagRemote, aux: 1<<32 - 1, text: strings.Repeat("r", 1024)}, "close with the longest reason", nil, func(p *sessionPeer) {
 		p.last(closing(1<<32-1, strings.Repeat("r", 1024)))
 	})
-	add("session ended", &sessionEndSeen{flags: sink.FlagRemote}, "", "end without a close", nil, func(p *sessionPeer) { p.last() })
-	malformed("", "close without a code", func(p *sessionPeer) { p.send(capsule(enginetest.CapsuleCloseSession)) })
-	malformed("", "close with half a code", func(p *sessionPeer) { p.send(capsule(enginetest.CapsuleCloseSession, "\x00\x00\x00")) })
-	malformed(own, "close cut off", func(p *sessionPeer) { p.last(closing(7, "bye")[:8]) })
-	malformed("", "reason of 1,025 bytes", func(p *sessionPeer) { p.send(closing(7, strings.Repeat("r", 1025))) })
-	malformed("", "reason that never ends", func(p *sessionPeer) {
+	add("session ended", &sessionEndSeen{flags: sink.FlagRemote}, "end without a close", nil, func(p *sessionPeer) { p.last() })
+	malformed("close without a code", func(p *sessionPeer) { p.send(capsule(enginetest.CapsuleCloseSession)) })
+	malformed("close with half a code", func(p *sessionPeer) { p.send(capsule(enginetest.CapsuleCloseSession, "\x00\x00\x00")) })
+	malformed("close cut off", func(p *sessionPeer) { p.last(closing(7, "bye")[:8]) })
+	malformed("reason of 1,025 bytes", func(p *sessionPeer) { p.send(closing(7, strings.Repeat("r", 1025))) })
+	malformed("reason that never ends", func(p *sessionPeer) {
 		p.send(enginetest.FrameHead(enginetest.CapsuleCloseSession, 1<<40), []byte("\x00\x00\x00\x07bye"))
 	})
-	malformed("", "reason that is no UTF-8", func(p *sessionPeer) { p.send(closing(7, "ab\xe2\x82")) })
-	add("session reset H3_MESSAGE_ERROR", closed7, own, "data behind the close", nil, func(p *sessionPeer) { p.send(closing(7, "bye"), []byte("?")) })
-	add("session reset H3_MESSAGE_ERROR", closed7, own, "a second close", nil, func(p *sessionPeer) { p.send(closing(7, "bye"), closing(8, "again")) })
-	add("session reset H3_MESSAGE_ERROR", closed7, own, "DRAIN behind the close, in a frame of its own", nil, func(p *sessionPeer) {
+	malformed("reason that is no UTF-8", func(p *sessionPeer) { p.send(closing(7, "ab\xe2\x82")) })
+	add("session reset H3_MESSAGE_ERROR", closed7, "data behind the close", nil, func(p *sessionPeer) { p.send(closing(7, "bye"), []byte("?")) })
+	add("session reset H3_MESSAGE_ERROR", closed7, "a second close", nil, func(p *sessionPeer) { p.send(closing(7, "bye"), closing(8, "again")) })
+	add("session reset H3_MESSAGE_ERROR", closed7, "DRAIN behind the close, in a frame of its own", nil, func(p *sessionPeer) {
 		p.raw(frame(wire.FrameData, closing(7, "bye")), frame(wire.FrameData, drain))
 	})
 	runSessionBreaches(t, rows)
@@ -318,16 +305,15 @@ func TestN15_FramesOfCONNECTStreams(t *testing.T) {
 		parts []byte
 		end   bool
 		want  string
-		since string
 	}{
-		{"HEADERS", headers("x-t", "1"), false, "connection H3_FRAME_UNEXPECTED", own},
-		{"SETTINGS", frame(wire.FrameSettings), false, "connection H3_FRAME_UNEXPECTED", ""},
-		{"GOAWAY", frame(wire.FrameGoAway, 0), false, "connection H3_FRAME_UNEXPECTED", ""},
-		{"frame 0x6 of HTTP/2", frame(0x6), false, "connection H3_FRAME_UNEXPECTED", ""},
-		{"DATA cut off", frame(wire.FrameData, "12345")[:4], true, "connection H3_FRAME_ERROR", own},
-		{"the signal of a session's stream", varints(enginetest.FrameSessionBidi, 0), false, "connection H3_FRAME_ERROR", own},
+		{"HEADERS", headers("x-t", "1"), false, "connection H3_FRAME_UNEXPECTED"},
+		{"SETTINGS", frame(wire.FrameSettings), false, "connection H3_FRAME_UNEXPECTED"},
+		{"GOAWAY", frame(wire.FrameGoAway, 0), false, "connection H3_FRAME_UNEXPECTED"},
+		{"frame 0x6 of HTTP/2", frame(0x6), false, "connection H3_FRAME_UNEXPECTED"},
+		{"DATA cut off", frame(wire.FrameData, "12345")[:4], true, "connection H3_FRAME_ERROR"},
+		{"the signal of a session's stream", varints(enginetest.FrameSessionBidi, 0), false, "connection H3_FRAME_ERROR"},
 	} {
-		runSessionBreaches(t, []sessionBreach{{name: c.name, want: c.want, since: c.since, do: func(p *sessionPeer) {
+		runSessionBreaches(t, []sessionBreach{{name: c.name, want: c.want, do: func(p *sessionPeer) {
 			p.raw(c.parts)
 			if c.end {
 				_ = p.connect.Close() // which the server may have stopped
@@ -419,7 +405,7 @@ func TestN15_StreamsOfSessions(t *testing.T) {
 		sessionBreach{name: "too much data", options: small, want: "session reset WT_FLOW_CONTROL_ERROR", event: breachSeen, do: func(p *sessionPeer) {
 			p.sessionUni(make([]byte, 80<<10)).Close()
 		}},
-		sessionBreach{name: "too much data on two streams", options: small, want: "session reset WT_FLOW_CONTROL_ERROR", event: breachSeen, since: own, do: func(p *sessionPeer) {
+		sessionBreach{name: "too much data on two streams", options: small, want: "session reset WT_FLOW_CONTROL_ERROR", event: breachSeen, do: func(p *sessionPeer) {
 			p.sessionUni(make([]byte, 40<<10)).Close()
 			p.Open(varints(enginetest.FrameSessionBidi, p.id, make([]byte, 40<<10)), true)
 		}},
@@ -434,7 +420,6 @@ func TestN15_StreamsOfSessions(t *testing.T) {
 
 // A stream that comes behind the close of its session is refused as the session's streams were (draft-ietf-webtrans-http3-16, 6).
 func TestN15_StreamsBehindTheEndOfTheirSession(t *testing.T) {
-	skipUntilOwn(t, own)
 	f := serveSessions(t, "", answerAll)
 	p := openByHand(t, f, withFlowControl)
 	p.last(enginetest.CloseCapsule(7, "bye"))
@@ -499,20 +484,18 @@ func TestN15_SettingsOfSessions(t *testing.T) {
 		name     string
 		settings []byte
 		want     string
-		since    string
 	}{
 		{"all known", frame(wire.FrameSettings, 0x8, 1, 0x33, 1, enginetest.SettingEnableWebTransport, 1, enginetest.SettingMaxSessions07, 1,
-			enginetest.SettingMaxSessions14, 1<<62-1, enginetest.SettingWebTransportEnabled, 1, enginetest.SettingSessionMaxData, 1<<62-1), "200", ""},
-		{"twice", join(frame(wire.FrameSettings, 0x33, 1), frame(wire.FrameSettings)), "connection H3_FRAME_UNEXPECTED", ""},
-		{"ENABLE_WEBTRANSPORT given twice", frame(wire.FrameSettings, 0x33, 1, enginetest.SettingEnableWebTransport, 1, enginetest.SettingEnableWebTransport, 1), "connection H3_SETTINGS_ERROR", own},
-		{"WT_INITIAL_MAX_DATA given twice", frame(wire.FrameSettings, enginetest.SettingSessionMaxData, 1, enginetest.SettingSessionMaxData, 2), "connection H3_SETTINGS_ERROR", own},
-		{"ENABLE_WEBTRANSPORT 2", frame(wire.FrameSettings, 0x33, 1, enginetest.SettingEnableWebTransport, 2), "connection H3_SETTINGS_ERROR", own},
-		{"H3_DATAGRAM 2", frame(wire.FrameSettings, 0x33, 2), "connection H3_SETTINGS_ERROR", own},
-		{"the signal of a session's stream behind them", join(frame(wire.FrameSettings, 0x33, 1), varints(enginetest.FrameSessionBidi, 0)), "connection H3_FRAME_ERROR", own},
-		{"ENABLE_CONNECT_PROTOCOL 2", frame(wire.FrameSettings, 0x33, 1, 0x8, 2), "connection H3_SETTINGS_ERROR", own},
+			enginetest.SettingMaxSessions14, 1<<62-1, enginetest.SettingWebTransportEnabled, 1, enginetest.SettingSessionMaxData, 1<<62-1), "200"},
+		{"twice", join(frame(wire.FrameSettings, 0x33, 1), frame(wire.FrameSettings)), "connection H3_FRAME_UNEXPECTED"},
+		{"ENABLE_WEBTRANSPORT given twice", frame(wire.FrameSettings, 0x33, 1, enginetest.SettingEnableWebTransport, 1, enginetest.SettingEnableWebTransport, 1), "connection H3_SETTINGS_ERROR"},
+		{"WT_INITIAL_MAX_DATA given twice", frame(wire.FrameSettings, enginetest.SettingSessionMaxData, 1, enginetest.SettingSessionMaxData, 2), "connection H3_SETTINGS_ERROR"},
+		{"ENABLE_WEBTRANSPORT 2", frame(wire.FrameSettings, 0x33, 1, enginetest.SettingEnableWebTransport, 2), "connection H3_SETTINGS_ERROR"},
+		{"H3_DATAGRAM 2", frame(wire.FrameSettings, 0x33, 2), "connection H3_SETTINGS_ERROR"},
+		{"the signal of a session's stream behind them", join(frame(wire.FrameSettings, 0x33, 1), varints(enginetest.FrameSessionBidi, 0)), "connection H3_FRAME_ERROR"},
+		{"ENABLE_CONNECT_PROTOCOL 2", frame(wire.FrameSettings, 0x33, 1, 0x8, 2), "connection H3_SETTINGS_ERROR"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			skipUntilOwn(t, c.since)
 			f := serveSessions(t, "", answerAll)
 			client := enginetest.Dial(t, f.addr, enginetest.Options{Dialect: enginetest.Draft15, NoControl: true})
 			client.Uni(append([]byte{enginetest.StreamControl}, c.settings...))

@@ -64,7 +64,7 @@ func TestW11_DrainCapsules(t *testing.T) {
 	if e := f.waitType(sink.EventSessionDraining); e.Object != o.Object {
 		t.Errorf("%+v", e.Event)
 	}
-	f.await(func() { f.session(o.Object).Drain() })
+	f.Await(func() { f.session(o.Object).Drain() })
 	got := make([]byte, 5)
 	if _, err := io.ReadFull(str, got); err != nil || string(got) != string(varints(wire.CapsuleDrain, 0)) {
 		t.Errorf("%x, %v", got, err)
@@ -97,7 +97,7 @@ func TestW09_CloseCancelsNothingBeforeThePeerHasEnded(t *testing.T) {
 	f := serveSessions(t, "", nil)
 	str := dialConnect(t, f).connect(f)
 	o := f.waitType(sink.EventSessionOpened)
-	f.await(func() { f.session(o.Object).CloseWith(7, "done") })
+	f.Await(func() { f.session(o.Object).CloseWith(7, "done") })
 	got, err := io.ReadAll(str)
 	if want := varints(wire.CapsuleClose, 8, "\x00\x00\x00\x07done"); string(got) != string(want) || err != nil {
 		t.Fatalf("%x, want %x; %v", got, want, err)
@@ -113,7 +113,7 @@ func TestW09_PeerThatNeverEndsItsSideIsCutOff(t *testing.T) {
 	f := serveSessions(t, "", nil)
 	str := dialConnect(t, f).connect(f)
 	o := f.waitType(sink.EventSessionOpened)
-	f.await(func() { f.session(o.Object).CloseWith(0, "") })
+	f.Await(func() { f.session(o.Object).CloseWith(0, "") })
 	var stop *quic.StreamError
 	eventually(t, "STOP_SENDING", func() bool {
 		_, err := str.Write([]byte{0x21, 0})
@@ -148,7 +148,7 @@ func TestW12_EndsWithoutACapsule(t *testing.T) {
 			f.waitType(sink.EventSessionOpened)
 			c.end(str)
 			if e := f.waitType(sink.EventSessionClosed); e.Code != c.code || e.Flags != c.flags {
-				t.Errorf("%+v %q", e.Event, e.data)
+				t.Errorf("%+v %q", e.Event, e.Data)
 			}
 		})
 	}
@@ -179,10 +179,10 @@ func TestW11_CloseBehindAStop(t *testing.T) {
 			o := f.waitType(sink.EventSessionOpened)
 			str.CancelRead(0x170d7b68)
 			client.Do("PUT", "/", nil) // answered: the stop has come
-			f.await(func() { f.session(o.Object).Drain() })
+			f.Await(func() { f.session(o.Object).Drain() })
 			c.then(str)
 			if e := f.waitType(sink.EventSessionClosed); e.Code != c.code || e.Flags != c.flags || e.Aux != c.aux {
-				t.Errorf("%+v %q", e.Event, e.data)
+				t.Errorf("%+v %q", e.Event, e.Data)
 			}
 		})
 	}
@@ -241,7 +241,7 @@ func TestL05_HTTP3ConnectionsRejectWhileDraining(t *testing.T) {
 	if !errors.As(err, &e) || e.ErrorCode != quic.StreamErrorCode(http3.ErrCodeRequestRejected) {
 		t.Errorf("%v", err)
 	}
-	f.await(func() { f.session(o.Object).CloseWith(0, "") })
+	f.Await(func() { f.session(o.Object).CloseWith(0, "") })
 	if e := f.waitStopped(); e.Code != sink.OK {
 		t.Errorf("stopped with %d", e.Code)
 	}
@@ -261,11 +261,11 @@ func TestRequestsOnHTTP3KeepWhatMatters(t *testing.T) {
 	s.Write(headers(":method", "GET", ":scheme", "https", ":authority", "h", ":path", "/a%2Fb/%C3%BC?q=%20", "cookie", "a=1", "x", "1", "cookie", "b=2", "x", "2"))
 	s.Close()
 	e := f.waitType(sink.EventRequest)
-	if got := string(e.meta[:30]); !strings.Contains(got, ":method") || field(e.meta, ":path") != "/a%2Fb/%C3%BC?q=%20" || field(e.meta, "cookie") != "a=1; b=2" {
-		t.Errorf("%q", e.meta)
+	if got := string(e.Meta[:30]); !strings.Contains(got, ":method") || field(e.Meta, ":path") != "/a%2Fb/%C3%BC?q=%20" || field(e.Meta, "cookie") != "a=1; b=2" {
+		t.Errorf("%q", e.Meta)
 	}
 	var xs []string
-	for r := (wire.PackedReader{Rest: e.meta}); ; {
+	for r := (wire.PackedReader{Rest: e.Meta}); ; {
 		name, value, ok := r.Next()
 		if !ok {
 			break

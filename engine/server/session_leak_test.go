@@ -22,7 +22,7 @@ func TestW13_SessionsGiveEverythingBack(t *testing.T) {
 		}},
 		{"the peer closes", 4, func(_ *sessionFixture, s *enginetest.Session, _ event) { s.CloseWithError(7, "done") }},
 		{"the consumer closes", 4, func(f *sessionFixture, _ *enginetest.Session, o event) {
-			f.await(func() {
+			f.Await(func() {
 				if s := f.session(o.Object); s != nil {
 					s.CloseWith(7, "done")
 				}
@@ -37,7 +37,7 @@ func TestW13_SessionsGiveEverythingBack(t *testing.T) {
 			}
 			f.server.Free()
 			within(t, "the server's end", f.server.Done())
-			if n := f.live(); n != 0 {
+			if n := f.Live(); n != 0 {
 				t.Errorf("%d handles are live", n)
 			}
 		})
@@ -85,10 +85,10 @@ func busySession(t *testing.T, f *sessionFixture, end func(f *sessionFixture, s 
 		}
 		return opened == 3 && data > 0
 	})
-	f.await(func() {
+	f.Await(func() {
 		session := f.session(o.Object)
 		for i := range 5 { // the last two wait for the peer's limit
-			h := f.give()
+			h := f.Give()
 			session.OpenStream(h, false, true)
 			if str := f.stream(h); str != nil {
 				str.Write(sink.Chunk{Bytes: make([]byte, 1<<20)}) // which the peer does not read

@@ -27,8 +27,8 @@ func TestW24_CapsulesThatThePeerDoesNotTake(t *testing.T) {
 		s.Close()
 		eventually(t, "its end, or that of the session", func() bool { return ended() || f.count(sink.EventStreamEnded) > i })
 	}
-	if e := f.waitType(sink.EventSessionClosed); e.Code != sink.ErrProtocol || string(e.data) != "the peer takes no capsules" {
-		t.Errorf("%+v %q", e.Event, e.data)
+	if e := f.waitType(sink.EventSessionClosed); e.Code != sink.ErrProtocol || string(e.Data) != "the peer takes no capsules" {
+		t.Errorf("%+v %q", e.Event, e.Data)
 	}
 }
 
@@ -44,7 +44,7 @@ func TestW16_StreamsBeyondTheLimit(t *testing.T) {
 		s.Write(varints(0x54, str.ID(), "x"))
 	}
 	if e := f.waitType(sink.EventSessionClosed); e.Code != sink.ErrProtocol || e.Flags != sink.FlagAborted {
-		t.Errorf("%+v %q", e.Event, e.data)
+		t.Errorf("%+v %q", e.Event, e.Data)
 	}
 	_, err := io.ReadAll(str)
 	var reset *quic.StreamError

@@ -25,7 +25,7 @@ func TestW11_StreamsAreCancelledOnceThePeerHasHeardOfTheClose(t *testing.T) {
 	stream.Write(join(varints(0x41, 0), []byte("never finished")))
 	f.waitType(sink.EventStreamData)
 
-	f.await(func() { f.session(o.Object).CloseWith(7, "done") })
+	f.Await(func() { f.session(o.Object).CloseWith(7, "done") })
 	got, err := io.ReadAll(session)
 	if want := varints(wire.CapsuleClose, 8, "\x00\x00\x00\x07done"); string(got) != string(want) || err != nil {
 		t.Fatalf("%x, want %x; %v", got, want, err)
@@ -54,7 +54,7 @@ func TestW11_ASessionThatLingersMakesRoom(t *testing.T) {
 		str := c.connect(f)
 		o := f.wait("a session", func(e event) bool { return e.Type == sink.EventSessionOpened && !seen[e.Object] })
 		seen[o.Object] = true
-		f.await(func() { f.session(o.Object).CloseWith(uint32(i), "") })
+		f.Await(func() { f.session(o.Object).CloseWith(uint32(i), "") })
 		if _, err := io.ReadAll(str); err != nil {
 			t.Fatal(err)
 		}

@@ -38,7 +38,7 @@ func TestN13_StreamsAreGivenBack(t *testing.T) {
 					if st == nil {
 						return
 					}
-					st.Consumed(uint64(len(e.data)))
+					st.Consumed(uint64(len(e.Data)))
 					if c.answer && (e.Type == sink.EventStreamReset || e.Flags&sink.FlagEnd != 0) {
 						st.End()
 					}
@@ -69,8 +69,8 @@ func TestN13_OurStreamsThatThePeerStopsAreForgotten(t *testing.T) {
 	session := f.session(o.Object)
 	const all = 100
 	for range all {
-		h := f.give()
-		f.await(func() { session.OpenStream(h, true, true) })
+		h := f.Give()
+		f.Await(func() { session.OpenStream(h, true, true) })
 	}
 	for stopped := 0; stopped < all; {
 		s, err := c.Conn.AcceptUniStream(ctx(t))

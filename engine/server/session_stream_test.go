@@ -20,7 +20,7 @@ func echo(f *sessionFixture, e event) {
 		f.session(e.Object).Accept("", nil)
 	case sink.EventStreamOpened:
 		if e.Flags&sink.FlagRemote != 0 && e.Status == session.Unidirectional {
-			h := f.give()
+			h := f.Give()
 			f.back[e.Object] = h
 			f.session(e.Parent).OpenStream(h, true, true)
 		}
@@ -31,17 +31,17 @@ func echo(f *sessionFixture, e event) {
 			out = f.stream(h)
 		}
 		if out != nil {
-			out.Write(sink.Chunk{Bytes: e.data})
+			out.Write(sink.Chunk{Bytes: e.Data})
 			if e.Flags&sink.FlagEnd != 0 {
 				out.End()
 			}
 		}
 		if in != nil {
-			in.Consumed(uint64(len(e.data)))
+			in.Consumed(uint64(len(e.Data)))
 		}
 	case sink.EventSessionDatagram:
 		if s := f.session(e.Object); s != nil {
-			s.SendDatagram(e.data, 0)
+			s.SendDatagram(e.Data, 0)
 		}
 	}
 }
@@ -93,8 +93,8 @@ func TestW04_StreamsBothWays(t *testing.T) {
 func TestW05_StreamsOpenedHere(t *testing.T) {
 	f := serveSessions(t, "", nil)
 	s, o := f.mustOpen("/wt")
-	h := f.give()
-	f.await(func() {
+	h := f.Give()
+	f.Await(func() {
 		f.session(o.Object).OpenStream(h, false, false)
 		st := f.stream(h)
 		st.Write(sink.Chunk{Bytes: []byte("hello ")})
@@ -121,8 +121,8 @@ func TestW05_StreamsOpenedHere(t *testing.T) {
 		t.Errorf("%+v", e.Event)
 	}
 	// One that nothing is written to is seen by the peer, too.
-	quiet := f.give()
-	f.await(func() { f.session(o.Object).OpenStream(quiet, true, false) })
+	quiet := f.Give()
+	f.Await(func() { f.session(o.Object).OpenStream(quiet, true, false) })
 	if _, err := s.AcceptUniStream(ctx(t)); err != nil {
 		t.Error(err)
 	}
@@ -148,8 +148,8 @@ func TestW06_ResetAndStopCodes(t *testing.T) {
 		t.Errorf("ended: %+v", e.Event)
 	}
 	// Ours.
-	h := f.give()
-	f.await(func() {
+	h := f.Give()
+	f.Await(func() {
 		f.session(o.Object).OpenStream(h, false, false)
 		f.stream(h).Write(sink.Chunk{Bytes: []byte("x")})
 	})
@@ -158,7 +158,7 @@ func TestW06_ResetAndStopCodes(t *testing.T) {
 		t.Fatal(err)
 	}
 	in.Read(make([]byte, 1))
-	f.await(func() {
+	f.Await(func() {
 		f.stream(h).Reset(29)
 		f.stream(h).Stop(code)
 		f.stream(h).Stop(1) // does nothing
@@ -193,7 +193,7 @@ func TestW07_CreditHoldsThePeerBack(t *testing.T) {
 		defer f.mu.Unlock()
 		for _, e := range f.seen {
 			if e.Type == sink.EventStreamData {
-				n += len(e.data)
+				n += len(e.Data)
 			}
 		}
 		return n
@@ -209,7 +209,7 @@ func TestW07_CreditHoldsThePeerBack(t *testing.T) {
 	}
 	h := f.waitType(sink.EventStreamOpened).Object
 	for sum() < size {
-		f.await(func() {
+		f.Await(func() {
 			if st := f.stream(h); st != nil {
 				st.Consumed(64 << 10)
 			}
@@ -223,9 +223,9 @@ func TestW07_CreditHoldsThePeerBack(t *testing.T) {
 func TestW08_WritesThatThePeerDoesNotTake(t *testing.T) {
 	f := serveSessions(t, "", nil)
 	s, o := f.mustOpen("/wt")
-	h := f.give()
+	h := f.Give()
 	chunk := make([]byte, 256<<10)
-	f.await(func() {
+	f.Await(func() {
 		f.session(o.Object).OpenStream(h, true, false)
 		for range 64 {
 			f.stream(h).Write(sink.Chunk{Bytes: chunk})
@@ -237,9 +237,7 @@ func TestW08_WritesThatThePeerDoesNotTake(t *testing.T) {
 		t.Fatal(err)
 	}
 	drained := func() int {
-		f.consumer.mu.Lock()
-		defer f.consumer.mu.Unlock()
-		return f.drained[h]
+		return f.DrainedOf(h)
 	}
 	eventually(t, "some of it", func() bool { return drained() > 0 })
 	if n := drained(); n == 64*len(chunk) {
@@ -261,8 +259,8 @@ func TestStreamLimitOfThePeer(t *testing.T) {
 		t.Fatal(resp)
 	}
 	o := f.waitType(sink.EventSessionOpened)
-	hs := []sink.Handle{f.give(), f.give(), f.give(), f.give()}
-	f.await(func() {
+	hs := []sink.Handle{f.Give(), f.Give(), f.Give(), f.Give()}
+	f.Await(func() {
 		for i, h := range hs {
 			f.session(o.Object).OpenStream(h, true, i == 3)
 		}
@@ -273,7 +271,7 @@ func TestStreamLimitOfThePeer(t *testing.T) {
 	if n := f.count(sink.EventStreamOpened); n != 2 {
 		t.Fatalf("%d opened", n)
 	}
-	f.await(func() { f.stream(hs[0]).End() })
+	f.Await(func() { f.stream(hs[0]).End() })
 	for range 2 {
 		in, err := s.AcceptUniStream(ctx(t))
 		if err != nil {
@@ -318,10 +316,10 @@ func TestStreamFloodBeforeTheSession(t *testing.T) {
 func TestSendOrder(t *testing.T) {
 	f := serveSessions(t, "", nil)
 	s, o := f.mustOpen("/wt")
-	low, high, other := f.give(), f.give(), f.give()
+	low, high, other := f.Give(), f.Give(), f.Give()
 	const size = 4 << 20
 	chunk := make([]byte, 64<<10)
-	f.await(func() {
+	f.Await(func() {
 		for i, h := range []sink.Handle{low, high, other} {
 			f.session(o.Object).OpenStream(h, true, false)
 			f.stream(h).SetPriority(uint32(i/2), int64(i))

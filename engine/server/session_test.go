@@ -27,20 +27,20 @@ func TestW01_SessionIsAccepted(t *testing.T) {
 	e := f.waitType(sink.EventSessionRequest)
 	for name, want := range map[string]string{":method": "CONNECT", ":scheme": "https", ":path": "/wt/room?x=1", ":protocol": "webtransport-h3",
 		":authority": f.addr, "origin": "https://" + f.addr, "x-test": "1"} {
-		if got := field(e.meta, name); got != want {
+		if got := field(e.Meta, name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
-	if e.Status != 2 || e.UserData != 9 || e.Aux != 0 || fmt.Sprint(f.offers(e.Object)) != "[a b]" {
-		t.Errorf("%+v, offered %v", e.Event, f.offers(e.Object))
+	if e.Status != 2 || e.UserData != 9 || e.Aux != 0 || fmt.Sprint(f.Offers(e.Object)) != "[a b]" {
+		t.Errorf("%+v, offered %v", e.Event, f.Offers(e.Object))
 	}
 	o := f.waitType(sink.EventSessionOpened)
-	if o.Object != e.Object || field(o.meta, "protocol") != "b" || o.Status < 1000 {
-		t.Errorf("%+v, %q", o.Event, o.meta)
+	if o.Object != e.Object || field(o.Meta, "protocol") != "b" || o.Status < 1000 {
+		t.Errorf("%+v, %q", o.Event, o.Meta)
 	}
 	s.CloseWithError(7, "enough")
-	if c := f.waitType(sink.EventSessionClosed); c.Object != e.Object || c.Code != sink.OK || c.Flags != sink.FlagRemote || c.Aux != 7 || string(c.data) != "enough" {
-		t.Errorf("%+v, %q", c.Event, c.data)
+	if c := f.waitType(sink.EventSessionClosed); c.Object != e.Object || c.Code != sink.OK || c.Flags != sink.FlagRemote || c.Aux != 7 || string(c.Data) != "enough" {
+		t.Errorf("%+v, %q", c.Event, c.Data)
 	}
 }
 
@@ -70,7 +70,7 @@ func TestW02_SessionsThatAreTurnedDown(t *testing.T) {
 		if e.Type != sink.EventSessionRequest {
 			return
 		}
-		switch s := f.session(e.Object); field(e.meta, ":path") {
+		switch s := f.session(e.Object); field(e.Meta, ":path") {
 		case "/wt/reject":
 			s.Reject(418, wire.AppendPacked(nil, "x-why", "tea"), sink.Chunk{Bytes: []byte("no")})
 			s.Accept("", nil) // too late
@@ -144,7 +144,7 @@ func TestW09_CloseFromThisSideReachesThePeer(t *testing.T) {
 	}
 	str.Write([]byte("x"))
 	f.waitType(sink.EventStreamData)
-	f.await(func() { f.session(o.Object).CloseWith(4_000_000_000, "bye ☃") })
+	f.Await(func() { f.session(o.Object).CloseWith(4_000_000_000, "bye ☃") })
 	within(t, "the peer's end", s.Context().Done())
 	_, err = s.AcceptStream(ctx(t))
 	var closed *enginetest.SessionError
@@ -152,8 +152,8 @@ func TestW09_CloseFromThisSideReachesThePeer(t *testing.T) {
 		t.Errorf("the peer sees %v", err)
 	}
 	e := f.waitType(sink.EventSessionClosed)
-	if e.Code != sink.OK || e.Flags != 0 || e.Aux != 4_000_000_000 || string(e.data) != "bye ☃" {
-		t.Errorf("%+v, %q", e.Event, e.data)
+	if e.Code != sink.OK || e.Flags != 0 || e.Aux != 4_000_000_000 || string(e.Data) != "bye ☃" {
+		t.Errorf("%+v, %q", e.Event, e.Data)
 	}
 	if f.count(sink.EventStreamEnded) != 1 {
 		t.Errorf("%d streams ended", f.count(sink.EventStreamEnded))
@@ -185,7 +185,7 @@ func TestW10_PeerVanishesWithManyStreams(t *testing.T) {
 	if f.count(sink.EventStreamEnded) != streams || f.count(sink.EventSessionClosed) != 1 {
 		t.Errorf("%d streams and %d sessions ended", f.count(sink.EventStreamEnded), f.count(sink.EventSessionClosed))
 	}
-	eventually(t, "no handles", func() bool { return f.live() == 0 })
+	eventually(t, "no handles", func() bool { return f.Live() == 0 })
 	if n := f.stats[sink.StatStreamsActive].Load() + f.stats[sink.StatSessionsActive].Load(); n != 0 {
 		t.Errorf("%d streams and sessions are counted active", n)
 	}
@@ -194,7 +194,7 @@ func TestW10_PeerVanishesWithManyStreams(t *testing.T) {
 func TestW11_DrainAndStop(t *testing.T) {
 	f := serveSessions(t, "", nil)
 	s, o := f.mustOpen("/wt")
-	f.await(func() { f.session(o.Object).Drain() })
+	f.Await(func() { f.session(o.Object).Drain() })
 	str, err := s.OpenStream()
 	if err != nil {
 		t.Fatal(err)

@@ -24,7 +24,7 @@ func TestW16_CreditThatIsWithheld(t *testing.T) {
 	write := func(streams, size int) func(f *sessionFixture, s *session.Session) {
 		return func(f *sessionFixture, s *session.Session) {
 			for range streams {
-				h := f.give()
+				h := f.Give()
 				s.OpenStream(h, true, true)
 				if st := f.stream(h); st != nil {
 					st.Write(sink.Chunk{Bytes: make([]byte, size)})
@@ -38,7 +38,6 @@ func TestW16_CreditThatIsWithheld(t *testing.T) {
 		hold   func(f *sessionFixture, s *session.Session)                  // on the reactor
 		beside func(t *testing.T, f *sessionFixture, s *enginetest.Session) // what the peer does beside
 		apart  bool                                                         // the peer's connection goes on
-		since  string
 	}{
 		{name: "of the connection", peer: enginetest.Options{ConnWindow: 32 << 10, StreamWindow: 16 << 10, MaxData: 1 << 30}, hold: write(5, large)},
 		{name: "of a stream", peer: enginetest.Options{StreamWindow: 4 << 10, MaxData: 1 << 30}, hold: write(1, large), apart: true},
@@ -59,7 +58,6 @@ func TestW16_CreditThatIsWithheld(t *testing.T) {
 			}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			skipUntilOwn(t, c.since)
 			f := serveSessions(t, "", func(f *sessionFixture, e event) {
 				echo(f, e)
 				if e.Type == sink.EventRequest {
@@ -76,7 +74,7 @@ func TestW16_CreditThatIsWithheld(t *testing.T) {
 				reacts(t, f, func() {
 					s := f.session(held)
 					s.SendDatagram([]byte("x"), 0)
-					s.OpenStream(f.give(), false, false)
+					s.OpenStream(f.Give(), false, false)
 				})
 			}
 			works(t, enginetest.Dial(t, f.addr, limits(enginetest.Options{MaxData: 1 << 20})))
@@ -92,7 +90,7 @@ func TestW16_CreditThatIsWithheld(t *testing.T) {
 func reacts(t *testing.T, f *sessionFixture, do func()) {
 	t.Helper()
 	done := make(chan struct{})
-	f.do(func() { defer close(done); do() })
+	f.Do(func() { defer close(done); do() })
 	within(t, "the reactor", done)
 }
 

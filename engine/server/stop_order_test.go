@@ -31,7 +31,7 @@ func TestW10_StopGoesBeforeReset(t *testing.T) {
 		want = append(want, fmt.Sprint("received STOP_SENDING ", stream.StreamID()), fmt.Sprint("received RESET_STREAM ", stream.StreamID()))
 		o := f.wait("a stream", func(e event) bool { return e.Type == sink.EventStreamOpened && !done[e.Object] })
 		done[o.Object] = true
-		f.await(func() {
+		f.Await(func() {
 			st := f.stream(o.Object)
 			st.Stop(uint32(i))
 			st.Reset(uint32(i))

@@ -58,10 +58,10 @@ func testN07_VanishedPeer(t *testing.T) {
 			t.Errorf("ended with %+v", e.Event)
 		}
 	}
-	if e := within(t, "the connection's end", conns); e.Code != sink.ErrIdle || string(e.data) != "idle timeout" {
-		t.Errorf("connection ended with %+v %q", e.Event, e.data)
+	if e := within(t, "the connection's end", conns); e.Code != sink.ErrIdle || string(e.Data) != "idle timeout" {
+		t.Errorf("connection ended with %+v %q", e.Event, e.Data)
 	}
-	eventually(t, "no handle", func() bool { return f.live() == 0 })
+	eventually(t, "no handle", func() bool { return f.Live() == 0 })
 }
 
 func TestN06_Timeouts(t *testing.T) { onBothKinds(t, testN06_Timeouts) }
@@ -133,7 +133,7 @@ func testRequestTimeoutEndsWithTheResponsesBegin(t *testing.T) {
 	go func() {
 		e := within(t, "the request", begun)
 		time.Sleep(60 * time.Millisecond)
-		f.do(func() { f.request(e.Object).End(sink.Chunk{Bytes: []byte("late")}) })
+		f.Do(func() { f.request(e.Object).End(sink.Chunk{Bytes: []byte("late")}) })
 	}()
 	if status, body := fetch(t, newClient(t), f.url("/")); status != 200 || body != "late" {
 		t.Errorf("%d %q", status, body)

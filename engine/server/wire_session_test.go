@@ -72,12 +72,6 @@ func (c *wireClient) stream(connect *quic.Stream, p []byte) *quic.Stream {
 	return c.Open(join(varints(streamOfSession, int(connect.StreamID())), p), false)
 }
 
-// capsule is one in a DATA frame of its own.
-func capsule(typ int, parts ...any) []byte {
-	payload := varints(parts...)
-	return frame(wire.FrameData, typ, len(payload), payload)
-}
-
 // limits tells the values of a CONNECT stream's capsules of a type. It runs until the stream ends.
 func limits(connect *quic.Stream, typ uint64) <-chan int {
 	values := make(chan int, 1000)

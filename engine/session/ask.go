@@ -40,11 +40,14 @@ func (t *Set) Ask(stream *quic.Stream, r *Request) bool {
 	s.datagrams = t.flows.Open(s.id, sink.Event{Type: sink.EventSessionDatagram, Parent: c.Parent, Conn: c.Handle}, s.commit)
 	s.datagrams.Notify(s.touch)
 	rec, ok := c.Sink.Reserve(sink.Bulk, sink.PayloadSize(len(r.Fields), 0), c.Done)
-	if ok && !(c.Add(&s.Node, s) && t.insert(s)) {
+	// Nothing may end it between its begin and SESSION_REQUEST: it would end a handle that the consumer was not told of.
+	s.mu.Lock()
+	if ok && !s.begin() {
 		c.Sink.Abort(rec)
 		ok = false
 	}
 	if !ok {
+		s.mu.Unlock()
 		s.datagrams.Close()
 		c.Sink.Release(s.handle)
 		return false
@@ -53,7 +56,21 @@ func (t *Set) Ask(stream *quic.Stream, r *Request) bool {
 	c.Stats.Add(sink.StatSessionsTotal, 1)
 	c.Sink.Commit(rec, s.event(&sink.Event{Type: sink.EventSessionRequest, Status: r.Route, MetaLen: uint32(len(r.Fields)), Aux: s.id}))
 	c.Spawn("session", s.read)
+	s.Unlock()
 	return true
+}
+
+// begin makes the session one of its connection's. It reports false when the connection goes. s.mu is held.
+func (s *Session) begin() bool {
+	if !s.c.Add(&s.Node, s) {
+		return false
+	}
+	if s.set.insert(s) {
+		return true
+	}
+	s.ending, s.finished, s.released = true, true, true // whoever ends what the connection carries may have it in hand already
+	s.c.Remove(&s.Node)
+	return false
 }
 
 // An acceptance is what the consumer accepted a session with.
@@ -165,9 +182,13 @@ func (s *Session) opened(protocol string, headers []byte) {
 		s.tellDraining()
 	}
 	if s.wantsDrain || c.Draining() {
+		s.wantsDrain = true
 		s.due.drain = true
-		s.flush()
 	}
+	for kind := range s.due.maxStreams {
+		s.due.maxStreams[kind] = s.flow.streamsDue(uint32(kind))
+	}
+	s.flush()
 	s.later.some, s.later.start, s.later.early = true, true, s.early
 	s.early = nil
 	s.touch()

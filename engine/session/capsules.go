@@ -38,7 +38,7 @@ func (d *dueCapsules) take() (b []byte) {
 	if d.maxData > 0 {
 		b = wire.AppendCapsuleVarint(b, wire.CapsuleMaxData, d.maxData)
 	}
-	if d.blocked[2] {
+	if d.blocked[ofBytes] {
 		b = wire.AppendCapsuleVarint(b, wire.CapsuleDataBlocked, d.dataBlocked)
 	}
 	for kind := range d.maxStreams {
@@ -51,6 +51,21 @@ func (d *dueCapsules) take() (b []byte) {
 	}
 	*d = dueCapsules{}
 	return b
+}
+
+// tellBlocked tells the peer that a limit of its holds us up: once for each limit. s.mu is held.
+func (s *Session) tellBlocked(what uint32, limit uint64) {
+	if s.blockedAt[what] == limit+1 {
+		return
+	}
+	s.blockedAt[what] = limit + 1
+	s.due.blocked[what] = true
+	if what == ofBytes {
+		s.due.dataBlocked = limit
+	} else {
+		s.due.streamsBlocked[what] = limit
+	}
+	s.flush()
 }
 
 // flush sends what is due, unless something is being written: then it is sent behind that. s.mu is held.
@@ -229,8 +244,12 @@ func (s *Session) capsule(c wire.Capsule) error {
 		err = s.moreStreams(Bidirectional, c.Value)
 	case wire.CapsuleMaxStreamsUni:
 		err = s.moreStreams(Unidirectional, c.Value)
-	default:
-		useless = true // blocked: it says nothing that we would do something about
+	case wire.CapsuleDataBlocked: // there is nothing that we would do about these three
+		useless = !s.flow.blocked(ofBytes)
+	case wire.CapsuleStreamsBlockedBidi:
+		useless = !s.flow.blocked(Bidirectional)
+	case wire.CapsuleStreamsBlockedUni:
+		useless = !s.flow.blocked(Unidirectional)
 	}
 	if err == nil && s.peerClosed && c.Type != wire.CapsuleClose {
 		err = errBehindClose

@@ -46,6 +46,7 @@ func (t *Set) keep(id uint64, e *earlyStream) *Session {
 		code = wire.ErrCodeSessionGone
 	case len(t.early) >= t.o.EarlyStreams:
 		code = wire.ErrCodeBufferedStreamRejected
+		t.countRefused(id, e.kind)
 	default:
 		e.session, e.since = id, time.Now()
 		t.early = append(t.early, *e)
@@ -58,6 +59,26 @@ func (t *Set) keep(id uint64, e *earlyStream) *Session {
 		e.refuse(code)
 	}
 	return s
+}
+
+// A refusal is how many streams were refused of a session that is not there yet: its peer counts them.
+type refusal struct {
+	session uint64 // its id plus one; 0: none
+	streams [2]uint64
+}
+
+// countRefused remembers a stream that was refused. t.mu is held.
+func (t *Set) countRefused(session uint64, kind uint32) {
+	for i := range t.refused {
+		if t.refused[i].session == session+1 {
+			t.refused[i].streams[kind]++
+			return
+		}
+	}
+	r := &t.refused[t.refusals%rememberedSessions]
+	t.refusals++
+	*r = refusal{session: session + 1}
+	r.streams[kind]++
 }
 
 // isPast reports whether a session with this id has gone. t.mu is held.
@@ -82,6 +103,12 @@ func (t *Set) adopt(s *Session) {
 	}
 	clear(t.early[len(rest):])
 	t.early = rest
+	for i := range t.refused {
+		if t.refused[i].session == s.id+1 {
+			s.flow.theirsRefused(t.refused[i].streams)
+			t.refused[i] = refusal{}
+		}
+	}
 }
 
 // expireIn has expire called. t.mu is held.
@@ -101,6 +128,9 @@ func (t *Set) expire() {
 		n++
 	}
 	old := append([]earlyStream(nil), t.early[:n]...)
+	for i := range old {
+		t.countRefused(old[i].session, old[i].kind)
+	}
 	rest := copy(t.early, t.early[n:])
 	clear(t.early[rest:])
 	t.early = t.early[:rest]

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/quic-go/quic-go/http3"
+	"github.com/quic-go/quic-go/quicvarint"
 
 	"zigh3/engine/wire"
 )
@@ -16,7 +17,7 @@ type flowControl struct {
 
 	// What we may do.
 	dataLimit, sent uint64
-	raised          chan struct{} // closed when dataLimit grows; nil: nobody waits for that
+	raised          chan struct{} // closed when there is more to send with; nil: nobody waits for that
 	streamLimit     [2]uint64     // by kind, since the begin of the session
 	opened          [2]uint64
 
@@ -29,7 +30,12 @@ type flowControl struct {
 	theirLimit  [2]uint64
 	theirs      [2]uint64
 	theirsEnded [2]uint64
+	given       [3]uint64 // limits that it was given, beyond the first ones: of streams, by kind, and of bytes
+	heard       [3]uint64 // times that it said that one holds it up
 }
+
+// ofBytes stands beside the kinds of streams where a limit may be that of bytes.
+const ofBytes = 2
 
 // begin sets the limits that hold at first.
 func (f *flowControl) begin(on bool, own, peer wire.Limits) {
@@ -78,8 +84,17 @@ func (f *flowControl) giveBack(n int) {
 	f.mu.Lock()
 	if f.on {
 		f.sent -= uint64(n)
+		f.wake() // who found nothing left meanwhile
 	}
 	f.mu.Unlock()
+}
+
+// wake has those look again who wait for credit. f.mu is held.
+func (f *flowControl) wake() {
+	if f.raised != nil {
+		close(f.raised)
+		f.raised = nil
+	}
 }
 
 // credit is a channel that is closed once there is more to send with than now; nil if there is some now. limit is what is used up.
@@ -109,10 +124,7 @@ func (f *flowControl) raiseData(limit uint64) (little bool, err error) {
 	}
 	little = limit-f.dataLimit < smallRaise
 	f.dataLimit = limit
-	if f.raised != nil {
-		close(f.raised)
-		f.raised = nil
-	}
+	f.wake()
 	return little, nil
 }
 
@@ -158,13 +170,44 @@ func (f *flowControl) theirStreamEnded(kind uint32) (limit uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.theirsEnded[kind]++
-	next := f.theirsEnded[kind] + f.streams[kind]
+	return f.nextStreams(kind)
+}
+
+// theirsRefused counts streams that were refused before anybody told of the session.
+func (f *flowControl) theirsRefused(n [2]uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for kind := range n {
+		f.theirs[kind] += n[kind]
+		f.theirsEnded[kind] += n[kind]
+	}
+}
+
+// streamsDue is the limit that the peer is to be told for streams that ended before the session was open; 0: none.
+func (f *flowControl) streamsDue(kind uint32) (limit uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.nextStreams(kind)
+}
+
+// nextStreams raises the limit of the peer's streams, if it is worth a capsule. f.mu is held.
+func (f *flowControl) nextStreams(kind uint32) (limit uint64) {
+	next := min(f.theirsEnded[kind]+f.streams[kind], wire.MaxStreams)
 	// Half of them at a time, so that a peer that has many short ones gets few capsules.
 	if !f.on || next-f.theirLimit[kind] < max(1, f.streams[kind]/2) {
 		return 0
 	}
-	f.theirLimit[kind] = min(next, wire.MaxStreams)
-	return f.theirLimit[kind]
+	f.theirLimit[kind] = next
+	f.given[kind]++
+	return next
+}
+
+// blocked counts that the peer says that a limit of ours holds it up, and reports whether it may say so: once for each limit.
+func (f *flowControl) blocked(what uint32) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.heard[what]++
+	return f.heard[what] <= f.given[what]+1
 }
 
 // receive counts bytes of the peer's, and reports whether they may be there.
@@ -180,11 +223,12 @@ func (f *flowControl) consumed(n uint64) (limit uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.done += n
-	next := f.done + f.window
+	next := min(f.done+f.window, quicvarint.Max)
 	if !f.on || next-f.allowed < max(1, f.window/4) {
 		return 0
 	}
 	f.allowed = next
+	f.given[ofBytes]++
 	return next
 }
 

@@ -2,10 +2,11 @@ package session
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
 
-	"zigh3/engine/message"
 	"zigh3/engine/sink"
 	"zigh3/engine/wire"
 )
@@ -18,7 +19,7 @@ func (s *Session) OpenStream(h sink.Handle, unidirectional, wait bool) {
 		kind = Unidirectional
 	}
 	st := newStream(s, kind)
-	st.handle, st.ours, st.header, st.readDone = h, true, true, unidirectional
+	st.handle, st.ours, st.readDone = h, true, unidirectional
 	if !s.c.Sink.IssueFor(h, st) {
 		return
 	}
@@ -27,9 +28,11 @@ func (s *Session) OpenStream(h sink.Handle, unidirectional, wait bool) {
 	allowed := false
 	if s.add(st) {
 		var limit uint64
-		// Those that wait already come first.
+		// Those that wait already come first, and the peer was told.
 		if allowed = len(s.waiting[kind]) == 0; allowed {
-			limit, allowed = s.flow.open(kind)
+			if limit, allowed = s.flow.open(kind); !allowed {
+				s.tellBlocked(kind, limit)
+			}
 		}
 		switch {
 		case allowed:
@@ -39,10 +42,6 @@ func (s *Session) OpenStream(h sink.Handle, unidirectional, wait bool) {
 			code = sink.OK
 		default:
 			code = sink.ErrQueueFull
-		}
-		if !allowed {
-			s.due.blocked[kind], s.due.streamsBlocked[kind] = true, limit
-			s.flush()
 		}
 	}
 	s.Unlock()
@@ -59,8 +58,15 @@ func (s *Session) moreStreams(kind uint32, limit uint64) error {
 	if err := s.flow.raiseStreams(kind, limit); err != nil {
 		return err
 	}
+	s.openWaiting(kind)
+	return nil
+}
+
+// openWaiting opens those that wait for the peer's limit, as far as it goes. s.mu is held.
+func (s *Session) openWaiting(kind uint32) {
 	for len(s.waiting[kind]) > 0 {
-		if _, ok := s.flow.open(kind); !ok {
+		if limit, ok := s.flow.open(kind); !ok {
+			s.tellBlocked(kind, limit)
 			break
 		}
 		s.later.some = true
@@ -68,7 +74,6 @@ func (s *Session) moreStreams(kind uint32, limit uint64) error {
 		s.waiting[kind][0] = nil
 		s.waiting[kind] = s.waiting[kind][1:]
 	}
-	return nil
 }
 
 // An openQueue is those of our streams that wait for QUIC's limit, in order. It belongs to the set's lock.
@@ -118,7 +123,20 @@ func (t *Set) wait(q *openQueue, st *Stream, wait bool) {
 	}
 }
 
-// openAll opens the streams that wait, as the peer lets it. One that has ended meanwhile leaves its place to the next.
+// unwait takes a stream that has ended out of those that wait, so that it leaves its place to the next, and reports whether it was there.
+func (t *Set) unwait(st *Stream) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	q := &t.opening[st.kind]
+	i := slices.Index(q.waiting, st)
+	if i < 0 {
+		return false
+	}
+	q.waiting = slices.Delete(q.waiting, i, i+1)
+	return true
+}
+
+// openAll opens the streams that wait, as the peer lets it.
 func (t *Set) openAll(kind uint32) {
 	q := &t.opening[kind]
 	for {
@@ -131,11 +149,15 @@ func (t *Set) openAll(kind uint32) {
 			q.waiting, q.running = nil, false
 		}
 		t.mu.Unlock()
-		if err != nil {
+		switch {
+		case err != nil:
 			for _, st := range waiting {
 				st.s.flow.unopen(kind)
 				st.fail(sink.ErrClosed)
 			}
+			return
+		case len(waiting) == 0: // all of them have ended: this one is nobody's
+			cancel(send, receive, wire.ErrCodeSessionGone, wire.ErrCodeSessionGone)
 			return
 		}
 		waiting[0].opened(send, receive)
@@ -143,6 +165,14 @@ func (t *Set) openAll(kind uint32) {
 			return
 		}
 	}
+}
+
+// cancel gives up what was opened.
+func cancel(send sendSide, receive receiveSide, reset, stop http3.ErrCode) {
+	if receive != nil {
+		receive.CancelRead(quic.StreamErrorCode(stop))
+	}
+	send.CancelWrite(quic.StreamErrorCode(reset))
 }
 
 func (t *Set) openNow(kind uint32) (sendSide, receiveSide, error) {
@@ -168,43 +198,52 @@ func (st *Stream) opened(send sendSide, receive receiveSide) {
 	c := st.s.c
 	rec, _ := c.Sink.Reserve(sink.Terminal, 0, nil)
 	st.mu.Lock()
+	// The peer is to hear of the stream although nothing is written, and whose it is although it is reset: it counts all the session's. So
+	// little is with QUIC at once, and where that takes nothing any more the watch says why.
+	_, _ = send.Write(wire.AppendStreamHeader(nil, st.kind == Unidirectional, st.s.id))
+	send.SetReliableBoundary()
 	if st.cutOff || st.finished {
+		st.gaveUp(send, receive)
 		st.mu.Unlock()
 		c.Sink.Abort(rec)
-		send.CancelWrite(quic.StreamErrorCode(wire.ErrCodeSessionGone))
-		if receive != nil {
-			receive.CancelRead(quic.StreamErrorCode(wire.ErrCodeSessionGone))
-		}
 		return
 	}
 	st.send, st.receive = send, receive
 	st.s.counters.streamsOut.Add(1)
 	c.Sink.Commit(rec, st.event(&sink.Event{Type: sink.EventStreamOpened, Status: st.kind, Aux: uint64(send.StreamID())}))
 	if receive != nil {
-		st.watchSize(0)
 		st.startReading()
+		st.watchSize(0)
 	}
 	if st.stop != nil {
 		st.cancelRead(*st.stop)
 	}
 	if st.reset != nil {
-		st.header = false
-		if send.TryWriteAll(st.appendHeader(nil)) == nil { // else the peer could not know whose it is
-			send.SetReliableBoundary()
-		}
 		st.cancelWrite(*st.reset)
 	}
 	st.watch()
 	if !st.sendDone {
-		if st.out.Idle() {
-			st.out.Put(&message.Part{}) // the peer is to hear of the stream although nothing is written
-		} else {
-			st.out.Kick()
-		}
+		st.out.Kick()
 	}
 	if receive != nil && !st.readDone {
 		st.spawn("stream", st.readOn)
 	}
 	st.Unlock()
 	st.s.touch()
+}
+
+// gaveUp gives back what was opened for a stream that has ended meanwhile. st.mu is held.
+func (st *Stream) gaveUp(send sendSide, receive receiveSide) {
+	reset, stop := http3.ErrCode(wire.ErrCodeSessionGone), http3.ErrCode(wire.ErrCodeSessionGone)
+	if st.reset != nil && !st.cutOff {
+		reset = http3.ErrCode(wire.WTCode(*st.reset))
+	}
+	if st.stop != nil && !st.cutOff {
+		stop = http3.ErrCode(wire.WTCode(*st.stop))
+	}
+	if st.receive = receive; receive != nil {
+		st.unread.Store(true) // what its peer sends all the same counts
+		st.watchSize(0)
+	}
+	cancel(send, receive, reset, stop)
 }

@@ -102,7 +102,26 @@ func (o *sendOrder) mayPass(r *streamRank) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	group := o.groups[r.group]
-	return len(group) == 0 || group[0].order <= r.order
+	if len(group) > 0 && group[0].order > r.order {
+		return false
+	}
+	if !r.active && r.level > 0 { // from when others were before it
+		r.level = 0
+		r.stream.SetPriority(usualUrgency, true)
+	}
+	return true
+}
+
+// pass gives a stream its level, and does not wait: what it sends now goes at once.
+func (o *sendOrder) pass(r *streamRank, stream prioritized) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.groups == nil || r.active {
+		return
+	}
+	r.stream = stream
+	o.insert(r)
+	o.remove(r)
 }
 
 // leave says that a stream has nothing to send any more.

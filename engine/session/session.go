@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,6 +39,7 @@ type Session struct {
 	mu           sync.Mutex
 	out          message.Outbox // of the CONNECT stream
 	due          dueCapsules
+	blockedAt    [3]uint64 // limits, each plus one, that the peer was told of as used up
 	incoming     wire.CapsuleReader
 	budget       capsuleBudget
 	peerClosed   bool // a CLOSE capsule has come
@@ -47,7 +49,7 @@ type Session struct {
 	accepted     *acceptance // waits for the peer's SETTINGS
 	open         bool        // SESSION_OPENED was emitted
 	stoppedBy    error       // the peer takes no more of our side, and has a while to say why
-	wantsDrain   bool
+	wantsDrain   bool        // the peer was asked to end it, or is as soon as it is open
 	peerDrained  bool
 	ending       bool // how it ends is decided
 	finished     bool // SESSION_CLOSED is emitted, or about to be
@@ -84,11 +86,11 @@ func (s *Session) CloseWith(code uint32, reason string) { s.close(code, reason, 
 // Drain asks the peer to end the session soon.
 func (s *Session) Drain() {
 	s.mu.Lock()
-	if s.open {
+	first := !s.wantsDrain
+	s.wantsDrain = true
+	if first && s.open {
 		s.due.drain = true
 		s.flush()
-	} else {
-		s.wantsDrain = true
 	}
 	s.Unlock()
 }
@@ -184,13 +186,27 @@ func (s *Session) add(st *Stream) bool {
 // remove takes an ended stream out.
 func (s *Session) remove(st *Stream) {
 	var limit uint64
-	if !st.ours {
+	queued := false
+	switch {
+	case !st.ours:
 		limit = s.flow.theirStreamEnded(st.kind)
+	case st.send == nil: // it may still wait
+		if queued = s.set.unwait(st); queued {
+			s.flow.unopen(st.kind)
+		}
 	}
 	s.mu.Lock()
 	if _, ok := s.streams[st]; ok {
 		delete(s.streams, st)
 		s.c.Stats.Sub(sink.StatStreamsActive)
+	}
+	if st.ours && st.send == nil {
+		if i := slices.Index(s.waiting[st.kind], st); i >= 0 {
+			s.waiting[st.kind] = slices.Delete(s.waiting[st.kind], i, i+1)
+		}
+	}
+	if queued && !s.ending {
+		s.openWaiting(st.kind)
 	}
 	if limit > 0 && !s.ending {
 		s.due.maxStreams[st.kind] = limit

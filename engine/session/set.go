@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"io"
 	"sync"
 	"time"
 
@@ -46,6 +47,8 @@ type Set struct {
 	past     [rememberedSessions]uint64
 	pasts    int
 	early    []earlyStream
+	refused  [rememberedSessions]refusal
+	refusals int
 	expiry   *time.Timer // of early; nil: none was set yet
 	opening  [2]openQueue
 	settled  bool
@@ -164,15 +167,17 @@ func (t *Set) Lost() {
 // UniStream takes a unidirectional stream of the peer's, of whose header the type was read and the rest is there.
 func (t *Set) UniStream(s *quic.ReceiveStream) {
 	var b [8]byte
-	if _, err := s.Peek(b[:1]); err != nil {
-		return
-	}
+	_, err := s.Peek(b[:1])
 	n := 1 << (b[0] >> 6)
-	if m, err := s.Read(b[:n]); m < n && err != nil {
-		return
+	var id uint64
+	if err == nil {
+		_, err = io.ReadFull(s, b[:n])
 	}
-	id, _, err := quicvarint.Parse(b[:n])
-	if err != nil {
+	if err == nil {
+		id, _, err = quicvarint.Parse(b[:n])
+	}
+	if err != nil { // it was reset meanwhile: QUIC keeps a stream of which nobody has read, or wants to hear, the end
+		s.CancelRead(quic.StreamErrorCode(wire.ErrCodeSessionGone))
 		return
 	}
 	t.arrived(id, earlyStream{kind: Unidirectional, receive: s, header: n + uniType})

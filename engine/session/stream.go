@@ -36,6 +36,7 @@ type Stream struct {
 	out      message.Outbox
 	in       message.Inbox
 	sendDone bool
+	sendCode sink.Code // why our side has ended
 	readDone bool
 	closed   bool // our side was ended on the wire
 	readEnd  bool // the peer's side has ended
@@ -46,13 +47,13 @@ type Stream struct {
 	gone     chan struct{}
 	code     sink.Code // why it ended, if not well
 	running  int       // goroutines of its own
-	header   bool      // the header of ours is still to be sent
-	ending   bool      // End was called, or nothing more is taken for another reason
+	ending   bool      // End was called
 	reset    *uint32   // Reset was called before the stream was there
-	resetAt  *uint32   // Reset was called while what Commit made reliable waits: it goes behind that
-	stop     *uint32
-	stopping stopping
-	unwatch  func() bool
+	// resetting is the code of a reset that waits until what was committed is with QUIC.
+	resetting *uint32
+	stop      *uint32
+	stopping  stopping
+	unwatch   func() bool
 }
 
 // A sendSide is a stream of QUIC's for writing.
@@ -152,8 +153,8 @@ func (s *Session) announce(e earlyStream) {
 		s.refuse(&e)
 		return
 	}
-	st.watchSize(e.header)
 	st.startReading()
+	st.watchSize(e.header)
 	st.watch()
 	st.Unlock()
 	s.touch()
@@ -226,9 +227,11 @@ func (st *Stream) endSend(code sink.Code) {
 	if st.sendDone {
 		return
 	}
-	st.sendDone = true
+	st.sendDone, st.sendCode = true, code
 	st.blame(code)
-	st.out.Drop()
+	if n := st.out.Drop(); st.resetting != nil && n > 0 {
+		st.s.c.Sink.Drained(st.handle, n) // it waits no more; at the reset the rest did
+	}
 	if st.unwatch != nil {
 		st.unwatch()
 	}
@@ -309,6 +312,16 @@ func (st *Stream) Live(f func()) {
 	st.Unlock()
 }
 
+// Silent calls f if the stream has not ended, but this side has: what was taken and did not leave never will. As long as what was committed
+// is to arrive, it has not. Until f returns the stream does not end.
+func (st *Stream) Silent(f func()) {
+	st.mu.Lock()
+	if !st.finished && st.sendDone {
+		f()
+	}
+	st.Unlock()
+}
+
 // SetPriority ranks the stream against others of its session for sending: in one group those with a higher order go first, groups
 // share.
 func (st *Stream) SetPriority(group uint32, order int64) {
@@ -332,22 +345,23 @@ func (st *Stream) Stop(code uint32) {
 	st.Unlock()
 }
 
-// Reset gives this side up, with an application code for the peer. What Commit has made reliable still arrives; waits reports that some of
-// it has yet to leave.
-func (st *Stream) Reset(code uint32) (waits bool) {
+// Reset gives this side up, with an application code for the peer. What Commit has made reliable still arrives.
+func (st *Stream) Reset(code uint32) {
 	st.mu.Lock()
 	st.answered = true
-	switch {
-	case st.sendDone || st.resetAt != nil:
-	case st.out.KeepReliable():
-		st.resetAt, st.ending, waits = &code, true, true
-	case st.send != nil:
-		st.cancelWrite(code)
-		st.endSend(sink.ErrCancelled)
-	default:
-		st.reset = &code
+	if !st.sendDone && st.resetting == nil {
+		switch {
+		case st.send == nil:
+			st.reset = &code
+		case st.out.Owes() && st.s.c.KeepsReliable():
+			st.resetting = &code
+			st.out.Cut()
+			st.Unlock()
+			return
+		default:
+			st.cancelWrite(code)
+		}
 		st.endSend(sink.ErrCancelled)
 	}
 	st.Unlock()
-	return waits
 }

@@ -95,6 +95,7 @@ func (st *Stream) deliver(data []byte, end bool, done <-chan struct{}) error {
 	}
 	rec, ok := c.Sink.Reserve(sink.Bulk, len(data), done)
 	if !ok {
+		st.s.consumed(uint64(len(data)))
 		return errGone
 	}
 	copy(rec.Payload, data)
@@ -111,6 +112,7 @@ func (st *Stream) deliver(data []byte, end bool, done <-chan struct{}) error {
 	st.mu.Unlock()
 	if !wanted {
 		c.Sink.Abort(rec)
+		st.s.consumed(uint64(len(data)))
 		return message.ErrUnwanted
 	}
 	st.s.counters.bytesIn.Add(uint64(len(data)))
@@ -182,16 +184,18 @@ func (s *Session) consumed(n uint64) {
 	s.Unlock()
 }
 
-// watchSize learns how long the peer's side is, where there is flow control: what is never read counts all the same, as far as it was sent.
-// st.mu is held.
+// watchSize learns of the end of the peer's side, so that a reset shows although the consumer gives no credit, and how long that is: where
+// there is flow control, what is never read counts all the same, as far as it was sent. st.mu is held.
 func (st *Stream) watchSize(header int) {
 	st.head = int64(header)
-	if st.receive == nil || !st.s.flow.enabled() {
-		return
-	}
+	flowControl := st.s.flow.enabled()
 	// QUIC's own goroutine calls this: it must not wait.
 	st.receive.SetReceiveFinalSizeCallback(func(size int64) {
 		defer sink.Catch("final size")
+		st.in.Ended()
+		if !flowControl {
+			return
+		}
 		st.final.Store(size + 1)
 		if !st.count(size - st.head) {
 			go sink.Guard("overrun", st.overrun)

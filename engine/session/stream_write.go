@@ -19,25 +19,35 @@ func (st *Stream) Write(body sink.Chunk) {
 }
 
 // WriteAtomic sends all of body as soon as it is its turn, or nothing. EventStreamAtomic tells which: ErrWouldBlock says that the peer's
-// flow control has no room for all of it.
+// flow control has no room for all of it, or that the stream is not there yet.
 func (st *Stream) WriteAtomic(body sink.Chunk) {
 	st.mu.Lock()
-	if st.sendDone || st.ending {
-		n := len(body.Bytes)
+	st.answered = true
+	switch n := len(body.Bytes); {
+	case st.finished:
 		body.Release()
-		if !st.finished {
-			st.atomic(n, sink.ErrClosed)
-		}
-		st.Unlock()
-		return
+	case st.sendDone || st.ending || st.resetting != nil:
+		body.Release()
+		st.Atomic(n, message.ErrUnwanted)
+	case st.send == nil:
+		body.Release()
+		st.Atomic(n, quic.ErrWouldBlock)
+	default:
+		st.out.Put(&message.Part{Body: body, Atomic: true})
 	}
-	st.mu.Unlock()
-	st.put(&message.Part{Body: body, Atomic: true}, true)
+	st.Unlock()
 }
 
 // Commit makes reliable what was written so far: it arrives also if the stream is reset afterwards, where the peer's transport knows of
-// that (RESET_STREAM_AT).
-func (st *Stream) Commit() { st.put(&message.Part{Reliable: true}, true) }
+// that (RESET_STREAM_AT). It may come behind End.
+func (st *Stream) Commit() {
+	st.mu.Lock()
+	st.answered = true
+	if !st.sendDone && st.resetting == nil {
+		st.out.Vow()
+	}
+	st.Unlock()
+}
 
 // End finishes this side, after what was written.
 func (st *Stream) End() {
@@ -48,8 +58,12 @@ func (st *Stream) End() {
 func (st *Stream) put(p *message.Part, some bool) {
 	st.mu.Lock()
 	st.answered = true
-	if st.sendDone || st.ending || !some {
+	if st.sendDone || st.ending || st.resetting != nil || !some {
+		n := len(p.Body.Bytes)
 		p.Body.Release()
+		if st.resetting != nil {
+			st.s.c.Sink.Drained(st.handle, n) // what is to arrive still counts, this does not
+		}
 	} else {
 		st.ending = p.End
 		st.out.Put(p)
@@ -68,24 +82,23 @@ func (l *streamLine) TryWrite(p *message.Part) error {
 	}
 	b := p.Body.Bytes
 	flow := &st.s.flow
-	// What is with QUIC and was not sent when the stream is reset never was, and its credit would be lost: so only what must go so.
-	if len(b) > 0 && (!p.Atomic && flow.enabled() || !st.s.order.mayPass(&st.rank)) {
+	switch {
+	case len(b) == 0:
+	case p.Atomic: // which does not wait for those before it, but goes behind them as far as QUIC has levels
+		st.s.order.pass(&st.rank, st.send)
+	case flow.enabled() || !st.s.order.mayPass(&st.rank):
+		// What is with QUIC and was not sent when the stream is reset never was, and its credit would be lost: so only what must go so.
 		return quic.ErrWouldBlock
 	}
 	if !flow.takeAll(len(b)) {
 		return quic.ErrWouldBlock
 	}
-	run := b
-	if st.header {
-		run = append(st.appendHeader(make([]byte, 0, wire.MaxStreamHeader+len(b))), b...)
-	}
-	if len(run) > 0 {
-		if err := st.send.TryWriteAll(run); err != nil {
+	if len(b) > 0 {
+		if err := st.send.TryWriteAll(b); err != nil {
 			flow.giveBack(len(b))
 			return err
 		}
 	}
-	st.wroteHeader(len(b) > 0)
 	if p.Reliable {
 		st.send.SetReliableBoundary()
 	}
@@ -95,29 +108,9 @@ func (l *streamLine) TryWrite(p *message.Part) error {
 	return nil
 }
 
-func (st *Stream) appendHeader(dst []byte) []byte {
-	return wire.AppendStreamHeader(dst, st.kind == Unidirectional, st.s.id)
-}
-
-// wroteHeader makes the header reliable, if it has just left: else the peer could not know whose stream it is that was reset. Bytes that went
-// with it are not to be.
-func (st *Stream) wroteHeader(more bool) {
-	if st.header && !more {
-		st.send.SetReliableBoundary()
-	}
-	st.header = false
-}
-
 // Write implements message.Line. Its caller is the stream's writer.
 func (l *streamLine) Write(p *message.Part, _ time.Duration, progress func(n int)) error {
 	st := (*Stream)(l)
-	if st.header {
-		st.header = false
-		if _, err := st.send.Write(st.appendHeader(nil)); err != nil {
-			return err
-		}
-		st.send.SetReliableBoundary()
-	}
 	order := &st.s.order
 	for b := p.Body.Bytes; len(b) > 0; {
 		n := min(len(b), message.WritePiece)
@@ -171,8 +164,7 @@ func (st *Stream) writeSome(b []byte) (int, error) {
 // blocked tells the peer that its limit of bytes holds the session up.
 func (s *Session) blocked(limit uint64) {
 	s.mu.Lock()
-	s.due.blocked[2], s.due.dataBlocked = true, limit
-	s.flush()
+	s.tellBlocked(ofBytes, limit)
 	s.Unlock()
 }
 
@@ -210,13 +202,13 @@ func (st *Stream) Atomic(n int, err error) {
 	case err == nil:
 	case errors.Is(err, quic.ErrWouldBlock):
 		code = sink.ErrWouldBlock
+	case err == message.ErrUnwanted && st.sendDone:
+		code = st.sendCode
+	case err == message.ErrUnwanted:
+		code = sink.ErrCancelled // finished, or about to be reset
 	default:
-		code = sink.ErrClosed
+		code = sendCodeOf(err)
 	}
-	st.atomic(n, code)
-}
-
-func (st *Stream) atomic(n int, code sink.Code) {
 	rec, _ := st.s.c.Sink.Reserve(sink.Terminal, 0, nil)
 	st.s.c.Sink.Commit(rec, st.event(&sink.Event{Type: sink.EventStreamAtomic, Code: code, Aux: uint64(n)}))
 }
@@ -238,10 +230,10 @@ func (st *Stream) Flushed() {
 // Failed implements message.Sender.
 func (st *Stream) Failed(err error) { st.broken(err) }
 
-// Rested implements message.Sender.
+// Rested implements message.Sender: what had to arrive before a reset is with QUIC.
 func (st *Stream) Rested() {
-	if st.resetAt != nil {
-		st.cancelWrite(*st.resetAt)
+	if st.resetting != nil && !st.sendDone {
+		st.cancelWrite(*st.resetting)
 		st.endSend(sink.ErrCancelled)
 	}
 }
@@ -264,20 +256,33 @@ func (st *Stream) broken(err error) {
 	if st.sendDone {
 		return
 	}
+	end := sendCodeOf(err)
+	if st.resetting != nil {
+		end = sink.ErrCancelled
+	}
 	var stop *quic.StreamError
 	switch {
-	case errors.As(err, &stop) && stop.Remote && http3.ErrCode(stop.ErrorCode) == wire.ErrCodeSessionGone:
+	case errors.As(err, &stop) && stop.Remote && end != sink.ErrReset:
 		st.closed = true
 		st.send.CancelWrite(stop.ErrorCode)
-		st.endSend(sink.ErrClosed) // the session's end follows, or ought to
+		st.endSend(end) // the session's end follows, or ought to; or the consumer has reset it before
 	case errors.As(err, &stop) && stop.Remote:
 		code, _ := wire.AppCode(uint64(stop.ErrorCode))
 		rec, _ := st.s.c.Sink.Reserve(sink.Terminal, 0, nil)
 		st.s.c.Sink.Commit(rec, st.event(&sink.Event{Type: sink.EventStreamStopped, Flags: sink.FlagRemote, Aux: uint64(code)}))
 		st.closed, st.givenUp = true, true
 		st.send.CancelWrite(stop.ErrorCode)
-		st.endSend(sink.ErrReset)
+		st.endSend(end)
 	default:
-		st.endSend(message.OutcomeOf(err).Code)
+		st.endSend(end)
 	}
+}
+
+// sendCodeOf is why a side has ended for an error of it.
+func sendCodeOf(err error) sink.Code {
+	var stop *quic.StreamError
+	if errors.As(err, &stop) && stop.Remote && http3.ErrCode(stop.ErrorCode) == wire.ErrCodeSessionGone {
+		return sink.ErrClosed
+	}
+	return message.OutcomeOf(err).Code
 }

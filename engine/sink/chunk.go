@@ -13,6 +13,7 @@ type Chunk struct {
 	Owner ChunkOwner
 }
 
+// Release gives the bytes back to their owner, if there is one. c is empty afterwards.
 func (c *Chunk) Release() {
 	if c.Owner != nil {
 		c.Owner.Release(c.Bytes)

@@ -40,6 +40,8 @@ type Error struct {
 	Err  error // the cause, if there is one
 }
 
+// Error implements error.
 func (e *Error) Error() string { return e.Text }
 
+// Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }

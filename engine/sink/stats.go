@@ -92,6 +92,8 @@ var StatNames = [StatCount]string{
 	StatConnectionsRefused:       "connections_refused",
 }
 
+// Add adds n to a counter.
 func (s *Stats) Add(i int, n uint64) { s[i].Add(n) }
 
+// Sub takes 1 off a counter of what there is now.
 func (s *Stats) Sub(i int) { s[i].Add(^uint64(0)) }

@@ -131,6 +131,7 @@ func (o Offer) ClientSettings() []Setting {
 // A MissingSettingError says which setting a peer did not send, or with 0, that WebTransport needs.
 type MissingSettingError struct{ Setting uint64 }
 
+// Error implements error.
 func (e *MissingSettingError) Error() string {
 	text := "the peer does not offer WebTransport: its SETTINGS have no " + SettingName(e.Setting)
 	if e.Setting == dialects[0].Setting {

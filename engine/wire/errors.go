@@ -8,6 +8,7 @@ type ConnectionError struct {
 	Reason string
 }
 
+// Error implements error.
 func (e *ConnectionError) Error() string { return e.Reason }
 
 // A CapsuleError is a breach of the protocol that ends one session: Code is what its CONNECT stream is reset with.
@@ -16,4 +17,5 @@ type CapsuleError struct {
 	Reason string
 }
 
+// Error implements error.
 func (e *CapsuleError) Error() string { return e.Reason }

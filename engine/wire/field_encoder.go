@@ -47,6 +47,7 @@ func (b *sectionBuffer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// NewFieldEncoder makes an encoder that remembers nothing yet.
 func NewFieldEncoder() *FieldEncoder {
 	e := &FieldEncoder{seed: maphash.MakeSeed(), now: time.Now}
 	e.encoder = qpack.NewEncoder(&e.out)

@@ -6,7 +6,7 @@ import (
 	"github.com/quic-go/quic-go/http3"
 )
 
-// ErrShort: the buffer does not hold the fields. The call can be repeated with a larger one; fieldLimits.packedMax always does.
+// ErrShort: the buffer does not hold the fields. The call can be repeated with a larger one; FieldLimits.PackedMax always does.
 var ErrShort = errors.New("the buffer is too small for the fields")
 
 // A FieldError says what is wrong with a field section and what its sender gets for it.
@@ -19,6 +19,7 @@ type FieldError struct {
 	Reason string
 }
 
+// Error implements error.
 func (e *FieldError) Error() string { return e.Reason }
 
 // malformed is a message that RFC 9114, 4.1.2 calls so.

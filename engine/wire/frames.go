@@ -37,6 +37,7 @@ func ReservedFrame(t uint64) bool { return t == 0x2 || t == 0x6 || t == 0x8 || t
 // MaxFrameHead is the longest that type and length of a frame can be.
 const MaxFrameHead = 16
 
+// AppendFrameHead appends what a frame begins with: its type, and the length of its payload.
 func AppendFrameHead(b []byte, typ, length uint64) []byte {
 	return quicvarint.Append(quicvarint.Append(b, typ), length)
 }
@@ -47,6 +48,7 @@ type StreamError struct {
 	Reason string
 }
 
+// Error implements error.
 func (e *StreamError) Error() string { return e.Reason }
 
 // A FrameScanner cuts a stream that arrives in pieces of any size into frames, without buffering more than a frame's head.

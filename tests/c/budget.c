@@ -45,6 +45,8 @@ static zig_h3_handle hear_of(uint16_t type)
 
 static void give(struct reader *reader)
 {
+    if (reader->sent == LENGTH) /* there was room again before the event that says so was read */
+        return;
     while (reader->sent < LENGTH) {
         size_t taken;
         int32_t result = zig_h3_response_write(reader->request, pattern + reader->sent, LENGTH - reader->sent, &taken);

@@ -1,5 +1,5 @@
 /*
- * Calls that come faster than the engine takes them: credit for two uploads, a byte a call, from two threads, fills the ring to the engine
+ * Calls that come faster than the engine takes them: credit for two uploads, a byte a call, from two threads, fills the submission ring
  * again and again, while this thread writes, stops and resets. What found no room there is lost no more than what did: both uploads come
  * whole, each write that was refused is told of once, and each request ends.
  */

@@ -310,7 +310,7 @@ ALL = [
     Suite("go:eventq", "unit tests of eventq/ under the race detector", go_tests("./eventq/...")),
     Suite("go:tests", "unit tests of what tests/ and capi/ hold in Go", go_tests("./capi/...", "./tests/...", peers=GO_PACKAGES[PEERS])),
     Suite("reproducible", "two builds in two folders are the same, byte for byte", reproducible.run),
-    Suite("ring", "the ring in C under ThreadSanitizer and AddressSanitizer, and at full speed", sanitized_ring),
+    Suite("ring", "the ring in C under ThreadSanitizer and AddressSanitizer, and at full speed", sanitized_ring, alone=True),
     Suite("abi", "header, exports, structs and TypeScript tables say the same (A03)", abi_checks.run),
     Suite("c", "the programs in tests/c against the library", c_programs, alone=True),
     Suite("c:serve", "a C program serves 10,000 requests", c_serve, alone=True),

@@ -11,8 +11,8 @@ import (
 	"os"
 	"strconv"
 
-	"zigh3/engine/server"
 	"zigh3/engine/config"
+	"zigh3/engine/server"
 	"zigh3/engine/sink"
 )
 
@@ -20,7 +20,7 @@ var (
 	addr     = flag.String("addr", "127.0.0.1:0", "address to listen on")
 	cert     = flag.String("cert", "", "PEM file with the certificate; none: one for development")
 	key      = flag.String("key", "", "PEM file with its key")
-	sessions = flag.Bool("sessions", false, "take WebTransport sessions at "+echoPattern+", so that connections which offer DATAGRAM are of the second kind")
+	sessions = flag.Bool("sessions", false, "take WebTransport sessions at "+echoPattern)
 	options  = flag.String("options", "", "JSON text of the server's options")
 )
 

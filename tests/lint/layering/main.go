@@ -47,6 +47,9 @@ var rules = []rule{
 	{"engine knows neither C nor the queue nor capi nor its tests' client", []string{"engine"}, ".go", forbidImports(func(path string) bool {
 		return path == "C" || path == "zigh3/eventq" || path == "zigh3/capi" || path == "zigh3/engine/enginetest"
 	})},
+	{"engine's rooms import what stands below them in engine/doc.go", []string{"engine"}, ".go", outOfOrder},
+	{"engine reaches into nothing: no unsafe, no reflect, no linkname", []string{"engine"}, ".go", reachingIn},
+	{"the doc.go of each of engine's rooms says what each of its files holds", []string{"engine"}, ".go", unmapped},
 	{"eventq imports only the standard library, nothing of networks in it, and eapache/queue", []string{"eventq"}, ".go", forbidImports(func(path string) bool {
 		first, _, _ := strings.Cut(path, "/")
 		standard := !strings.Contains(first, ".") && first != "zigh3" && path != "C" && first != "net" && first != "crypto"
@@ -162,6 +165,73 @@ func forbidImports(forbidden func(path string) bool) func(*source) []breach {
 		}
 		return found
 	}
+}
+
+// rooms are engine's packages, from the bottom up: each imports only what stands before it.
+var rooms = []string{"sink", "udp", "config", "identity", "wire", "route", "message", "link", "datagram", "session", "server"}
+
+// testRooms are those that only tests import.
+var testRooms = []string{"enginetest"}
+
+// outOfOrder finds what a room imports of those that stand beside or above it, and files in no known room.
+func outOfOrder(f *source) (found []breach) {
+	const engine = "zigh3/engine/"
+	room := filepath.Base(filepath.Dir(f.path))
+	if filepath.Dir(f.path) == "engine" || slices.Contains(testRooms, room) {
+		return nil // doc.go has nothing to import
+	}
+	own := slices.Index(rooms, room)
+	if own < 0 {
+		return []breach{{token.Position{Filename: f.path}, "a room that the lint does not know"}}
+	}
+	for _, spec := range f.tree.Imports {
+		path, err := strconv.Unquote(spec.Path.Value)
+		if err != nil || !strings.HasPrefix(path, "zigh3/") {
+			continue
+		}
+		other := slices.Index(rooms, strings.TrimPrefix(path, engine))
+		if !strings.HasPrefix(path, engine) || other < 0 || other >= own {
+			found = append(found, breach{f.fset.Position(spec.Pos()), room + " imports " + path})
+		}
+	}
+	return found
+}
+
+// reachingIn finds what gets at the fields and functions of others that they do not export.
+func reachingIn(f *source) []breach {
+	found := forbidImports(func(path string) bool { return path == "unsafe" || path == "reflect" })(f)
+	for i, line := range strings.Split(string(f.text), "\n") {
+		if strings.HasPrefix(line, "//go:linkname") {
+			found = append(found, breach{token.Position{Filename: f.path, Line: i + 1}, line})
+		}
+	}
+	return found
+}
+
+// inMap finds the files that a doc.go has in its map.
+var inMap = regexp.MustCompile(`(?m)^//\t(\w+\.go) +\S`)
+
+// unmapped finds a file that its room's doc.go does not name, and in a doc.go what names no file.
+func unmapped(f *source) (found []breach) {
+	folder, name := filepath.Split(f.path)
+	if name != "doc.go" {
+		text, err := os.ReadFile(filepath.Join(folder, "doc.go"))
+		if err != nil {
+			return []breach{{token.Position{Filename: f.path}, "there is no doc.go beside it"}}
+		}
+		for _, line := range inMap.FindAllSubmatch(text, -1) {
+			if string(line[1]) == name {
+				return nil
+			}
+		}
+		return []breach{{token.Position{Filename: f.path}, "doc.go does not name it"}}
+	}
+	for _, line := range inMap.FindAllSubmatch(f.text, -1) {
+		if _, err := os.Stat(filepath.Join(folder, string(line[1]))); err != nil {
+			found = append(found, breach{token.Position{Filename: f.path}, "names " + string(line[1]) + ", which is not there"})
+		}
+	}
+	return found
 }
 
 // noisy names what writes to the host's streams or ends its process; the trailing * stands for any rest.

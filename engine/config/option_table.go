@@ -4,12 +4,13 @@ import "time"
 
 const (
 	kib = 1 << 10
+	// Mib is a mebibyte.
 	Mib = 1 << 20
 	gib = 1 << 30
 	tib = 1 << 40
 )
 
-// An optionKey is a setting with a number for its value. What is no number (certificates, the go object, date) is parsed by name.
+// An optionKey is an option with a number for its value. What is no number (certificates, the go object, date) is parsed by name.
 type optionKey struct {
 	name     string
 	unit     string
@@ -22,7 +23,7 @@ func (k *optionKey) setDefault(o *Options) { k.set(o, k.initial) }
 
 func millis(v int64) time.Duration { return time.Duration(v) * time.Millisecond }
 
-// optionKeys are the settings of a server; docs/options.md is held against this table by a test.
+// optionKeys are the options of a server; docs/options.md is held against this table by a test.
 var optionKeys = [...]optionKey{
 	{"max_request_body_size", "bytes", 0, 1 << 53, 128 * Mib, func(o *Options, v int64) { o.MaxRequestBodySize = v }},
 	{"max_header_bytes", "bytes", kib, 64 * kib, 64 * kib, func(o *Options, v int64) { o.MaxHeaderBytes = int(v) }},
@@ -48,13 +49,13 @@ var optionKeys = [...]optionKey{
 	{"max_queued_response_bytes", "bytes", Mib, tib, 256 * Mib, func(o *Options, v int64) { o.MaxQueuedResponseBytes = v }},
 }
 
-// datagramOptionKeys are the settings inside the object "datagrams".
+// datagramOptionKeys are the options inside the object "datagrams".
 var datagramOptionKeys = [...]optionKey{
 	{"incoming", "datagrams", 1, 65_535, 256, func(o *Options, v int64) { o.Datagrams.Incoming = int(v) }},
 	{"outgoing", "datagrams", 1, 65_535, 256, func(o *Options, v int64) { o.Datagrams.Outgoing = int(v) }},
 }
 
-// webTransportOptionKeys are the settings with numbers inside the object "webtransport".
+// webTransportOptionKeys are the options with numbers inside the object "webtransport".
 var webTransportOptionKeys = [...]optionKey{
 	{"max_streams_bidi", "streams", 1, 10_000, 100, func(o *Options, v int64) { o.WebTransport.MaxStreamsBidi = int(v) }},
 	{"max_streams_uni", "streams", 1, 10_000, 100, func(o *Options, v int64) { o.WebTransport.MaxStreamsUni = int(v) }},
@@ -65,7 +66,7 @@ var webTransportOptionKeys = [...]optionKey{
 	{"decision_timeout_ms", "ms", 10, 3_600_000, 10_000, func(o *Options, v int64) { o.WebTransport.DecisionTimeout = millis(v) }},
 }
 
-// goOptionKeys are the settings inside the object "go".
+// goOptionKeys are the options inside the object "go".
 var goOptionKeys = [...]optionKey{
 	{"max_procs", "processors", 0, 1024, 0, func(o *Options, v int64) { o.Go.MaxProcs = int(v) }},
 	{"gc_percent", "percent", 0, 100_000, 0, func(o *Options, v int64) { o.Go.GCPercent = int(v) }},
