@@ -487,6 +487,49 @@ describe("sessions with webtransport-go", () => {
     ]);
   });
 
+  test("W21 atomicWrite() sends all of it where the peer's window has room, and else nothing", async () => {
+    const tried: string[] = [];
+    const server = serve(async (session) => {
+      await session.accept();
+      const writer = (await session.createUnidirectionalStream()).getWriter();
+      await writer.atomicWrite(Buffer.alloc(10_000, "a"));
+      for (const chunk of [Buffer.alloc(10_000, "b"), Buffer.alloc((64 << 10) + 1, "c")]) {
+        tried.push(await writer.atomicWrite(chunk).then(() => "written", (error: Error) => error.name));
+      }
+      while (tried.at(-1) !== "written") {
+        await Bun.sleep(1); // the client reads meanwhile
+        tried.push(await writer.atomicWrite(Buffer.alloc(10_000, "d")).then(() => "written", (error: Error) => error.name));
+      }
+      await writer.write(Buffer.from("end"));
+      await writer.close();
+    });
+    const session = await (await suite.goConnect(server, { window: 16 << 10 })).session("/wt");
+    await until(() => tried.length >= 2);
+    const stream = await session.accept({ uni: true });
+    expect((await stream.read(10_000)).sha256).toBe(sha256("a".repeat(10_000)));
+    expect((await stream.read()).sha256).toBe(sha256("d".repeat(10_000) + "end"));
+    expect(tried.slice(0, 2)).toEqual(["AbortError", "AbortError"]);
+  });
+
+  test("W21 what was committed arrives, though the stream is aborted before the peer has taken it; what was not does not", async () => {
+    const aborted = gate();
+    const server = serve(async (session) => {
+      await session.accept();
+      const writer = (await session.createUnidirectionalStream()).getWriter();
+      await writer.write(Buffer.alloc(100_000, "k"));
+      writer.commit();
+      await writer.write(Buffer.alloc(100_000, "x"));
+      await writer.abort(new WebTransportError("", { streamErrorCode: 7 }));
+      aborted.open();
+    });
+    const session = await (await suite.goConnect(server, { window: 16 << 10 })).session("/wt");
+    await aborted.promise;
+    const stream = await session.accept({ uni: true });
+    expect((await stream.read(100_000)).sha256).toBe(sha256("k".repeat(100_000)));
+    expect(await stream.read(1).catch((error: Error) => error.message)).toBe("webtransport-go: stream code 7 remote true");
+    await until(() => server.stats().session_streams_active === 0);
+  });
+
   test("L05 stop() drains: sessions that end by themselves are waited for, the handler's draining resolves", async () => {
     const drained = gate();
     const heard = gate();

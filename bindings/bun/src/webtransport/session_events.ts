@@ -19,6 +19,7 @@ const OF_STREAMS: ReadonlySet<number> = new Set([
   EVENT.STREAM_RESET,
   EVENT.STREAM_STOPPED,
   EVENT.STREAM_ENDED,
+  EVENT.STREAM_ATOMIC,
 ]);
 
 /** Sessions and streams by their handles. */
@@ -57,6 +58,9 @@ export class SessionEvents {
         return;
       case EVENT.STREAM_STOPPED:
         this.streams.get(object)?.stopped(u32[word + AUX]!);
+        return;
+      case EVENT.STREAM_ATOMIC:
+        this.streams.get(object)?.atomic(u32[word + CODE]! | 0);
         return;
       case EVENT.STREAM_ENDED: // of one that was asked for too late, it comes behind the end of the session
         this.streams.get(object)?.core.streamEnded(object, u32[word + CODE]! | 0);
