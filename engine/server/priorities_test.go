@@ -155,7 +155,7 @@ func testPriorityUpdateOfAnOpenRequest(t *testing.T) {
 		{"u=3", "u=3", "u=0", "second"},
 		{"u=3", "u=1", "u=7", "first"},
 		{"u=1", "u=1", "u=5", "first"},
-		{"u=3, i", "u=1", "", "together"}, // as if none had been given
+		{"u=3", "u=1", "", "together"}, // as if none had been given
 	} {
 		p := newSlowPath(t, "")
 		first, second := p.ask(c.first), p.ask(c.second)
@@ -199,6 +199,7 @@ func testPriorityUpdateAmidARequest(t *testing.T) {
 		conns := p.server.running.open()
 		return len(conns) == 1 && conns[0].Next() == 8 && conns[0].Busy() > conns[0].OpenCount() && !conns[0].Taking()
 	})
+	p.client.SendPriorityUpdate(first.ID(), "u=1") // of one that is known there is nothing to keep
 	p.client.SendPriorityUpdate(4, "u=0")
 	p.keeps(4)
 	if err := second.WriteRaw(head[10:]); err != nil {
