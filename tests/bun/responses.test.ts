@@ -1,6 +1,8 @@
 /** What a client gets of a response. */
 import { describe, expect, test } from "bun:test";
 import { withTrailers, type LogRecord } from "../../bindings/bun/src/index.ts";
+import { ERROR } from "../../bindings/bun/src/layout.ts";
+import { library } from "../../bindings/bun/src/library.ts";
 import { Suite, gate, settled, until } from "./suite.ts";
 import { Answer, sha256 } from "./client.ts";
 
@@ -112,6 +114,34 @@ describe("responses", () => {
     const answer = new Answer(await exchange.response());
     expect([answer.text, answer.report.ended]).toEqual(["chunk 0chunk 1chunk 2", true]);
     await connection.close();
+  });
+
+  test("P07 where slow readers hold all that may wait, another response goes out in pieces as there is room, and is not tried again and again", async () => {
+    const size = 100 << 10;
+    const body = new Uint8Array(size).map((_, i) => i >> 4);
+    const server = suite.serve({ fetch: () => new Response(body), engine: { max_queued_response_bytes: 1 << 20 } });
+    const native = library() as { zig_h3_response_send: (...args: never[]) => number };
+    const send = native.zig_h3_response_send;
+    const codes: number[] = [];
+    native.zig_h3_response_send = (...args) => {
+      codes.push(send(...args));
+      return codes.at(-1)!;
+    };
+    try {
+      const slow = await suite.connect(server, { maxStreamData: 4096 });
+      const exchanges = [];
+      for (let i = 0; i < 20; i++) exchanges.push(await slow.request("/", { allowance: 0 }));
+      for (const exchange of exchanges) await exchange.response("headers");
+      const other = await suite.connect(server);
+      const head = await other.fetch("/", { method: "HEAD" });
+      expect([head.status, head.header("content-length"), head.report.bytes]).toEqual([200, String(size), 0]);
+      for (const exchange of exchanges) await exchange.allow();
+      for (const exchange of exchanges) expect((await exchange.response()).sha256).toBe(sha256(body));
+      expect(new Set(codes)).toEqual(new Set([0, ERROR.WOULD_BLOCK]));
+      expect(codes.length).toBe(20 + 2); // each once, and that of HEAD once more, without its body
+    } finally {
+      native.zig_h3_response_send = send;
+    }
   });
 
   test("P02 a stream that fails in the middle resets with H3_INTERNAL_ERROR", async () => {
