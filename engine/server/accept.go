@@ -316,6 +316,7 @@ func (c *conn) deliver(r *Request, ev *sink.Event, found route.Match, meta, body
 		c.Sink.Release(handle)
 		return false
 	}
+	c.reprioritized(r.x.S)
 	c.Stats.Add(sink.StatRequestsTotal, 1)
 	c.Stats.Add(sink.StatRequestsActive, 1)
 	flow := r.flow

@@ -66,12 +66,17 @@ func prioritize(s *quic.Stream, p wire.Priority, given bool) {
 	}
 }
 
-// prioritized sets the priority of a request that has come: its own, or a later word of its client's.
+// prioritized sets the priority that a request that has come gives itself.
 func (c *conn) prioritized(s *quic.Stream, head *wire.RequestHead) {
+	if head.HasPriority {
+		prioritize(s, head.Priority, true)
+	}
+}
+
+// reprioritized sets the priority of a request that is in the connection's list, if its client has said another before it was.
+func (c *conn) reprioritized(s *quic.Stream) {
 	if u, ok := c.priorities.take(uint64(s.StreamID())); ok {
 		prioritize(s, u.Priority, u.Given)
-	} else if head.HasPriority {
-		prioritize(s, head.Priority, true)
 	}
 }
 
@@ -80,6 +85,10 @@ func (c *conn) Prioritize(u wire.PriorityUpdate) *wire.ConnectionError {
 	next := c.Next()
 	if u.ID >= next+4*uint64(c.s.streams) {
 		return &wire.ConnectionError{Code: http3.ErrCodeIDError, Reason: "PRIORITY_UPDATE for a stream beyond the limit"}
+	}
+	// It is kept first: a request that gets into the list only now finds it there. What has come may have its header block still on its way.
+	if u.ID >= next || c.Taking() || c.Busy() > c.OpenCount() {
+		c.priorities.keep(u)
 	}
 	found := false
 	c.Find(func(item link.Item) bool {
@@ -90,8 +99,8 @@ func (c *conn) Prioritize(u wire.PriorityUpdate) *wire.ConnectionError {
 		}
 		return found
 	})
-	if !found && u.ID >= next {
-		c.priorities.keep(u)
+	if found {
+		c.priorities.take(u.ID)
 	}
 	return nil
 }

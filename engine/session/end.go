@@ -231,7 +231,7 @@ func (s *Session) terminate() {
 // settle lets go of the session once its end was told, nobody reads its CONNECT stream any more, and what is still to be written was: an
 // answer that rejects it. s.mu is held.
 func (s *Session) settle() {
-	if s.finished && s.readerGone && !s.released && (s.open || s.out.Idle()) {
+	if s.told && s.readerGone && !s.released && (s.open || s.out.Idle()) {
 		s.released = true
 		s.later.some, s.later.release = true, true
 	}

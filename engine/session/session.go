@@ -53,6 +53,7 @@ type Session struct {
 	peerDrained  bool
 	ending       bool // how it ends is decided
 	finished     bool // SESSION_CLOSED is emitted, or about to be
+	told         bool // SESSION_CLOSED was emitted
 	result       sessionEnd
 	early        []earlyStream
 	waiting      [2][]*Stream // ours, for the peer's limit
@@ -125,6 +126,7 @@ func (s *Session) Unlock() {
 			s.mu.Unlock()
 			s.terminate()
 			s.mu.Lock()
+			s.told = true
 			s.running--
 			s.settle()
 		default:

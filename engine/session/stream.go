@@ -194,12 +194,13 @@ func (st *Stream) Unlock() {
 	if last {
 		st.finished = true
 	}
+	brokenOff := !st.ours && st.givenUp && !st.answered
 	st.mu.Unlock()
 	if !last {
 		return
 	}
 	c := st.s.c
-	if !st.ours && st.givenUp && !st.answered {
+	if brokenOff {
 		c.BrokenOff()
 	}
 	st.settleFlow()

@@ -146,6 +146,12 @@ static zig_h3_event ends(zig_h3_handle session, int32_t code)
     return event;
 }
 
+/* The session was rejected, or has ended of that already if the engine was faster than this thread. */
+static void too_late(int32_t code)
+{
+    HOLDS(code == ZIG_H3_ERR_WRONG_STATE || code == ZIG_H3_ERR_STALE_HANDLE);
+}
+
 /* W02, W04, and what may be said before the decision. */
 static void decisions(void)
 {
@@ -198,15 +204,15 @@ static void decisions(void)
     SAME(zig_h3_wt_accept(session, "chat", NULL, 0), ZIG_H3_ERR_INVALID_ARGUMENT); /* nothing was offered */
     SAME(zig_h3_wt_reject(session, 418, list, pack(list, "connection", "close"), NULL, 0), ZIG_H3_ERR_BAD_HEADER);
     SAME(zig_h3_wt_reject(session, 418, list, pack(list, "x-why", "tea"), "no coffee", 9), 0);
-    SAME(zig_h3_wt_reject(session, 418, NULL, 0, NULL, 0), ZIG_H3_ERR_WRONG_STATE);
-    SAME(zig_h3_wt_accept(session, NULL, NULL, 0), ZIG_H3_ERR_WRONG_STATE);
+    too_late(zig_h3_wt_reject(session, 418, NULL, 0, NULL, 0));
+    too_late(zig_h3_wt_accept(session, NULL, NULL, 0));
     ends(session, ZIG_H3_ERR_CANCELLED);
     ANSWERS(dial, "\"status\":418");
 
     dial = wt_do("\"do\": \"session\", \"conn\": %ld, \"path\": \"/wt\"", connection);
     session = EXPECT(ZIG_H3_EVENT_SESSION_REQUEST).object;
     SAME(zig_h3_wt_close(session, 5, "before", 6), 0);
-    SAME(zig_h3_wt_accept(session, NULL, NULL, 0), ZIG_H3_ERR_WRONG_STATE);
+    too_late(zig_h3_wt_accept(session, NULL, NULL, 0));
     ends(session, ZIG_H3_ERR_CANCELLED);
     ANSWERS(dial, "\"status\":500");
 
@@ -819,19 +825,25 @@ static void lost(void)
     int ends_of[MANY] = {0};
     long number, conn = connect_with("");
     session = session_on(conn, &number);
+    int left = 0;
     for (int i = 0; i < MANY; i++) {
-        MUST(zig_h3_wt_open_stream(session, i % 2 == 0 ? ZIG_H3_WT_BIDIRECTIONAL : ZIG_H3_WT_UNIDIRECTIONAL, 0, &streams[i]));
+        int32_t code = zig_h3_wt_open_stream(session, i % 2 == 0 ? ZIG_H3_WT_BIDIRECTIONAL : ZIG_H3_WT_UNIDIRECTIONAL, 0, &streams[i]);
+        if (code == ZIG_H3_ERR_STALE_HANDLE && i > MANY / 2) /* it was lost before this thread came so far */
+            break;
+        MUST(code);
+        left++;
         if (i == MANY / 2)
             wt_do("\"do\": \"disconnect\", \"conn\": %ld", conn);
     }
-    int closed = 0, left = MANY;
+    const int opened_here = left;
+    int closed = 0;
     while (left > 0 || !closed) {
         zig_h3_event event = next();
         if (event.type == ZIG_H3_EVENT_SESSION_CLOSED) {
             SAME(event.object, session);
             closed++;
         }
-        for (int i = 0; event.type == ZIG_H3_EVENT_STREAM_ENDED && i < MANY; i++) {
+        for (int i = 0; event.type == ZIG_H3_EVENT_STREAM_ENDED && i < opened_here; i++) {
             if (streams[i] == event.object) {
                 left--;
                 ends_of[i]++;
@@ -839,7 +851,7 @@ static void lost(void)
         }
     }
     int wrong = 0;
-    for (int i = 0; i < MANY; i++)
+    for (int i = 0; i < opened_here; i++)
         wrong += ends_of[i] != 1;
     SAME(wrong, 0);
     SAME(closed, 1);

@@ -135,9 +135,13 @@ def serve(log, count, command, requests, limit, env=None):
         count.add(counts.of_program(log, *server.ended()))
 
 
+# Programs of the library's C side alone, linked with its sources: no engine takes what they hand over.
+WITHOUT_ENGINE = ("refused", "chunks")
+
+
 def c_tests():
     """The programs in tests/c that need no company. Those of the ring and serve.c have suites of their own."""
-    apart = ("serve.c", "ring_stress.c", "ring_litmus.c")
+    apart = ("serve.c", "ring_stress.c", "ring_litmus.c", *(f"{name}.c" for name in WITHOUT_ENGINE))
     sources = [source for source in sorted((ROOT / "tests/c").glob("*.c")) if source.name not in apart]
     if not sources:
         raise Failure("there is no program in tests/c")
@@ -150,6 +154,10 @@ def c_programs(log, count):
     for source in c_tests():
         program = compile_c(log, [source], source.stem, library=LIBRARY.parent)
         count.add(counts.of_program(log, *run(log, [program], 240)))
+    for name in WITHOUT_ENGINE:
+        sources = [ROOT / f"tests/c/{name}.c", *sorted((ROOT / "capi").glob("*.c"))]
+        program = compile_c(log, sources, name, "-D_GNU_SOURCE")
+        count.add(counts.of_program(log, *run(log, [program], 60)))
 
 
 def c_serve(log, count):
