@@ -147,6 +147,23 @@ describe("streaming bodies", () => {
     }
   });
 
+  test("S06 a read that is pending when its handler answers fails once the response is through", async () => {
+    const read = gate<unknown>();
+    const server = suite.serve({
+      fetch: (request) => {
+        void failure(request.body!.getReader().read()).then(read.open);
+        return new Response("answered");
+      },
+    });
+    const connection = await suite.connect(server);
+    const exchange = await connection.request("/", { method: "POST", end: false });
+    const report = await exchange.response();
+    expect([report.status, report.ended]).toEqual([200, true]);
+    expect(((await read.promise) as Error).name).toBe("AbortError");
+    expect((await exchange.response("stopped")).sent.stopped).toBe(0x100); // H3_NO_ERROR
+    await settled(server, 15_000, ["requests_active"]);
+  });
+
   test("S07 a client that aborts in the middle fails the read and the signal", async () => {
     const seen = gate<{ error: unknown; aborted: boolean; bytes: number }>();
     const server = suite.serve({
