@@ -171,6 +171,9 @@ func TestCloseEndsEverything(t *testing.T) {
 	if !q.Quiet() {
 		t.Error("not quiet though all is committed or aborted")
 	}
+	if depth := q.Stats().Depth; depth != 4096 {
+		t.Errorf("%d bytes in use", depth)
+	}
 	if got := objects(r); got[0] != 7 {
 		t.Errorf("record %d came first", got[0])
 	}
@@ -197,8 +200,14 @@ func TestProducerFromBeforeCloseFindsNoWayIntoTheNextRing(t *testing.T) {
 			t.Errorf("class %d was served", class)
 		}
 	}
-	push(t, New(next), 2, 0)
-	equal(t, objects(next), 2)
+	q = New(next)
+	push(t, q, 2, 0)
+	push(t, q, 3, 0)
+	q.Room()
+	if next.Advance(); next.Doorbell() {
+		t.Error("a ring that was begun anew rings after its first record")
+	}
+	equal(t, objects(next), 3)
 }
 
 func TestWaiterThatGivesUpWithRoomInHandPassesItOn(t *testing.T) {
@@ -322,20 +331,17 @@ func TestNobodyIsLetOutForRoomThatIsCutInTwo(t *testing.T) {
 	objects(r)
 	push(t, q, 2, 1024-64)
 	push(t, q, 3, 1024-64)
-	said := bulk(q, 4, 2048-64, nil) // 1024 are left before the end, 1024 behind it
-	settle(func() bool { return q.Stats().Waiting == 1 })
+	w := &waiter{wake: make(chan struct{}, 1), need: 2048} // 1024 are left before the end, 1024 behind it
 	q.mu.Lock()
-	q.pump()
-	if q.out != 0 || q.promised != 0 {
-		t.Errorf("%d are let out for %d bytes", q.out, q.promised)
+	defer q.mu.Unlock()
+	q.line.pushBack(w)
+	if q.pump(); w.out {
+		t.Error("he is let out")
 	}
-	q.mu.Unlock()
 	equal(t, objects(r), 2, 3)
-	q.Pump()
-	if !<-said {
-		t.Error("refused")
+	if q.pump(); !w.out {
+		t.Error("he is not let out for an empty ring")
 	}
-	equal(t, objects(r), 4)
 }
 
 // A waiter who was let out, and had not come to his claim when others overflowed, stands behind them.
