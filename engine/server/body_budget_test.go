@@ -59,7 +59,7 @@ func TestN15_ManyUploadsAtOnce(t *testing.T) {
 	})
 	body := pattern(size)
 	want := fmt.Sprintf("%d %x false", size, sha256.Sum256(body))
-	clients := make([]*http.Client, 256)
+	clients := make([]*http.Client, many(48, 256)) // four times what there is room for
 	for i := range clients {
 		clients[i] = &http.Client{Transport: enginetest.Dial(t, f.addr, enginetest.Options{Datagrams: secondKind})}
 	}

@@ -108,7 +108,7 @@ func testB02_AnAnswerBehindAStopAlwaysArrives(t *testing.T) {
 	})
 	q := dial(t, f.addr)
 	var clients sync.WaitGroup
-	for n := range 400 {
+	for n := range many(2*3*5*7, 2000) { // every combination of what follows
 		clients.Go(func() {
 			ctx, cancel := context.WithTimeout(context.Background(), patience)
 			defer cancel()

@@ -416,7 +416,7 @@ func TestA08_RequestsEndWhileDatagramsWait(t *testing.T) {
 	})
 	f.SetPlaces(2)
 	c := datagramRequest(t, f).Client()
-	for range 300 {
+	for range many(100, 1000) {
 		str := c.OpenRequest()
 		sendDatagramRequest(t, str)
 		done := make(chan struct{})

@@ -19,7 +19,8 @@ func TestP07_SlowReaderHoldsTheWriterBack(t *testing.T) {
 }
 
 func testP07_SlowReaderHoldsTheWriterBack(t *testing.T) {
-	const piece, pieces = 64 << 10, 800
+	const piece = 64 << 10
+	pieces := many(100, 800)
 	var o owner
 	opened, closed := make(chan event, 1), make(chan event, 1)
 	f := serve(t, "", 0, func(c *consumer, e event) {
@@ -50,7 +51,7 @@ func testP07_SlowReaderHoldsTheWriterBack(t *testing.T) {
 		last = drained()
 		return last == was && last > 0
 	})
-	if last > 16<<20 {
+	if last > 1<<20 { // quic-go's client begins with half of that
 		t.Errorf("%d bytes left for a reader that took nothing", last)
 	}
 	h := 0
@@ -71,12 +72,12 @@ func testP07_SlowReaderHoldsTheWriterBack(t *testing.T) {
 	if e := within(t, "the end", closed); e.Code != sink.OK {
 		t.Errorf("ended with %+v", e.Event)
 	}
-	eventually(t, "every chunk given back", func() bool { return o.back.Load() == pieces })
-	if n := f.stats[sink.StatBodyBytesOut].Load(); n != piece*pieces {
+	eventually(t, "every chunk given back", func() bool { return o.back.Load() == int64(pieces) })
+	if n := f.stats[sink.StatBodyBytesOut].Load(); n != uint64(piece*pieces) {
 		t.Errorf("%d bytes counted", n)
 	}
 	// The connection rested, but for this response; and what quic-go has taken last is still on its way.
-	if n := f.stats[sink.StatBytesOut].Load(); n < piece*pieces/2 {
+	if n := f.stats[sink.StatBytesOut].Load(); n < uint64(piece*pieces)/2 {
 		t.Errorf("%d bytes sent, of which %d are counted", piece*pieces, n)
 	}
 }

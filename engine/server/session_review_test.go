@@ -244,7 +244,7 @@ func TestRevS1_DrainWhileConnectionsBegin(t *testing.T) {
 		}
 		return n
 	}
-	for range 20 {
+	for range many(5, 50) {
 		f := serveSessions(t, "", nil)
 		seen := make(chan int, 4)
 		begun := make(chan struct{}, 4)
