@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -160,10 +161,11 @@ func TestW20_BeyondTheLimits(t *testing.T) {
 		}{
 			{"all the bytes", func(p *sessionPeer) { stream(p, most) }, "lives"},
 			{"all the bytes of two streams, one with its end", func(p *sessionPeer) { stream(p, most/2).Close(); stream(p, most/2) }, "lives"},
-			{"a byte more", func(p *sessionPeer) { stream(p, most+1) }, overrun},
-			{"a byte more, on a stream of its own", func(p *sessionPeer) { stream(p, most); stream(p, 1) }, overrun},
+			{"a byte more", func(p *sessionPeer) { stream(p, most+1).Close() }, overrun},
+			{"a byte more, on a stream of its own", func(p *sessionPeer) { stream(p, most).Close(); stream(p, 1) }, overrun},
+			{"a byte more than an end tells, most of it unread", func(p *sessionPeer) { stream(p, most).Close(); stream(p, 1) }, overrun},
 			{"a byte more than the reset tells", func(p *sessionPeer) {
-				stream(p, most)
+				stream(p, most).Close()
 				s := stream(p, 1)
 				s.SetReliableBoundary()
 				s.CancelWrite(1)
@@ -181,7 +183,7 @@ func TestW20_BeyondTheLimits(t *testing.T) {
 				event = breachSeen
 			}
 			rows = append(rows, sessionBreach{name: d.Name + ", " + c.name, client: client, do: c.do, want: c.want, event: event,
-				options: `{"webtransport": {"max_data": 65536, "max_streams_uni": 2, "max_streams_bidi": 2}}`})
+				options: `{"receive_window": 4096, "webtransport": {"max_data": 65536, "max_streams_uni": 2, "max_streams_bidi": 2}}`})
 		}
 	}
 	runSessionBreaches(t, rows)
@@ -260,6 +262,41 @@ func byHand(o enginetest.Options) enginetest.Options {
 	}
 	o.Dialect = &d
 	return o
+}
+
+// What was read of a stream, and waits for room in a full queue when the consumer stops it, was never delivered. Its credit comes back.
+func TestW20_BytesThatAFullQueueKeepsBack(t *testing.T) {
+	f := serveSessions(t, `{"webtransport": {"max_data": 65536}}`, nil)
+	s, _ := f.openSession(enginetest.Options{Dialect: enginetest.Draft15, MaxStreamsUni: 1, MaxStreamsBidi: 1, MaxData: 1})
+	const size = 1000
+	for i := range 80 { // more than all there is
+		opened, data := f.count(sink.EventStreamOpened), f.count(sink.EventStreamData)
+		st, err := s.OpenUniStreamSync(ctx(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		write := func() {
+			t.Helper()
+			st.SetWriteDeadline(deadline())
+			if _, err := st.Write(make([]byte, size)); err != nil {
+				t.Fatalf("stream %d: %v", i, err)
+			}
+		}
+		write()
+		h := f.nth(sink.EventStreamOpened, opened).Object
+		f.nth(sink.EventStreamData, data)
+		f.Stall(true)
+		f.SetCapacity(1)
+		write()
+		eventually(t, "a full queue", func() bool { return f.Bulk() > 0 })
+		write()
+		eventually(t, "a reader that waits", func() bool { return bytes.Contains(stacks(), []byte("(*Consumer).Reserve(")) })
+		f.Await(func() { f.stream(h).Stop(3) })
+		st.CancelWrite(3)
+		f.SetCapacity(1 << 20)
+		f.Stall(false)
+		eventually(t, "the end", func() bool { return f.count(sink.EventStreamEnded) == i+1 })
+	}
 }
 
 // What the server may send: so much and no byte more, told once that it is held up; then as much as each raise allows, one byte even.

@@ -164,6 +164,23 @@ func TestEarlyStreamsOfAConnectionThatGoes(t *testing.T) {
 	}
 }
 
+// A stream of ours that ends while it waits for QUIC's limit waits no longer, and takes no credit with it.
+func TestStreamThatIsGivenUpWhileItWaits(t *testing.T) {
+	set := newTestSet(0)
+	s := &Session{set: set, ending: true, finished: true}
+	s.flow.begin(true, wire.Limits{}, wire.Limits{StreamsUni: 2})
+	first, second := newStream(s, Unidirectional), newStream(s, Unidirectional)
+	for _, st := range []*Stream{first, second} {
+		st.ours = true
+		s.flow.open(Unidirectional)
+		set.opening[Unidirectional].waiting = append(set.opening[Unidirectional].waiting, st)
+	}
+	s.remove(first)
+	if q := set.opening[Unidirectional].waiting; len(q) != 1 || q[0] != second || s.flow.opened[Unidirectional] != 1 {
+		t.Errorf("%d wait, %d count", len(q), s.flow.opened[Unidirectional])
+	}
+}
+
 // A peer that refers to ever new sessions makes nothing grow.
 func TestRefusalsAreBounded(t *testing.T) {
 	set := newTestSet(0)

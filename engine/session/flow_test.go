@@ -207,6 +207,33 @@ func TestFlowControlSeesTheFirstTooMany(t *testing.T) {
 	}
 }
 
+// Credit that is given back wakes who found nothing left meanwhile: the peer, which has had nothing, would not.
+func TestCreditThatIsGivenBackWakes(t *testing.T) {
+	f := &flowControl{}
+	f.begin(true, wire.Limits{}, wire.Limits{Data: 100})
+	if !f.takeAll(100) || f.take(1) != 0 {
+		t.Fatal("all of it was to be had, and no more")
+	}
+	raised, _ := f.credit()
+	if f.giveBack(100); !isClosed(raised) || f.take(1000) != 100 {
+		t.Error("who waits is not told, or there is less than before")
+	}
+}
+
+// At the end of what can be told, the peer is told of it once.
+func TestLimitsEndWhereTheEncodingDoes(t *testing.T) {
+	f := &flowControl{}
+	f.begin(true, wire.Limits{Data: 1 << 60, StreamsUni: 1 << 58}, wire.Limits{})
+	f.theirs[Unidirectional], f.theirsEnded[Unidirectional] = wire.MaxStreams, wire.MaxStreams-2
+	f.allowed, f.received, f.done = 1<<61, 1<<61, quicvarint.Max-1<<60
+	if n, again := f.theirStreamEnded(Unidirectional), f.theirStreamEnded(Unidirectional); n != wire.MaxStreams || again != 0 {
+		t.Errorf("of streams %d, %d", n, again)
+	}
+	if n, again := f.consumed(1), f.consumed(1<<59); n != quicvarint.Max || again != 0 {
+		t.Errorf("of bytes %d, %d", n, again)
+	}
+}
+
 // Without flow control nothing is limited, whatever was announced.
 func TestFlowControlThatIsOff(t *testing.T) {
 	f := &flowControl{}
