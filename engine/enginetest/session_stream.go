@@ -341,9 +341,12 @@ func (st *Stream) CancelWrite(code uint32) {
 }
 
 // CancelRead stops the server's.
-func (st *Stream) CancelRead(code uint32) {
+func (st *Stream) CancelRead(code uint32) { st.CancelReadWith(StreamCode(code)) }
+
+// CancelReadWith stops it with a code that is no application's.
+func (st *Stream) CancelReadWith(code quic.StreamErrorCode) {
 	if st.receive != nil {
-		st.receive.CancelRead(StreamCode(code))
+		st.receive.CancelRead(code)
 		st.end(false)
 	}
 }

@@ -190,11 +190,19 @@ func serveOn(t testing.TB, host, options string) *fixture {
 			s.Close()
 		}
 	}
+	f := serverOn(t, host, options, hello)
+	f.start()
+	return f
+}
+
+// serverOn makes one that is not started.
+func serverOn(t testing.TB, host, options string, handle func(c *consumer, e event)) *fixture {
+	t.Helper()
 	o, err := config.ParseOptions(host, 0, "", "", []byte(options))
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := newConsumer(t, hello)
+	c := newConsumer(t, handle)
 	s, err := New(o, 1<<40, []sink.Sink{c}, new(sink.Stats))
 	if err != nil {
 		t.Fatal(err)
@@ -202,13 +210,11 @@ func serveOn(t testing.TB, host, options string) *fixture {
 	if _, err := s.Route("", "/*", 0, 7); err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{consumer: c, server: s, stats: s.stats}
-	f.start()
 	t.Cleanup(func() {
 		s.Free()
 		within(t, "the server's end", s.Done())
 	})
-	return f
+	return &fixture{consumer: c, server: s, stats: s.stats}
 }
 
 // forge begins handshakes from ip that never go on, until the server asks for proofs.

@@ -165,6 +165,27 @@ func (s *Session) end(o sessionEnd) {
 	}
 }
 
+// streamCode is why streams end that the session's end cuts. It is decided how the session ends.
+func (s *Session) streamCode() sink.Code {
+	switch {
+	case s.result.Code != sink.OK:
+		return s.result.Code
+	case s.result.Flags&sink.FlagRemote == 0:
+		return sink.ErrCancelled
+	}
+	return sink.ErrClosed
+}
+
+// goneCode is why a stream ends that the peer gives up with its session. Where that was us, the peer may be quicker than what cuts it.
+func (s *Session) goneCode() sink.Code {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ending {
+		return s.streamCode()
+	}
+	return sink.ErrClosed // the session's end follows, or ought to
+}
+
 // doLater does what had to wait for the lock to be given up.
 func (s *Session) doLater(l *later) {
 	if l.start {
@@ -188,13 +209,7 @@ func (s *Session) doLater(l *later) {
 				l.early[i].refuse(wire.ErrCodeSessionGone)
 			}
 		}
-		code := s.result.Code
-		if code == sink.OK {
-			code = sink.ErrClosed
-			if s.result.Flags&sink.FlagRemote == 0 {
-				code = sink.ErrCancelled
-			}
-		}
+		code := s.streamCode()
 		for _, st := range l.cut {
 			st.cut(code)
 		}

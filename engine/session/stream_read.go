@@ -143,7 +143,7 @@ func (st *Stream) readOver(err error) {
 	case err == io.EOF:
 		st.endRead(sink.OK)
 	case remote && http3.ErrCode(reset.ErrorCode) == wire.ErrCodeSessionGone:
-		st.endRead(sink.ErrClosed) // the session's end follows, or ought to
+		st.endRead(st.s.goneCode())
 	case remote:
 		code, _ := wire.AppCode(uint64(reset.ErrorCode))
 		rec, _ := st.s.c.Sink.Reserve(sink.Terminal, 0, nil)

@@ -207,7 +207,7 @@ func (st *Stream) Atomic(n int, err error) {
 	case err == message.ErrUnwanted:
 		code = sink.ErrCancelled // finished, or about to be reset
 	default:
-		code = sendCodeOf(err)
+		code = st.sendCodeOf(err)
 	}
 	rec, _ := st.s.c.Sink.Reserve(sink.Terminal, 0, nil)
 	st.s.c.Sink.Commit(rec, st.event(&sink.Event{Type: sink.EventStreamAtomic, Code: code, Aux: uint64(n)}))
@@ -256,13 +256,13 @@ func (st *Stream) broken(err error) {
 	if st.sendDone {
 		return
 	}
-	end := sendCodeOf(err)
+	end := st.sendCodeOf(err)
 	if st.resetting != nil {
 		end = sink.ErrCancelled
 	}
 	var stop *quic.StreamError
 	switch {
-	case errors.As(err, &stop) && stop.Remote && end != sink.ErrReset:
+	case errors.As(err, &stop) && stop.Remote && (st.resetting != nil || http3.ErrCode(stop.ErrorCode) == wire.ErrCodeSessionGone):
 		st.closed = true
 		st.send.CancelWrite(stop.ErrorCode)
 		st.endSend(end) // the session's end follows, or ought to; or the consumer has reset it before
@@ -279,10 +279,10 @@ func (st *Stream) broken(err error) {
 }
 
 // sendCodeOf is why a side has ended for an error of it.
-func sendCodeOf(err error) sink.Code {
+func (st *Stream) sendCodeOf(err error) sink.Code {
 	var stop *quic.StreamError
 	if errors.As(err, &stop) && stop.Remote && http3.ErrCode(stop.ErrorCode) == wire.ErrCodeSessionGone {
-		return sink.ErrClosed
+		return st.s.goneCode()
 	}
 	return message.OutcomeOf(err).Code
 }
