@@ -228,12 +228,15 @@ func (st *Stream) overrun() {
 
 // settleFlow gives back, once the stream has ended, the credit of what the consumer has not read.
 func (st *Stream) settleFlow() {
-	if st.receive == nil || !st.s.flow.enabled() {
+	if !st.s.flow.enabled() {
 		return
 	}
-	st.mu.Lock()
-	left := st.in.Unconsumed()
+	st.mu.Lock() // it may be opened just now, though it has ended
+	receive, left := st.receive, st.in.Unconsumed()
 	st.mu.Unlock()
+	if receive == nil {
+		return
+	}
 	if left > 0 {
 		st.s.consumed(left)
 	}
