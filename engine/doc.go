@@ -12,6 +12,7 @@
 //	route       patterns and the table that requests are matched by
 //	identity    certificates
 //	config      options, their parsing and their bounds
+//	congestion  how much a connection may send and how fast: BBR, NewReno
 //	udp         the socket
 //	sink        the Sink interface, events, codes, chunks, counters, log, guard, clock
 //

@@ -1,6 +1,10 @@
 package config
 
-import "time"
+import (
+	"time"
+
+	"zigh3/engine/congestion"
+)
 
 const (
 	kib = 1 << 10
@@ -44,6 +48,7 @@ var optionKeys = [...]optionKey{
 	{"max_unverified_handshakes", "handshakes", 0, 1_000_000, 256, func(o *Options, v int64) { o.MaxUnverifiedHandshakes = int(v) }},
 	{"initial_packet_size", "bytes", smallestPacket, largestPacket, smallestPacket, func(o *Options, v int64) { o.InitialPacketSize = uint16(v) }},
 	{"max_packet_size", "bytes", 0, largestPacket, 0, func(o *Options, v int64) { o.MaxPacketSize = uint16(v) }},
+	{"initial_window", "packets", 2, 1000, congestion.DefaultInitialWindow, func(o *Options, v int64) { o.InitialWindow = int(v) }},
 	{"max_buffered_body_bytes", "bytes", Mib, tib, 256 * Mib, func(o *Options, v int64) { o.MaxBufferedBodyBytes = v }},
 	{"high_water_mark", "bytes", kib, gib, Mib, func(o *Options, v int64) { o.HighWaterMark = int(v) }},
 	{"max_queued_response_bytes", "bytes", Mib, tib, 256 * Mib, func(o *Options, v int64) { o.MaxQueuedResponseBytes = v }},

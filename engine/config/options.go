@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"zigh3/engine/congestion"
 	"zigh3/engine/sink"
 )
 
@@ -41,6 +42,9 @@ type Options struct {
 
 	InitialPacketSize uint16 // bytes of UDP payload, until a larger size is known to come through
 	MaxPacketSize     uint16 // the same, of all packets; 0: what path MTU discovery finds
+
+	CongestionControl congestion.Algorithm // of connections
+	InitialWindow     int                  // packets that may be under way before anything is known of a path
 
 	MaxBufferedBodyBytes   int64 // bytes of all buffered bodies together that have come and were not answered
 	HighWaterMark          int   // bytes of one response or stream that may wait for the network; the consumer's side keeps this account
@@ -140,7 +144,22 @@ func ParseOptions(hostname string, port uint16, certPath, keyPath string, option
 	if o.MaxPacketSize != 0 && o.InitialPacketSize > o.MaxPacketSize {
 		return nil, configError("initial_packet_size (%d) must not exceed max_packet_size (%d)", o.InitialPacketSize, o.MaxPacketSize)
 	}
+	if err := checkCongestion(o, congestion.Installed()); err != nil {
+		return nil, err
+	}
 	return o, nil
+}
+
+// checkCongestion refuses what a build with quic-go's own congestion control cannot do: see capi/quicgo.
+func checkCongestion(o *Options, installed bool) error {
+	switch {
+	case installed:
+	case o.CongestionControl == congestion.BBR:
+		return configError("congestion_control cannot be bbr: this build has quic-go's own congestion control, which is NewReno")
+	case o.InitialWindow != congestion.DefaultInitialWindow:
+		return configError("initial_window cannot be other than %d: this build has quic-go's own congestion control", congestion.DefaultInitialWindow)
+	}
+	return nil
 }
 
 func configError(format string, args ...any) *sink.Error {

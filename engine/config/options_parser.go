@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"zigh3/engine/congestion"
 	"zigh3/engine/sink"
 )
 
@@ -45,6 +46,8 @@ func (p *optionsParser) option(key string, value json.RawMessage) error {
 	switch key {
 	case "date":
 		return parseBool(key, value, &p.options.Date)
+	case "congestion_control":
+		return p.congestionControl(value)
 	case "cert":
 		return parseText(key, value, &p.pair.Cert)
 	case "key":
@@ -78,8 +81,21 @@ func (p *optionsParser) option(key string, value json.RawMessage) error {
 			return unknownKey("webtransport."+key, append(numberNames(webTransportOptionKeys[:]), "origins"))
 		})
 	}
-	return unknownKey(key, append(numberNames(optionKeys[:]), "date", "cert", "key", "tls", "go", "quic_datagrams", "raw_datagrams",
+	return unknownKey(key, append(numberNames(optionKeys[:]), "congestion_control", "date", "cert", "key", "tls", "go", "quic_datagrams", "raw_datagrams",
 		"datagrams", "webtransport"))
+}
+
+func (p *optionsParser) congestionControl(value json.RawMessage) error {
+	var name string
+	if err := parseText("congestion_control", value, &name); err != nil {
+		return err
+	}
+	a, ok := congestion.AlgorithmNamed(name)
+	if !ok {
+		return configError("congestion_control must be auto, bbr or reno, not %s", excerpt(value))
+	}
+	p.options.CongestionControl = a
+	return nil
 }
 
 // numbers takes an object that holds nothing but numbers.

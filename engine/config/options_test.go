@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"zigh3/engine/congestion"
 	"zigh3/engine/sink"
 )
 
@@ -22,7 +23,7 @@ func TestOptionsHaveDefaults(t *testing.T) {
 			Port: 443, MaxRequestBodySize: 128 << 20, MaxHeaderBytes: 64 << 10, MaxIncomingStreams: 256,
 			IdleTimeout: 30 * time.Second, HandshakeTimeout: 10 * time.Second, HeaderTimeout: 10 * time.Second, BodyTimeout: 30 * time.Second, WriteTimeout: 5 * time.Minute,
 			ReceiveWindow: 512 << 10, StreamReceiveWindow: 6 << 20, ConnectionReceiveWindow: 15 << 20,
-			ResetBudget: 1024, ResetWindow: 10 * time.Second, MaxUnverifiedHandshakes: 256, InitialPacketSize: 1200, HighWaterMark: 1 << 20, MaxQueuedResponseBytes: 256 << 20, Date: true,
+			ResetBudget: 1024, ResetWindow: 10 * time.Second, MaxUnverifiedHandshakes: 256, InitialPacketSize: 1200, InitialWindow: 32, HighWaterMark: 1 << 20, MaxQueuedResponseBytes: 256 << 20, Date: true,
 			MaxConnections: 1 << 16, MaxConnectionsPerAddress: 1 << 14, KeepAlive: 10 * time.Second, MaxBufferedBodyBytes: 256 << 20,
 			Datagrams:    DatagramOptions{256, 256, false},
 			WebTransport: WebTransportOptions{MaxStreamsBidi: 100, MaxStreamsUni: 100, MaxData: 16 << 20, MaxEarlyStreams: 16, CapsuleTimeout: 10 * time.Second, CapsuleBudget: 1024, DecisionTimeout: 10 * time.Second},
@@ -37,7 +38,7 @@ func TestB03EveryOptionIsTaken(t *testing.T) {
 	o, err := ParseOptions("::1", 0, "c.pem", "k.pem", []byte(`{
 		"max_request_body_size": 1, "max_header_bytes": 2e3, "max_incoming_streams": 3, "idle_timeout_ms": 104, "handshake_timeout_ms": 105,
 		"header_timeout_ms": 16, "body_timeout_ms": 17, "request_timeout_ms": 18, "write_timeout_ms": 19, "receive_window": 9000, "stream_receive_window": 100000,
-		"connection_receive_window": 110000, "reset_budget": 12, "max_unverified_handshakes": 13, "initial_packet_size": 1300, "max_packet_size": 1400, "high_water_mark": 1024,
+		"connection_receive_window": 110000, "reset_budget": 12, "max_unverified_handshakes": 13, "initial_packet_size": 1300, "max_packet_size": 1400, "initial_window": 32, "congestion_control": "reno", "high_water_mark": 1024,
 		"max_queued_response_bytes": 1048577, "max_connections": 21, "max_connections_per_address": 22, "keep_alive_ms": 23, "max_buffered_body_bytes": 1048578, "date": false,
 		"tls": [{"cert": "C", "key": "K"}, {"cert_path": "cp", "key_path": "kp", "server_name": "n"}],
 		"go": {"max_procs": 1, "gc_percent": 2, "memory_limit": 3}, "quic_datagrams": true, "raw_datagrams": true,
@@ -51,7 +52,7 @@ func TestB03EveryOptionIsTaken(t *testing.T) {
 		IdleTimeout: 104 * time.Millisecond, HandshakeTimeout: 105 * time.Millisecond, HeaderTimeout: 16 * time.Millisecond,
 		BodyTimeout: 17 * time.Millisecond, RequestTimeout: 18 * time.Millisecond, WriteTimeout: 19 * time.Millisecond,
 		ReceiveWindow: 9000, StreamReceiveWindow: 100000, ConnectionReceiveWindow: 110000, ResetBudget: 12, ResetWindow: 10 * time.Second, MaxUnverifiedHandshakes: 13,
-		InitialPacketSize: 1300, MaxPacketSize: 1400,
+		InitialPacketSize: 1300, MaxPacketSize: 1400, InitialWindow: 32, CongestionControl: congestion.NewReno,
 		HighWaterMark: 1024, MaxQueuedResponseBytes: 1<<20 + 1, Go: GoOptions{1, 2, 3}, QUICDatagrams: true, RawDatagrams: true, MaxConnections: 21, MaxConnectionsPerAddress: 22, KeepAlive: 23 * time.Millisecond, MaxBufferedBodyBytes: 1<<20 + 2, Datagrams: DatagramOptions{11, 4, true},
 		WebTransport: WebTransportOptions{MaxStreamsBidi: 5, MaxStreamsUni: 6, MaxData: 65536, MaxEarlyStreams: 24, CapsuleTimeout: 25 * time.Millisecond, CapsuleBudget: 26, DecisionTimeout: 20 * time.Millisecond, Origins: []string{"https://a.example", "http://b:8080", "*"}},
 		Certificates: []CertificateSource{{CertPath: "c.pem", KeyPath: "k.pem"}, {Cert: "C", Key: "K", Option: "tls[0]."}, {CertPath: "cp", KeyPath: "kp", ServerName: "n", Option: "tls[1]."}},
@@ -66,8 +67,8 @@ func TestB03EveryOptionIsTaken(t *testing.T) {
 
 func TestC09OptionsThatAreRefused(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{`{"idle_timeout": 1}`, `unknown option "idle_timeout" (known here: body_timeout_ms, cert, connection_receive_window, datagrams, date, go, handshake_timeout_ms, header_timeout_ms, high_water_mark, idle_timeout_ms, initial_packet_size, keep_alive_ms, key, max_buffered_body_bytes, max_connections, max_connections_per_address, max_header_bytes, max_incoming_streams, max_packet_size, max_queued_response_bytes, max_request_body_size, max_unverified_handshakes, quic_datagrams, raw_datagrams, receive_window, request_timeout_ms, reset_budget, stream_receive_window, tls, webtransport, write_timeout_ms)`},
-		{`{"Date": true}`, `unknown option "Date" (known here: body_timeout_ms, cert, connection_receive_window, datagrams, date, go, handshake_timeout_ms, header_timeout_ms, high_water_mark, idle_timeout_ms, initial_packet_size, keep_alive_ms, key, max_buffered_body_bytes, max_connections, max_connections_per_address, max_header_bytes, max_incoming_streams, max_packet_size, max_queued_response_bytes, max_request_body_size, max_unverified_handshakes, quic_datagrams, raw_datagrams, receive_window, request_timeout_ms, reset_budget, stream_receive_window, tls, webtransport, write_timeout_ms)`},
+		{`{"idle_timeout": 1}`, `unknown option "idle_timeout" (known here: body_timeout_ms, cert, congestion_control, connection_receive_window, datagrams, date, go, handshake_timeout_ms, header_timeout_ms, high_water_mark, idle_timeout_ms, initial_packet_size, initial_window, keep_alive_ms, key, max_buffered_body_bytes, max_connections, max_connections_per_address, max_header_bytes, max_incoming_streams, max_packet_size, max_queued_response_bytes, max_request_body_size, max_unverified_handshakes, quic_datagrams, raw_datagrams, receive_window, request_timeout_ms, reset_budget, stream_receive_window, tls, webtransport, write_timeout_ms)`},
+		{`{"Date": true}`, `unknown option "Date" (known here: body_timeout_ms, cert, congestion_control, connection_receive_window, datagrams, date, go, handshake_timeout_ms, header_timeout_ms, high_water_mark, idle_timeout_ms, initial_packet_size, initial_window, keep_alive_ms, key, max_buffered_body_bytes, max_connections, max_connections_per_address, max_header_bytes, max_incoming_streams, max_packet_size, max_queued_response_bytes, max_request_body_size, max_unverified_handshakes, quic_datagrams, raw_datagrams, receive_window, request_timeout_ms, reset_budget, stream_receive_window, tls, webtransport, write_timeout_ms)`},
 		{`{"go": {"maxprocs": 1}}`, `unknown option "go.maxprocs" (known here: gc_percent, max_procs, memory_limit)`},
 		{`{"tls": [{"cert": "c", "key": "k", "name": "x"}]}`, `unknown option "tls[0].name" (known here: cert, cert_path, key, key_path, server_name)`},
 		{`{"max_header_bytes": 1023}`, `max_header_bytes must be a whole number of bytes from 1024 to 65536, not 1023`},
@@ -98,6 +99,12 @@ func TestC09OptionsThatAreRefused(t *testing.T) {
 		{`{"max_packet_size": 1453}`, `max_packet_size must be a whole number of bytes from 0 to 1452, not 1453`},
 		{`{"max_packet_size": 1199}`, `max_packet_size must be 0 or a whole number of bytes from 1200 to 1452, not 1199`},
 		{`{"initial_packet_size": 1300, "max_packet_size": 1299}`, `initial_packet_size (1300) must not exceed max_packet_size (1299)`},
+		{`{"congestion_control": "cubic"}`, `congestion_control must be auto, bbr or reno, not "cubic"`},
+		{`{"congestion_control": 1}`, `congestion_control must be a string, not 1`},
+		{`{"initial_window": 1}`, `initial_window must be a whole number of packets from 2 to 1000, not 1`},
+		// Tests have quic-go as it is.
+		{`{"congestion_control": "bbr"}`, `congestion_control cannot be bbr: this build has quic-go's own congestion control, which is NewReno`},
+		{`{"initial_window": 10}`, `initial_window cannot be other than 32: this build has quic-go's own congestion control`},
 		{`[]`, `the options must be an object, not []`},
 		{`{`, `the options: not JSON: the text ends too early`},
 		{`{"date": tru}`, `the options: not JSON: invalid character '}' in literal true (expecting 'e')`},
@@ -120,6 +127,23 @@ func TestC09OptionsThatAreRefused(t *testing.T) {
 	} {
 		if _, err := call(); fmt.Sprint(err) != name {
 			t.Errorf("%v, want %s", err, name)
+		}
+	}
+}
+
+func TestCongestionOptions(t *testing.T) {
+	for text, want := range map[string]Options{
+		`{"congestion_control": "auto"}`:                       {CongestionControl: congestion.Auto, InitialWindow: 32},
+		`{"congestion_control": "reno", "initial_window": 32}`: {CongestionControl: congestion.NewReno, InitialWindow: 32},
+	} {
+		o, err := ParseOptions("", 0, "", "", []byte(text))
+		if err != nil || o.CongestionControl != want.CongestionControl || o.InitialWindow != want.InitialWindow {
+			t.Errorf("%s: %+v, %v", text, o, err)
+		}
+	}
+	for _, o := range []Options{{CongestionControl: congestion.BBR, InitialWindow: 32}, {InitialWindow: 10}} {
+		if err := checkCongestion(&o, true); err != nil {
+			t.Errorf("%v, %d: %v", o.CongestionControl, o.InitialWindow, err)
 		}
 	}
 }

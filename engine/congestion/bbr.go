@@ -170,6 +170,13 @@ func (b *bbr) bandwidth() float64 { return b.bw }
 func (b *bbr) slowStart() bool    { return b.state == StateStartup }
 func (b *bbr) inRecovery() bool   { return b.recovering }
 
+func (b *bbr) widen(by int64) {
+	b.cwnd = max(b.cwnd+by, renoLeast*b.c.smss)
+	b.initPacingRate()
+	b.setPacingRate()
+	b.setSendQuantum()
+}
+
 // onTransmit is OnTransmit (5.2.2), before the packet is counted.
 func (b *bbr) onTransmit(now instant) {
 	// HandleRestartFromIdle (5.4.1)

@@ -81,7 +81,8 @@ func (c *Control) Choose(a Algorithm) {
 	c.wishes.Add(1)
 }
 
-// SetInitialWindow sets the window before anything is known, in packets, of which it takes at least two; 0 is the default. It has an effect until the first data is acknowledged.
+// SetInitialWindow sets the window before anything is known, in packets, of which it takes at least two; 0 is the default. It has
+// an effect until as much as the window before was acknowledged: a handshake is not.
 func (c *Control) SetInitialWindow(packets int) {
 	c.initialWindow.Store(uint32(max(packets, 0)))
 	c.wishes.Add(1)
@@ -128,3 +129,11 @@ func Install() { installed.Store(true) }
 
 // Installed reports whether it was. Without it connections have what the QUIC implementation has, and Controls have no effect.
 func Installed() bool { return installed.Load() }
+
+// Of gives the Control of a connection of the QUIC implementation, if it has one.
+func Of(connection any) (c *Control, ok bool) {
+	if has, ok := connection.(interface{ CongestionControl() *Control }); ok {
+		return has.CongestionControl(), true
+	}
+	return nil, false
+}

@@ -232,7 +232,6 @@ type flow struct {
 	marks        int64
 	marksAt      []int64
 	knownMarks   int64
-	heldUntil    instant
 
 	most  int64  // the largest window so far
 	check func() // after each event at the sender

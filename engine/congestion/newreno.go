@@ -82,6 +82,11 @@ func (r *newReno) setRate() {
 	r.quantumOfBytes = quantumOf(r.pacingRate, r.c.smss)
 }
 
+func (r *newReno) widen(by int64) {
+	r.cwnd = max(r.cwnd+by, r.least())
+	r.setRate()
+}
+
 // onAck is OnPacketsAcked (RFC 9002, B.5).
 func (r *newReno) onAck(rs *rateSample) {
 	if rs.hasData && r.recovering && rs.sendTime > r.recoveryStart {

@@ -16,6 +16,8 @@ type algorithm interface {
 	slowStart() bool
 	inRecovery() bool
 
+	widen(by int64) // C.InitialCwnd has changed by so much, in time
+
 	onTransmit(now instant)
 	onRTT() // C.srtt and C.min_rtt have changed
 	onAck(rs *rateSample)
@@ -37,7 +39,7 @@ type Sender struct {
 	control *Control
 	wishes  uint32
 	seed    uint64
-	began   bool // something is acknowledged: the initial window has had its time
+	began   bool // something is acknowledged
 
 	algo    algorithm
 	running Algorithm
@@ -47,7 +49,6 @@ type Sender struct {
 	rs      rateSample
 	pending bool  // rs is of an ACK that is not yet taken in
 	loss    int64 // bytes lost since the last ACK was taken in
-	prior   int64 // what was under way before that ACK
 
 	offered   bool // the last question was answered yes, and no packet has followed
 	offeredAt instant
@@ -108,9 +109,10 @@ func (s *Sender) start(wish Algorithm) {
 // wish follows what the Control says.
 func (s *Sender) wish(n uint32) {
 	s.wishes = n
-	if window := s.control.packets() * s.smss; !s.began && window != s.initialWindow {
-		s.initialWindow = window
-		s.algo = nil
+	// Of the initial window the handshake has used little: while less than it is delivered, and nothing lost, it can still be another.
+	if by := s.control.packets()*s.smss - s.initialWindow; by != 0 && s.delivered < s.initialWindow && s.lost == 0 && s.algo.slowStart() {
+		s.initialWindow += by
+		s.algo.widen(by)
 	}
 	s.start(Algorithm(s.control.algorithm.Load()))
 	s.report()

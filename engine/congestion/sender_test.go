@@ -67,13 +67,31 @@ func TestInitialWindow(t *testing.T) {
 		if s.CanSend(12_000) || !s.CanSend(12_000-1) {
 			t.Errorf("%v: a window of %d, want 12000", a, s.Window())
 		}
-		s.OnPacketSent(time.Hour, 1200, 0, 1200)
-		s.OnPacketAcked(time.Hour+20*time.Millisecond, 0, 1200, 1200)
-		s.CanSend(0)
+		rate := s.algo.rate()
+		now, number := time.Hour, int64(0)
+		send := func(packets int64) {
+			for i := range packets {
+				s.OnPacketSent(now, (i+1)*1200, number+i, 1200)
+			}
+			now += 20 * time.Millisecond
+			for i := range packets {
+				s.OnPacketAcked(now, number+i, 1200, packets*1200)
+			}
+			s.CanSend(0)
+			number += packets
+		}
+		send(3) // a handshake
 		control.SetInitialWindow(100)
 		s.CanSend(0)
-		if s.Window() > 20_000 {
-			t.Errorf("%v: a window of %d after it was told late", a, s.Window())
+		if s.Window() < 120_000 || s.Window() > 124_000 || s.algo.rate() < 9*rate {
+			t.Errorf("%v: a window of %d and %.3g of the rate after a handshake and 100 packets", a, s.Window(), s.algo.rate()/rate)
+		}
+		send(100)
+		before := s.Window()
+		control.SetInitialWindow(10)
+		s.CanSend(0)
+		if s.Window() != before {
+			t.Errorf("%v: a window of %d after it was told late, it was %d", a, s.Window(), before)
 		}
 	}
 }

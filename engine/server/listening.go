@@ -9,6 +9,7 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 
+	"zigh3/engine/congestion"
 	"zigh3/engine/sink"
 )
 
@@ -81,6 +82,10 @@ func (l *listening) serve(q *quic.Conn, place *place) {
 	to := s.sinks[s.turn%len(s.sinks)]
 	s.turn++
 	s.mu.Unlock()
+	if control, ok := congestion.Of(q); ok { // not with quic-go as it is: see capi/quicgo
+		control.Choose(s.options.CongestionControl)
+		control.SetInitialWindow(s.options.InitialWindow)
+	}
 	c := newConn(s, q, to)
 	l.mu.Lock()
 	if l.closed {
