@@ -43,7 +43,7 @@ func (b *bbr) advanceMaxBWFilter() {
 
 // updateACKAggregation (5.5.9).
 func (b *bbr) updateACKAggregation(rs *rateSample) {
-	expected := int64(b.bw * float64(rs.now-b.extraAckedStart) * 1e-9)
+	expected := int64(b.bw * float64(max(rs.now-b.extraAckedStart, 0)) * 1e-9)
 	if b.extraAckedDelivered <= expected { // ACKs come no faster than expected: begin anew
 		b.extraAckedDelivered, b.extraAckedStart, expected = 0, rs.now, 0
 	}

@@ -77,7 +77,7 @@ func (c *connection) begin(rs *rateSample, now instant) {
 // acked is UpdateRateSample (4.1.2.3), for each packet that an ACK acknowledges.
 func (c *connection) acked(rs *rateSample, now instant, number, size int64) {
 	c.delivered += size
-	c.deliveredTime = now
+	c.deliveredTime = max(now, c.deliveredTime)
 	rs.newlyAcked += size
 	c.inflight = max(c.inflight-size, 0)
 	p, ok := c.packets.take(number)
@@ -93,7 +93,7 @@ func (c *connection) acked(rs *rateSample, now instant, number, size int64) {
 	rs.priorTime = p.deliveredTime
 	rs.appLimited = p.appLimited
 	rs.sendElapsed = p.sendTime - p.firstSendTime
-	rs.ackElapsed = now - p.deliveredTime
+	rs.ackElapsed = max(now-p.deliveredTime, 0)
 	rs.number = number
 	rs.sendTime = p.sendTime
 	rs.txInFlight = p.txInFlight

@@ -45,6 +45,7 @@ type Sender struct {
 	running Algorithm
 	pacer   pacer
 	now     instant // the latest seen
+	ackTime instant // when the latest ACK came, which may be before what is seen: it waits until it is read
 
 	rs      rateSample
 	pending bool  // rs is of an ACK that is not yet taken in
@@ -250,12 +251,13 @@ func (s *Sender) OnRTT(least, smoothed, variation, maxAckDelay time.Duration) {
 // OnPacketAcked tells of each packet that an ACK acknowledges, the oldest first; prior is what was under way before the ACK. What the
 // same ACK shows to be lost is told before.
 func (s *Sender) OnPacketAcked(now instant, number, size, prior int64) {
-	s.now = max(s.now, now)
+	now = max(now, s.ackTime)
+	s.ackTime, s.now = now, max(s.now, now)
 	if !s.pending {
 		s.pending = true
-		s.begin(&s.rs, s.now)
+		s.begin(&s.rs, now)
 		s.rs.priorInFlight = prior
-	} else if s.rs.now != s.now { // another ACK, and nobody has asked in between
+	} else if s.rs.now != now { // another ACK, and nobody has asked in between
 		s.settle()
 		s.OnPacketAcked(now, number, size, prior)
 		return
@@ -265,7 +267,7 @@ func (s *Sender) OnPacketAcked(now instant, number, size, prior int64) {
 			s.persistFrom = 0
 		}
 	}
-	s.acked(&s.rs, s.now, number, size)
+	s.acked(&s.rs, now, number, size)
 }
 
 func (s *Sender) peek(number int64) *packet {
