@@ -4,7 +4,7 @@
 //	path -to 127.0.0.1:4433 -delay 20ms -loss 0.02
 //	path -to 127.0.0.1:4433 -delay 40ms -rate 2000000 -buffer 80000
 //
-// It prints "ready <port>", and at SIGTERM one line of JSON: what each direction carried and dropped, and how full its buffer was.
+// It prints "ready <port>", with a port for each server, and at SIGTERM one line of JSON: what each direction carried and dropped, and how full its buffer was.
 package main
 
 import (
@@ -18,13 +18,14 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 )
 
 var (
-	to      = flag.String("to", "", "address of the server")
+	to      = flag.String("to", "", "address of the server, or several with commas, which share the path")
 	delay   = flag.Duration("delay", 0, "round trip that is added, half of it each way")
 	loss    = flag.Float64("loss", 0, "the share of datagrams that is lost, each way")
 	rate    = flag.Float64("rate", 0, "bytes a second, each way; 0: as many as come")
@@ -129,18 +130,22 @@ func enlarge(c *net.UDPConn) {
 
 func main() {
 	flag.Parse()
-	server, err := netip.ParseAddrPort(*to)
-	if err != nil {
-		log.Fatal(err)
-	}
-	front, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		log.Fatal(err)
-	}
-	enlarge(front)
 	forth, back := newDirection(1), newDirection(2)
-	go serve(front, server, forth, back)
-	fmt.Println("ready", front.LocalAddr().(*net.UDPAddr).Port)
+	line := "ready"
+	for address := range strings.SplitSeq(*to, ",") {
+		server, err := netip.ParseAddrPort(address)
+		if err != nil {
+			log.Fatal(err)
+		}
+		front, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		if err != nil {
+			log.Fatal(err)
+		}
+		enlarge(front)
+		go serve(front, server, forth, back)
+		line += fmt.Sprintf(" %d", front.LocalAddr().(*net.UDPAddr).Port)
+	}
+	fmt.Println(line)
 	end := make(chan os.Signal, 1)
 	signal.Notify(end, syscall.SIGTERM, syscall.SIGINT)
 	<-end
