@@ -411,3 +411,43 @@ func TestMarksAreCongestion(t *testing.T) {
 	}
 	within(t, "throughput", float64(f.left-from)/10, 10e6, 0.15)
 }
+
+func TestMarksAreNotUndone(t *testing.T) {
+	n, f, b := casePath(24)
+	n.buffer = 1_000_000
+	f.goOn()
+	reach(t, n, b, StateProbeUp)
+	b.inflightLongterm = 500_000
+	number := int64(len(f.sent))
+	b.onCE(n.now, &packet{number: number, txInFlight: 100_000}, number)
+	bound := b.inflightLongterm
+	if b.state != StateProbeDown || bound >= 500_000 {
+		t.Fatalf("in %v, inflight_longterm %d", b.state, bound)
+	}
+	b.onSpurious(n.now, number)
+	if b.state != StateProbeDown || b.inflightLongterm != bound {
+		t.Errorf("in %v, inflight_longterm %d", b.state, b.inflightLongterm)
+	}
+}
+
+// The next ProbeRTT is due from the end of this one (5.3.4.3).
+func TestProbeRTTIsScheduledFromItsEnd(t *testing.T) {
+	n, f, b := casePath(25)
+	f.goOn()
+	reach(t, n, b, StateProbeRTT)
+	b.probeRTTDoneStamp = n.now - 1
+	b.checkProbeRTTDone(n.now)
+	if b.probeRTTMinStamp != n.now || b.state != StateProbeCruise {
+		t.Errorf("due from %v, now is %v, in %v", b.probeRTTMinStamp, n.now, b.state)
+	}
+}
+
+// However little was delivered in a bad time, two packets leave in a round trip.
+func TestRateHasAFloor(t *testing.T) {
+	n, f, b := casePath(26)
+	f.goOn()
+	n.run(3 * time.Second)
+	b.bw = 10
+	b.setPacingRate()
+	within(t, "the rate", b.pacingRate, 2*1200/f.s.srtt.Seconds(), 0.01)
+}

@@ -43,24 +43,24 @@ func TestDeliveryRate(t *testing.T) {
 	}
 }
 
+// What is sent behind a bubble is the application's until the bubble, which is behind what was under way, is acknowledged.
 func TestApplicationLimitedBubble(t *testing.T) {
 	c := newConnection(1000, 32_000)
 	now := time.Hour
 	c.sent(now, 1000, 0, 1000)
+	c.sent(now, 2000, 1, 1000)
 	c.markAppLimited()
-	c.sent(now+1, 2000, 1, 1000)
+	c.sent(now+1, 3000, 2, 1000)
 	var rs rateSample
-	for i, want := range []bool{false, true, false} {
+	for i, want := range []bool{false, false, true, true, true, false} {
 		now += 20 * time.Millisecond
-		if i == 2 {
-			c.sent(now-1, 1000, 2, 1000)
-		}
 		c.begin(&rs, now)
 		c.acked(&rs, now, int64(i), 1000)
 		c.generate(&rs)
 		if rs.appLimited != want {
 			t.Errorf("packet %d: limited %v", i, rs.appLimited)
 		}
+		c.sent(now, 3000, int64(i)+3, 1000)
 	}
 }
 

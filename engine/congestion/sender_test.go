@@ -202,11 +202,14 @@ func TestPersistentCongestion(t *testing.T) {
 		name string
 		gap  time.Duration // between the packets that are lost
 		mid  bool          // one between them is acknowledged
+		old  bool          // one sent after them was, before
 		want bool
 	}{
-		{"long", 2 * time.Second, false, true},
-		{"short", 100 * time.Millisecond, false, false},
-		{"long, with one that came", 2 * time.Second, true, false},
+		{"long", 2 * time.Second, false, false, true},
+		{"just long enough", 150 * time.Millisecond, false, false, true},
+		{"short", 140 * time.Millisecond, false, false, false}, // 3 * (20 + 4 * 1 + 25) ms
+		{"long, with one that came", 2 * time.Second, true, false, false},
+		{"long, and older than what came", 2 * time.Second, false, true, false},
 	} {
 		for _, a := range []Algorithm{BBR, NewReno} {
 			control := new(Control)
@@ -221,6 +224,11 @@ func TestPersistentCongestion(t *testing.T) {
 			s.OnPacketSent(now, 3600, 2, 1200)
 			now++
 			s.OnPacketSent(now, 4800, 3, 1200)
+			if c.old {
+				s.OnPacketSent(now, 6000, 4, 1200)
+				s.OnPacketAcked(now+20*time.Millisecond, 4, 1200, 6000)
+				s.CanSend(4800)
+			}
 			s.now += 20 * time.Millisecond
 			s.OnPacketLost(0, 1200)
 			if !c.mid {
@@ -236,5 +244,32 @@ func TestPersistentCongestion(t *testing.T) {
 				t.Errorf("%s, %v: a window of %d", c.name, a, s.Window())
 			}
 		}
+	}
+}
+
+// NewReno leaves slow start when round trips become longer, before anything is lost (RFC 9406), and grows by a packet in a round trip then.
+func TestNewRenoGrowth(t *testing.T) {
+	n := newNetwork(1, 10e6, 20*time.Millisecond, 2_000_000)
+	f := n.flow(NewReno).goOn()
+	r := f.s.algo.(*newReno)
+	n.runUntil(2*time.Second, func() bool { return !r.slowStart() })
+	if r.slowStart() || f.lost > 0 || r.cwnd > 800_000 {
+		t.Fatalf("in %v with a window of %d, %d packets lost", r.current(), r.cwnd, f.lost)
+	}
+	before, round := r.cwnd, f.delivered
+	n.runUntil(5*time.Second, func() bool { return f.delivered >= round+10*before })
+	if packets := (r.cwnd - before) / 1200; packets < 9 || packets > 11 {
+		t.Errorf("grew by %d packets in ten windows", packets)
+	}
+	// what the application does not use up does not grow (RFC 9002, 7.8)
+	f.endless = false
+	n.run(time.Second)
+	before = r.cwnd
+	for range 100 {
+		f.give(12_000)
+		n.run(25 * time.Millisecond)
+	}
+	if r.cwnd > before+1200 {
+		t.Errorf("grew from %d to %d by 10 packets in a round trip", before, r.cwnd)
 	}
 }
