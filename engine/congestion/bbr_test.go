@@ -435,6 +435,7 @@ func TestProbeRTTIsScheduledFromItsEnd(t *testing.T) {
 	n, f, b := casePath(25)
 	f.goOn()
 	reach(t, n, b, StateProbeRTT)
+	n.run(100 * time.Millisecond)
 	b.probeRTTDoneStamp = n.now - 1
 	b.checkProbeRTTDone(n.now)
 	if b.probeRTTMinStamp != n.now || b.state != StateProbeCruise {
