@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"io"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -22,6 +21,14 @@ type hookSink struct {
 	sink.Sink
 	onIssue  atomic.Pointer[func(kind sink.Kind)]
 	onCommit atomic.Pointer[func(ev *sink.Event)]
+	onLose   atomic.Pointer[func()]
+}
+
+func (h *hookSink) Lose(t sink.EventType, n uint64) {
+	if f := h.onLose.Load(); f != nil {
+		(*f)()
+	}
+	h.Sink.Lose(t, n)
 }
 
 func (h *hookSink) Issue(kind sink.Kind, parent sink.Handle, obj any) (sink.Handle, bool) {
@@ -150,14 +157,22 @@ func TestRev6_ThePeerIsQuicker(t *testing.T) {
 		st.Write([]byte("x"))
 		f.nth(sink.EventStreamData, i)
 	}
-	var once sync.Once
-	hook := func(ev *sink.Event) {
-		if ev.Type == sink.EventStreamEnded {
-			once.Do(func() { time.Sleep(100 * time.Millisecond) }) // the peer's resets come meanwhile
+	f.SetPlaces(0)
+	if err := s.SendDatagram([]byte("x")); err != nil { // which is given up when the session ends, before its streams are cut
+		t.Fatal(err)
+	}
+	lost := make(chan struct{})
+	hook := func() {
+		defer close(lost)
+		end := time.Now().Add(patience)
+		for f.count(sink.EventStreamEnded) < 20 && time.Now().Before(end) { // the peer gives them up meanwhile
+			time.Sleep(time.Millisecond)
 		}
 	}
-	h.onCommit.Store(&hook)
-	f.Await(func() { f.session(o.Object).CloseWith(7, "") })
+	time.Sleep(20 * time.Millisecond) // it has come
+	h.onLose.Store(&hook)
+	go f.session(o.Object).CloseWith(7, "") // the reactor has events to take
+	within(t, "the datagram that is given up", lost)
 	f.nth(sink.EventStreamEnded, 19)
 	f.mu.Lock()
 	defer f.mu.Unlock()
