@@ -29,7 +29,7 @@ type Flow struct {
 	handle   sink.Handle
 	queue    ring[outgoing]
 	listed   bool // in the sender's list
-	held     bool // what is queued waits for Go
+	held     bool // what is queued waits for LetGo
 	ended    bool // the sink is told nothing more
 	limit    int  // of a payload
 	returned int  // places that the sink was not told of yet
@@ -68,7 +68,7 @@ func (f *Flow) Start() {
 	f.fs.mu.Unlock()
 }
 
-// Hold keeps what is queued from now on until Go.
+// Hold keeps what is queued from now on until LetGo.
 func (f *Flow) Hold() {
 	s := &f.fs.out
 	s.mu.Lock()
@@ -76,8 +76,8 @@ func (f *Flow) Hold() {
 	s.mu.Unlock()
 }
 
-// Go lets what is queued be sent. The connection's end waits for who calls it.
-func (f *Flow) Go() {
+// LetGo lets what is queued be sent. The connection's end waits for who calls it.
+func (f *Flow) LetGo() {
 	s := &f.fs.out
 	s.mu.Lock()
 	f.held = false

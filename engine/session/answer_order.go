@@ -47,5 +47,5 @@ func (s *Session) awaitAnswer() {
 		s.mu.Unlock()
 	}
 	s.answered.Store(true)
-	s.datagrams.Go()
+	s.datagrams.LetGo()
 }
