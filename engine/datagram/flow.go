@@ -29,6 +29,7 @@ type Flow struct {
 	handle   sink.Handle
 	queue    ring[outgoing]
 	listed   bool // in the sender's list
+	held     bool // what is queued waits for LetGo
 	ended    bool // the sink is told nothing more
 	limit    int  // of a payload
 	returned int  // places that the sink was not told of yet
@@ -65,6 +66,37 @@ func (f *Flow) Start() {
 	f.started = true
 	f.startDelivering()
 	f.fs.mu.Unlock()
+}
+
+// Hold keeps what is queued from now on until LetGo.
+func (f *Flow) Hold() {
+	s := &f.fs.out
+	s.mu.Lock()
+	f.held = true
+	s.mu.Unlock()
+}
+
+// LetGo lets what is queued be sent. The connection's end waits for who calls it.
+func (f *Flow) LetGo() {
+	s := &f.fs.out
+	s.mu.Lock()
+	f.held = false
+	lost := 0
+	switch {
+	case !s.lost && f.queue.len() > 0:
+		s.list(f)
+	case s.lost: // nobody sends any more
+		for ; f.queue.len() > 0; lost++ {
+			d := f.queue.pop()
+			d.release()
+		}
+	}
+	s.mu.Unlock()
+	if lost > 0 {
+		f.fs.c.Stats.Add(sink.StatDatagramsUnsent, uint64(lost))
+		f.unsent.Add(uint64(lost))
+		f.changed()
+	}
 }
 
 // Close ends both directions: what came and waits is given up, what is queued is still sent, and the sink is told nothing more about what

@@ -57,6 +57,14 @@ func (s *sender) queue(f *Flow, d outgoing) bool {
 		return false
 	}
 	f.queue.push(d)
+	if !f.held {
+		s.list(f)
+	}
+	return true
+}
+
+// list has what f has queued be sent. s.mu is held.
+func (s *sender) list(f *Flow) {
 	if !f.listed {
 		f.listed = true
 		s.ready.push(f)
@@ -65,7 +73,6 @@ func (s *sender) queue(f *Flow, d outgoing) bool {
 		s.running = true
 		s.fs.c.Spawn("datagrams out", s.run)
 	}
-	return true
 }
 
 // A parcel is a datagram on its way.

@@ -17,8 +17,9 @@ import (
 
 // A wireTrace notes what a client sends and receives of what ends streams, by their ids, in the order on the wire.
 type wireTrace struct {
-	mu   sync.Mutex
-	seen []string
+	mu    sync.Mutex
+	seen  []string
+	order []string // what was received first of streams, by their ids, and of datagrams
 }
 
 func (t *wireTrace) SupportsSchemas(string) bool      { return false }
@@ -38,6 +39,14 @@ func (t *wireTrace) RecordEvent(event qlogwriter.Event) {
 func (t *wireTrace) note(way string, frames []qlog.Frame) {
 	for _, frame := range frames {
 		var what string
+		switch f := frame.Frame.(type) {
+		case *qlog.DatagramFrame:
+			t.order = append(t.order, way+" DATAGRAM")
+		case *qlog.StreamFrame:
+			if first := fmt.Sprint(way, " STREAM ", f.StreamID); !slices.Contains(t.order, first) {
+				t.order = append(t.order, first)
+			}
+		}
 		switch f := frame.Frame.(type) {
 		case *qlog.StreamFrame:
 			if !f.Fin {

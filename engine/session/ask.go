@@ -166,6 +166,7 @@ func (s *Session) opened(protocol string, headers []byte) {
 	if s.timer != nil {
 		s.timer.Stop()
 	}
+	s.answer()
 	s.out.Put(&message.Part{Head: true, Status: 200, Headers: headers, Length: -1, Date: s.set.o.Date})
 	if s.ending {
 		return

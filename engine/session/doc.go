@@ -13,6 +13,7 @@
 //	stream_read.go  what comes on it
 //	stream_write.go what is sent on it
 //	stop_order.go   STOP_SENDING goes before RESET_STREAM
+//	answer_order.go the answer goes before the first datagrams
 //	order.go        sendOrder and groups
 //	refresh.go      the counters of a session
 //	export.go       keying material

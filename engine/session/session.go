@@ -31,10 +31,11 @@ type Session struct {
 	order     sendOrder
 	counters  counters
 
-	wake    chan struct{} // for the reader: decided, or ended
-	touched atomic.Bool   // it is among those to refresh
-	place   int           // there, under the set's lock
-	claimed bool          // accepted, and not about to end; under the set's lock
+	wake     chan struct{} // for the reader: decided, or ended
+	touched  atomic.Bool   // it is among those to refresh
+	answered atomic.Bool   // its answer has left, as far as it matters
+	place    int           // there, under the set's lock
+	claimed  bool          // accepted, and not about to end; under the set's lock
 
 	mu           sync.Mutex
 	out          message.Outbox // of the CONNECT stream
@@ -65,6 +66,7 @@ type Session struct {
 	readerGone   bool
 	released     bool  // nothing of it is left on the wire, or soon
 	later        later // for when the lock is given up
+	answering    answering
 }
 
 // A state says how far a session is.
@@ -98,6 +100,9 @@ func (s *Session) Drain() {
 
 // SendDatagram queues a datagram; data is valid during the call. What has waited for longer than maxAge is dropped; 0 is no limit.
 func (s *Session) SendDatagram(data []byte, maxAge time.Duration) {
+	if !s.answered.Load() {
+		s.holdDatagrams()
+	}
 	s.datagrams.Send(data, maxAge)
 	s.touch()
 }
