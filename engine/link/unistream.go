@@ -68,7 +68,9 @@ func (c *Conn) acceptUni(control *quic.SendStream) {
 			continue
 		}
 		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-			continue // ended before it said what it is: RFC 9114, 6.2 wants that tolerated
+			// Ended before it said what it is: RFC 9114, 6.2 wants that tolerated. Given up, so that the peer may open another for it.
+			s.CancelRead(quic.StreamErrorCode(http3.ErrCodeStreamCreationError))
+			continue
 		}
 		c.Spawn("uni stream", func() {
 			if err := c.serveUni(s); err != nil {
@@ -113,10 +115,8 @@ func (c *Conn) serveUni(s *quic.ReceiveStream) *wire.ConnectionError {
 	typ, n, err := peekUniType(s)
 	s.SetReadDeadline(time.Time{})
 	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	case err != nil: // nothing came in time, or it ended before it said what it is
 		s.CancelRead(quic.StreamErrorCode(http3.ErrCodeStreamCreationError))
-		return nil
-	case err != nil:
 		return nil
 	case typ > streamQPACKDecoder:
 		c.otherUni(typ, n, s)

@@ -144,6 +144,127 @@ describe("responses", () => {
     }
   });
 
+  test("P02 a direct stream is pulled once, and ends where an async pull() returns or at end(), as in Bun.serve()", async () => {
+    const pulls: Record<string, number> = {};
+    const long = new Uint8Array(200 << 10).map((_, i) => i >> 3);
+    const direct = (name: string, pull: (controller: ReadableStreamDirectController) => void | Promise<void>) => (): Response => {
+      const counted = (controller: ReadableStreamDirectController): void | Promise<void> => {
+        pulls[name] = (pulls[name] ?? 0) + 1;
+        return pull(controller);
+      };
+      return new Response(new ReadableStream({ type: "direct", pull: counted }));
+    };
+    const routes = {
+      "/end-at-once": direct("end-at-once", (c) => {
+        c.write("at ");
+        c.write(text("once"));
+        c.end();
+      }),
+      "/end-later": direct("end-later", (c) => {
+        c.write("A");
+        c.flush();
+        setTimeout(() => {
+          c.write("B");
+          c.end();
+        }, 5);
+      }),
+      "/async": direct("async", async (c) => {
+        c.write("b");
+        await Bun.sleep(5);
+        c.write("un");
+      }),
+      "/async-flush": direct("async-flush", async (c) => {
+        for (const part of ["one ", "two ", "three"]) {
+          c.write(part);
+          await c.flush();
+          await Bun.sleep(1);
+        }
+      }),
+      "/nothing": direct("nothing", async () => {}),
+      "/large": direct("large", async (c) => {
+        for (let i = 0; i < 200; i++) await c.write(long.subarray(i << 10, (i + 1) << 10));
+      }),
+    };
+    const names = Object.keys(routes);
+    for (const server of [suite.serve({ routes }), suite.reference({ routes })]) {
+      const connection = await suite.connect(server);
+      const answers = await Promise.all(names.map((name) => connection.fetch(name)));
+      expect(answers.map((a) => a.report.sha256)).toEqual(["at once", "AB", "bun", "one two three", "", long].map(sha256));
+      expect(answers.map((a) => [a.status, a.report.ended])).toEqual(names.map(() => [200, true]));
+    }
+    expect(pulls).toEqual(Object.fromEntries(names.map((name) => [name.slice(1), 2]))); // once on each server
+  });
+
+  test("P02 a direct stream arrives as it is flushed, fails with its pull(), and waits for a slow client", async () => {
+    const proceed = gate();
+    const cancelled = gate<unknown>();
+    let written = 0;
+    const server = suite.serve({
+      routes: {
+        "/parts": () =>
+          new Response(
+            new ReadableStream({
+              type: "direct",
+              async pull(controller) {
+                controller.write("first");
+                await controller.flush();
+                await proceed.promise;
+                controller.write("second");
+              },
+            }),
+          ),
+        "/fails": () =>
+          new Response(
+            new ReadableStream({
+              type: "direct",
+              async pull(controller) {
+                controller.write("so far");
+                await controller.flush();
+                throw new Error("no further");
+              },
+            }),
+          ),
+        "/endless": () =>
+          new Response(
+            new ReadableStream({
+              type: "direct",
+              async pull(controller) {
+                while ((await controller.write(new Uint8Array(1 << 16))) > 0) written += 1 << 16;
+              },
+              cancel: cancelled.open,
+            } as Bun.DirectUnderlyingSource<Uint8Array>),
+          ),
+      },
+    });
+    const connection = await suite.connect(server);
+    const parts = await connection.request("/parts");
+    expect((await parts.response(5)).ended).toBe(false);
+    proceed.open();
+    expect(new Answer(await parts.response()).text).toBe("firstsecond");
+
+    expect((await connection.fetch("/fails")).report.reset).toBe(0x102);
+
+    const endless = await connection.request("/endless", { allowance: 0 });
+    await endless.response("headers");
+    await until(() => written > 0);
+    await connection.fetch("/parts"); // the time in which a stream that waits for nobody would fill the memory
+    expect(written).toBeLessThan(8 << 20);
+    await endless.abort();
+    expect(await cancelled.promise).toBeInstanceOf(DOMException);
+    await connection.close();
+    await settled(server);
+  });
+
+  test("P02 ReadableStream is to programs what it was", () => {
+    class Own extends (ReadableStream as new () => ReadableStream) {}
+    const [plain, own] = [new ReadableStream({ type: "direct", pull() {} }), new Own()];
+    expect([plain instanceof ReadableStream, own instanceof ReadableStream, own instanceof Own]).toEqual([true, true, true]);
+    expect(plain.constructor).toBe(ReadableStream);
+    expect(Object.getPrototypeOf(plain)).toBe(ReadableStream.prototype);
+    expect([ReadableStream.name, ReadableStream.length, Object.keys(globalThis).includes("ReadableStream")]).toEqual(["ReadableStream", 0, false]);
+    expect(() => new ReadableStream(null as never)).toThrow(TypeError);
+  });
+
   test("P02 a stream that fails in the middle resets with H3_INTERNAL_ERROR", async () => {
     const proceed = gate();
     const server = suite.serve({

@@ -19,6 +19,8 @@ export const ENGINE_KEYS: ReadonlySet<string> = new Set([
   "max_unverified_handshakes",
   "initial_packet_size",
   "max_packet_size",
+  "initial_window",
+  "congestion_control",
   "max_buffered_body_bytes",
   "high_water_mark",
   "max_queued_response_bytes",

@@ -5,6 +5,7 @@
 import { fail, HANDLER, park, refused, tooLate, type Call } from "./answer.ts";
 import { BODY, bodyKind } from "./body_kind.ts";
 import { guessContentType } from "./content_type.ts";
+import { pulledOnce } from "./direct_stream.ts";
 import { H3Error } from "./errors.ts";
 import { ERROR, SEND_FLAG } from "./layout.ts";
 import { library } from "./library.ts";
@@ -271,7 +272,7 @@ export function stream(call: Call, response: Response, body: ReadableStream, len
     body = new Blob([]).stream();
   }
   const trailers = H3Request.method(call.request) === "HEAD" ? undefined : trailersOf(response);
-  const sending = new ResponseStream(exchange, call.server, body, declared, trailers);
+  const sending = new ResponseStream(exchange, call.server, pulledOnce(body), declared, trailers);
   exchange.sending = sending;
   void sending.run();
 }

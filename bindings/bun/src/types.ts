@@ -162,6 +162,10 @@ export interface EngineOptions {
   initial_packet_size?: number;
   /** Bytes of UDP payload of the largest packets at all, for paths whose MTU shrinks under way; 0: what is found to come through. */
   max_packet_size?: number;
+  /** Packets of a connection that may be under way before anything is known of its path. See docs/options.md for the builds that have it. */
+  initial_window?: number;
+  /** How connections find out what their path carries. "bbr" is refused by the default build: see docs/options.md. */
+  congestion_control?: "auto" | "bbr" | "reno";
   /** Bytes of all bodies on routes of mode `"buffered"` that may have come and be unanswered. At least `maxRequestBodySize`. */
   max_buffered_body_bytes?: number;
   /** Bytes of one response that may wait for the network. */
