@@ -212,22 +212,13 @@ func (c *badRequest) onTheWire() string {
 }
 
 func TestN02BadRequestsOnTheWire(t *testing.T) {
+	withAndWithoutDatagram(t, testN02BadRequestsOnTheWire)
+}
+
+func testN02BadRequestsOnTheWire(t *testing.T) {
 	addr := startConformanceServer(t, "")
 	for _, c := range badRequests() {
 		onTheWire(t, addr, c.name, c.onTheWire(), headers(c.in...))
-	}
-}
-
-// What http3 lets through on the second kind of connection, and the engine does not.
-func TestN02BadRequestsOnTheWireOfTheSecondKind(t *testing.T) {
-	secondKind = true
-	defer func() { secondKind = false }()
-	addr := startConformanceServer(t, "")
-	for _, c := range badRequests() {
-		switch c.want {
-		case wire.ErrPathBytes, wire.ErrAuthority, wire.ErrManyFields, wire.ErrLongName, wire.ErrLongValue:
-			onTheWire(t, addr, c.name, c.onTheWire(), headers(c.in...))
-		}
 	}
 }
 

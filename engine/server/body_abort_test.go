@@ -13,7 +13,7 @@ import (
 	"zigh3/engine/wire"
 )
 
-func TestS07_PeerAborts(t *testing.T) { onBothKinds(t, testS07_PeerAborts) }
+func TestS07_PeerAborts(t *testing.T) { withAndWithoutDatagram(t, testS07_PeerAborts) }
 
 func testS07_PeerAborts(t *testing.T) {
 	for _, c := range []struct {
@@ -71,7 +71,7 @@ func testS07_PeerAborts(t *testing.T) {
 }
 
 func TestS07_ResetOfTheUploadAloneWhileWithoutCredit(t *testing.T) {
-	onBothKinds(t, testS07_ResetOfTheUploadAloneWhileWithoutCredit)
+	withAndWithoutDatagram(t, testS07_ResetOfTheUploadAloneWhileWithoutCredit)
 }
 
 func testS07_ResetOfTheUploadAloneWhileWithoutCredit(t *testing.T) {
@@ -100,7 +100,7 @@ func testS07_ResetOfTheUploadAloneWhileWithoutCredit(t *testing.T) {
 }
 
 func TestS08_ConnectionLostDuringUploads(t *testing.T) {
-	onBothKinds(t, testS08_ConnectionLostDuringUploads)
+	withAndWithoutDatagram(t, testS08_ConnectionLostDuringUploads)
 }
 
 func testS08_ConnectionLostDuringUploads(t *testing.T) {

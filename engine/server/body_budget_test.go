@@ -61,7 +61,7 @@ func TestN15_ManyUploadsAtOnce(t *testing.T) {
 	want := fmt.Sprintf("%d %x false", size, sha256.Sum256(body))
 	clients := make([]*http.Client, many(48, 256)) // four times what there is room for
 	for i := range clients {
-		clients[i] = &http.Client{Transport: enginetest.Dial(t, f.addr, enginetest.Options{Datagrams: secondKind})}
+		clients[i] = &http.Client{Transport: enginetest.Dial(t, f.addr, enginetest.Options{Datagrams: offersDatagram})}
 	}
 	for burst := range 2 {
 		var uploads sync.WaitGroup
@@ -179,7 +179,9 @@ func answerOf(t *testing.T, r *enginetest.RequestStream) string {
 	return strings.TrimSpace(fmt.Sprintf("%d %s", resp.Status, body) + fmt.Sprint(map[bool]any{true: "", false: err}[err == nil]))
 }
 
-func TestN15_ABodyThatWaitsGoesOn(t *testing.T) { onBothKinds(t, testN15_ABodyThatWaitsGoesOn) }
+func TestN15_ABodyThatWaitsGoesOn(t *testing.T) {
+	withAndWithoutDatagram(t, testN15_ABodyThatWaitsGoesOn)
+}
 
 func testN15_ABodyThatWaitsGoesOn(t *testing.T) {
 	s := serveCrowded(t, "")
@@ -204,7 +206,7 @@ func testN15_ABodyThatWaitsGoesOn(t *testing.T) {
 }
 
 func TestN15_ABodyThatWaitsTooLongGets503(t *testing.T) {
-	onBothKinds(t, testN15_ABodyThatWaitsTooLongGets503)
+	withAndWithoutDatagram(t, testN15_ABodyThatWaitsTooLongGets503)
 }
 
 func testN15_ABodyThatWaitsTooLongGets503(t *testing.T) {
@@ -250,7 +252,7 @@ func testN15_ABodyThatWaitsTooLongGets503(t *testing.T) {
 
 // However a request ends whose body waits for room: it gives back what it has.
 func TestN15_ARequestThatEndsWhileItsBodyWaits(t *testing.T) {
-	onBothKinds(t, testN15_ARequestThatEndsWhileItsBodyWaits)
+	withAndWithoutDatagram(t, testN15_ARequestThatEndsWhileItsBodyWaits)
 }
 
 func testN15_ARequestThatEndsWhileItsBodyWaits(t *testing.T) {
@@ -290,7 +292,7 @@ func testN15_ARequestThatEndsWhileItsBodyWaits(t *testing.T) {
 
 // A request that the consumer has not heard of, since nothing of its body has room, ends with its peer.
 func TestN15_ABodyThatIsGivenUpBeforeThereIsRoom(t *testing.T) {
-	onBothKinds(t, testN15_ABodyThatIsGivenUpBeforeThereIsRoom)
+	withAndWithoutDatagram(t, testN15_ABodyThatIsGivenUpBeforeThereIsRoom)
 }
 
 func testN15_ABodyThatIsGivenUpBeforeThereIsRoom(t *testing.T) {
@@ -345,7 +347,7 @@ func TestN15_RoomIsGivenBackWithTheAnswer(t *testing.T) {
 // Uploads of one connection that wait for room lie in its window. When nothing else has room there, the newest are refused, so that one that has
 // begun comes to its end, and the others behind it to theirs.
 func TestN15_UploadsThatBlockEachOther(t *testing.T) {
-	onBothKinds(t, testN15_UploadsThatBlockEachOther)
+	withAndWithoutDatagram(t, testN15_UploadsThatBlockEachOther)
 }
 
 func testN15_UploadsThatBlockEachOther(t *testing.T) {

@@ -19,7 +19,7 @@ import (
 	"zigh3/engine/wire"
 )
 
-func TestB02_BodyLimit(t *testing.T) { onBothKinds(t, testB02_BodyLimit) }
+func TestB02_BodyLimit(t *testing.T) { withAndWithoutDatagram(t, testB02_BodyLimit) }
 
 func testB02_BodyLimit(t *testing.T) {
 	f := serve(t, `{"max_request_body_size": 100000}`, route.Buffered, collect(true))
@@ -63,7 +63,9 @@ func (f *fixture) stopAndStart() {
 	f.start()
 }
 
-func TestB02_TooLargeAfterDelivery(t *testing.T) { onBothKinds(t, testB02_TooLargeAfterDelivery) }
+func TestB02_TooLargeAfterDelivery(t *testing.T) {
+	withAndWithoutDatagram(t, testB02_TooLargeAfterDelivery)
+}
 
 func testB02_TooLargeAfterDelivery(t *testing.T) {
 	closed := make(chan event, 1)
@@ -86,7 +88,7 @@ func testB02_TooLargeAfterDelivery(t *testing.T) {
 
 // A consumer that finds a body too large stops it and answers, wherever the body is by then: still coming, just complete, reset.
 func TestB02_AnAnswerBehindAStopAlwaysArrives(t *testing.T) {
-	onBothKinds(t, testB02_AnAnswerBehindAStopAlwaysArrives)
+	withAndWithoutDatagram(t, testB02_AnAnswerBehindAStopAlwaysArrives)
 }
 
 func testB02_AnAnswerBehindAStopAlwaysArrives(t *testing.T) {

@@ -69,7 +69,7 @@ func collect(consume bool) func(c *consumer, e event) {
 }
 
 func TestB01_S01_S03_S04_BodiesArriveWhole(t *testing.T) {
-	onBothKinds(t, testB01_S01_S03_S04_BodiesArriveWhole)
+	withAndWithoutDatagram(t, testB01_S01_S03_S04_BodiesArriveWhole)
 }
 
 func testB01_S01_S03_S04_BodiesArriveWhole(t *testing.T) {
@@ -108,7 +108,9 @@ func testB01_S01_S03_S04_BodiesArriveWhole(t *testing.T) {
 	}
 }
 
-func TestS05_CreditHoldsThePeerBack(t *testing.T) { onBothKinds(t, testS05_CreditHoldsThePeerBack) }
+func TestS05_CreditHoldsThePeerBack(t *testing.T) {
+	withAndWithoutDatagram(t, testS05_CreditHoldsThePeerBack)
+}
 
 func testS05_CreditHoldsThePeerBack(t *testing.T) {
 	const window, size = 128 << 10, 4 << 20
@@ -180,7 +182,9 @@ func (b endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestB04_ContentLengthOfALateBody(t *testing.T) { onBothKinds(t, testB04_ContentLengthOfALateBody) }
+func TestB04_ContentLengthOfALateBody(t *testing.T) {
+	withAndWithoutDatagram(t, testB04_ContentLengthOfALateBody)
+}
 
 func testB04_ContentLengthOfALateBody(t *testing.T) {
 	for _, c := range []struct {
@@ -219,7 +223,7 @@ func testB04_ContentLengthOfALateBody(t *testing.T) {
 	}
 }
 
-func TestS06_StoppedBody(t *testing.T) { onBothKinds(t, testS06_StoppedBody) }
+func TestS06_StoppedBody(t *testing.T) { withAndWithoutDatagram(t, testS06_StoppedBody) }
 
 func testS06_StoppedBody(t *testing.T) {
 	begun, late := make(chan event, 1), make(chan event, 100)
@@ -258,7 +262,7 @@ func testS06_StoppedBody(t *testing.T) {
 	}
 }
 
-func TestS09_Duplex(t *testing.T) { onBothKinds(t, testS09_Duplex) }
+func TestS09_Duplex(t *testing.T) { withAndWithoutDatagram(t, testS09_Duplex) }
 
 func testS09_Duplex(t *testing.T) {
 	f := serve(t, "", 0, func(c *consumer, e event) {
@@ -292,7 +296,7 @@ func testS09_Duplex(t *testing.T) {
 	}
 }
 
-func TestBodyTrailers(t *testing.T) { onBothKinds(t, testBodyTrailers) }
+func TestBodyTrailers(t *testing.T) { withAndWithoutDatagram(t, testBodyTrailers) }
 
 func testBodyTrailers(t *testing.T) {
 	for _, flags := range []uint32{0, route.Buffered} {
@@ -315,7 +319,7 @@ func testBodyTrailers(t *testing.T) {
 }
 
 func TestBodyLargerThanTheQueueIsHeldBack(t *testing.T) {
-	onBothKinds(t, testBodyLargerThanTheQueueIsHeldBack)
+	withAndWithoutDatagram(t, testBodyLargerThanTheQueueIsHeldBack)
 }
 
 func testBodyLargerThanTheQueueIsHeldBack(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 
+	"zigh3/engine/link"
 	"zigh3/engine/wire"
 )
 
@@ -223,12 +224,39 @@ func awaitUniStream(t *testing.T, s *Server, typ byte) {
 
 // A reset before the type is known says nothing (RFC 9114, 6.2).
 func TestN08UnidirectionalStreamResetBeforeItsType(t *testing.T) {
-	onBothKinds(t, testN08UnidirectionalStreamResetBeforeItsType)
+	withAndWithoutDatagram(t, testN08UnidirectionalStreamResetBeforeItsType)
 }
 
 func testN08UnidirectionalStreamResetBeforeItsType(t *testing.T) {
 	client, _ := dialHTTP(t, startConformanceServer(t, ""))
 	client.Uni([]byte{0x40}).CancelWrite(quic.StreamErrorCode(http3.ErrCodeNoError))
+	client.Lives()
+}
+
+// Streams that end before their type is known, more of them than may be open at once: each makes room for another.
+func TestN13_UnidirectionalStreamsThatEndBeforeTheirType(t *testing.T) {
+	withAndWithoutDatagram(t, testN13_UnidirectionalStreamsThatEndBeforeTheirType)
+}
+
+func testN13_UnidirectionalStreamsThatEndBeforeTheirType(t *testing.T) {
+	client, _ := dialHTTP(t, startConformanceServer(t, ""))
+	for _, end := range []func(s *quic.SendStream){
+		func(s *quic.SendStream) { s.Close() },
+		func(s *quic.SendStream) { s.Write([]byte{0x40}); s.Close() },
+		func(s *quic.SendStream) { s.CancelWrite(quic.StreamErrorCode(http3.ErrCodeNoError)) },
+		func(s *quic.SendStream) {
+			s.Write([]byte{0x40})
+			s.CancelWrite(quic.StreamErrorCode(http3.ErrCodeNoError))
+		},
+	} {
+		for range 3 * link.MaxUniStreams {
+			s, err := client.Conn.OpenUniStreamSync(ctx(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			end(s)
+		}
+	}
 	client.Lives()
 }
 

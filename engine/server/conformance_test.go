@@ -146,7 +146,9 @@ func TestN08FramesOfRequestStreams(t *testing.T) {
 }
 
 // A stream that ends by a reset may do so anywhere (RFC 9114, 7.1): no error of the connection.
-func TestN08ResetInTheMiddleOfAFrame(t *testing.T) { onBothKinds(t, testN08ResetInTheMiddleOfAFrame) }
+func TestN08ResetInTheMiddleOfAFrame(t *testing.T) {
+	withAndWithoutDatagram(t, testN08ResetInTheMiddleOfAFrame)
+}
 
 func testN08ResetInTheMiddleOfAFrame(t *testing.T) {
 	client, _ := dialHTTP(t, startConformanceServer(t, ""))
@@ -159,7 +161,7 @@ func testN08ResetInTheMiddleOfAFrame(t *testing.T) {
 
 // N09: fifty requests are answered while the header block of another comes a byte at a time.
 func TestN09SlowHeaderBlockHoldsNobodyUp(t *testing.T) {
-	onBothKinds(t, testN09SlowHeaderBlockHoldsNobodyUp)
+	withAndWithoutDatagram(t, testN09SlowHeaderBlockHoldsNobodyUp)
 }
 
 func testN09SlowHeaderBlockHoldsNobodyUp(t *testing.T) {

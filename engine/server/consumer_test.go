@@ -100,33 +100,33 @@ func serve(t testing.TB, options string, flags uint32, handle func(c *consumer, 
 	return f
 }
 
-// secondKind says which kind of connection servers and clients of a test are made for: nobody runs tests side by side here.
-var secondKind bool
+// offersDatagram says whether clients of a test offer DATAGRAM, and its servers take sessions: nobody runs tests side by side here.
+var offersDatagram bool
 
-// onBothKinds runs a test on connections that the engine frames itself, and on those of http3.
-func onBothKinds(t *testing.T, test func(t *testing.T)) {
-	for _, second := range []bool{false, true} {
-		name := "own"
-		if second {
-			name = "http3"
+// withAndWithoutDatagram runs a test with clients that do not offer DATAGRAM, and with clients that do, as browsers.
+func withAndWithoutDatagram(t *testing.T, test func(t *testing.T)) {
+	for _, offers := range []bool{false, true} {
+		name := "without DATAGRAM"
+		if offers {
+			name = "with DATAGRAM"
 		}
 		t.Run(name, func(t *testing.T) {
-			secondKind = second
-			defer func() { secondKind = false }()
+			offersDatagram = offers
+			defer func() { offersDatagram = false }()
 			test(t)
 		})
 	}
 }
 
-// sessionsPath is where servers of the second kind of connection take sessions.
+// sessionsPath is where servers of clients that offer DATAGRAM take sessions.
 const sessionsPath = "/sessions"
 
-// prepare gives a server what makes its connections the second kind.
+// prepare gives a server something that it offers DATAGRAM for.
 func (f *fixture) prepare() { prepare(f.t, f.server) }
 
 func prepare(t testing.TB, s *Server) {
 	t.Helper()
-	if !secondKind {
+	if !offersDatagram {
 		return
 	}
 	if _, err := s.Route("", sessionsPath, route.WebTransport, 8); err != nil {
@@ -202,7 +202,7 @@ func eventually(t testing.TB, what string, cond func() bool) {
 
 // newClient is a client with connections of its own.
 func newClient(t testing.TB) *http.Client {
-	return &http.Client{Transport: enginetest.NewTransport(t, enginetest.Options{Datagrams: secondKind})}
+	return &http.Client{Transport: enginetest.NewTransport(t, enginetest.Options{Datagrams: offersDatagram})}
 }
 
 func fetch(t testing.TB, client *http.Client, url string) (int, string) {
@@ -246,7 +246,7 @@ func dialWindow(t testing.TB, addr string, window uint64) *quic.Conn {
 func dialQUIC(t testing.TB, addr string, window uint64) (*quic.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	q, err := quic.DialAddr(ctx, addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h3"}}, &quic.Config{InitialStreamReceiveWindow: window, MaxStreamReceiveWindow: window, EnableDatagrams: secondKind})
+	q, err := quic.DialAddr(ctx, addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h3"}}, &quic.Config{InitialStreamReceiveWindow: window, MaxStreamReceiveWindow: window, EnableDatagrams: offersDatagram})
 	if err == nil {
 		t.Cleanup(func() { q.CloseWithError(0x100, "") })
 	}

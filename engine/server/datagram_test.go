@@ -38,21 +38,15 @@ func TestD01_RawDatagrams(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		options  string
-		second   bool
 		settings []byte // nil: no control stream
 		taken    bool
 	}{
-		{"own connection", `{"quic_datagrams": true}`, false, []byte{}, true},
-		{"own connection, no SETTINGS", `{"quic_datagrams": true}`, false, nil, true},
-		{"own connection, HTTP's announced", `{"quic_datagrams": true}`, false, varints(0x33, 1), false},
-		{"own connection, raw only", `{"quic_datagrams": true, "raw_datagrams": true}`, false, varints(0x33, 1), true},
-		{"http3", `{"quic_datagrams": true}`, true, []byte{}, true},
-		{"http3, no SETTINGS", `{"quic_datagrams": true}`, true, nil, true},
-		{"http3, HTTP's announced", `{"quic_datagrams": true}`, true, varints(0x33, 1), false},
+		{"no HTTP datagrams announced", `{"quic_datagrams": true}`, []byte{}, true},
+		{"no SETTINGS", `{"quic_datagrams": true}`, nil, true},
+		{"HTTP's announced", `{"quic_datagrams": true}`, varints(0x33, 1), false},
+		{"raw only", `{"quic_datagrams": true, "raw_datagrams": true}`, varints(0x33, 1), true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			secondKind = c.second
-			defer func() { secondKind = false }()
 			f := serve(t, c.options, 0, func(f *consumer, e event) {
 				if e.Type != sink.EventQUICDatagram {
 					return

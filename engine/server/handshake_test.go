@@ -14,7 +14,7 @@ import (
 )
 
 func TestN05_RetryWhileHandshakesAreUnfinished(t *testing.T) {
-	onBothKinds(t, testN05_RetryWhileHandshakesAreUnfinished)
+	withAndWithoutDatagram(t, testN05_RetryWhileHandshakesAreUnfinished)
 }
 
 func testN05_RetryWhileHandshakesAreUnfinished(t *testing.T) {

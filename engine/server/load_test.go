@@ -29,7 +29,9 @@ func many(suite, stress int) int {
 	return suite
 }
 
-func TestN09_SlowHeaderHoldsNobodyUp(t *testing.T) { onBothKinds(t, testN09_SlowHeaderHoldsNobodyUp) }
+func TestN09_SlowHeaderHoldsNobodyUp(t *testing.T) {
+	withAndWithoutDatagram(t, testN09_SlowHeaderHoldsNobodyUp)
+}
 
 func testN09_SlowHeaderHoldsNobodyUp(t *testing.T) {
 	f := serve(t, "", 0, hello)
@@ -71,7 +73,9 @@ func testN09_SlowHeaderHoldsNobodyUp(t *testing.T) {
 	answer(slow)
 }
 
-func TestN10_AllStreamsAlwaysInFlight(t *testing.T) { onBothKinds(t, testN10_AllStreamsAlwaysInFlight) }
+func TestN10_AllStreamsAlwaysInFlight(t *testing.T) {
+	withAndWithoutDatagram(t, testN10_AllStreamsAlwaysInFlight)
+}
 
 func testN10_AllStreamsAlwaysInFlight(t *testing.T) {
 	const streams = 16
@@ -160,7 +164,7 @@ func TestN11_RapidReset(t *testing.T) {
 }
 
 func TestRequestsWaitAndAreAnsweredLater(t *testing.T) {
-	onBothKinds(t, testRequestsWaitAndAreAnsweredLater)
+	withAndWithoutDatagram(t, testRequestsWaitAndAreAnsweredLater)
 }
 
 func testRequestsWaitAndAreAnsweredLater(t *testing.T) {
@@ -208,7 +212,7 @@ func testRequestsWaitAndAreAnsweredLater(t *testing.T) {
 	}
 }
 
-func TestEverythingIsGivenBack(t *testing.T) { onBothKinds(t, testEverythingIsGivenBack) }
+func TestEverythingIsGivenBack(t *testing.T) { withAndWithoutDatagram(t, testEverythingIsGivenBack) }
 
 func testEverythingIsGivenBack(t *testing.T) {
 	before := runtime.NumGoroutine()
@@ -298,7 +302,7 @@ func TestIdleServerDoesNotTick(t *testing.T) {
 	fetch(t, client, f.url("/"))
 }
 
-func TestNoMoreHandles(t *testing.T) { onBothKinds(t, testNoMoreHandles) }
+func TestNoMoreHandles(t *testing.T) { withAndWithoutDatagram(t, testNoMoreHandles) }
 
 func testNoMoreHandles(t *testing.T) {
 	f := serve(t, "", 0, func(c *consumer, e event) {

@@ -40,11 +40,11 @@ func TestPrioritiesOfRequestsToCome(t *testing.T) {
 
 // RFC 9218, 7.2: a PRIORITY_UPDATE may be of any request that the peer may send, and of no other.
 func TestPrioritiesWithinTheLimit(t *testing.T) {
-	onBothKinds(t, func(t *testing.T) {
+	withAndWithoutDatagram(t, func(t *testing.T) {
 		f := serve(t, `{"max_incoming_streams": 8}`, 0, hello)
 		streams := uint64(f.server.streams)
 		for id, want := range map[uint64]string{4 * (streams - 1): "lives", 4 * streams: "connection H3_ID_ERROR"} {
-			c := enginetest.Dial(t, f.addr, enginetest.Options{Datagrams: secondKind})
+			c := enginetest.Dial(t, f.addr, enginetest.Options{Datagrams: offersDatagram})
 			c.SendPriorityUpdate(id, "u=1")
 			if want != "lives" {
 				if got := c.Closed(); got != want {

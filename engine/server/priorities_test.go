@@ -33,7 +33,7 @@ func newSlowPath(t *testing.T, options string) *slowPath {
 			p.arrived <- e
 		}
 	})
-	p.client = enginetest.Dial(t, p.addr, enginetest.Options{Datagrams: secondKind, StreamWindow: 2 * raceLength, ConnWindow: raceWindow})
+	p.client = enginetest.Dial(t, p.addr, enginetest.Options{Datagrams: offersDatagram, StreamWindow: 2 * raceLength, ConnWindow: raceWindow})
 	return p
 }
 
@@ -125,7 +125,7 @@ func (p *slowPath) keeps(ids ...uint64) {
 // later is a stream that no request here has.
 const later = 400
 
-func TestPriorityOfRequests(t *testing.T) { onBothKinds(t, testPriorityOfRequests) }
+func TestPriorityOfRequests(t *testing.T) { withAndWithoutDatagram(t, testPriorityOfRequests) }
 
 func testPriorityOfRequests(t *testing.T) {
 	for _, c := range []struct{ first, second, want string }{
@@ -147,7 +147,7 @@ func testPriorityOfRequests(t *testing.T) {
 }
 
 func TestPriorityUpdateOfAnOpenRequest(t *testing.T) {
-	onBothKinds(t, testPriorityUpdateOfAnOpenRequest)
+	withAndWithoutDatagram(t, testPriorityUpdateOfAnOpenRequest)
 }
 
 func testPriorityUpdateOfAnOpenRequest(t *testing.T) {
@@ -170,7 +170,7 @@ func testPriorityUpdateOfAnOpenRequest(t *testing.T) {
 }
 
 func TestPriorityUpdateBeforeItsRequest(t *testing.T) {
-	onBothKinds(t, testPriorityUpdateBeforeItsRequest)
+	withAndWithoutDatagram(t, testPriorityUpdateBeforeItsRequest)
 }
 
 func testPriorityUpdateBeforeItsRequest(t *testing.T) {
@@ -186,7 +186,9 @@ func testPriorityUpdateBeforeItsRequest(t *testing.T) {
 }
 
 // A request whose header block is still on its way is known to nobody yet, but its stream has come.
-func TestPriorityUpdateAmidARequest(t *testing.T) { onBothKinds(t, testPriorityUpdateAmidARequest) }
+func TestPriorityUpdateAmidARequest(t *testing.T) {
+	withAndWithoutDatagram(t, testPriorityUpdateAmidARequest)
+}
 
 func testPriorityUpdateAmidARequest(t *testing.T) {
 	p := newSlowPath(t, "")
@@ -213,7 +215,7 @@ func testPriorityUpdateAmidARequest(t *testing.T) {
 }
 
 func TestPriorityUpdateOfAnEndedRequest(t *testing.T) {
-	onBothKinds(t, testPriorityUpdateOfAnEndedRequest)
+	withAndWithoutDatagram(t, testPriorityUpdateOfAnEndedRequest)
 }
 
 func testPriorityUpdateOfAnEndedRequest(t *testing.T) {
@@ -230,7 +232,7 @@ func testPriorityUpdateOfAnEndedRequest(t *testing.T) {
 }
 
 func TestPriorityUpdatesThatAreKeptAreBounded(t *testing.T) {
-	onBothKinds(t, testPriorityUpdatesThatAreKeptAreBounded)
+	withAndWithoutDatagram(t, testPriorityUpdatesThatAreKeptAreBounded)
 }
 
 func testPriorityUpdatesThatAreKeptAreBounded(t *testing.T) {
@@ -245,11 +247,13 @@ func testPriorityUpdatesThatAreKeptAreBounded(t *testing.T) {
 	p.keeps(append(want[2:], later)...)
 }
 
-func TestPriorityUpdatesThatMayNotBe(t *testing.T) { onBothKinds(t, testPriorityUpdatesThatMayNotBe) }
+func TestPriorityUpdatesThatMayNotBe(t *testing.T) {
+	withAndWithoutDatagram(t, testPriorityUpdatesThatMayNotBe)
+}
 
 func testPriorityUpdatesThatMayNotBe(t *testing.T) {
 	streams := 4
-	if secondKind {
+	if offersDatagram {
 		streams += 2 // what sessions may have adds to it
 	}
 	for _, c := range []struct {

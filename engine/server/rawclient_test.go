@@ -25,13 +25,13 @@ var (
 // dialRaw connects, without opening any stream or reading from one.
 func dialRaw(t testing.TB, addr string) *enginetest.Client {
 	t.Helper()
-	return enginetest.Dial(t, addr, enginetest.Options{RawDatagrams: secondKind, StreamsUni: 10, NoControl: true, Unread: true})
+	return enginetest.Dial(t, addr, enginetest.Options{RawDatagrams: offersDatagram, StreamsUni: 10, NoControl: true, Unread: true})
 }
 
 // dialHTTP connects, and opens the control stream with empty SETTINGS, as every client does.
 func dialHTTP(t testing.TB, addr string) (*enginetest.Client, *quic.SendStream) {
 	t.Helper()
-	c := enginetest.Dial(t, addr, enginetest.Options{RawDatagrams: secondKind, StreamsUni: 10, Unread: true})
+	c := enginetest.Dial(t, addr, enginetest.Options{RawDatagrams: offersDatagram, StreamsUni: 10, Unread: true})
 	return c, c.Control()
 }
 

@@ -34,7 +34,7 @@ func packed(fields ...string) (list []byte) {
 	return list
 }
 
-func TestP01_OneShotOfAnySize(t *testing.T) { onBothKinds(t, testP01_OneShotOfAnySize) }
+func TestP01_OneShotOfAnySize(t *testing.T) { withAndWithoutDatagram(t, testP01_OneShotOfAnySize) }
 
 func testP01_OneShotOfAnySize(t *testing.T) {
 	var o owner
@@ -60,7 +60,9 @@ func testP01_OneShotOfAnySize(t *testing.T) {
 	eventually(t, "every chunk given back", func() bool { return o.given.Load() == 7 && o.back.Load() == 7 })
 }
 
-func TestP06_ResponsesWithoutBody(t *testing.T) { onBothKinds(t, testP06_ResponsesWithoutBody) }
+func TestP06_ResponsesWithoutBody(t *testing.T) {
+	withAndWithoutDatagram(t, testP06_ResponsesWithoutBody)
+}
 
 func testP06_ResponsesWithoutBody(t *testing.T) {
 	f := serve(t, "", 0, func(c *consumer, e event) {
@@ -96,7 +98,9 @@ func testP06_ResponsesWithoutBody(t *testing.T) {
 	}
 }
 
-func TestP02_P08_ResponseInParts(t *testing.T) { onBothKinds(t, testP02_P08_ResponseInParts) }
+func TestP02_P08_ResponseInParts(t *testing.T) {
+	withAndWithoutDatagram(t, testP02_P08_ResponseInParts)
+}
 
 func testP02_P08_ResponseInParts(t *testing.T) {
 	for _, parts := range []int{0, 1, 3, 100} {
@@ -125,7 +129,7 @@ func testP02_P08_ResponseInParts(t *testing.T) {
 	}
 }
 
-func TestP02_ResetInTheMiddle(t *testing.T) { onBothKinds(t, testP02_ResetInTheMiddle) }
+func TestP02_ResetInTheMiddle(t *testing.T) { withAndWithoutDatagram(t, testP02_ResetInTheMiddle) }
 
 func testP02_ResetInTheMiddle(t *testing.T) {
 	closed := make(chan event, 1)
@@ -155,7 +159,9 @@ func testP02_ResetInTheMiddle(t *testing.T) {
 	}
 }
 
-func TestL07_ForceDuringADownload(t *testing.T) { onBothKinds(t, testL07_ForceDuringADownload) }
+func TestL07_ForceDuringADownload(t *testing.T) {
+	withAndWithoutDatagram(t, testL07_ForceDuringADownload)
+}
 
 func testL07_ForceDuringADownload(t *testing.T) {
 	var o owner
@@ -180,7 +186,7 @@ func testL07_ForceDuringADownload(t *testing.T) {
 	}
 }
 
-func TestP09_LateCallsDoNothing(t *testing.T) { onBothKinds(t, testP09_LateCallsDoNothing) }
+func TestP09_LateCallsDoNothing(t *testing.T) { withAndWithoutDatagram(t, testP09_LateCallsDoNothing) }
 
 func testP09_LateCallsDoNothing(t *testing.T) {
 	var o owner
@@ -214,7 +220,9 @@ func testP09_LateCallsDoNothing(t *testing.T) {
 	}
 }
 
-func TestForgottenRequestsHaveNoEnd(t *testing.T) { onBothKinds(t, testForgottenRequestsHaveNoEnd) }
+func TestForgottenRequestsHaveNoEnd(t *testing.T) {
+	withAndWithoutDatagram(t, testForgottenRequestsHaveNoEnd)
+}
 
 func testForgottenRequestsHaveNoEnd(t *testing.T) {
 	f := serve(t, "", 0, func(c *consumer, e event) {
@@ -266,7 +274,9 @@ func TestForgottenRequestsHaveNoEndThoughTheyAreReset(t *testing.T) {
 	})
 }
 
-func TestResponseBeforeTheUploadEnds(t *testing.T) { onBothKinds(t, testResponseBeforeTheUploadEnds) }
+func TestResponseBeforeTheUploadEnds(t *testing.T) {
+	withAndWithoutDatagram(t, testResponseBeforeTheUploadEnds)
+}
 
 func testResponseBeforeTheUploadEnds(t *testing.T) {
 	closed := make(chan event, 1)

@@ -15,7 +15,7 @@ import (
 
 // P07: what the engine takes off the consumer's account is bounded by QUIC's flow control, not by the consumer's speed.
 func TestP07_SlowReaderHoldsTheWriterBack(t *testing.T) {
-	onBothKinds(t, testP07_SlowReaderHoldsTheWriterBack)
+	withAndWithoutDatagram(t, testP07_SlowReaderHoldsTheWriterBack)
 }
 
 func testP07_SlowReaderHoldsTheWriterBack(t *testing.T) {
@@ -83,7 +83,7 @@ func testP07_SlowReaderHoldsTheWriterBack(t *testing.T) {
 }
 
 func TestSmallWindowOfThePeerDoesNotBlockTheReactor(t *testing.T) {
-	onBothKinds(t, testSmallWindowOfThePeerDoesNotBlockTheReactor)
+	withAndWithoutDatagram(t, testSmallWindowOfThePeerDoesNotBlockTheReactor)
 }
 
 func testSmallWindowOfThePeerDoesNotBlockTheReactor(t *testing.T) {
@@ -120,7 +120,7 @@ func testSmallWindowOfThePeerDoesNotBlockTheReactor(t *testing.T) {
 // A client with a large window vanishes: of many small pieces that QUIC would take at once, no more leaves the consumer's account than goes
 // out without waiting, and what is on the way.
 func TestP07_SmallPiecesOfAClientThatIsGone(t *testing.T) {
-	onBothKinds(t, testP07_SmallPiecesOfAClientThatIsGone)
+	withAndWithoutDatagram(t, testP07_SmallPiecesOfAClientThatIsGone)
 }
 
 func testP07_SmallPiecesOfAClientThatIsGone(t *testing.T) {
@@ -142,7 +142,7 @@ func testP07_SmallPiecesOfAClientThatIsGone(t *testing.T) {
 	client := &quic.Transport{Conn: socket}
 	defer client.Close()
 	const window = 8 << 20
-	q, err := client.Dial(ctx(t), addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h3"}}, &quic.Config{EnableDatagrams: secondKind,
+	q, err := client.Dial(ctx(t), addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h3"}}, &quic.Config{EnableDatagrams: offersDatagram,
 		InitialStreamReceiveWindow: window, MaxStreamReceiveWindow: window, InitialConnectionReceiveWindow: window, MaxConnectionReceiveWindow: window})
 	if err != nil {
 		t.Fatal(err)
@@ -168,7 +168,7 @@ func testP07_SmallPiecesOfAClientThatIsGone(t *testing.T) {
 }
 
 func TestP07_SmallPiecesThatWaitAreOne(t *testing.T) {
-	onBothKinds(t, testP07_SmallPiecesThatWaitAreOne)
+	withAndWithoutDatagram(t, testP07_SmallPiecesThatWaitAreOne)
 }
 
 func testP07_SmallPiecesThatWaitAreOne(t *testing.T) {

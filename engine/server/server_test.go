@@ -19,7 +19,9 @@ func hello(c *consumer, e event) {
 	}
 }
 
-func TestL01_L04_StopAndStartAgain(t *testing.T) { onBothKinds(t, testL01_L04_StopAndStartAgain) }
+func TestL01_L04_StopAndStartAgain(t *testing.T) {
+	withAndWithoutDatagram(t, testL01_L04_StopAndStartAgain)
+}
 
 func testL01_L04_StopAndStartAgain(t *testing.T) {
 	f := serve(t, "", 0, hello)
@@ -54,7 +56,9 @@ func testL01_L04_StopAndStartAgain(t *testing.T) {
 	f.start()
 }
 
-func TestL02_L03_StartAndStopTwice(t *testing.T) { onBothKinds(t, testL02_L03_StartAndStopTwice) }
+func TestL02_L03_StartAndStopTwice(t *testing.T) {
+	withAndWithoutDatagram(t, testL02_L03_StartAndStopTwice)
+}
 
 func testL02_L03_StartAndStopTwice(t *testing.T) {
 	f := serve(t, "", 0, hello)
@@ -129,7 +133,7 @@ func TestL10_WithoutAHostnameAllAddressesAreBound(t *testing.T) {
 	}
 }
 
-func TestL05_GracefulStop(t *testing.T) { onBothKinds(t, testL05_GracefulStop) }
+func TestL05_GracefulStop(t *testing.T) { withAndWithoutDatagram(t, testL05_GracefulStop) }
 
 func testL05_GracefulStop(t *testing.T) {
 	held := make(chan event, 3)
@@ -189,7 +193,7 @@ func (s *Server) connsForTest() []*conn {
 	return l.open()
 }
 
-func TestL06_DeadlineAndForce(t *testing.T) { onBothKinds(t, testL06_DeadlineAndForce) }
+func TestL06_DeadlineAndForce(t *testing.T) { withAndWithoutDatagram(t, testL06_DeadlineAndForce) }
 
 func testL06_DeadlineAndForce(t *testing.T) {
 	for _, c := range []struct {
@@ -236,7 +240,7 @@ func testL06_DeadlineAndForce(t *testing.T) {
 }
 
 func TestConnectionsAreDealtToSinksInTurn(t *testing.T) {
-	onBothKinds(t, testConnectionsAreDealtToSinksInTurn)
+	withAndWithoutDatagram(t, testConnectionsAreDealtToSinksInTurn)
 }
 
 func testConnectionsAreDealtToSinksInTurn(t *testing.T) {

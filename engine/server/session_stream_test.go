@@ -294,8 +294,8 @@ func TestStreamFloodBeforeTheSession(t *testing.T) {
 			hold <- e.Object
 		}
 	})
-	secondKind = true
-	defer func() { secondKind = false }()
+	offersDatagram = true
+	defer func() { offersDatagram = false }()
 	q := dial(t, f.addr)
 	n := 0
 	for ; n < 100; n++ {

@@ -16,7 +16,7 @@ import (
 	"zigh3/engine/sink"
 )
 
-func TestN07_VanishedPeer(t *testing.T) { onBothKinds(t, testN07_VanishedPeer) }
+func TestN07_VanishedPeer(t *testing.T) { withAndWithoutDatagram(t, testN07_VanishedPeer) }
 
 func testN07_VanishedPeer(t *testing.T) {
 	begun, ends, conns := make(chan event, 2), make(chan event, 2), make(chan event, 1)
@@ -64,7 +64,7 @@ func testN07_VanishedPeer(t *testing.T) {
 	eventually(t, "no handle", func() bool { return f.Live() == 0 })
 }
 
-func TestN06_Timeouts(t *testing.T) { onBothKinds(t, testN06_Timeouts) }
+func TestN06_Timeouts(t *testing.T) { withAndWithoutDatagram(t, testN06_Timeouts) }
 
 func testN06_Timeouts(t *testing.T) {
 	closed := make(chan event, 1)
@@ -81,9 +81,6 @@ func testN06_Timeouts(t *testing.T) {
 		{"body", `{"body_timeout_ms": 30}`, request("POST", "/"), false, 408, 0, true},
 		{"response", `{"request_timeout_ms": 30}`, request("GET", "/"), true, 504, 0, true},
 	} {
-		if c.name == "header" && secondKind {
-			continue // http3 waits for ever
-		}
 		t.Run(c.name, func(t *testing.T) {
 			f := serve(t, c.options, 0, func(_ *consumer, e event) {
 				if e.Type == sink.EventStreamClosed {
@@ -119,7 +116,7 @@ func testN06_Timeouts(t *testing.T) {
 }
 
 func TestRequestTimeoutEndsWithTheResponsesBegin(t *testing.T) {
-	onBothKinds(t, testRequestTimeoutEndsWithTheResponsesBegin)
+	withAndWithoutDatagram(t, testRequestTimeoutEndsWithTheResponsesBegin)
 }
 
 func testRequestTimeoutEndsWithTheResponsesBegin(t *testing.T) {
