@@ -6,8 +6,7 @@ require (
 	github.com/dunglas/httpsfv v1.1.1
 	github.com/eapache/queue v1.1.0
 	github.com/quic-go/qpack v0.6.0
-	github.com/quic-go/quic-go v0.64.1
-	github.com/quic-go/webtransport-go v0.13.0
+	github.com/quic-go/quic-go v0.65.0
 	golang.org/x/net v0.56.0
 	golang.org/x/sys v0.47.0
 	pgregory.net/rapid v1.3.0

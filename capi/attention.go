@@ -8,7 +8,9 @@ import "C"
 import (
 	"unsafe"
 
-	"zigh3/engine"
+	"zigh3/engine/server"
+	"zigh3/engine/session"
+	"zigh3/engine/sink"
 )
 
 // attend sees to the slots that found no room in the ring. Their objects end on other goroutines meanwhile, and the slots come to others:
@@ -34,7 +36,7 @@ func attend() {
 }
 
 func attendRequest(p *slot, h, bits uint64) {
-	request, s := objectOf[engine.Request](h, kindRequest)
+	request, s := objectOf[server.Request](h, kindRequest)
 	if request == nil {
 		return
 	}
@@ -43,7 +45,7 @@ func attendRequest(p *slot, h, bits uint64) {
 	request.Live(func() {
 		consumed, code = p.owed.Swap(0), p.codes.Load()
 		if bits&C.ATTENTION_WRITABLE != 0 {
-			s.owed(engine.Handle(h))
+			s.owed(sink.Handle(h))
 		}
 	})
 	if consumed != 0 {
@@ -58,7 +60,7 @@ func attendRequest(p *slot, h, bits uint64) {
 }
 
 func attendStream(p *slot, h, bits uint64) {
-	stream, s := objectOf[engine.Stream](h, kindStream)
+	stream, s := objectOf[session.Stream](h, kindStream)
 	if stream == nil {
 		if (p.word.Load()^h)&nameMask == 0 {
 			// The host has just opened it, and the record that says so is on its way: after that.
@@ -71,7 +73,7 @@ func attendStream(p *slot, h, bits uint64) {
 	stream.Live(func() {
 		consumed, codes = p.owed.Swap(0), p.codes.Load()
 		if bits&C.ATTENTION_WRITABLE != 0 {
-			s.owed(engine.Handle(h))
+			s.owed(sink.Handle(h))
 		}
 	})
 	if consumed != 0 {
@@ -81,6 +83,6 @@ func attendStream(p *slot, h, bits uint64) {
 		stream.Stop(uint32(codes >> 32))
 	}
 	if bits&C.ATTENTION_RESET != 0 {
-		stream.Reset(uint32(codes))
+		resetStream(stream, s, h, uint32(codes))
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"zigh3/engine"
+	"zigh3/engine/server"
 	"zigh3/eventq"
 )
 
@@ -91,7 +91,7 @@ func TestAnObjectOnItsWayOutIsNotFound(t *testing.T) {
 	s, _ := testSink(t, 1000)
 	h := issueRequest(t, s)
 	entryOf(indexOf(h)).sink.Store(nil)
-	if request, sink := objectOf[engine.Request](h, kindRequest); request != nil || sink != nil {
+	if request, sink := objectOf[server.Request](h, kindRequest); request != nil || sink != nil {
 		t.Errorf("found %v, with the sink %v", request, sink)
 	}
 	release(h)

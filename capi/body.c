@@ -19,10 +19,26 @@ int32_t body_prepare(struct body *body, const void *data, size_t len)
     return ZIG_H3_OK;
 }
 
+int32_t body_admit(struct body *body, const struct slot *slot, const void *data, size_t len)
+{
+    if (len <= BODY_INLINE_MAX)
+        return body_prepare(body, data, len);
+    struct account *account = handle_account(slot);
+    if (!account_admit(account, len))
+        return error_set(ZIG_H3_ERR_WOULD_BLOCK, "what waits for the network has reached the option max_queued_response_bytes");
+    int32_t code = body_prepare(body, data, len);
+    body->account = account;
+    if (code != ZIG_H3_OK)
+        account_give(account, len);
+    return code;
+}
+
 void body_drop(struct body *body)
 {
     if (body->chunk != NULL)
         chunk_give(body->chunk);
+    if (body->account != NULL)
+        account_give(body->account, body->len);
 }
 
 void body_fill(const struct body *body, zig_h3_record *record, size_t meta_len)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "../include/zig_h3.h"
+#include "handle.h"
 
 /* Bodies up to here ride in the submission ring. */
 #define BODY_INLINE_MAX 4096
@@ -17,12 +18,25 @@ struct body {
     const void *data;
     size_t len;
     uint8_t *chunk;
+    struct account *account; /* that has room taken for it, or NULL */
 };
 
 /* Copies what will not ride in the record. 0, or a code with the words set. */
 int32_t body_prepare(struct body *body, const void *data, size_t len);
 
-/* Gives the copy back, if there is one: the body was not sent. */
+/* The same for a body that is taken whole, and counts against the server's limit if it does not ride in the record: the record that it
+ * rides in is bounded otherwise. ZIG_H3_ERR_WOULD_BLOCK, with nothing copied, when others have reached that. slot is that of the
+ * object, which need not be locked: whoever finds that it has ended meanwhile drops the body. */
+int32_t body_admit(struct body *body, const struct slot *slot, const void *data, size_t len);
+
+/* Notes in the slot, which is locked, what was admitted. */
+static inline void body_charge(const struct body *body, struct slot *slot)
+{
+    if (body->account != NULL)
+        handle_charge(slot, body->len);
+}
+
+/* Gives the copy back, if there is one, and the room: the body was not sent. */
 void body_drop(struct body *body);
 
 /* Puts the body behind meta_len bytes that are in the record already, and says so in its head. */

@@ -14,7 +14,7 @@ import (
 	"runtime"
 	"unsafe"
 
-	"zigh3/engine"
+	"zigh3/engine/sink"
 )
 
 // mostProcs leaves processors to the host: the engine has no use for more than a few.
@@ -30,10 +30,10 @@ func init() {
 	if _, set := os.LookupEnv("GOMAXPROCS"); !set {
 		runtime.GOMAXPROCS(defaultProcs(runtime.GOMAXPROCS(0)))
 	}
-	engine.SetFaultHandler(fault)
+	sink.SetFaultHandler(fault)
 	routeLog()
 	nameStats()
-	go engine.Guard("reactor", func() {
+	go sink.Guard("reactor", func() {
 		r, err := newReactor()
 		if err != nil {
 			fault("boot", err, nil)
@@ -45,10 +45,10 @@ func init() {
 
 // nameStats gives C the names of the counters, once and for all.
 func nameStats() {
-	names := inC(engine.SessionStatNames[:])
-	C.session_stats_set_names(names, engine.SessionStatCount)
-	names = inC(engine.StatNames[:])
-	C.stats_set_names(names, engine.StatCount)
+	names := inC(sink.SessionStatNames[:])
+	C.session_stats_set_names(names, sink.SessionStatCount)
+	names = inC(sink.StatNames[:])
+	C.stats_set_names(names, sink.StatCount)
 }
 
 // inC copies texts to memory of C's.

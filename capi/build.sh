@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds the library: build/lib/libzigquicheh3.so (.dylib) and build/include/zig_h3.h. Arguments go to go build (for instance
 # -tags failpoint); OUT names another folder than build. The same sources give the same bytes, wherever they lie.
+# ZIG_H3_OWN_CONGESTION=1 builds quic-go from a copy with this project's congestion control in it (capi/quicgo); else it is as it is.
 set -eu
 cd "$(dirname "$0")/.."
 out=${OUT:-build}
@@ -16,7 +17,13 @@ Darwin)
     link="-Xlinker \"--version-script=$PWD/capi/exports.map\" -Wl,-soname,$lib.1 -Wl,-z,relro,-z,now -Wl,--build-id=none"
     ;;
 esac
-CGO_ENABLED=1 CGO_CFLAGS="${CGO_CFLAGS:--O2}" go build -buildmode=c-shared -trimpath -buildvcs=false \
+# By -modfile, since Go refuses overlays below its module cache.
+modfile=
+if [ "${ZIG_H3_OWN_CONGESTION:-0}" = 1 ]; then
+    capi/quicgo/copy.sh "$out"
+    modfile=-modfile=$out/quic-go.mod
+fi
+CGO_ENABLED=1 CGO_CFLAGS="${CGO_CFLAGS:--O2}" go build -buildmode=c-shared -trimpath -buildvcs=false ${modfile:+"$modfile"} \
     -ldflags "-s -w -buildid= -extldflags '$link ${EXTLDFLAGS:-}'" -o "$out/lib/$lib" "$@" ./capi
 rm -f "$out/lib/${lib%.*}.h" # what cgo writes of its own; include/zig_h3.h is the contract
 case "$lib" in

@@ -8,13 +8,13 @@ import "C"
 import (
 	"unsafe"
 
-	"zigh3/engine"
+	"zigh3/engine/sink"
 )
 
 // chunkOwner gives bodies that came by pointer back to the pool that the host's threads take them from.
 type chunkOwner struct{}
 
-// Release implements engine.ChunkOwner.
+// Release implements sink.ChunkOwner.
 func (chunkOwner) Release(b []byte) { C.chunk_give((*C.uint8_t)(unsafe.SliceData(b))) }
 
-var chunks engine.ChunkOwner = chunkOwner{}
+var chunks sink.ChunkOwner = chunkOwner{}

@@ -75,7 +75,7 @@ static void let_go(struct command *command)
         free(command);
 }
 
-/* The ring to the engine is full only for moments: its reader never waits for anything. */
+/* The submission ring is full only for moments: its reader never waits for anything. */
 static int32_t submit(struct command *command)
 {
     for (int tries = 0; tries < COMMAND_WAIT_MS; tries++) {

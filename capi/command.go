@@ -12,7 +12,9 @@ import (
 	"errors"
 	"unsafe"
 
-	"zigh3/engine"
+	"zigh3/engine/config"
+	"zigh3/engine/session"
+	"zigh3/engine/sink"
 )
 
 // perform carries out a command. What may take a while gets a goroutine; the rest happens in its place among the submissions.
@@ -39,9 +41,9 @@ func perform(c *C.struct_command) {
 		}
 		answer(c, 0, nil)
 	case C.COMMAND_SERVER_START:
-		withServer(c, func(s *server) { aside("server start", func() { answer(c, 0, s.engine.Start()) }) })
+		withServer(c, func(s *hostServer) { aside("server start", func() { answer(c, 0, s.engine.Start()) }) })
 	case C.COMMAND_SERVER_ADD_QUEUE:
-		withServer(c, func(s *server) {
+		withServer(c, func(s *hostServer) {
 			q := lookUp(registry.queues, uint64(c.queue))
 			if q == nil {
 				answer(c, 0, errStale)
@@ -50,7 +52,7 @@ func perform(c *C.struct_command) {
 			answer(c, 0, s.addQueue(q))
 		})
 	case C.COMMAND_SERVER_ROUTE:
-		withServer(c, func(s *server) {
+		withServer(c, func(s *hostServer) {
 			method, pattern := text(c, C.STRING_METHOD), text(c, C.STRING_PATTERN)
 			id, err := s.engine.Route(method, pattern, uint32(c.flags), uint64(c.user_data))
 			answer(c, uint64(id), err)
@@ -63,11 +65,11 @@ func perform(c *C.struct_command) {
 }
 
 // errStale is for objects that were freed while the command about them was on its way.
-var errStale = &engine.Error{Code: C.ZIG_H3_ERR_STALE_HANDLE, Text: "the object has ended"}
+var errStale = &sink.Error{Code: C.ZIG_H3_ERR_STALE_HANDLE, Text: "the object has ended"}
 
-func aside(name string, fn func()) { go engine.Guard(name, fn) }
+func aside(name string, fn func()) { go sink.Guard(name, fn) }
 
-func withServer(c *C.struct_command, fn func(*server)) {
+func withServer(c *C.struct_command, fn func(*hostServer)) {
 	if s := lookUp(registry.servers, uint64(c.target)); s != nil {
 		fn(s)
 	} else {
@@ -97,8 +99,8 @@ func makeQueue(c *C.struct_command) {
 
 func makeServer(c *C.struct_command) {
 	memory := (*C.struct_server)(c.object)
-	s, err := func() (*server, error) {
-		o, err := engine.ParseOptions(text(c, C.STRING_HOSTNAME), uint16(c.port), text(c, C.STRING_CERT), text(c, C.STRING_KEY),
+	s, err := func() (*hostServer, error) {
+		o, err := config.ParseOptions(text(c, C.STRING_HOSTNAME), uint16(c.port), text(c, C.STRING_CERT), text(c, C.STRING_KEY),
 			[]byte(text(c, C.STRING_OPTIONS)))
 		if err != nil {
 			return nil, err
@@ -121,7 +123,7 @@ func makeServer(c *C.struct_command) {
 
 // export derives keying material, and answers with its address.
 func export(c *C.struct_command) {
-	session, _ := objectOf[engine.Session](uint64(c.target), kindSession)
+	session, _ := objectOf[session.Session](uint64(c.target), kindSession)
 	if session == nil {
 		answer(c, 0, errStale)
 		return
@@ -144,10 +146,10 @@ func text(c *C.struct_command, index C.uint32_t) string {
 
 // answer lets the command go. It reports whether the host still waits for it.
 func answer(c *C.struct_command, result uint64, err error) bool {
-	code, words := engine.OK, ""
+	code, words := sink.OK, ""
 	if err != nil {
-		code, words = engine.ErrInternal, err.Error()
-		var e *engine.Error
+		code, words = sink.ErrInternal, err.Error()
+		var e *sink.Error
 		if errors.As(err, &e) {
 			code = e.Code
 		}

@@ -18,12 +18,12 @@ int32_t consumed(zig_h3_handle handle, enum handle_kind kind, uint64_t n)
     slot = handle_lock(handle, kind, &word);
     if (slot == NULL)
         return handle_error(handle, kind);
-    uint32_t arrived = atomic_load_explicit(&slot->arrived, memory_order_relaxed);
+    const uint64_t arrived = atomic_load_explicit(&slot->arrived, memory_order_relaxed) & (((uint64_t)1 << HANDLE_ARRIVED_BITS) - 1);
     if (n > arrived) {
         code = error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "more bytes than came");
     } else {
         /* The engine may add meanwhile, only host threads take away, and those are locked out. */
-        atomic_fetch_sub_explicit(&slot->arrived, (uint32_t)n, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&slot->arrived, n, memory_order_relaxed);
         struct submission at;
         zig_h3_record *record = submission_claim(&at, 0);
         if (record == NULL) {

@@ -54,7 +54,7 @@ int32_t datagram_place(struct slot *slot, uint64_t word, zig_h3_handle object, e
 
 int32_t datagram_full(void)
 {
-    return error_set(ZIG_H3_ERR_QUEUE_FULL, "no room in the ring to the engine");
+    return error_set(ZIG_H3_ERR_QUEUE_FULL, "no room in the submission ring");
 }
 
 static int32_t datagram_send(zig_h3_handle object, enum handle_kind kind, const void *data, size_t len, uint32_t max_age_ms,

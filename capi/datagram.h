@@ -14,7 +14,7 @@
 /* Takes a place for a datagram of len bytes from the queue of the object, whose slot is locked, or says why not. */
 int32_t datagram_place(struct slot *slot, uint64_t word, zig_h3_handle object, enum handle_kind kind, size_t len);
 
-/* What a datagram gets that found no room in the ring to the engine: ZIG_H3_ERR_QUEUE_FULL, with the words set. */
+/* What a datagram gets that found no room in the submission ring: ZIG_H3_ERR_QUEUE_FULL, with the words set. */
 int32_t datagram_full(void);
 
 /* Gives it back, unused. */

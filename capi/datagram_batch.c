@@ -17,29 +17,41 @@ static size_t behind(size_t at, uint32_t len, size_t list_len)
     return next < list_len ? next : list_len;
 }
 
+/* Reads the head at an offset; false when it, or its bytes, end beyond the list. Each time it is read it is checked: another thread of the
+ * host may have written there since. */
+static bool head_at(const uint8_t *list, size_t list_len, size_t at, zig_h3_datagram *head)
+{
+    if (at >= list_len || list_len - at < sizeof *head)
+        return false;
+    memcpy(head, list + at, sizeof *head);
+    return head->len <= list_len - at - sizeof *head;
+}
+
 static bool well_formed(const uint8_t *list, size_t list_len)
 {
     zig_h3_datagram head;
     for (size_t at = 0; at < list_len; at = behind(at, head.len, list_len)) {
-        if (list_len - at < sizeof head)
-            return false;
-        memcpy(&head, list + at, sizeof head);
-        if (head.len > list_len - at - sizeof head)
+        if (!head_at(list, list_len, at, &head))
             return false;
     }
     return true;
 }
 
+/* What one datagram takes of a record. */
+static size_t packed_size(const zig_h3_datagram *head)
+{
+    return sizeof *head + (((size_t)head->len + 7) & ~(size_t)7);
+}
+
 /* The end of what goes into one record, and the room that it wants there. */
 static size_t portion(const uint8_t *list, size_t list_len, size_t from, size_t *room)
 {
+    zig_h3_datagram head;
     size_t at = from;
     *room = 0;
-    while (at < list_len) {
-        zig_h3_datagram head;
-        memcpy(&head, list + at, sizeof head);
+    while (head_at(list, list_len, at, &head)) {
         if (head.len <= DATAGRAM_MAX) {
-            size_t n = sizeof head + (((size_t)head.len + 7) & ~(size_t)7);
+            size_t n = packed_size(&head);
             if (*room > 0 && *room + n > RECORD_MAX)
                 break;
             *room += n;
@@ -81,23 +93,25 @@ static int32_t take(struct held *held, const zig_h3_datagram *head)
     return datagram_place(held->slot, held->word, head->object, kind, head->len);
 }
 
-/* Sends what stands between two offsets by one record; NULL: the ring has no room. Returns how many were queued. */
-static int32_t send_portion(uint8_t *list, size_t list_len, size_t from, size_t to, struct submission *at)
+/* Sends what stands between two offsets by one record; NULL: the ring has no room. Returns how many were queued; *from gets where it has
+ * stopped. */
+static int32_t send_portion(uint8_t *list, size_t list_len, size_t *from, size_t to, struct submission *at)
 {
     int32_t count = 0;
-    size_t used = 0;
+    size_t used = 0, here = *from;
     struct held held = {0};
-    for (size_t here = from; here < to;) {
-        zig_h3_datagram head;
-        memcpy(&head, list + here, sizeof head);
+    zig_h3_datagram head;
+    while (here < to && head_at(list, list_len, here, &head)) {
         int32_t code = take(&held, &head);
-        if (code == ZIG_H3_OK && at->record == NULL) {
+        if (code == ZIG_H3_OK && (at->record == NULL || packed_size(&head) > at->payload - used)) {
             datagram_unplace(held.slot);
             code = datagram_full();
         }
         if (code == ZIG_H3_OK) {
-            memcpy(submission_payload(at->record) + used, list + here, sizeof head + head.len);
-            used += sizeof head + (((size_t)head.len + 7) & ~(size_t)7);
+            uint8_t *out = submission_payload(at->record) + used;
+            memcpy(out, &head, sizeof head);
+            memcpy(out + sizeof head, list + here + sizeof head, head.len);
+            used += packed_size(&head);
             count++;
         }
         memcpy(list + here + offsetof(zig_h3_datagram, result), &code, sizeof code);
@@ -115,6 +129,7 @@ static int32_t send_portion(uint8_t *list, size_t list_len, size_t from, size_t 
         submission_abandon(at);
     }
     let_go(&held);
+    *from = here;
     return count;
 }
 
@@ -130,14 +145,14 @@ int32_t zig_h3_send_datagrams(void *list, size_t list_len, uint32_t flags)
     if (!well_formed(list, list_len))
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a list that ends inside a datagram");
     int32_t count = 0;
-    for (size_t from = 0; from < list_len;) {
+    zig_h3_datagram head;
+    for (size_t from = 0; head_at(list, list_len, from, &head);) {
         struct submission at = {0};
         size_t room;
         size_t to = portion(list, list_len, from, &room);
         if (room > 0)
             submission_claim(&at, room);
-        count += send_portion(list, list_len, from, to, &at);
-        from = to;
+        count += send_portion(list, list_len, &from, to, &at);
     }
     if (count > 0 && !(flags & ZIG_H3_SEND_LATER))
         h3_ring_wake(submission_ring);

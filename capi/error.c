@@ -1,6 +1,7 @@
 #include "error.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,16 +18,26 @@
  */
 static _Thread_local const char *last_text;
 static pthread_key_t buffer_key;
+static bool buffer_keyed; /* the process had a key left: without one there are names instead of words */
 static pthread_once_t buffer_once = PTHREAD_ONCE_INIT;
+
+/* Other destructors of the ending thread may still ask for the words. */
+static void forget_buffer(void *buffer)
+{
+    last_text = NULL;
+    free(buffer);
+}
 
 static void make_key(void)
 {
-    pthread_key_create(&buffer_key, free);
+    buffer_keyed = pthread_key_create(&buffer_key, forget_buffer) == 0;
 }
 
 static char *thread_buffer(void)
 {
     pthread_once(&buffer_once, make_key);
+    if (!buffer_keyed)
+        return NULL;
     char *buffer = pthread_getspecific(buffer_key);
     if (buffer == NULL) {
         buffer = malloc(TEXT_MAX);

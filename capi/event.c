@@ -29,7 +29,7 @@ int32_t zig_h3_next_event(zig_h3_handle handle, zig_h3_event *event)
         queue->held = 1;
         code = 1;
     } else {
-        code = queue_empty(queue);
+        code = queue_nothing_now(queue);
     }
     queue_leave(queue);
     return code;
@@ -74,7 +74,7 @@ int32_t zig_h3_next_events(zig_h3_handle handle, void *buffer, size_t capacity, 
     else if (record != NULL)
         code = error_format(ZIG_H3_ERR_BUFFER_TOO_SMALL, "the next event takes %zu bytes, the buffer has %zu", used, capacity);
     else
-        code = queue_empty(queue);
+        code = queue_nothing_now(queue);
     queue_leave(queue);
     if (needed != NULL)
         *needed = used;
@@ -96,7 +96,7 @@ int32_t zig_h3_queue_peek(zig_h3_handle handle, uint32_t max, zig_h3_queue_span 
         queue_release(queue);
     code = (int32_t)h3_ring_span(queue->ring, max > INT32_MAX ? INT32_MAX : max, &span->offset, &span->bytes);
     if (code == 0)
-        code = queue_empty(queue);
+        code = queue_nothing_now(queue);
     queue_leave(queue);
     return code;
 }

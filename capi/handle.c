@@ -99,8 +99,6 @@ zig_h3_handle handle_issue(enum handle_kind kind, uint64_t state, struct slot **
     struct slot *slot = *out = take_slot();
     if (slot == NULL)
         return 0;
-    atomic_store_explicit(&slot->credit, 0, memory_order_relaxed);
-    atomic_store_explicit(&slot->arrived, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->owed, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->datagrams, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->codes, 0, memory_order_relaxed);
@@ -111,6 +109,7 @@ zig_h3_handle handle_issue(enum handle_kind kind, uint64_t state, struct slot **
         generation = 1;
         wrapped = SLOT_WRAPPED;
     }
+    atomic_store_explicit(&slot->arrived, generation << HANDLE_ARRIVED_BITS, memory_order_relaxed);
     uint64_t name = (uint64_t)kind << HANDLE_KIND_SHIFT | generation << HANDLE_GENERATION_SHIFT;
     atomic_store_explicit(&slot->word, name | wrapped | state, memory_order_release);
     return name | (uint64_t)(slot - handle_slots);
@@ -128,6 +127,9 @@ void handle_recycle(struct slot *slot)
     /* Whatever the host had begun to build dies with the request, and a session's struct with it. Queues and servers clear the word
      * before they come here. */
     free((void *)(uintptr_t)atomic_exchange_explicit(&slot->object, 0, memory_order_acquire));
+    const uint64_t left = atomic_exchange_explicit(&slot->credit, 0, memory_order_relaxed) >> 1;
+    if (left != 0)
+        account_give(handle_account(slot), left);
     uint32_t link = (uint32_t)(slot - handle_slots) + 1;
     uint64_t head = atomic_load_explicit(&handle_table.free, memory_order_relaxed);
     uint64_t next;
@@ -153,7 +155,7 @@ void handle_attention(struct slot *slot, zig_h3_handle handle, uint64_t bits)
             atomic_store_explicit(&slot->next_attention, head, memory_order_relaxed);
         } while (!atomic_compare_exchange_weak(&handle_table.attention, &head, (uint32_t)(slot - handle_slots) + 1));
     }
-    submission_ring_bell();
+    submission_call_reactor();
 }
 
 void handle_insist(struct slot *slot, zig_h3_handle handle, uint16_t type, uint64_t aux, uint64_t bits)

@@ -8,6 +8,10 @@
  * short critical section. A release never waits for that lock: it takes the kind out of the word, which makes the handle stale, and
  * when a host thread is inside, that thread's unlock is what gives the slot back.
  *
+ * An object may end on one goroutine while another commits an event of it, and the slot may be somebody else's by then. So what the
+ * engine notes in a slot it notes by a compare-and-swap that compares the name too: state bits in the word, bytes that came in
+ * arrived, which has the generation beside them for this.
+ *
  * Datagrams are taken by places. The engine gives an object as many as its queue of outgoing datagrams holds, in the field datagrams;
  * a host thread that sends takes one away under the slot's lock, and none being left is ZIG_H3_ERR_QUEUE_FULL. The engine adds places
  * as datagrams leave it, sent or dropped. Nobody ever writes how many are left, only how many more or fewer there are, so that those
@@ -22,8 +26,9 @@
 #include <stdint.h>
 
 #include "../include/zig_h3.h"
+#include "account.h"
 
-/* 5 is for requests that go out. */
+/* The values stand in the handles that hosts have: they stay as they are, and 5 is nothing. */
 enum handle_kind {
     KIND_QUEUE = 1,
     KIND_SERVER = 2,
@@ -39,6 +44,7 @@ enum handle_kind {
 #define HANDLE_GENERATION_MASK 0xfffffffu
 #define HANDLE_KIND_SHIFT 48
 #define HANDLE_KIND_MASK ((uint64_t)0xf << HANDLE_KIND_SHIFT)
+#define HANDLE_ARRIVED_BITS 32 /* of a slot's word arrived: the bytes, below the generation */
 
 /* State bits of a slot's word. */
 enum {
@@ -71,16 +77,20 @@ enum {
 /* One cache line; table.go mirrors it. */
 struct slot {
     _Atomic uint64_t word;
-    _Atomic uint64_t credit;     /* request, stream: bytes taken and not drained yet, << 1, | 1 when a WRITABLE is owed; session: the
-                                    number of the sink that its events go through */
+    _Atomic uint64_t credit;     /* request, session, stream: bytes that wait for the network, as its account has them, << 1, | 1 when
+                                    a WRITABLE is owed. 0 in a slot that is free */
     _Atomic uint64_t object;     /* queue, server, session: its struct; request: the struct response that it builds, or 0 */
-    _Atomic uint32_t arrived;    /* request, stream: bytes that came and were not declared consumed; the engine's window bounds it */
+    _Atomic uint64_t arrived;    /* request, stream: generation << 32 | bytes that came and were not declared consumed, which the
+                                    engine's window bounds; of a buffered route they mean nothing */
     _Atomic uint32_t owed;       /* request, stream: consumed bytes that the engine was not told of yet */
-    _Atomic uint32_t high_water; /* request, stream: most bytes that may wait for the network; session: that of its streams */
     _Atomic uint32_t datagrams;  /* conn, request, session: the largest datagram << 16 (0: not negotiated) | places that are free */
-    _Atomic uint64_t codes;      /* request: that of its reset; stream: of its stop << 32 | of its reset */
+    _Atomic uint64_t codes;      /* request: that of its reset; stream: of its stop << 32 | of its reset; session: the number of the
+                                    sink that its events go through */
     _Atomic uint64_t attention;  /* generation << 20 | bits; not 0 while the slot is on the attention stack */
-    _Atomic uint32_t next_free;  /* index + 1 */
+    union {
+        _Atomic uint32_t account;   /* conn, request, session, stream: the number of its server's account */
+        _Atomic uint32_t next_free; /* a slot that is free: index + 1 */
+    };
     _Atomic uint32_t next_attention;
 };
 
@@ -109,7 +119,8 @@ zig_h3_handle handle_issue(enum handle_kind kind, uint64_t state, struct slot **
 /* Takes it back, never used. */
 void handle_withdraw(struct slot *slot);
 
-/* Gives a released slot back. Called by whoever finds it both released and unlocked. */
+/* Gives a released slot back, and to the account what its object still had there. Called by whoever finds it both released and
+ * unlocked. */
 void handle_recycle(struct slot *slot);
 
 /* Makes a slot's owner look at it: puts it on the attention stack unless it is there, and rings the reactor. */
@@ -133,6 +144,18 @@ static inline struct slot *handle_find(zig_h3_handle handle, enum handle_kind ki
 
 /* The slot of a live handle, locked, and its word before; NULL for anything else. Waits for another host thread inside. */
 struct slot *handle_lock(zig_h3_handle handle, enum handle_kind kind, uint64_t *word);
+
+/* The account of the object in a slot that is locked. */
+static inline struct account *handle_account(const struct slot *slot)
+{
+    return account_at(atomic_load_explicit(&slot->account, memory_order_relaxed));
+}
+
+/* Notes that n more bytes of the object in a slot that is locked wait: they are in its account already. */
+static inline void handle_charge(struct slot *slot, uint64_t n)
+{
+    atomic_fetch_add_explicit(&slot->credit, n << 1, memory_order_relaxed);
+}
 
 /* Unlocks with these state bits set. */
 static inline void handle_unlock(struct slot *slot, uint64_t set)

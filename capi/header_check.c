@@ -41,7 +41,8 @@ static int connection_specific(const uint8_t *name, size_t name_len, const uint8
     }
 }
 
-/* Copies, and tells whether a control character other than a tab was among the bytes. Eight at a time: a value is mostly text. */
+/* Copies, and tells whether a control character other than a tab is among what was copied: the caller's memory may change meanwhile, what
+ * was copied does not. Eight at a time: a value is mostly text. */
 static int copy_value(uint8_t *out, const uint8_t *in, size_t len)
 {
     const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
@@ -55,13 +56,13 @@ static int copy_value(uint8_t *out, const uint8_t *in, size_t len)
         suspect |= ((v - 0x20 * ones) & ~v & highs) | ((del - ones) & ~del & highs);
     }
     for (; i < len; i++) {
-        out[i] = in[i];
-        suspect |= in[i] < 0x20 || in[i] == 0x7f;
+        const uint8_t c = out[i] = in[i];
+        suspect |= c < 0x20 || c == 0x7f;
     }
     if (suspect == 0)
         return 0;
     for (i = 0; i < len; i++) {
-        if ((in[i] < 0x20 && in[i] != '\t') || in[i] == 0x7f)
+        if ((out[i] < 0x20 && out[i] != '\t') || out[i] == 0x7f)
             return 1;
     }
     return 0;
@@ -93,9 +94,10 @@ int64_t header_check_field(const uint8_t *name, size_t name_len, const uint8_t *
     if (wrong)
         return name[0] == ':' ? bad("a pseudo field cannot be given", name, name_len)
                               : bad("a character that a name must not hold", name, name_len);
-    if (connection_specific(to, name_len, value, value_len))
+    const int control = copy_value(to + name_len, value, value_len);
+    if (connection_specific(to, name_len, to + name_len, value_len))
         return bad("connection-specific fields are forbidden in HTTP/3", name, name_len);
-    if (copy_value(to + name_len, value, value_len))
+    if (control)
         return bad("a control character in the value", name, name_len);
     return (int64_t)(HEADER_FRAME + name_len + value_len);
 }

@@ -79,6 +79,7 @@ const char *zig_h3_event_name(uint32_t type)
         NAME(ZIG_H3_EVENT_STREAM_STOPPED);
         NAME(ZIG_H3_EVENT_STREAM_ENDED);
         NAME(ZIG_H3_EVENT_DATAGRAMS_DROPPED);
+        NAME(ZIG_H3_EVENT_STREAM_ATOMIC);
     default:
         return "ZIG_H3_EVENT_UNKNOWN";
     }

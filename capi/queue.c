@@ -95,7 +95,7 @@ int32_t zig_h3_queue_new(const zig_h3_queue_config *config, zig_h3_handle *out)
     if (capacity < CAPACITY_MIN || capacity > CAPACITY_MAX || (capacity & (capacity - 1)) != 0)
         return error_format(ZIG_H3_ERR_CONFIG, "capacity %u is no power of two from 512 KiB to 256 MiB", (unsigned)capacity);
     if (submission_ring == NULL)
-        return error_set(ZIG_H3_ERR_NO_MEMORY, "no memory for the ring to the engine when the library was loaded");
+        return error_set(ZIG_H3_ERR_NO_MEMORY, "no memory for the submission ring when the library was loaded");
     struct command *command = command_new(COMMAND_QUEUE_NEW, NULL, NULL, 0);
     if (command == NULL)
         return ZIG_H3_ERR_NO_MEMORY;
@@ -161,7 +161,7 @@ static void ring_doorbell(struct queue *queue)
 {
     if (h3_ring_doorbell(queue->ring)) {
         atomic_store(&queue->pump, 1);
-        submission_ring_bell();
+        submission_call_reactor();
     }
 }
 
@@ -219,7 +219,7 @@ int32_t zig_h3_queue_arm(zig_h3_handle handle)
     code = h3_ring_arm(queue->ring);
     if (code == 0) {
         ring_doorbell(queue);
-        code = queue_empty(queue);
+        code = queue_nothing_now(queue);
     }
     queue_leave(queue);
     return code;

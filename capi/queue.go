@@ -12,7 +12,7 @@ import (
 	"time"
 	"unsafe"
 
-	"zigh3/engine"
+	"zigh3/engine/sink"
 	"zigh3/eventq"
 )
 
@@ -28,15 +28,15 @@ type queue struct {
 var registry = struct {
 	sync.Mutex
 	queues  map[uint64]*queue
-	servers map[uint64]*server
-}{queues: map[uint64]*queue{}, servers: map[uint64]*server{}}
+	servers map[uint64]*hostServer
+}{queues: map[uint64]*queue{}, servers: map[uint64]*hostServer{}}
 
-var errTooManyObjects = &engine.Error{Code: engine.ErrLimit, Text: "a million objects are open"}
+var errTooManyObjects = &sink.Error{Code: sink.ErrLimit, Text: "a million objects are open"}
 
 func newQueue(c *C.struct_queue) (*queue, error) {
 	ring, err := eventq.Open(C.queue_memory(c))
 	if err != nil {
-		return nil, &engine.Error{Code: engine.ErrInternal, Text: err.Error(), Err: err}
+		return nil, &sink.Error{Code: sink.ErrInternal, Text: err.Error(), Err: err}
 	}
 	q := &queue{c: c, events: eventq.New(ring), pump: (*atomic.Uint32)(unsafe.Pointer(c))}
 	var ok bool
@@ -56,7 +56,7 @@ func (q *queue) free() {
 	q.events.Close() // nobody drains: let go of whoever waits for room
 	registry.Lock()
 	delete(registry.queues, q.handle)
-	var mine []*server
+	var mine []*hostServer
 	for _, s := range registry.servers {
 		if s.delivers(q) {
 			mine = append(mine, s)
@@ -125,9 +125,4 @@ func retire(h uint64) {
 }
 
 // forget makes a handle stale to the host, as a call that frees its object does.
-func forget(h uint64) {
-	p := &slots[indexOf(h)]
-	if (p.word.Load()^h)&nameMask == 0 {
-		p.word.Or(C.SLOT_FORGOTTEN)
-	}
-}
+func forget(h uint64) { gain(h, C.SLOT_FORGOTTEN) }

@@ -69,7 +69,7 @@ void queue_release(struct queue *queue);
 
 /* What a draining call returns that found nothing: 0, or that there will be nothing any more. Looks again once the state is known to be
  * bad: the FATAL event comes before it, and may have come since the first look. */
-static inline int32_t queue_empty(struct queue *queue)
+static inline int32_t queue_nothing_now(struct queue *queue)
 {
     if (atomic_load_explicit(&library_state, memory_order_acquire) == 0)
         return 0;

@@ -14,7 +14,9 @@ import (
 	"sync/atomic"
 	"unsafe"
 
-	"zigh3/engine"
+	"zigh3/engine/server"
+	"zigh3/engine/session"
+	"zigh3/engine/sink"
 	"zigh3/eventq"
 )
 
@@ -40,7 +42,7 @@ type reactor struct {
 func newReactor() (*reactor, error) {
 	memory := unsafe.Pointer(C.submission_ring)
 	if memory == nil {
-		return nil, errors.New("there is no ring to the engine")
+		return nil, errors.New("there is no submission ring")
 	}
 	ring, err := eventq.Open(memory)
 	if err != nil {
@@ -56,7 +58,7 @@ func newReactor() (*reactor, error) {
 
 func (r *reactor) run() {
 	take := r.take
-	go engine.Guard("submissions", r.listen)
+	go sink.Guard("submissions", r.listen)
 	idle := 0
 	for {
 		n := r.ring.Drain(batch, take)
@@ -123,13 +125,13 @@ func (r *reactor) listen() {
 func (r *reactor) take(h *eventq.Head, payload []byte) {
 	switch h.Object >> kindShift {
 	case kindRequest:
-		if request, _ := objectOf[engine.Request](h.Object, kindRequest); request != nil {
+		if request, _ := objectOf[server.Request](h.Object, kindRequest); request != nil {
 			forRequest(request, h, payload)
 			return
 		}
 	case kindStream:
-		if stream, _ := objectOf[engine.Stream](h.Object, kindStream); stream != nil {
-			forStream(stream, h, payload)
+		if stream, s := objectOf[session.Stream](h.Object, kindStream); stream != nil {
+			forStream(stream, s, h, payload)
 			return
 		}
 	case kindSession:
@@ -137,7 +139,7 @@ func (r *reactor) take(h *eventq.Head, payload []byte) {
 			openStream(h)
 			return
 		}
-		if session, _ := objectOf[engine.Session](h.Object, kindSession); session != nil {
+		if session, _ := objectOf[session.Session](h.Object, kindSession); session != nil {
 			forSession(session, h, payload)
 			return
 		}
@@ -161,15 +163,15 @@ func (r *reactor) take(h *eventq.Head, payload []byte) {
 }
 
 // body is the body of a submission: in place, or in a chunk that the engine gives back.
-func body(h *eventq.Head, payload []byte) engine.Chunk {
+func body(h *eventq.Head, payload []byte) sink.Chunk {
 	if h.Flags&C.SUBMIT_CHUNK != 0 {
-		return engine.Chunk{Bytes: unsafe.Slice((*byte)(pointer(h.Aux)), int(h.DataLen)), Owner: chunks}
+		return sink.Chunk{Bytes: unsafe.Slice((*byte)(pointer(h.Aux)), int(h.DataLen)), Owner: chunks}
 	}
 	at := eventq.DataOffset(int(h.MetaLen))
 	if h.DataLen == 0 {
-		return engine.Chunk{}
+		return sink.Chunk{}
 	}
-	return engine.Chunk{Bytes: payload[at : at+int(h.DataLen) : at+int(h.DataLen)]}
+	return sink.Chunk{Bytes: payload[at : at+int(h.DataLen) : at+int(h.DataLen)]}
 }
 
 // pointer makes a pointer of an address in C memory that came through a ring.

@@ -29,8 +29,10 @@ size_t response_headers_fill(struct slot *slot, zig_h3_record *record);
 /* Forgets them: they are gone. */
 void response_headers_done(struct slot *slot);
 
-/* Refusals, with their words: the slot's word says that it is too late; no status. */
+/* What a call returns that comes too late, with the words set: word, the slot's, says for what. */
 int32_t response_ended(uint64_t word);
+
+/* What a call returns that was given a status that is none, with the words set. */
 int32_t response_bad_status(uint32_t status);
 
 static inline bool response_status_fits(uint32_t status)

@@ -24,7 +24,7 @@ int32_t zig_h3_response_end(zig_h3_handle request, const void *data, size_t len)
     if (word & SLOT_ENDED)
         return response_ended(word);
     struct body body; /* copied before the slot is locked: whoever waits for that does not wait for two gibibytes */
-    code = body_prepare(&body, data, (word & (SLOT_HEAD | SLOT_GONE)) == (SLOT_HEAD | SLOT_GONE) ? 0 : len);
+    code = body_admit(&body, slot, data, (word & (SLOT_HEAD | SLOT_GONE)) == (SLOT_HEAD | SLOT_GONE) ? 0 : len);
     if (code != ZIG_H3_OK)
         return code;
     slot = handle_lock(request, KIND_REQUEST, &word);
@@ -51,6 +51,7 @@ int32_t zig_h3_response_end(zig_h3_handle request, const void *data, size_t len)
     body_fill(&body, record, meta_len);
     if (whole)
         response_headers_done(slot);
+    body_charge(&body, slot);
     submission_publish(&at, false);
     handle_unlock(slot, SLOT_GONE | SLOT_ENDED);
     return ZIG_H3_OK;

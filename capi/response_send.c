@@ -33,7 +33,7 @@ int32_t zig_h3_response_send(zig_h3_handle request, uint32_t status, const void 
         return error_set(ZIG_H3_ERR_TOO_LARGE, "a body of more than 2 GiB");
 
     struct body body;
-    int32_t code = body_prepare(&body, data, data_len);
+    int32_t code = body_admit(&body, slot, data, data_len);
     if (code != ZIG_H3_OK)
         return code;
     struct submission at;
@@ -54,8 +54,11 @@ int32_t zig_h3_response_send(zig_h3_handle request, uint32_t status, const void 
     record->aux = 0;
     body_fill(&body, record, (size_t)list_len);
 
-    /* One step from untouched to ended, without the lock: from here on the record is all that there is of this response. */
+    /* One step from untouched to ended: from here on the record is all that there is of this response. Nothing has to be locked, unless
+     * the body is to be noted. */
     uint64_t set = flags & ZIG_H3_SEND_FORGET ? SLOT_ENDED | SLOT_GONE | SLOT_FORGOTTEN : SLOT_ENDED | SLOT_GONE;
+    if (body.account != NULL)
+        set |= SLOT_LOCKED;
     unsigned turns = 0;
     while ((word & SLOT_LOCKED) || !atomic_compare_exchange_weak_explicit(&slot->word, &word, word | set, memory_order_acq_rel,
                                                                           memory_order_relaxed)) {
@@ -66,6 +69,10 @@ int32_t zig_h3_response_send(zig_h3_handle request, uint32_t status, const void 
             code = slot == NULL ? handle_error(request, KIND_REQUEST) : response_ended(word);
             goto refused;
         }
+    }
+    if (body.account != NULL) {
+        body_charge(&body, slot);
+        handle_unlock(slot, 0);
     }
     submission_publish(&at, (flags & ZIG_H3_SEND_LATER) != 0);
     return ZIG_H3_OK;

@@ -298,7 +298,9 @@ void h3_ring_release(h3_ring *ring) {
 
 const zig_h3_record *h3_ring_peek(h3_ring *ring) {
     uint64_t size;
-    while ((size = h3_published(ring, ring->read)) != 0) {
+    /* Of a ring that is full, the record behind the last one is the first one again until it is released. */
+    while (ring->read - atomic_load_explicit(&ring->head, memory_order_relaxed) != ring->capacity &&
+           (size = h3_published(ring, ring->read)) != 0) {
         const zig_h3_record *record = h3_at(ring, ring->read);
         if (record->type != ZIG_H3_EVENT_PAD) return record;
         int nothing_held = ring->read == atomic_load_explicit(&ring->head, memory_order_relaxed);

@@ -14,32 +14,36 @@ import (
 	"time"
 	"unsafe"
 
-	"zigh3/engine"
+	"zigh3/engine/config"
+	"zigh3/engine/server"
+	"zigh3/engine/sink"
 )
 
 // maxQueues is how many queues a server may deliver to.
 const maxQueues = 64
 
-// A server ties an engine's server to its handle, its queues and the memory that the host reads of it.
-type server struct {
-	c         *C.struct_server
-	handle    uint64
-	engine    *engine.Server
-	highWater uint32
+// A hostServer ties an engine's server to its handle, its queues and the memory that the host reads of it.
+type hostServer struct {
+	c      *C.struct_server
+	handle uint64
+	engine *server.Server
 
 	mu     sync.Mutex
 	queues []*queue
 }
 
-func newServer(c *C.struct_server, o *engine.Options, q *queue) (*server, error) {
-	s := &server{c: c, highWater: uint32(min(o.HighWaterMark, math.MaxUint32)), queues: []*queue{q}}
+func newServer(c *C.struct_server, o *config.Options, q *queue) (*hostServer, error) {
+	s := &hostServer{c: c, queues: []*queue{q}}
 	var ok bool
 	if s.handle, ok = issue(kindServer, uint64(uintptr(unsafe.Pointer(c)))); !ok {
 		return nil, errTooManyObjects
 	}
+	account := &accounts[s.account()]
+	account.most.Store(uint64(o.MaxQueuedResponseBytes))
+	account.highWater.Store(uint32(min(o.HighWaterMark, math.MaxUint32)))
 	applyGoOptions(&o.Go)
 	var err error
-	s.engine, err = engine.NewServer(o, engine.Handle(s.handle), []engine.Sink{s.sinkTo(q)}, (*engine.Stats)(unsafe.Pointer(&c.stats)))
+	s.engine, err = server.New(o, sink.Handle(s.handle), []sink.Sink{s.sinkTo(q)}, (*sink.Stats)(unsafe.Pointer(&c.stats)))
 	if err != nil {
 		s.retire()
 		return nil, err
@@ -61,20 +65,23 @@ func newServer(c *C.struct_server, o *engine.Options, q *queue) (*server, error)
 }
 
 // The counters' memory is laid out in C.
-var _ [C.SERVER_STATS_MAX - engine.StatCount]struct{}
+var _ [C.SERVER_STATS_MAX - sink.StatCount]struct{}
 
-func (s *server) sinkTo(q *queue) *sink {
-	return (&sink{events: q.events, server: s, highWater: s.highWater}).enrol()
+func (s *hostServer) sinkTo(q *queue) *queueSink {
+	return (&queueSink{events: q.events, server: s, account: s.account()}).enrol()
 }
 
-func (s *server) addQueue(q *queue) error {
+// account is the number of the server's account: that of its slot.
+func (s *hostServer) account() uint32 { return indexOf(s.handle) }
+
+func (s *hostServer) addQueue(q *queue) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if slices.Contains(s.queues, q) {
-		return &engine.Error{Code: engine.ErrInvalidArgument, Text: "the server delivers to this queue already"}
+		return &sink.Error{Code: sink.ErrInvalidArgument, Text: "the server delivers to this queue already"}
 	}
 	if len(s.queues) == maxQueues {
-		return &engine.Error{Code: engine.ErrLimit, Text: "a server takes 64 queues at most"}
+		return &sink.Error{Code: sink.ErrLimit, Text: "a server takes 64 queues at most"}
 	}
 	if err := s.engine.AddSink(s.sinkTo(q)); err != nil {
 		return err
@@ -83,15 +90,15 @@ func (s *server) addQueue(q *queue) error {
 	return nil
 }
 
-func (s *server) delivers(q *queue) bool {
+func (s *hostServer) delivers(q *queue) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Contains(s.queues, q)
 }
 
-func (s *server) setPort(port uint16) { C.server_set_port(s.c, C.uint32_t(port)) }
+func (s *hostServer) setPort(port uint16) { C.server_set_port(s.c, C.uint32_t(port)) }
 
-func (s *server) stop(deadlineMs int32) {
+func (s *hostServer) stop(deadlineMs int32) {
 	d := time.Duration(deadlineMs) * time.Millisecond
 	if deadlineMs < 0 {
 		d = -1
@@ -101,7 +108,7 @@ func (s *server) stop(deadlineMs int32) {
 
 // free ends the server: no later command finds it, and once all that it carried has ended its handle and memory are given back. Only
 // the first call does anything.
-func (s *server) free() {
+func (s *hostServer) free() {
 	registry.Lock()
 	_, there := registry.servers[s.handle]
 	delete(registry.servers, s.handle)
@@ -119,13 +126,13 @@ func (s *server) free() {
 }
 
 // retire gives the server's slot back, and with it the sinks that are known by number. It waits, as the function does.
-func (s *server) retire() {
+func (s *hostServer) retire() {
 	s.dismiss()
 	retire(s.handle)
 }
 
 // applyGoOptions sets what is set of Go's own runtime. It belongs to the whole process: the last server to say something wins.
-func applyGoOptions(o *engine.GoOptions) {
+func applyGoOptions(o *config.GoOptions) {
 	if o.MaxProcs > 0 {
 		runtime.GOMAXPROCS(o.MaxProcs)
 	}

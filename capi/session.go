@@ -11,12 +11,13 @@ import (
 	"math"
 	"unsafe"
 
-	"zigh3/engine"
+	"zigh3/engine/session"
+	"zigh3/engine/sink"
 	"zigh3/eventq"
 )
 
 // issueSession gives out the handle of a session, with its struct in C.
-func (s *sink) issueSession(parent engine.Handle, session *engine.Session) (engine.Handle, bool) {
+func (s *queueSink) issueSession(parent sink.Handle, session *session.Session) (sink.Handle, bool) {
 	inC := C.session_new(nil, 0)
 	if inC == nil {
 		return 0, false
@@ -31,12 +32,12 @@ func (s *sink) issueSession(parent engine.Handle, session *engine.Session) (engi
 }
 
 // put hangs a session's struct into its slot: in C, so that its threads' tools see the order.
-func put(h engine.Handle, inC *C.struct_session) {
+func put(h sink.Handle, inC *C.struct_session) {
 	C.session_put((*C.struct_slot)(unsafe.Pointer(&slots[indexOf(uint64(h))])), inC)
 }
 
-// Offered implements engine.Sink. The host does not know of the session yet.
-func (s *sink) Offered(h engine.Handle, protocols []string) {
+// Offered implements sink.Sink. The host does not know of the session yet.
+func (s *queueSink) Offered(h sink.Handle, protocols []string) {
 	var list []byte
 	for _, p := range protocols {
 		if len(p) <= math.MaxUint16 {
@@ -51,15 +52,15 @@ func (s *sink) Offered(h engine.Handle, protocols []string) {
 }
 
 // The counters' memory is laid out in C.
-var _ [C.SESSION_STATS_MAX - engine.SessionStatCount]struct{}
+var _ [C.SESSION_STATS_MAX - sink.SessionStatCount]struct{}
 
-// SessionStats implements engine.Sink.
-func (s *sink) SessionStats(h engine.Handle, values *engine.SessionStats) {
+// SessionStats implements sink.Sink.
+func (s *queueSink) SessionStats(h sink.Handle, values *sink.SessionStats) {
 	C.session_count(C.zig_h3_handle(h), (*C.uint64_t)(&values[0]), C.uint32_t(len(values)))
 }
 
-// Datagrams implements engine.Sink: see capi/handle.h for the account.
-func (s *sink) Datagrams(h engine.Handle, limit, returned int) {
+// Datagrams implements sink.Sink: see capi/handle.h for the account.
+func (s *queueSink) Datagrams(h sink.Handle, limit, returned int) {
 	p := &slots[indexOf(uint64(h))]
 	for {
 		now := p.datagrams.Load()
@@ -75,8 +76,8 @@ func (s *sink) Datagrams(h engine.Handle, limit, returned int) {
 func openStream(h *eventq.Head) {
 	stream := h.Aux
 	entryOf(indexOf(stream)).parent.Store(h.Object)
-	if session, _ := objectOf[engine.Session](h.Object, kindSession); session != nil {
-		session.OpenStream(engine.Handle(stream), h.Flags&C.SUBMIT_UNIDIRECTIONAL != 0, h.Flags&C.SUBMIT_WAIT != 0)
+	if session, _ := objectOf[session.Session](h.Object, kindSession); session != nil {
+		session.OpenStream(sink.Handle(stream), h.Flags&C.SUBMIT_UNIDIRECTIONAL != 0, h.Flags&C.SUBMIT_WAIT != 0)
 		return
 	}
 	s := sinkOf(h.Status)
@@ -88,8 +89,8 @@ func openStream(h *eventq.Head) {
 	if h.Flags&C.SUBMIT_UNIDIRECTIONAL != 0 {
 		kind = C.ZIG_H3_WT_UNIDIRECTIONAL
 	}
-	r, _ := s.Reserve(engine.Terminal, 0, nil)
+	r, _ := s.Reserve(sink.Terminal, 0, nil)
 	release(stream)
-	s.commit(r, &engine.Event{Type: engine.EventStreamEnded, Object: engine.Handle(stream), Parent: engine.Handle(h.Object),
-		Code: engine.ErrClosed, Status: kind})
+	s.commit(r, &sink.Event{Type: sink.EventStreamEnded, Object: sink.Handle(stream), Parent: sink.Handle(h.Object),
+		Code: sink.ErrClosed, Status: kind})
 }

@@ -91,14 +91,15 @@ int32_t zig_h3_wt_reject(zig_h3_handle session, uint32_t status, const void *hea
     if (data_len > BODY_MAX)
         return error_set(ZIG_H3_ERR_TOO_LARGE, "a body of more than 2 GiB");
     uint64_t word;
-    if (handle_find(session, KIND_SESSION, &word) == NULL)
+    struct slot *slot = handle_find(session, KIND_SESSION, &word);
+    if (slot == NULL)
         return handle_error(session, KIND_SESSION);
     struct body body; /* copied before the slot is locked, as zig_h3_response_end() does */
     struct submission at;
-    code = body_prepare(&body, data, data_len);
+    code = body_admit(&body, slot, data, data_len);
     if (code != ZIG_H3_OK)
         return code;
-    struct slot *slot = lock_undecided(session, &code);
+    slot = lock_undecided(session, &code);
     if (slot != NULL) {
         if (submission_claim(&at, headers_room(headers_len) + body_inline(&body)) == NULL) {
             code = submission_full();
@@ -107,6 +108,8 @@ int32_t zig_h3_wt_reject(zig_h3_handle session, uint32_t status, const void *hea
             at.record->object = session;
             at.record->status = status;
             code = submit(&at, headers, headers_len, &body);
+            if (code == ZIG_H3_OK)
+                body_charge(&body, slot);
         }
         handle_unlock(slot, code == ZIG_H3_OK ? SLOT_DECIDED | SLOT_ENDED : 0);
     }

@@ -5,7 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"zigh3/engine"
+	"zigh3/engine/session"
+	"zigh3/engine/sink"
 	"zigh3/eventq"
 )
 
@@ -19,14 +20,14 @@ const (
 	submitUnidirectional = 0x8
 )
 
-func commit(s *sink, ev engine.Event) {
-	r, _ := s.Reserve(engine.Terminal, int(ev.DataLen), nil)
+func commit(s *queueSink, ev sink.Event) {
+	r, _ := s.Reserve(sink.Terminal, int(ev.DataLen), nil)
 	s.Commit(r, &ev)
 }
 
 func TestDatagramPlacesAreAddedToWhatIsLeft(t *testing.T) {
 	s, _ := testSink(t, 1000)
-	h, _ := s.Issue(engine.KindConn, 0, sender{})
+	h, _ := s.Issue(sink.KindConn, 0, sender{})
 	defer s.Release(h)
 	p := &slots[indexOf(uint64(h))]
 	if got := p.datagrams.Load(); got != 0 {
@@ -66,9 +67,9 @@ func appendDatagram(list []byte, object uint64, data string, maxAgeMs uint32) []
 func TestARecordOfManyDatagramsIsTakenApart(t *testing.T) {
 	s, _ := testSink(t, 1000)
 	var got []string
-	h, _ := s.Issue(engine.KindConn, 0, sender{&got})
+	h, _ := s.Issue(sink.KindConn, 0, sender{&got})
 	defer s.Release(h)
-	gone, _ := s.Issue(engine.KindConn, 0, sender{&got})
+	gone, _ := s.Issue(sink.KindConn, 0, sender{&got})
 	s.Release(gone)
 	var list []byte
 	list = appendDatagram(list, uint64(h), "one", 5)
@@ -85,24 +86,24 @@ func TestARecordOfManyDatagramsIsTakenApart(t *testing.T) {
 func TestTheSlotKnowsTheStateOfASession(t *testing.T) {
 	s, _ := testSink(t, 1000)
 	s.number = 77
-	h, ok := s.Issue(engine.KindSession, 0, new(engine.Session))
+	h, ok := s.Issue(sink.KindSession, 0, new(session.Session))
 	if !ok {
 		t.Fatal("no slot left")
 	}
 	p := &slots[indexOf(uint64(h))]
-	if p.object.Load() == 0 || p.credit.Load() != 77 || p.highWater.Load() != 1000 {
-		t.Fatalf("struct %#x, sink %d, high-water mark %d", p.object.Load(), p.credit.Load(), p.highWater.Load())
+	if p.object.Load() == 0 || p.codes.Load() != 77 || p.account.Load() != s.account {
+		t.Fatalf("struct %#x, sink %d, account %d", p.object.Load(), p.codes.Load(), p.account.Load())
 	}
 	before := p.object.Load()
 	s.Offered(h, []string{"chat", "chat-2"})
 	if p.object.Load() == before {
 		t.Fatal("what was offered went nowhere")
 	}
-	s.SessionStats(h, &engine.SessionStats{1, 2, 3})
+	s.SessionStats(h, &sink.SessionStats{1, 2, 3})
 	if p.word.Load()&slotOpen != 0 {
 		t.Fatal("open before SESSION_OPENED")
 	}
-	commit(s, engine.Event{Type: engine.EventSessionOpened, Object: h})
+	commit(s, sink.Event{Type: sink.EventSessionOpened, Object: h})
 	if p.word.Load()&slotOpen == 0 {
 		t.Fatal("not open behind SESSION_OPENED")
 	}
@@ -110,32 +111,32 @@ func TestTheSlotKnowsTheStateOfASession(t *testing.T) {
 	if p.object.Load() != 0 {
 		t.Fatal("its struct outlived it")
 	}
-	s.SessionStats(h, &engine.SessionStats{1}) // of one that has ended: nothing happens
+	s.SessionStats(h, &sink.SessionStats{1}) // of one that has ended: nothing happens
 }
 
 func TestTheSlotKnowsWhichSidesOfAStreamAreOver(t *testing.T) {
 	for name, c := range map[string]struct {
-		ev   engine.Event
+		ev   sink.Event
 		want uint64
 	}{
-		"the peer's, both ways":  {engine.Event{Type: engine.EventStreamOpened, Flags: engine.FlagRemote, Status: 0}, 0},
-		"the peer's, one way":    {engine.Event{Type: engine.EventStreamOpened, Flags: engine.FlagRemote, Status: 1}, slotEnded | slotReset},
-		"ours, one way":          {engine.Event{Type: engine.EventStreamOpened, Status: 1}, 0}, // zig_h3_wt_open_stream has said it
-		"data":                   {engine.Event{Type: engine.EventStreamData, DataLen: 5}, 0},
-		"the last data":          {engine.Event{Type: engine.EventStreamData, DataLen: 5, Flags: engine.FlagEnd}, slotStopped},
-		"reset by the peer":      {engine.Event{Type: engine.EventStreamReset}, slotStopped},
-		"stopped by the peer":    {engine.Event{Type: engine.EventStreamStopped}, slotEnded | slotReset},
-		"everything was written": {engine.Event{Type: engine.EventWritable, Flags: engine.FlagEnd}, 0},
+		"the peer's, both ways":  {sink.Event{Type: sink.EventStreamOpened, Flags: sink.FlagRemote, Status: 0}, 0},
+		"the peer's, one way":    {sink.Event{Type: sink.EventStreamOpened, Flags: sink.FlagRemote, Status: 1}, slotEnded | slotReset},
+		"ours, one way":          {sink.Event{Type: sink.EventStreamOpened, Status: 1}, 0}, // zig_h3_wt_open_stream has said it
+		"data":                   {sink.Event{Type: sink.EventStreamData, DataLen: 5}, 0},
+		"the last data":          {sink.Event{Type: sink.EventStreamData, DataLen: 5, Flags: sink.FlagEnd}, slotStopped},
+		"reset by the peer":      {sink.Event{Type: sink.EventStreamReset}, slotStopped},
+		"stopped by the peer":    {sink.Event{Type: sink.EventStreamStopped}, slotEnded | slotReset},
+		"everything was written": {sink.Event{Type: sink.EventWritable, Flags: sink.FlagEnd}, 0},
 	} {
 		s, _ := testSink(t, 1000)
-		h, _ := s.Issue(engine.KindStream, 9, new(engine.Stream))
+		h, _ := s.Issue(sink.KindStream, 9, new(session.Stream))
 		p := &slots[indexOf(uint64(h))]
 		c.ev.Object = h
 		commit(s, c.ev)
 		if got := p.word.Load() & (slotEnded | slotReset | slotStopped); got != c.want {
 			t.Errorf("%s: state %#x instead of %#x", name, got, c.want)
 		}
-		if got := p.arrived.Load(); got != c.ev.DataLen {
+		if got := arrivedOf(uint64(h)); got != c.ev.DataLen {
 			t.Errorf("%s: %d bytes arrived", name, got)
 		}
 		s.Release(h)
@@ -144,9 +145,10 @@ func TestTheSlotKnowsWhichSidesOfAStreamAreOver(t *testing.T) {
 
 func TestWritableOfAStreamNamesItsSession(t *testing.T) {
 	s, ring := testSink(t, 1000)
-	h, _ := s.Issue(engine.KindStream, 9, new(engine.Stream))
+	h, _ := s.Issue(sink.KindStream, 9, new(session.Stream))
 	defer s.Release(h)
-	slots[indexOf(uint64(h))].credit.Store(1000<<1 | 1)
+	charge(s, uint64(h), 1000)
+	refuse(uint64(h))
 	s.Drained(h, 1000)
 	if got := take(ring); len(got) != 1 || got[0].Parent != 9 || got[0].Aux != 1000 {
 		t.Fatalf("events %+v", got)
@@ -165,20 +167,20 @@ func hostStream(t *testing.T) uint64 {
 
 func TestAStreamOfTheHostIsBoundByTheEngine(t *testing.T) {
 	s, _ := testSink(t, 1000)
-	h, stream := hostStream(t), new(engine.Stream)
-	if !s.IssueFor(engine.Handle(h), stream) {
+	h, stream := hostStream(t), new(session.Stream)
+	if !s.IssueFor(sink.Handle(h), stream) {
 		t.Fatal("not bound")
 	}
-	if got, of := objectOf[engine.Stream](h, kindStream); got != stream || of != s {
+	if got, of := objectOf[session.Stream](h, kindStream); got != stream || of != s {
 		t.Fatal("bound to something else")
 	}
 	release(h)
-	if s.IssueFor(engine.Handle(h), stream) {
+	if s.IssueFor(sink.Handle(h), stream) {
 		t.Fatal("bound after its end")
 	}
 	conn, _ := issue(kindConn, 0)
 	defer release(conn)
-	if s.IssueFor(engine.Handle(conn), stream) {
+	if s.IssueFor(sink.Handle(conn), stream) {
 		t.Fatal("a connection was bound to a stream")
 	}
 }
@@ -186,13 +188,13 @@ func TestAStreamOfTheHostIsBoundByTheEngine(t *testing.T) {
 func TestAStreamOpenedAsItsSessionEndsHasItsOneEnd(t *testing.T) {
 	s, ring := testSink(t, 1000)
 	s.enrol()
-	session, _ := s.Issue(engine.KindSession, 0, new(engine.Session))
+	session, _ := s.Issue(sink.KindSession, 0, new(session.Session))
 	s.Release(session)
 	h := hostStream(t)
 	openStream(&eventq.Head{Object: uint64(session), Aux: h, Flags: submitUnidirectional, Status: s.number})
 	got := take(ring)
-	if len(got) != 1 || engine.EventType(got[0].Type) != engine.EventStreamEnded || got[0].Object != h ||
-		got[0].Parent != uint64(session) || engine.Code(got[0].Code) != engine.ErrClosed || got[0].Status != 1 {
+	if len(got) != 1 || sink.EventType(got[0].Type) != sink.EventStreamEnded || got[0].Object != h ||
+		got[0].Parent != uint64(session) || sink.Code(got[0].Code) != sink.ErrClosed || got[0].Status != 1 {
 		t.Fatalf("events %+v", got)
 	}
 	if (slots[indexOf(h)].word.Load()^h)&nameMask == 0 {
@@ -239,18 +241,18 @@ func TestA08_LostDatagramsAreCountedByType(t *testing.T) {
 	s, ring := testSink(t, 1000)
 	q := &queue{events: s.events}
 	for {
-		r, ok := s.Reserve(engine.Patient, 1000, nil)
+		r, ok := s.Reserve(sink.Patient, 1000, nil)
 		if !ok {
 			break
 		}
-		s.Commit(r, &engine.Event{Type: engine.EventH3Datagram, DataLen: 1000})
+		s.Commit(r, &sink.Event{Type: sink.EventH3Datagram, DataLen: 1000})
 	}
 	for range 4 {
-		if _, ok := s.Reserve(engine.Lossy, 1000, nil); ok {
+		if _, ok := s.Reserve(sink.Lossy, 1000, nil); ok {
 			t.Fatal("room for more")
 		}
 	}
-	for typ, n := range map[engine.EventType]uint64{engine.EventH3Datagram: 1, engine.EventSessionDatagram: 2, engine.EventQUICDatagram: 3} {
+	for typ, n := range map[sink.EventType]uint64{sink.EventH3Datagram: 1, sink.EventSessionDatagram: 2, sink.EventQUICDatagram: 3} {
 		s.Lose(typ, n)
 	}
 	room := s.Room()
@@ -262,11 +264,11 @@ func TestA08_LostDatagramsAreCountedByType(t *testing.T) {
 		t.Error("nobody says that there is room")
 	}
 	q.events.TakeLost(q.reportLost)
-	lost := map[engine.EventType]uint64{}
+	lost := map[sink.EventType]uint64{}
 	for _, h := range take(ring) {
-		lost[engine.EventType(h.Status)] = h.Aux
+		lost[sink.EventType(h.Status)] = h.Aux
 	}
-	want := map[engine.EventType]uint64{engine.EventH3Datagram: 1, engine.EventSessionDatagram: 2, engine.EventQUICDatagram: 3, engine.EventLog: 4}
+	want := map[sink.EventType]uint64{sink.EventH3Datagram: 1, sink.EventSessionDatagram: 2, sink.EventQUICDatagram: 3, sink.EventLog: 4}
 	for typ, n := range want {
 		if lost[typ] != n {
 			t.Errorf("type %d: %d lost instead of %d", typ, lost[typ], n)

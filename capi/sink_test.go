@@ -5,14 +5,16 @@ import (
 	"testing"
 	"unsafe"
 
-	"zigh3/engine"
+	"zigh3/engine/server"
+	"zigh3/engine/session"
+	"zigh3/engine/sink"
 	"zigh3/eventq"
 )
 
 const testCapacity = 64 << 10
 
 // testSink is a sink over Go memory, and the ring that its events come out of.
-func testSink(t *testing.T, highWater uint32) (*sink, *eventq.Ring) {
+func testSink(t *testing.T, highWater uint32) (*queueSink, *eventq.Ring) {
 	t.Helper()
 	words := make([]uint64, eventq.MemorySize(testCapacity)/8+16)
 	mem := unsafe.Pointer(&words[0])
@@ -22,12 +24,29 @@ func testSink(t *testing.T, highWater uint32) (*sink, *eventq.Ring) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &sink{events: eventq.New(ring), server: &server{handle: 5}, highWater: highWater}, ring
+	const account = 5
+	accounts[account].highWater.Store(highWater)
+	accounts[account].most.Store(1 << 30)
+	t.Cleanup(func() {
+		if got := accounts[account].queued.Swap(0); got != 0 {
+			t.Errorf("%d bytes are left in the account", got)
+		}
+	})
+	return &queueSink{events: eventq.New(ring), server: &hostServer{handle: account}, account: account}, ring
 }
 
-func issueRequest(t *testing.T, s *sink) uint64 {
+// charge notes bytes that wait as C's calls do.
+func charge(s *queueSink, h, n uint64) {
+	accounts[s.account].queued.Add(n)
+	slots[indexOf(h)].credit.Add(n << 1)
+}
+
+// refuse notes that a write was refused.
+func refuse(h uint64) { slots[indexOf(h)].credit.Or(1) }
+
+func issueRequest(t *testing.T, s *queueSink) uint64 {
 	t.Helper()
-	h, ok := s.Issue(engine.KindRequest, 0, new(engine.Request))
+	h, ok := s.Issue(sink.KindRequest, 0, new(server.Request))
 	if !ok {
 		t.Fatal("no slot left")
 	}
@@ -44,17 +63,18 @@ func TestWritableComesOnceHalfOfTheMarkIsFree(t *testing.T) {
 	h := issueRequest(t, s)
 	defer release(h)
 	p := &slots[indexOf(h)]
-	p.credit.Store(1000<<1 | 1) // full, and the consumer was refused
-	s.Drained(engine.Handle(h), 499)
+	charge(s, h, 1000) // full, and the consumer was refused
+	refuse(h)
+	s.Drained(sink.Handle(h), 499)
 	if got := take(ring); len(got) != 0 {
 		t.Fatalf("%d events with more than half waiting", len(got))
 	}
-	s.Drained(engine.Handle(h), 1)
+	s.Drained(sink.Handle(h), 1)
 	got := take(ring)
-	if len(got) != 1 || engine.EventType(got[0].Type) != engine.EventWritable || got[0].Object != h || got[0].Aux != 500 || got[0].Parent != 5 {
+	if len(got) != 1 || sink.EventType(got[0].Type) != sink.EventWritable || got[0].Object != h || got[0].Aux != 500 || got[0].Parent != 5 {
 		t.Fatalf("events %+v", got)
 	}
-	s.Drained(engine.Handle(h), 500)
+	s.Drained(sink.Handle(h), 500)
 	if got := take(ring); len(got) != 0 || p.credit.Load() != 0 {
 		t.Fatalf("%d events for one refusal, credit %d", len(got), p.credit.Load())
 	}
@@ -64,7 +84,7 @@ func TestDrainedBeyondTheAccountEndsAtZero(t *testing.T) {
 	s, _ := testSink(t, 1000)
 	h := issueRequest(t, s)
 	defer release(h)
-	s.Drained(engine.Handle(h), 5000)
+	s.Drained(sink.Handle(h), 5000)
 	if got := slots[indexOf(h)].credit.Load(); got != 0 {
 		t.Fatalf("credit %d", got)
 	}
@@ -82,9 +102,9 @@ func TestB06_TheSlotKnowsAHeadRequest(t *testing.T) {
 	for method, want := range methods {
 		h := issueRequest(t, s)
 		payload := requestPayload(method)
-		rec, _ := s.Reserve(engine.Bulk, len(payload), nil)
+		rec, _ := s.Reserve(sink.Bulk, len(payload), nil)
 		copy(rec.Payload, payload)
-		s.Commit(rec, &engine.Event{Type: engine.EventRequest, Object: engine.Handle(h), MetaLen: uint32(len(payload))})
+		s.Commit(rec, &sink.Event{Type: sink.EventRequest, Object: sink.Handle(h), MetaLen: uint32(len(payload))})
 		const slotHead = 1 << 2
 		if got := slots[indexOf(h)].word.Load()&slotHead != 0; got != want {
 			t.Errorf("%s: HEAD %v", method, got)
@@ -98,22 +118,81 @@ func TestBodyBytesCountAsArrived(t *testing.T) {
 	h := issueRequest(t, s)
 	defer release(h)
 	for range 3 {
-		rec, _ := s.Reserve(engine.Bulk, 10, nil)
-		s.Commit(rec, &engine.Event{Type: engine.EventBody, Object: engine.Handle(h), DataLen: 10})
+		rec, _ := s.Reserve(sink.Bulk, 10, nil)
+		s.Commit(rec, &sink.Event{Type: sink.EventBody, Object: sink.Handle(h), DataLen: 10})
 	}
-	if got := slots[indexOf(h)].arrived.Load(); got != 30 {
+	if got := arrivedOf(h); got != 30 {
 		t.Fatalf("%d bytes arrived", got)
+	}
+}
+
+func arrivedOf(h uint64) uint32 { return uint32(slots[indexOf(h)].arrived.Load()) }
+
+// The engine may be about to commit an event of an object that ends just then on another goroutine, and whose slot is given to the next.
+func TestWhatIsCommittedOfAnObjectThatHasEndedIsNotNotedOfTheNextInItsSlot(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind    sink.Kind
+		payload []byte
+		ev      sink.Event
+	}{
+		"a HEAD request":           {sink.KindRequest, requestPayload("HEAD"), sink.Event{Type: sink.EventRequest}},
+		"a request of a buffered":  {sink.KindRequest, nil, sink.Event{Type: sink.EventRequest, Flags: sink.FlagBuffered}},
+		"a body":                   {sink.KindRequest, nil, sink.Event{Type: sink.EventBody, DataLen: 10}},
+		"an open session":          {sink.KindSession, nil, sink.Event{Type: sink.EventSessionOpened}},
+		"the peer's stream":        {sink.KindStream, nil, sink.Event{Type: sink.EventStreamOpened, Flags: sink.FlagRemote, Status: 1}},
+		"data":                     {sink.KindStream, nil, sink.Event{Type: sink.EventStreamData, DataLen: 10}},
+		"the last data":            {sink.KindStream, nil, sink.Event{Type: sink.EventStreamData, Flags: sink.FlagEnd}},
+		"a stream that was reset":  {sink.KindStream, nil, sink.Event{Type: sink.EventStreamReset}},
+		"a stream that is stopped": {sink.KindStream, nil, sink.Event{Type: sink.EventStreamStopped}},
+	} {
+		s, _ := testSink(t, 1000)
+		of := map[sink.Kind]func() any{
+			sink.KindRequest: func() any { return new(server.Request) },
+			sink.KindSession: func() any { return new(session.Session) },
+			sink.KindStream:  func() any { return new(session.Stream) },
+		}[c.kind]
+		ended, _ := s.Issue(c.kind, 0, of())
+		s.Release(ended)
+		next, _ := s.Issue(c.kind, 0, of())
+		if indexOf(uint64(next)) != indexOf(uint64(ended)) {
+			t.Fatalf("slot %d, not the one just released", indexOf(uint64(next)))
+		}
+		before := slots[indexOf(uint64(next))].word.Load()
+		rec, _ := s.Reserve(sink.Bulk, max(len(c.payload), int(c.ev.DataLen)), nil)
+		copy(rec.Payload, c.payload)
+		c.ev.Object, c.ev.MetaLen = ended, uint32(len(c.payload))
+		s.Commit(rec, &c.ev)
+		if got := slots[indexOf(uint64(next))].word.Load(); got != before {
+			t.Errorf("%s: state %#x, before %#x", name, got, before)
+		}
+		if got := arrivedOf(uint64(next)); got != 0 {
+			t.Errorf("%s: %d bytes arrived", name, got)
+		}
+		s.Release(next)
+	}
+}
+
+// Of a buffered route nobody says that bytes were consumed: they outgrow the account, whose mark of whom it is of must last.
+func TestArrivedBytesThatNobodyConsumesDoNotRunIntoTheGeneration(t *testing.T) {
+	s, _ := testSink(t, 1000)
+	h := issueRequest(t, s)
+	defer release(h)
+	arrive(h, 1<<31)
+	arrive(h, 1<<31)
+	arrive(h, 7)
+	if got := arrivedOf(h); got != 7 {
+		t.Fatalf("%d bytes arrived instead of 7, modulo 2^32", got)
 	}
 }
 
 func TestAClosedQueueTakesTerminalEventsNowhere(t *testing.T) {
 	s, ring := testSink(t, 1000)
 	s.events.Close()
-	rec, ok := s.Reserve(engine.Terminal, 16, nil)
+	rec, ok := s.Reserve(sink.Terminal, 16, nil)
 	if !ok || len(rec.Payload) != 16 {
 		t.Fatalf("reserved %d bytes, %v", len(rec.Payload), ok)
 	}
-	s.Commit(rec, &engine.Event{Type: engine.EventStreamClosed, DataLen: 16})
+	s.Commit(rec, &sink.Event{Type: sink.EventStreamClosed, DataLen: 16})
 	if got := take(ring); len(got) != 0 {
 		t.Fatalf("%d events", len(got))
 	}
@@ -124,14 +203,14 @@ func TestA08_LostEventsAreReportedOnceWithTheirNumber(t *testing.T) {
 	q := &queue{events: s.events}
 	sent := 0
 	for {
-		rec, ok := s.Reserve(engine.Lossy, 1000, nil)
+		rec, ok := s.Reserve(sink.Lossy, 1000, nil)
 		if !ok {
 			break
 		}
-		s.Commit(rec, &engine.Event{Type: engine.EventLog, DataLen: 1000})
+		s.Commit(rec, &sink.Event{Type: sink.EventLog, DataLen: 1000})
 		sent++
 	}
-	if _, ok := s.Reserve(engine.Lossy, 1000, nil); ok {
+	if _, ok := s.Reserve(sink.Lossy, 1000, nil); ok {
 		t.Fatal("room again without a drain")
 	}
 	if got := len(take(ring)); got != sent {
@@ -144,7 +223,7 @@ func TestA08_LostEventsAreReportedOnceWithTheirNumber(t *testing.T) {
 	q.events.TakeLost(q.reportLost)
 	q.events.TakeLost(q.reportLost)
 	got := take(ring)
-	if len(got) != 1 || got[0].Type != 10 || got[0].Aux != 2 || engine.EventType(got[0].Status) != engine.EventLog {
+	if len(got) != 1 || got[0].Type != 10 || got[0].Aux != 2 || sink.EventType(got[0].Status) != sink.EventLog {
 		t.Fatalf("events %+v", got)
 	}
 }

@@ -7,11 +7,11 @@ import "sync"
 var sinks = struct {
 	sync.Mutex
 	last     uint32
-	byNumber map[uint32]*sink
-}{byNumber: map[uint32]*sink{}}
+	byNumber map[uint32]*queueSink
+}{byNumber: map[uint32]*queueSink{}}
 
 // enrol gives a sink its number.
-func (s *sink) enrol() *sink {
+func (s *queueSink) enrol() *queueSink {
 	sinks.Lock()
 	defer sinks.Unlock()
 	for s.number == 0 || sinks.byNumber[s.number] != nil {
@@ -23,7 +23,7 @@ func (s *sink) enrol() *sink {
 }
 
 // dismiss forgets the sinks of a server that is no more.
-func (s *server) dismiss() {
+func (s *hostServer) dismiss() {
 	sinks.Lock()
 	defer sinks.Unlock()
 	for number, one := range sinks.byNumber {
@@ -34,7 +34,7 @@ func (s *server) dismiss() {
 }
 
 // sinkOf is the sink with that number; nil when its server is no more.
-func sinkOf(number uint32) *sink {
+func sinkOf(number uint32) *queueSink {
 	sinks.Lock()
 	defer sinks.Unlock()
 	return sinks.byNumber[number]

@@ -33,12 +33,12 @@ int32_t zig_h3_wt_open_stream(zig_h3_handle session, uint32_t kind, uint32_t fla
         handle_withdraw(own);
         code = submission_full();
     } else {
-        atomic_store_explicit(&own->high_water, atomic_load_explicit(&slot->high_water, memory_order_relaxed), memory_order_relaxed);
+        atomic_store_explicit(&own->account, atomic_load_explicit(&slot->account, memory_order_relaxed), memory_order_relaxed);
         *at.record = (zig_h3_record){
             .type = SUBMIT_OPEN,
             .flags = (uint16_t)((unidirectional ? SUBMIT_UNIDIRECTIONAL : 0) | (flags & ZIG_H3_WT_OPEN_WAIT ? SUBMIT_WAIT : 0)),
             .object = session,
-            .status = (uint32_t)atomic_load_explicit(&slot->credit, memory_order_relaxed),
+            .status = (uint32_t)atomic_load_explicit(&slot->codes, memory_order_relaxed),
             .aux = stream,
         };
         submission_publish(&at, false);

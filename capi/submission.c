@@ -19,7 +19,7 @@ __attribute__((constructor(102))) static void open_ring(void)
 
 int32_t submission_full(void)
 {
-    return error_set(ZIG_H3_ERR_WOULD_BLOCK, "no room in the ring to the engine");
+    return error_set(ZIG_H3_ERR_WOULD_BLOCK, "no room in the submission ring");
 }
 
 void submission_flush(void)
@@ -28,7 +28,7 @@ void submission_flush(void)
         h3_ring_wake(submission_ring);
 }
 
-void submission_ring_bell(void)
+void submission_call_reactor(void)
 {
     atomic_store(&submission_bell, 1);
     h3_ring_wake(submission_ring);

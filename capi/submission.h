@@ -24,6 +24,8 @@ enum submission_type {
     SUBMIT_STOP,        /* aux: error code, of a stream */
     SUBMIT_CONSUMED,    /* aux: bytes */
     SUBMIT_PRIORITY,    /* stream. status: group; aux: order */
+    SUBMIT_ATOMIC,      /* stream. data: what is to be sent all at once or not at all */
+    SUBMIT_COMMIT,      /* stream */
     /* Sessions. */
     SUBMIT_ACCEPT,      /* meta: headers; data: protocol */
     SUBMIT_REJECT,      /* status; meta: headers; data: body */
@@ -106,7 +108,7 @@ int32_t submission_full(void);
 void submission_flush(void);
 
 /* Makes the reactor look beside the ring. */
-void submission_ring_bell(void);
+void submission_call_reactor(void);
 
 /* Hands a struct command over. False when there is no room. */
 bool submission_command(void *command);

@@ -27,15 +27,19 @@ const (
 	kindShift       = C.HANDLE_KIND_SHIFT
 	kindMask        = 0xf << kindShift
 	nameMask        = kindMask | generationMask<<generationShift
+	arrivedBits     = C.HANDLE_ARRIVED_BITS
 )
 
 // slot mirrors struct slot, whose comments say what each field is.
 type slot struct {
-	word, credit, object                atomic.Uint64
-	arrived, owed, highWater, datagrams atomic.Uint32
-	codes, attention                    atomic.Uint64
-	nextFree, nextAttention             atomic.Uint32
+	word, credit, object, arrived atomic.Uint64
+	owed, datagrams               atomic.Uint32
+	codes, attention              atomic.Uint64
+	account                       atomic.Uint32 // of a free slot: nextFree
+	nextAttention                 atomic.Uint32
 }
+
+func (p *slot) nextFree() *atomic.Uint32 { return &p.account }
 
 // tableHead mirrors struct handle_table.
 type tableHead struct {
@@ -49,8 +53,8 @@ type tableHead struct {
 // An entry is what the engine keeps beside a slot, for the kinds of objects that the host's submissions are about. It is only right
 // for a handle whose slot says so, looked at afterwards: see objectOf.
 type entry struct {
-	object unsafe.Pointer // to what the handle's kind says: *engine.Request, *datagramSender, ...
-	sink   atomic.Pointer[sink]
+	object unsafe.Pointer // to what the handle's kind says: *server.Request, *datagramSender, ...
+	sink   atomic.Pointer[queueSink]
 	parent atomic.Uint64 // stream: its session
 }
 
@@ -100,8 +104,35 @@ func name(kind uint64, index uint32, object uint64) uint64 {
 		generation, wrapped = 1, C.SLOT_WRAPPED
 	}
 	name := kind<<kindShift | generation<<generationShift
+	p.arrived.Store(generation << arrivedBits)
 	p.word.Store(name | wrapped)
 	return name | uint64(index)
+}
+
+// gain sets state bits of an object. It reports false when that has ended: then nothing happens.
+func gain(h, bits uint64) bool {
+	p := &slots[indexOf(h)]
+	for {
+		word := p.word.Load()
+		if (word^h)&nameMask != 0 {
+			return false
+		}
+		if p.word.CompareAndSwap(word, word|bits) {
+			return true
+		}
+	}
+}
+
+// arrive counts bytes that came for an object, unless it has ended.
+func arrive(h uint64, n uint32) {
+	p := &slots[indexOf(h)]
+	generation := h >> generationShift & generationMask
+	for {
+		now := p.arrived.Load()
+		if now>>arrivedBits != generation || p.arrived.CompareAndSwap(now, generation<<arrivedBits|uint64(uint32(now)+n)) {
+			return
+		}
+	}
 }
 
 func takeSlot() (uint32, bool) {
@@ -111,7 +142,7 @@ func takeSlot() (uint32, bool) {
 		if link == 0 {
 			break
 		}
-		next := (head>>32+1)<<32 | uint64(slots[link-1].nextFree.Load())
+		next := (head>>32+1)<<32 | uint64(slots[link-1].nextFree().Load())
 		if table.free.CompareAndSwap(head, next) {
 			return link - 1, true
 		}
@@ -160,9 +191,12 @@ func giveSlot(index uint32) {
 		C.handle_recycle((*C.struct_slot)(unsafe.Pointer(p)))
 		return
 	}
+	if left := p.credit.Swap(0) >> 1; left != 0 {
+		accounts[p.account.Load()].give(left)
+	}
 	for {
 		head := table.free.Load()
-		p.nextFree.Store(uint32(head))
+		p.nextFree().Store(uint32(head))
 		if table.free.CompareAndSwap(head, (head>>32+1)<<32|uint64(index+1)) {
 			return
 		}
@@ -172,7 +206,7 @@ func giveSlot(index uint32) {
 // objectOf gives the object that a handle names, of the type that its kind has, and its sink; nil when it has ended. The slot is looked
 // at after the entry: if it still has the handle's name, what was in the entry is the handle's, or gone already, one or the other of it,
 // because the handle is about to be.
-func objectOf[T any](h, kind uint64) (*T, *sink) {
+func objectOf[T any](h, kind uint64) (*T, *queueSink) {
 	if h>>kindShift != kind {
 		return nil, nil
 	}

@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"zigh3/engine"
+	"zigh3/engine/server"
+	"zigh3/engine/session"
+	"zigh3/engine/sink"
 )
 
 func TestHandlesFitADouble(t *testing.T) {
@@ -74,30 +76,30 @@ func TestReleaseSaysWhetherTheHostHasForgotten(t *testing.T) {
 	s, _ := testSink(t, 1000)
 	kept, forgotten := issueRequest(t, s), issueRequest(t, s)
 	slots[indexOf(forgotten)].word.Or(1<<1 | 1<<6 | 1<<5) // SLOT_FORGOTTEN, _ENDED, _GONE: zig_h3_response_send
-	if !s.Release(engine.Handle(kept)) {
+	if !s.Release(sink.Handle(kept)) {
 		t.Error("one that was kept is not wanted")
 	}
-	if s.Release(engine.Handle(forgotten)) {
+	if s.Release(sink.Handle(forgotten)) {
 		t.Error("one that was forgotten is wanted")
 	}
 }
 
 func TestAnObjectIsFoundUntilItsRelease(t *testing.T) {
-	r, s := new(engine.Request), &sink{highWater: 7}
-	issued, _ := s.Issue(engine.KindRequest, 0, r)
+	r, s := new(server.Request), new(queueSink)
+	issued, _ := s.Issue(sink.KindRequest, 0, r)
 	h := uint64(issued)
-	if got, of := objectOf[engine.Request](h, kindRequest); got != r || of != s {
+	if got, of := objectOf[server.Request](h, kindRequest); got != r || of != s {
 		t.Fatal("not the request that was issued")
 	}
-	if got, _ := objectOf[engine.Stream](h, kindStream); got != nil {
+	if got, _ := objectOf[session.Stream](h, kindStream); got != nil {
 		t.Fatal("a request was taken for a stream")
 	}
 	release(h)
-	if got, _ := objectOf[engine.Request](h, kindRequest); got != nil {
+	if got, _ := objectOf[server.Request](h, kindRequest); got != nil {
 		t.Fatal("found after its release")
 	}
-	next, _ := s.Issue(engine.KindRequest, 0, new(engine.Request))
-	if got, _ := objectOf[engine.Request](h, kindRequest); got != nil {
+	next, _ := s.Issue(sink.KindRequest, 0, new(server.Request))
+	if got, _ := objectOf[server.Request](h, kindRequest); got != nil {
 		t.Fatal("found under the handle of an earlier one")
 	}
 	release(uint64(next))

@@ -1,6 +1,7 @@
 package main
 
 /*
+#include "handle.h"
 #include "submission.h"
 */
 import "C"
@@ -9,13 +10,15 @@ import (
 	"encoding/binary"
 	"time"
 	"unsafe"
+	"zigh3/engine/sink"
 
-	"zigh3/engine"
+	"zigh3/engine/server"
+	"zigh3/engine/session"
 	"zigh3/eventq"
 )
 
 // forRequest carries out a submission about a request.
-func forRequest(request *engine.Request, h *eventq.Head, payload []byte) {
+func forRequest(request *server.Request, h *eventq.Head, payload []byte) {
 	switch h.Type {
 	case C.SUBMIT_SEND:
 		request.Send(int(h.Status), payload[:h.MetaLen], body(h, payload), h.Flags&C.SUBMIT_FORGET != 0)
@@ -46,26 +49,45 @@ func forRequest(request *engine.Request, h *eventq.Head, payload []byte) {
 	}
 }
 
-// forStream carries out a submission about a stream of a session.
-func forStream(stream *engine.Stream, h *eventq.Head, payload []byte) {
+// forStream carries out a submission about a stream of a session, whose events go to s.
+func forStream(stream *session.Stream, s *queueSink, h *eventq.Head, payload []byte) {
 	switch h.Type {
 	case C.SUBMIT_WRITE:
 		stream.Write(body(h, payload))
+		if slots[indexOf(h.Object)].word.Load()&C.SLOT_RESET != 0 {
+			settleStream(stream, s, h.Object) // it was taken when this side was over already
+		}
 	case C.SUBMIT_END:
 		stream.End()
 	case C.SUBMIT_RESET:
-		stream.Reset(uint32(h.Aux))
+		resetStream(stream, s, h.Object, uint32(h.Aux))
 	case C.SUBMIT_STOP:
 		stream.Stop(uint32(h.Aux))
 	case C.SUBMIT_CONSUMED:
 		stream.Consumed(h.Aux)
+	case C.SUBMIT_ATOMIC:
+		stream.WriteAtomic(body(h, payload))
+	case C.SUBMIT_COMMIT:
+		stream.Commit()
 	case C.SUBMIT_PRIORITY:
 		stream.SetPriority(h.Status, int64(h.Aux))
 	}
 }
 
+// resetStream gives this side of a stream up, and what waits of it: the other side may live on for long. What was committed stays, and
+// leaves.
+func resetStream(stream *session.Stream, s *queueSink, h uint64, code uint32) {
+	stream.Live(func() { slots[indexOf(h)].credit.And(^uint64(1)) }) // nobody waits for room any more
+	stream.Reset(code)
+	settleStream(stream, s, h)
+}
+
+func settleStream(stream *session.Stream, s *queueSink, h uint64) {
+	stream.Silent(func() { s.settle(sink.Handle(h)) })
+}
+
 // forSession carries out a submission about a session.
-func forSession(session *engine.Session, h *eventq.Head, payload []byte) {
+func forSession(session *session.Session, h *eventq.Head, payload []byte) {
 	switch h.Type {
 	case C.SUBMIT_DATAGRAM:
 		session.SendDatagram(payload[:h.DataLen], age(h.Status))
@@ -96,11 +118,11 @@ func forConn(conn datagramSender, h *eventq.Head, payload []byte) {
 func sendDatagram(object uint64, data []byte, maxAgeMs uint32) {
 	switch object >> kindShift {
 	case kindSession:
-		if session, _ := objectOf[engine.Session](object, kindSession); session != nil {
+		if session, _ := objectOf[session.Session](object, kindSession); session != nil {
 			session.SendDatagram(data, age(maxAgeMs))
 		}
 	case kindRequest:
-		if request, _ := objectOf[engine.Request](object, kindRequest); request != nil {
+		if request, _ := objectOf[server.Request](object, kindRequest); request != nil {
 			request.SendDatagram(data, age(maxAgeMs))
 		}
 	case kindConn:

@@ -3,7 +3,7 @@
 #include "versioned.h"
 
 /* The second half changes with go.mod: version_test.go holds the two together. */
-#define LIBRARY_VERSION "1.0.0/quic-go 0.64.1"
+#define LIBRARY_VERSION "1.0.0/quic-go 0.65.0"
 
 _Static_assert(sizeof(zig_h3_record) == 64, "a record's head is 64 bytes");
 _Static_assert(offsetof(zig_h3_record, aux) == 56, "as the header says");

@@ -36,7 +36,7 @@ static int32_t wait_inside(struct queue *queue, uint64_t inside, int32_t timeout
     for (;;) {
         if (h3_ring_peek(queue->ring) != NULL)
             return 1;
-        int32_t code = queue_empty(queue);
+        int32_t code = queue_nothing_now(queue);
         if (code != 0)
             return code;
         if (state_now() != 0)

@@ -32,13 +32,13 @@ static bool charge(struct slot *slot, uint64_t n, bool cut, uint64_t half)
 
 int32_t writer_write(struct slot *slot, zig_h3_handle handle, const struct write *write, size_t *taken, uint64_t *set)
 {
-    const uint64_t mark = atomic_load_explicit(&slot->high_water, memory_order_relaxed);
+    struct account *const account = handle_account(slot);
     size_t part = 0;
     if (!write->discard && write->len > 0) {
         do {
-            uint64_t pending = atomic_load_explicit(&slot->credit, memory_order_acquire) >> 1;
-            part = pending >= mark ? 0 : mark - pending < write->len ? (size_t)(mark - pending) : write->len;
-        } while (part == 0 && !owe_writable(slot, mark / 2));
+            uint64_t own = atomic_load_explicit(&slot->credit, memory_order_acquire) >> 1;
+            part = (size_t)account_take(account, write->len, own);
+        } while (part == 0 && !owe_writable(slot, account_mark(account) / 2));
         if (part == 0)
             return error_set(ZIG_H3_ERR_WOULD_BLOCK, "the high-water mark of bytes waits for the network");
     }
@@ -48,12 +48,15 @@ int32_t writer_write(struct slot *slot, zig_h3_handle handle, const struct write
     }
     struct body body;
     int32_t code = body_prepare(&body, write->data, part);
-    if (code != ZIG_H3_OK)
+    if (code != ZIG_H3_OK) {
+        account_give(account, part);
         return code;
+    }
     struct submission at;
     zig_h3_record *record = submission_claim(&at, (write->start ? response_headers_room(slot) : 0) + body_inline(&body));
     if (record == NULL) {
         body_drop(&body);
+        account_give(account, part);
         atomic_fetch_or_explicit(&slot->credit, 1, memory_order_acq_rel);
         handle_attention(slot, handle, ATTENTION_WRITABLE);
         return submission_full();
@@ -69,7 +72,7 @@ int32_t writer_write(struct slot *slot, zig_h3_handle handle, const struct write
         *set = SLOT_GONE;
     }
     *taken = write->discard ? write->len : part;
-    bool late = charge(slot, part, *taken < write->len, mark / 2);
+    bool late = charge(slot, part, *taken < write->len, account_mark(account) / 2);
     submission_publish(&at, false);
     if (late)
         handle_attention(slot, handle, ATTENTION_WRITABLE);

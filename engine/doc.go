@@ -1,20 +1,31 @@
-// Package engine serves HTTP/3 on quic-go's streams and tells a Sink what happens. It knows nothing of C and nothing of how events
-// reach their consumer.
+// Package engine is the room of rooms: it has no code of its own, and says which package below it holds what. The engine speaks HTTP/3 on
+// quic-go's streams and tells a sink.Sink what happens. It knows nothing of C and nothing of how events reach their consumer.
 //
-// The way of a request: one goroutine for each connection accepts its streams (accept.go). A request that is there as a whole is
-// decoded and delivered in place; only one that is late or has a long body gets a goroutine (late.go, body.go). The consumer answers
-// through the methods of Request (request.go, response.go), which never wait: what the peer's flow control does not take at once is
-// left to a goroutine. What a request needs only when it lasts, a watch for the peer's abort and its timeout, is set up by a sweep
-// (sweep.go). Each request and each connection has exactly one last event, and a server's SERVER_STOPPED comes after all of them.
+// What stands higher in this table imports what stands lower, and never the other way; tests/run layering holds it.
 //
-// Where a server has routes for datagrams or sessions, connections that offer DATAGRAM are of a second kind: http3 reads their
-// header blocks and datagrams, webtransport-go knows their sessions (h3_server.go). A request's stream is taken from http3 as
-// soon as it has its header block, and then is as on the first kind (h3_request.go, take_stream.go). A session has a few
-// goroutines and each of its streams one, since webtransport-go's calls wait (session.go, session_serve.go, session_accept.go,
-// session_stream.go); what it does not do with the CONNECT stream is done in between (connect_stream.go). Datagrams that come are
-// moved into the sink at once, and those that quic-go and http3 drop without a word are counted through qlog (datagram_flow.go,
-// datagram_trace.go).
+//	server      listening, accepting, requests and their bodies, routes, negotiation of sessions, limits, the stop
+//	session     WebTransport: sessions, their streams, flow control, the order of sending and of closing
+//	datagram    datagrams of a connection: raw, of requests, of sessions; queues both ways, ages, counts
+//	link        one connection of either role: control streams, GOAWAY, what is open, the sweep over what lasts, its end
+//	message     one message on one stream: outbox, inbox, frames both ways, outcomes
+//	wire        bytes without a connection: frames, SETTINGS, capsules, field sections and their rules, QPACK, dialects, priorities
+//	route       patterns and the table that requests are matched by
+//	identity    certificates
+//	config      options, their parsing and their bounds
+//	congestion  how much a connection may send and how fast: BBR, NewReno
+//	udp         the socket
+//	sink        the Sink interface, events, codes, chunks, counters, log, guard, clock
 //
-// Locks are taken in this order: a request's, or a stream's and then its session's; the datagram sender's; the connection's; the
-// sweeper's. A server's and its listening's are never held with them.
+// enginetest stands beside them: the client and the consumer that the tests of every room use.
+//
+// The way of a request: the goroutine of its connection (link.Conn.Take) looks at each stream that the peer opens (server/accept.go). A
+// request that is there as a whole is decoded and delivered in place; only one that is late or has a long body gets a goroutine
+// (server/late.go, server/body.go). The consumer answers through the methods of server.Request (server/response.go), which never wait: what
+// the peer's flow control does not take at once is left to a writer (message/outbox.go). What a request needs only when it lasts, a watch for
+// the peer's abort and its timeout, is set up by a sweep (link/sweep.go). A session's request and its streams go the same way
+// (server/negotiate.go, session/ask.go, session/stream.go). Each request, session, stream and connection has exactly one last event, and a
+// server's SERVER_STOPPED comes after all of them.
+//
+// Locks are taken in this order: a request's, or a stream's and then its session's; the set's of a connection's sessions; those of
+// datagrams; the connection's; the sweeper's. A server's and its listening's are never held with them.
 package engine

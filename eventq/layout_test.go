@@ -131,6 +131,11 @@ func TestOpenRefusesWhatIsNoRing(t *testing.T) {
 	if _, err := Open(unsafe.Add(mem, 64)); err == nil {
 		t.Error("the middle of a ring was opened")
 	}
+	askew := unsafe.Add(alloc(3*4096), 64)
+	Format(askew, 4096, -1)
+	if _, err := Open(askew); err == nil {
+		t.Error("a ring whose words share cache lines was opened")
+	}
 	r, err := Open(mem)
 	if err != nil || r.Capacity() != 4096 || r.MaxPayload() != 2048-64 {
 		t.Errorf("Open: %v, capacity %d, largest payload %d", err, r.Capacity(), r.MaxPayload())

@@ -45,7 +45,7 @@ func (q *Queue) pump() {
 	q.grant()
 	if q.overflow.len() != 0 || q.line.first != nil {
 		// Room that was freed before the consumer could see this is found by looking again.
-		q.hdr.hungry.Store(1)
+		q.askForBell()
 		q.move()
 		q.grant()
 	}

@@ -121,7 +121,7 @@ func (q *Queue) Reserve(class Class, n int, done <-chan struct{}) (Record, bool)
 		return q.wait(need, n, done)
 	}
 	// The doorbell is what makes a loss known, and that there is room: see TakeLost and Room.
-	q.hdr.hungry.Store(1)
+	q.askForBell()
 	if pos, ok := q.claim(need, limit, bar); ok {
 		return q.record(pos, need, n), true
 	}
@@ -134,7 +134,7 @@ func (q *Queue) Reserve(class Class, n int, done <-chan struct{}) (Record, bool)
 // Lose counts n records of a type that were never reserved, as if each had been dropped as one of [LossyOf] that type.
 func (q *Queue) Lose(typ uint16, n uint64) {
 	q.lost[typ%Types].Add(n)
-	q.hdr.hungry.Store(1)
+	q.askForBell()
 }
 
 // Room gives a channel that is closed once the consumer has made room. Get it first, then look once more whether there is some: what
@@ -149,8 +149,14 @@ func (q *Queue) Room() <-chan struct{} {
 		q.room = make(chan struct{})
 		q.gateBit(gateRoom, true)
 	}
-	q.hdr.hungry.Store(1)
+	q.askForBell()
 	return q.room
+}
+
+// askForBell has the consumer ring once it has made room. What it made before it could see this, whoever needs room finds by looking again.
+func (q *Queue) askForBell() {
+	q.pause()
+	q.hdr.hungry.Store(1)
 }
 
 // claim takes need bytes of the ring, unless the gate has one of the bits in bar or more than limit bytes would be in use.

@@ -202,6 +202,9 @@ func TestWhollyUsedRingHoldsExactlyItsCapacity(t *testing.T) {
 		}
 		q.Commit(rec, &Head{Type: 1})
 	}
+	if high := q.Stats().HighWater; high != 4096 {
+		t.Errorf("high water %d", high)
+	}
 	if _, ok := q.Reserve(Bulk, 0, shut); ok {
 		t.Error("a 65th record was accepted")
 	}
@@ -213,6 +216,22 @@ func TestWhollyUsedRingHoldsExactlyItsCapacity(t *testing.T) {
 	}
 	if n := r.Drain(0, func(*Head, []byte) {}); n != 54 {
 		t.Errorf("then %d", n)
+	}
+}
+
+func TestHighWaterIsTheMostThatWasInUse(t *testing.T) {
+	r, q := fresh(t, 4096, -1)
+	for i, want := range []int{0, 0, 0, 0, 320, 384, 448} { // less than a sixteenth of the ring is not looked at
+		push(t, q, uint64(i), 0)
+		if high := q.Stats().HighWater; high != want {
+			t.Errorf("high water %d after %d records, want %d", high, i+1, want)
+		}
+	}
+	objects(r)
+	for i := range uint64(8) {
+		if push(t, q, i, 0); q.Stats().HighWater != 448+int(i/7*64) {
+			t.Errorf("high water %d with %d records", q.Stats().HighWater, i+1)
+		}
 	}
 }
 
@@ -248,6 +267,37 @@ func TestA08_LossyStopsAtHalfAndIsCountedByType(t *testing.T) {
 	q.TakeLost(func(uint16, uint64) { t.Error("a loss was reported twice") })
 	if _, ok := q.Reserve(LossyOf(11), 0, nil); !ok {
 		t.Error("dropped with an empty ring")
+	}
+	// What is lost later is reported by itself, and counted with the rest.
+	for round := range uint64(3) {
+		losses = nil
+		q.Lose(11, 2+round)
+		q.Lose(11, 5)
+		q.TakeLost(take)
+		if len(losses) != 1 || losses[0] != (loss{11, 7 + round}) {
+			t.Errorf("TakeLost, round %d: %v", round, losses)
+		}
+	}
+	if lost := q.Stats().Lost[11]; lost != 8+7+8+9 {
+		t.Errorf("%d lost in all", lost)
+	}
+}
+
+// Whoever counts a loss of his own, or waits for room without having been refused, asks for the doorbell by that alone.
+func TestA08_LossAndRoomAskForTheDoorbell(t *testing.T) {
+	for name, ask := range map[string]func(*Queue){"a loss": func(q *Queue) { q.Lose(11, 1) }, "room": func(q *Queue) { q.Room() }} {
+		r, q := fresh(t, 4096, -1)
+		push(t, q, 1, 0)
+		if objects(r); r.Doorbell() {
+			t.Error("rings though nobody asked")
+		}
+		for range 2 {
+			ask(q)
+			if !r.Doorbell() || r.Doorbell() {
+				t.Errorf("%s: does not ring once", name)
+			}
+			q.Pump()
+		}
 	}
 }
 
@@ -294,6 +344,9 @@ func TestA08_PatientRecordsAreKeptByTheirProducer(t *testing.T) {
 	q.Pump()
 	if !told() || !reserve() {
 		t.Error("not told of room")
+	}
+	if gate := q.gate.Load(); gate != 0 {
+		t.Errorf("gate %b though nobody waits", gate)
 	}
 	room = q.Room()
 	q.Close()
@@ -351,6 +404,41 @@ func TestA08_LosslessOverflowsInOrderAndComesBack(t *testing.T) {
 	if r.Doorbell() {
 		t.Error("rings for nothing")
 	}
+	// A second, smaller burst. With the record that leaves the FIFO last, the ring is everybody's again.
+	for i := range uint64(66) {
+		push(t, q, i, 10)
+	}
+	if s := q.Stats(); s.Overflow != 35 || s.OverflowMax != 137 || s.OverflowBytes != 35*10 {
+		t.Errorf("second burst: %+v", s)
+	}
+	for left := 35; left > 0; left = q.Stats().Overflow {
+		objects(r)
+		if _, ok := q.Reserve(LossyOf(11), 0, nil); ok {
+			t.Fatalf("a lossy record passed %d others", left)
+		}
+		q.Pump()
+	}
+	objects(r)
+	if rec, ok := q.Reserve(LossyOf(11), 0, nil); !ok {
+		t.Error("a lossy record is dropped by an empty ring")
+	} else {
+		q.Abort(rec)
+	}
+}
+
+// A record that is given back leaves room for the FIFO, of which the consumer never hears.
+func TestAbortLetsTheOverflowOnByItself(t *testing.T) {
+	r, q := fresh(t, 4096, -1)
+	first, _ := q.Reserve(Lossless, 1900, nil)
+	second, _ := q.Reserve(Lossless, 1900, nil)
+	push(t, q, 3, 1900)
+	push(t, q, 4, 0)
+	q.Abort(second)
+	if n := q.Stats().Overflow; n != 0 {
+		t.Errorf("%d overflow though there is room", n)
+	}
+	q.Commit(first, &Head{Type: 1, Object: 1})
+	equal(t, objects(r), 1, 3, 4)
 }
 
 func TestSpilledRecordKeepsItsBytesAndOnlyThose(t *testing.T) {
@@ -371,6 +459,15 @@ func TestSpilledRecordKeepsItsBytesAndOnlyThose(t *testing.T) {
 	}
 	if n := cap(q.overflow.first().payload); n >= 1500 {
 		t.Errorf("the FIFO holds %d bytes for a payload of 11", n)
+	}
+	for _, n := range []int{700, 750} { // less than half of what was reserved, half of it
+		_, other := fresh(t, 4096, -1)
+		full(t, other)
+		rec, _ := other.Reserve(Lossless, 1500, nil)
+		other.Commit(rec, &Head{Type: 1, DataLen: uint32(n)})
+		if held := cap(other.overflow.first().payload); (held >= 1500) != (n == 750) {
+			t.Errorf("the FIFO holds %d bytes for a payload of %d", held, n)
+		}
 	}
 	objects(r)
 	q.Pump()

@@ -83,6 +83,7 @@ func (r *Ring) Arm() (empty bool) {
 	if _, _, ok := r.look(); ok {
 		return false
 	}
+	r.pause()
 	r.hdr.armed.Store(1)
 	if _, _, ok := r.look(); ok {
 		r.hdr.armed.Store(0)

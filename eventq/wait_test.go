@@ -96,6 +96,9 @@ func TestBulkThatGivesUpLeavesTheLineAndLetsOthersOn(t *testing.T) {
 	if n := q.Stats().Waiting; n != 2 {
 		t.Fatalf("%d wait", n)
 	}
+	if _, ok := q.Reserve(Bulk, 0, shut); ok {
+		t.Error("a newcomer passed those in line")
+	}
 	close(done)
 	if <-large {
 		t.Error("the large one was served")
@@ -128,6 +131,7 @@ func TestCloseEndsEverything(t *testing.T) {
 	reserved, _ := q.Reserve(Lossless, 1000, nil)
 	given, _ := q.Reserve(Bulk, 1000, nil)
 	full(t, q)
+	push(t, q, 3, 10)
 	spilt, _ := q.Reserve(Lossless, 10, nil)
 	waiting := []<-chan bool{bulk(q, 1, 1000, nil), bulk(q, 2, 0, nil)}
 	settle(func() bool { return q.Stats().Waiting == 2 })
@@ -167,6 +171,9 @@ func TestCloseEndsEverything(t *testing.T) {
 	if !q.Quiet() {
 		t.Error("not quiet though all is committed or aborted")
 	}
+	if depth := q.Stats().Depth; depth != 4096 {
+		t.Errorf("%d bytes in use", depth)
+	}
 	if got := objects(r); got[0] != 7 {
 		t.Errorf("record %d came first", got[0])
 	}
@@ -193,8 +200,14 @@ func TestProducerFromBeforeCloseFindsNoWayIntoTheNextRing(t *testing.T) {
 			t.Errorf("class %d was served", class)
 		}
 	}
-	push(t, New(next), 2, 0)
-	equal(t, objects(next), 2)
+	q = New(next)
+	push(t, q, 2, 0)
+	push(t, q, 3, 0)
+	q.Room()
+	if next.Advance(); next.Doorbell() {
+		t.Error("a ring that was begun anew rings after its first record")
+	}
+	equal(t, objects(next), 3)
 }
 
 func TestWaiterThatGivesUpWithRoomInHandPassesItOn(t *testing.T) {
@@ -245,6 +258,9 @@ func TestWaiterThatIsOvertakenStaysFirst(t *testing.T) {
 	if n := q.Stats().Waiting; n != 2 {
 		t.Fatalf("%d wait", n)
 	}
+	if one, other := q.line.first.arrival, q.line.last.arrival; one != 0 || other != 1 {
+		t.Errorf("arrivals %d and %d stand in line", one, other)
+	}
 	all := objects(r)
 	q.mu.Lock()
 	q.pump()
@@ -259,6 +275,93 @@ func TestWaiterThatIsOvertakenStaysFirst(t *testing.T) {
 	if q.gate.Load() != 0 {
 		t.Error("the gate stays shut though nobody waits")
 	}
+}
+
+// One that was overtaken, and nobody behind him: the gate is shut until he has his room.
+func TestGateStaysShutBehindTheOneWhoIsLetOutAlone(t *testing.T) {
+	_, q := fresh(t, 4096, -1)
+	w := &waiter{wake: make(chan struct{}, 1), need: 64, overtaken: true}
+	q.mu.Lock()
+	q.line.pushBack(w)
+	q.pump()
+	q.mu.Unlock()
+	if !w.out || q.alone != w || q.gate.Load() != gateWaiting {
+		t.Fatalf("out %v, gate %b", w.out, q.gate.Load())
+	}
+	if _, ok := q.Reserve(Bulk, 0, shut); ok {
+		t.Error("another one overtakes him")
+	}
+	q.mu.Lock()
+	q.leave(w)
+	q.pump()
+	q.mu.Unlock()
+	if q.gate.Load() != 0 || q.promised != 0 || q.out != 0 {
+		t.Errorf("afterwards: gate %b, %d bytes promised to %d", q.gate.Load(), q.promised, q.out)
+	}
+}
+
+// Nor is he let out before those who were let out with others have their room, or others after him.
+func TestTheOvertakenOneIsLetOutAlone(t *testing.T) {
+	_, q := fresh(t, 4096, -1)
+	var ws [3]*waiter
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for i := range ws {
+		ws[i] = &waiter{wake: make(chan struct{}, 1), need: 64, arrival: uint64(i), overtaken: i == 1}
+		q.line.pushBack(ws[i])
+	}
+	for step, want := range [][3]bool{{true, false, false}, {false, true, false}, {false, false, true}} {
+		q.pump()
+		if got := [3]bool{ws[0].out, ws[1].out, ws[2].out}; got != want {
+			t.Fatalf("step %d: out are %v, want %v", step, got, want)
+		}
+		q.leave(ws[step])
+	}
+	if q.pump(); q.gate.Load() != 0 {
+		t.Errorf("gate %b", q.gate.Load())
+	}
+}
+
+// Room that the end of the data area cuts in two is none for a record that fits into neither.
+func TestNobodyIsLetOutForRoomThatIsCutInTwo(t *testing.T) {
+	r, q := fresh(t, 4096, -1)
+	full(t, q)
+	r.Drain(48, func(*Head, []byte) {})
+	push(t, q, 1, 1024-64) // 2048 bytes are free behind it
+	objects(r)
+	push(t, q, 2, 1024-64)
+	push(t, q, 3, 1024-64)
+	w := &waiter{wake: make(chan struct{}, 1), need: 2048} // 1024 are left before the end, 1024 behind it
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.line.pushBack(w)
+	if q.pump(); w.out {
+		t.Error("he is let out")
+	}
+	equal(t, objects(r), 2, 3)
+	if q.pump(); !w.out {
+		t.Error("he is not let out for an empty ring")
+	}
+}
+
+// A waiter who was let out, and had not come to his claim when others overflowed, stands behind them.
+func TestWaiterStandsBehindAnOverflowThatCameMeanwhile(t *testing.T) {
+	r, q := fresh(t, 4096, -1)
+	full(t, q)
+	spilt, _ := q.Reserve(Lossless, 0, nil)
+	said := bulk(q, 2, 0, nil)
+	settle(func() bool { return q.Stats().Waiting == 1 })
+	objects(r)
+	q.mu.Lock()
+	q.grant()
+	q.overflow.add(&spilled{head: Head{Type: 1, Object: 1}}) // as spill does, before it pumps
+	q.setGate()
+	q.mu.Unlock()
+	if !<-said {
+		t.Fatal("refused")
+	}
+	q.Commit(spilt, &Head{Type: 1, Object: 3})
+	equal(t, objects(r), 1, 2, 3)
 }
 
 func TestDoorbellComesWithAQuarterOfTheRing(t *testing.T) {

@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"os"
-	"runtime"
-	"sync/atomic"
 	"syscall"
 	"testing"
 )
@@ -183,48 +181,6 @@ func TestNoDoorbellIsLostWhileTheConsumerSleeps(t *testing.T) {
 			}
 			if _, err := f.Read(b[:]); err != nil {
 				t.Fatal(err)
-			}
-		}
-	}
-}
-
-// The answer comes from a producer that never sleeps, at any moment around the arm: between its first look and its second too.
-func TestArmLooksAgain(t *testing.T) {
-	if runtime.GOMAXPROCS(0) < 2 {
-		t.Skip("nothing happens between two looks with one processor")
-	}
-	f, fd := eventFD(t)
-	r, q := fresh(t, 4096, fd)
-	var asked, stop atomic.Uint64
-	defer stop.Store(1)
-	go func() {
-		for answered := uint64(0); stop.Load() == 0; {
-			if asked.Load() == answered {
-				runtime.Gosched()
-				continue
-			}
-			answered++
-			rec, _ := q.Reserve(Lossless, 0, nil)
-			q.Commit(rec, &Head{Type: 1, Object: answered})
-		}
-	}()
-	var b [8]byte
-	for i := range uint64(20000) {
-		asked.Store(i + 1)
-		for spin := uint64(0); spin < i%500; spin++ {
-			stop.Load()
-		}
-		for {
-			if _, h, ok := r.Peek(); ok {
-				if r.Advance(); h.Object != i+1 {
-					t.Fatalf("%d came for %d", h.Object, i+1)
-				}
-				break
-			}
-			if r.Arm() {
-				if _, err := f.Read(b[:]); err != nil {
-					t.Fatal(err)
-				}
 			}
 		}
 	}

@@ -2,8 +2,9 @@
  * zig_h3.h: HTTP/3 for runtimes that poll.
  *
  * libzigquicheh3 runs an HTTP/3 server on threads of its own. What happens there comes to you as events in a queue, which you
- * drain on your own thread; what you answer goes back through calls that check, copy and return. The library never calls you
- * back, never blocks you on the network, and no thread of yours ever runs anything but the C code behind this header.
+ * drain on your own thread; what you answer goes back through calls that check, copy it into a second ring, the submission ring, and
+ * return. The library never calls you back, never blocks you on the network, and no thread of yours ever runs anything but the C code
+ * behind this header.
  *
  *     zig_h3_handle queue, server;
  *     zig_h3_queue_new(NULL, &queue);
@@ -187,7 +188,12 @@ enum zig_h3_event_type {
     ZIG_H3_EVENT_STREAM_ENDED = 24,
     /* Datagrams that were taken for sending and were not sent. object: the session, request or connection; code:
      * ZIG_H3_ERR_TIMEOUT (older than the age given), _DATAGRAM_TOO_LARGE (the path shrank), _CLOSED; aux: how many since the last. */
-    ZIG_H3_EVENT_DATAGRAMS_DROPPED = 25
+    ZIG_H3_EVENT_DATAGRAMS_DROPPED = 25,
+    /* What became of one zig_h3_wt_stream_write_atomic(), in the order of the calls. object: the stream; parent: the session; aux: its
+     * length; code: 0 when all of it is on its way, ZIG_H3_ERR_WOULD_BLOCK when none of it is, because flow control, or what was written
+     * before and is not on its way yet, leaves no room for all of it at once, or why this side is over: ZIG_H3_ERR_RESET when the peer has
+     * stopped it, _CANCELLED, _CLOSED. None follows for those that STREAM_ENDED comes before: nothing of them was sent. */
+    ZIG_H3_EVENT_STREAM_ATOMIC = 26
 };
 
 enum zig_h3_event_flag {
@@ -240,7 +246,7 @@ typedef struct zig_h3_event {
 
 /* ------------------------------------------------------------------------------------------------------------------ library */
 
-/* The library's version and quic-go's, as "1.0.0/quic-go 0.64.1". Static: never free it. Works before anything else, anywhere. */
+/* The library's version and quic-go's, as "1.0.0/quic-go 0.65.0". Static: never free it. Works before anything else, anywhere. */
 ZIG_H3_API const char *zig_h3_version(void);
 
 /* The contract of the library that was loaded: compare it with ZIG_H3_ABI_VERSION. */
@@ -426,7 +432,8 @@ enum zig_h3_route_flag {
  *
  * BUFFERED: a body up to 64 KiB comes whole with its REQUEST event; of a longer one the pieces follow as BODY events that need no
  * zig_h3_request_consumed(), and the handler should wait for BODY_END. A body beyond the server's limit (max_request_body_size)
- * is answered 413 and stopped; if its REQUEST event was out already, STREAM_CLOSED says ZIG_H3_ERR_TOO_LARGE.
+ * is answered 413 and stopped; if its REQUEST event was out already, STREAM_CLOSED says ZIG_H3_ERR_TOO_LARGE. One that waits too long
+ * for room among all of them (max_buffered_body_bytes) is answered 503, or STREAM_CLOSED says ZIG_H3_ERR_LIMIT.
  *
  * *route_id, if not NULL, receives the number that REQUEST events carry in status; user_data comes back in user_data. On a running
  * server, requests that come later see the route.
@@ -494,9 +501,11 @@ enum zig_h3_send_flag {
  * Answers with a complete response. status: 200 to 599. headers: a packed list (see zig_h3_record), names in any case, without
  * pseudo fields; blanks around values do not count; content-length and date are added where missing. body may be NULL when body_len
  * is 0; to a HEAD request, and with status 204 or 304, none is sent. A STREAM_CLOSED event follows unless FORGET is given.
- * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT, _BAD_HEADER, _ENDED (a response was begun), _WOULD_BLOCK (no room in the ring to the
- * engine: nothing was taken; drain your queue or yield, then try again), _TOO_LARGE (headers over 64 KiB, body over 2 GiB),
- * _NO_MEMORY.
+ * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT, _BAD_HEADER, _ENDED (a response was begun), _TOO_LARGE (headers over 64 KiB, body over
+ * 2 GiB), _NO_MEMORY, or _WOULD_BLOCK: nothing was taken, because there is no room in the submission ring (drain your queue or
+ * yield, then try again), or, with a body of more than 16 KiB, because what waits of other responses and streams of the server has
+ * reached the option max_queued_response_bytes (try again later, or give it in parts: see zig_h3_response_write()). A body that is larger
+ * than the option is taken as long as others leave any room.
  */
 ZIG_H3_API int32_t zig_h3_response_send(zig_h3_handle request, uint32_t status, const void *headers, size_t headers_len,
                                         const void *body, size_t body_len, uint32_t flags);
@@ -519,8 +528,10 @@ ZIG_H3_API int32_t zig_h3_response_headers(zig_h3_handle request, const void *he
 
 /*
  * Sends the headers, if they are not gone yet, and part of the body. *taken receives how many of the len bytes were taken: all, or
- * up to the response's high-water mark (1 MiB waiting for the network by default). When that is fewer, a WRITABLE event follows.
- * With len 0 it sends the headers only. To a HEAD request everything is taken and nothing sent.
+ * up to the response's high-water mark (1 MiB waiting for the network by default). While all responses and streams of the server together
+ * have reached the option max_queued_response_bytes (256 MiB by default) the mark is 16 KiB, so that whose peer reads goes on. When
+ * fewer were taken, a WRITABLE event follows. With len 0 it sends the headers only. To a HEAD request everything is taken and nothing
+ * sent.
  * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT, _WOULD_BLOCK (nothing was taken; a WRITABLE event follows), _ENDED,
  * _NO_MEMORY.
  */
@@ -548,7 +559,7 @@ ZIG_H3_API int32_t zig_h3_response_reset(zig_h3_handle request, uint64_t error_c
  * datagram is one. flags: ZIG_H3_SEND_LATER. All of them return 0 when it is queued, or
  * ZIG_H3_ERR_INVALID_ARGUMENT    data is NULL and len is not 0, unknown flags
  * _DATAGRAM_TOO_LARGE            zig_h3_last_error() says the limit; counted as datagrams_dropped_too_large
- * _QUEUE_FULL                    as many wait, or there is no room in the ring to the engine; no event says when there is room
+ * _QUEUE_FULL                    as many wait, or there is no room in the submission ring; no event says when there is room
  * _NOT_NEGOTIATED                the peer, the route or the options do not have them
  * _WRONG_STATE                   the session is not open yet, or was closed
  * _ENDED                         the request's response has ended
@@ -639,12 +650,27 @@ ZIG_H3_API int32_t zig_h3_wt_open_stream(zig_h3_handle session, uint32_t kind, u
  * ZIG_H3_ERR_ENDED once this side was finished or reset, behind STREAM_STOPPED, and on a unidirectional stream of the peer. */
 ZIG_H3_API int32_t zig_h3_wt_stream_write(zig_h3_handle stream, const void *data, size_t len, size_t *taken);
 
+/*
+ * Writes len bytes, at most 64 KiB and the high-water mark, that are to be sent all at once or not at all, as W3C's atomicWrite() has
+ * it. A STREAM_ATOMIC event says which it was; until then they count against the high-water mark. Of a stream that is not there yet
+ * (before its STREAM_OPENED) nothing is sent.
+ * Returns 0, or ZIG_H3_ERR_WOULD_BLOCK (beyond the mark, or no room in the submission ring: nothing was taken, no event follows), _ENDED
+ * as zig_h3_wt_stream_write(), _TOO_LARGE, _INVALID_ARGUMENT (NULL with a length), _NO_MEMORY.
+ */
+ZIG_H3_API int32_t zig_h3_wt_stream_write_atomic(zig_h3_handle stream, const void *data, size_t len);
+
+/* Marks what was written so far, and zig_h3_wt_stream_write() took, as reliable: the peer gets it even if this side is reset later
+ * (RESET_STREAM_AT), where the peer has negotiated that. Also behind zig_h3_wt_stream_end(). No event follows. Returns 0, or
+ * ZIG_H3_ERR_ENDED as zig_h3_wt_stream_reset(), _WOULD_BLOCK (nothing happened). */
+ZIG_H3_API int32_t zig_h3_wt_stream_commit(zig_h3_handle stream);
+
 /* Finishes this side of a stream, after what was written. A WRITABLE event with flag END says that all of it is on its way, unless
  * STREAM_ENDED follows at once. Returns 0, or ZIG_H3_ERR_ENDED as zig_h3_wt_stream_write(), _WOULD_BLOCK. */
 ZIG_H3_API int32_t zig_h3_wt_stream_end(zig_h3_handle stream);
 
-/* Resets this side of a stream with an application code (32 bits). What was written may be lost. Also for a side that was finished
- * and is still on its way. Returns 0, or ZIG_H3_ERR_ENDED (reset already, stopped by the peer, or a unidirectional stream of the
+/* Resets this side of a stream with an application code (32 bits). What was written may be lost, but for what zig_h3_wt_stream_commit()
+ * has marked: that is sent first, counts against the high-water mark as long, and STREAM_ENDED waits for it. Also for a side that was
+ * finished and is still on its way. Returns 0, or ZIG_H3_ERR_ENDED (reset already, stopped by the peer, or a unidirectional stream of the
  * peer's). */
 ZIG_H3_API int32_t zig_h3_wt_stream_reset(zig_h3_handle stream, uint32_t code);
 

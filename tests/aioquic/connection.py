@@ -115,6 +115,10 @@ class Connection:
             "certificateHash": None if certificate is None else certificate.fingerprint(hashes.SHA256()).hex(),
             "localPort": self.wire._transport.get_extra_info("sockname")[1],
             "handshakeMs": self.handshake_ms,
+            "datagrams": {
+                "offered": self.quic.configuration.max_datagram_frame_size is not None,
+                "answered": self.quic._remote_max_datagram_frame_size is not None,
+            },
         }
 
     # ---- requests

@@ -1,5 +1,5 @@
 /** A Bun process of its own, where a test asks for memory, CPU or the way it exits. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** A program of tests/bun/programs, which talks in lines: what it prints is read here, and {@link say} reaches its stdin. */
@@ -101,11 +101,27 @@ export class Child {
     return Number(fields[11]) + Number(fields[12]);
   }
 
+  /** How often one of its threads has gone to sleep. */
+  sleeps(): number {
+    const of = (thread: string): number => {
+      try {
+        return this.#number("voluntary_ctxt_switches", `task/${thread}/`);
+      } catch {
+        return 0; // it has ended
+      }
+    };
+    return readdirSync(`/proc/${this.pid}/task`).reduce((sum, thread) => sum + of(thread), 0);
+  }
+
   #status(key: string): number {
-    const line = readFileSync(`/proc/${this.pid}/status`, "utf8")
+    return this.#number(key) * 1024;
+  }
+
+  #number(key: string, folder = ""): number {
+    const line = readFileSync(`/proc/${this.pid}/${folder}status`, "utf8")
       .split("\n")
       .find((l) => l.startsWith(`${key}:`));
-    return Number(/\d+/.exec(line ?? "")?.[0] ?? NaN) * 1024;
+    return Number(/\d+/.exec(line ?? "")?.[0] ?? NaN);
   }
 
   async #readLines(): Promise<void> {

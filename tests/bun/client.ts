@@ -111,6 +111,8 @@ export interface Handshake {
   certificateHash: string | null;
   localPort: number;
   handshakeMs: number;
+  /** Whether the client, and the server, offers DATAGRAM. */
+  datagrams: { offered: boolean; answered: boolean };
 }
 
 /** A connection of the {@link Driver}. */

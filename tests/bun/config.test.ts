@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { ENGINE_KEYS } from "../../bindings/bun/src/engine_options.ts";
 import { createH3Server, type H3ServerOptions } from "../../bindings/bun/src/index.ts";
 import { Suite, certificate } from "./suite.ts";
 
@@ -197,6 +198,19 @@ describe("configuration", () => {
     }
   });
 
+  test("B03 every setting of the engine is one that it knows", () => {
+    for (const key of ENGINE_KEYS) {
+      const { name, message } = thrown(made({ engine: { [key]: "none" } }));
+      expect([name, message.startsWith("unknown"), message.includes(key)]).toEqual(["H3Error", false, true]);
+    }
+  });
+
+  test("C09 the sessions' settings are taken by the engine as they are", () => {
+    const webtransport = { maxEarlyStreams: 0, capsuleTimeout: 0.01, capsuleBudget: 1, maxStreamsBidi: 1, maxStreamsUni: 1, maxData: 65_536 };
+    const server = suite.serve({ routes, webtransport });
+    expect(server.running).toBe(true);
+  });
+
   const routes = { "/": { webtransport: () => {} } };
   for (const [name, options] of [
     ["maxRequestBodySize", { maxRequestBodySize: -1 }],
@@ -208,6 +222,9 @@ describe("configuration", () => {
     ["webtransport.maxStreamsBidi", { routes, webtransport: { maxStreamsBidi: 10_001 } }],
     ["webtransport.maxStreamsUni", { routes, webtransport: { maxStreamsUni: 0 } }],
     ["webtransport.maxData", { routes, webtransport: { maxData: 2 ** 30 + 1 } }],
+    ["webtransport.maxEarlyStreams", { routes, webtransport: { maxEarlyStreams: -1 } }],
+    ["webtransport.capsuleTimeout", { routes, webtransport: { capsuleTimeout: 0 } }],
+    ["webtransport.capsuleBudget", { routes, webtransport: { capsuleBudget: 0 } }],
     ["webtransport.decisionTimeout", { routes, webtransport: { decisionTimeout: 0 } }],
   ] as const) {
     test(`C09 ${name} out of range is a RangeError that names it`, () => {

@@ -1,6 +1,7 @@
 /** Handlers that fail. */
 import { describe, expect, test } from "bun:test";
-import { Suite } from "./suite.ts";
+import type { LogRecord } from "../../bindings/bun/src/index.ts";
+import { gate, Suite } from "./suite.ts";
 
 const suite = new Suite();
 
@@ -151,6 +152,79 @@ describe("handler failures", () => {
       expect(told).toBe(Object.keys(routes).length * (error === undefined ? 1 : 2));
       expect((await connection.fetch("/")).text).toBe("well");
     }
+  });
+
+  test("U01 what a handler puts over its request changes nothing of the answer, nor of what is told of a failure", async () => {
+    const over = ["method", "url", "headers", "signal", "cookies", "params", "body", "clone"];
+    const put = (request: Request): void => {
+      request.headers.get("x"); // looked at before, so that it is there
+      for (const name of over) {
+        Object.defineProperty(request, name, { get: () => { throw new Error(`no ${name}`); } });
+      }
+    };
+    const boom = new Error("boom");
+    const records: LogRecord[] = [];
+    const server = suite.serve({
+      routes: {
+        "/thrown": (request) => { put(request); throw boom; },
+        "/rejected": async (request) => { await Bun.sleep(1); put(request); throw boom; },
+        "/nothing": (request) => { put(request); return undefined as unknown as Response; },
+        "/body": (request) => { put(request); return new Response(new ReadableStream({ pull() { throw boom; } })); },
+        "/given": (request) => { request.cookies.set("a", "b"); request.cookies.toSetCookieHeaders = put as never; put(request); return new Response("given"); },
+        "/given-later": async (request) => { await Bun.sleep(1); put(request); return new Response("given"); },
+      },
+      fetch: () => new Response("well"),
+      onLog: (record) => void records.push(record),
+    });
+    const other = suite.serve({ fetch: () => new Response("another server") });
+    const connection = await suite.connect(server);
+    const answers: unknown[] = [];
+    for (const path of ["/thrown", "/rejected", "/nothing", "/given", "/given-later", "/"]) {
+      const answer = await connection.fetch(path, { authority: "over.example" });
+      answers.push([path, answer.status, answer.text]);
+    }
+    expect(answers).toEqual([
+      ["/thrown", 500, "Internal Server Error"],
+      ["/rejected", 500, "Internal Server Error"],
+      ["/nothing", 500, "Internal Server Error"],
+      ["/given", 200, "given"],
+      ["/given-later", 200, "given"],
+      ["/", 200, "well"],
+    ]);
+    const head = await connection.fetch("/given", { authority: "over.example", method: "HEAD" });
+    expect([head.status, head.header("content-length"), head.header("set-cookie"), head.report.bytes]).toEqual([200, "5", "a=b; Path=/; SameSite=Lax", 0]);
+    const body = await connection.fetch("/body", { authority: "over.example" });
+    expect(body.report.reset).toBe(0x102);
+    expect(records.map(({ tier, method, url }) => [tier, method, url])).toEqual(
+      ["/thrown", "/rejected", "/nothing", "/body"].map((path) => ["handler", "GET", `https://over.example${path}`]),
+    );
+    expect((await (await suite.connect(other)).fetch("/")).text).toBe("another server");
+    expect([server.running, other.running]).toEqual([true, true]);
+  });
+
+  test("U01 a response that throws when it is looked at, for a client that has gone, rejects nowhere", async () => {
+    const messages: string[] = [];
+    const [called, gone, given] = [gate(), gate(), gate()];
+    const server = suite.serve({
+      routes: {
+        "/slow": async (request) => {
+          request.signal.addEventListener("abort", () => gone.open());
+          called.open();
+          await gone.promise;
+          queueMicrotask(given.open);
+          return Object.defineProperty(new Response(), "body", { get: () => { throw new Error("no look"); } });
+        },
+      },
+      fetch: () => new Response("well"),
+      onLog: ({ level, message }) => void messages.push(`${level}: ${message}`),
+    });
+    const connection = await suite.connect(server);
+    const request = await connection.request("/slow");
+    await called.promise;
+    await request.abort();
+    await given.promise;
+    expect((await connection.fetch("/")).text).toBe("well");
+    expect(messages).toEqual(["debug: a handler failed after its request had ended: no look"]);
   });
 
   test("E03 a handler that gives no Response is 500 and says so to error()", async () => {

@@ -1,8 +1,8 @@
 /** Responses that are files, and parts of files. */
 import { beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, renameSync, truncateSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { withTrailers } from "../../bindings/bun/src/index.ts";
+import { withTrailers, type H3Server } from "../../bindings/bun/src/index.ts";
 import { Suite } from "./suite.ts";
 import { sha256 } from "./client.ts";
 
@@ -122,5 +122,114 @@ describe("files", () => {
     expect(left.map((a) => [a.status, a.text])).toEqual(requests.map(() => [200, "left to fetch"]));
     const none = await suite.same({ routes }, requests);
     expect(none.map((a) => a.status)).toEqual([404, 404]);
+  });
+
+  /** The ways in which one Blob of a file answers again and again. */
+  function ways(file: string): Record<string, Bun.BunFile | Response | (() => Response)> {
+    const kept = Bun.file(file);
+    return { "/route": Bun.file(file), "/response": new Response(Bun.file(file)), "/kept": () => new Response(kept) };
+  }
+
+  test("G11 a file that grows, shrinks or is replaced between answers is sent as it is", async () => {
+    const file = join(folder, `changing-${process.pid}.txt`);
+    const states = ["12345", "1234567890", "123", "", content, "12", content.subarray(0, 700_001)];
+    writeFileSync(file, states[0]!);
+    const server = suite.serve({ routes: ways(file) });
+    const connection = await suite.connect(server);
+    for (const [i, state] of states.entries()) {
+      if (i === 2) renameSync(file, `${file}.old`);
+      writeFileSync(file, state);
+      for (const path of ["/route", "/response", "/kept"]) {
+        const answer = await connection.fetch(path);
+        const said = [answer.status, answer.header("content-range"), answer.header("content-length"), answer.report.sha256];
+        expect([i, path, ...said]).toEqual([i, path, 200, null, String(state.length), sha256(state)]);
+      }
+    }
+  });
+
+  test("G11 a static file is sent whole though the program has asked for its size, and no name of a Blob leads to another file", async () => {
+    const [file, other] = [join(folder, `asked-${process.pid}.txt`), join(folder, `other-${process.pid}.txt`)];
+    writeFileSync(file, "12345");
+    writeFileSync(other, "the other file");
+    const [asked, named] = [Bun.file(file), Bun.file(file)];
+    const server = suite.serve({ routes: { "/asked": asked, "/named": () => new Response(named), "/last": () => new Response(Object.assign(Bun.file(file).slice(-2), { name: other })) } });
+    expect(asked.size).toBe(5);
+    const connection = await suite.connect(server);
+    expect((await connection.fetch("/named")).text).toBe("12345");
+    Object.assign(named, { name: other });
+    expect((await connection.fetch("/named")).text).toBe("12345");
+    writeFileSync(file, "1234567890");
+    const answer = await connection.fetch("/asked");
+    expect([answer.status, answer.text]).toEqual([200, "1234567890"]);
+    const renamed = await connection.fetch("/named");
+    expect([renamed.status, renamed.header("content-range"), renamed.text]).toEqual([206, "bytes 0-4/10", "12345"]);
+    expect((await connection.fetch("/last")).status).toBe(500);
+  });
+
+  test("G11 a slice stays what it is of the file as it is", async () => {
+    const file = join(folder, `sliced-${process.pid}.txt`);
+    writeFileSync(file, "12345");
+    const whole = Bun.file(file);
+    const slices = { "/begin": whole.slice(0, 3), "/rest": whole.slice(2), "/last": whole.slice(-2), "/whole": whole };
+    const server = suite.serve({ routes: Object.fromEntries(Object.entries(slices).map(([path, slice]) => [path, () => new Response(slice)])) });
+    const connection = await suite.connect(server);
+    for (const [state, ...expected] of [
+      ["12345", "206 bytes 0-2/5 123", "206 bytes 2-4/5 345", "206 bytes 3-4/5 45", "200 null 12345"],
+      ["1234567890", "206 bytes 0-2/10 123", "206 bytes 2-9/10 34567890", "206 bytes 8-9/10 90", "200 null 1234567890"],
+      ["123", "200 null 123", "206 bytes 2-2/3 3", "206 bytes 1-2/3 23", "200 null 123"],
+    ]) {
+      writeFileSync(file, state!);
+      const answers: string[] = [];
+      for (const path of Object.keys(slices)) {
+        const answer = await connection.fetch(path);
+        answers.push(`${answer.status} ${answer.header("content-range")} ${answer.text}`);
+      }
+      expect([state, ...answers]).toEqual([state, ...expected]);
+    }
+  });
+
+  test("G11 a file that grows or is deleted while it is sent is sent as it was; one that shrinks ends with a reset", async () => {
+    const file = join(folder, `under-way-${process.pid}.bin`);
+    const long = new Uint8Array(6 << 20).map((_, i) => i >> 8);
+    const server = suite.serve({ routes: { "/file": Bun.file(file) } });
+    const connection = await suite.connect(server);
+    for (const [change, whole] of [
+      [() => appendFileSync(file, "more"), true],
+      [() => unlinkSync(file), true],
+      [() => truncateSync(file, 1 << 20), false],
+    ] as const) {
+      writeFileSync(file, long);
+      const request = await connection.request("/file", { allowance: 1 << 16 });
+      await request.response(1 << 16);
+      change();
+      await request.allow();
+      const { status, bytes, sha256: hash, ended, reset, headers } = await request.response("end", 30);
+      expect([status, new Map(headers).get("content-length"), ended, reset]).toEqual([200, String(long.length), whole, whole ? null : 0x102]);
+      if (whole) expect([bytes, hash]).toEqual([long.length, sha256(long)]);
+    }
+  });
+
+  test("G11 a file that is deleted leaves its route to fetch, without one it is 404, until it is there again", async () => {
+    const file = join(folder, `deleted-${process.pid}.txt`);
+    const routes = (): Record<string, Bun.BunFile | Response> => ({ "/route": Bun.file(file), "/response": new Response(Bun.file(file)) });
+    writeFileSync(file, "there");
+    const servers = [suite.serve({ routes: routes(), fetch: () => new Response("left to fetch") }), suite.serve({ routes: routes() })];
+    const never = suite.serve({ routes: routes(), fetch: () => new Response("left to fetch") });
+    const told = async (server: H3Server): Promise<unknown[]> => {
+      const connection = await suite.connect(server);
+      const answers: unknown[] = [];
+      for (const path of ["/route", "/response"]) {
+        const { status, text } = await connection.fetch(path);
+        answers.push(status, text);
+      }
+      return answers;
+    };
+    for (const server of servers) expect(await told(server)).toEqual([200, "there", 200, "there"]);
+    unlinkSync(file);
+    expect(await told(servers[0]!)).toEqual([200, "left to fetch", 200, "left to fetch"]);
+    expect(await told(servers[1]!)).toEqual([404, "", 404, ""]);
+    expect(await told(never)).toEqual([200, "left to fetch", 200, "left to fetch"]);
+    writeFileSync(file, "again");
+    for (const server of [...servers, never]) expect(await told(server)).toEqual([200, "again", 200, "again"]);
   });
 });

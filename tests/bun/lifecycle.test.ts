@@ -161,7 +161,8 @@ describe("lifecycle", () => {
     };
     const busy = (): unknown => createH3Server({ ...hello, hostname: "127.0.0.1", port: server.port });
     expect(busy).toThrow(/EADDRINUSE/);
-    const before = [descriptors(), place()] as const;
+    const first = place(); // before the descriptors: the memory of a queue keeps its own, for the next one
+    const before = [descriptors(), first] as const;
     for (let i = 0; i < 100; i++) expect(busy).toThrow(/EADDRINUSE/);
     await until(
       () => descriptors() <= before[0] && place() < before[1] + 20,

@@ -113,25 +113,36 @@ describe("reload", () => {
         `import { createH3Server } from "../../bindings/bun/src/index.ts";
         const make = (name) => createH3Server({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("${text} " + name), ${more} });
         try {
-          console.log(["a", "b"].map((name) => make(name).port).join());
+          console.log("${text} " + ["a", "b"].map((name) => make(name).port).join());
         } catch (error) {
-          console.log(error.name);
+          console.log("${text} " + error.name);
         }`,
       );
     await program("first");
     const child = new Child(file, [], {}, ["--hot"]);
-    const ports = await child.line();
-    const connections: Connection[] = [];
-    for (const port of ports.split(",")) connections.push(await suite.connect({ port: Number(port) }));
-    const texts = (): Promise<string[]> => Promise.all(connections.map(async (connection) => (await connection.fetch("/")).text));
-    expect(await texts()).toEqual(["first a", "first b"]);
-    await program("second");
-    expect(await child.line()).toBe(ports);
-    expect(await texts()).toEqual(["second a", "second b"]);
-    await program("third", "nonsense: 1");
-    expect(await child.line()).toBe("TypeError");
-    expect(await texts()).toEqual(["second a", "second b"]);
-    await child.kill();
+    /** The first line of a run that is another than the last: Bun may run a program that was written once twice. */
+    const other = async (than: string): Promise<string> => {
+      for (;;) {
+        const line = await child.line();
+        if (line !== than) return line;
+      }
+    };
+    try {
+      const first = await child.line();
+      const ports = first.replace("first ", "");
+      const connections: Connection[] = [];
+      for (const port of ports.split(",")) connections.push(await suite.connect({ port: Number(port) }));
+      const texts = (): Promise<string[]> => Promise.all(connections.map(async (connection) => (await connection.fetch("/")).text));
+      expect(await texts()).toEqual(["first a", "first b"]);
+      await program("second");
+      expect(await other(first)).toBe(`second ${ports}`);
+      expect(await texts()).toEqual(["second a", "second b"]);
+      await program("third", "nonsense: 1");
+      expect(await other(`second ${ports}`)).toBe("third TypeError");
+      expect(await texts()).toEqual(["second a", "second b"]);
+    } finally {
+      await child.kill();
+    }
   });
 
   test("L12 a server of raw datagrams alone needs no handlers of requests", async () => {

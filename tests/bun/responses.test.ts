@@ -1,6 +1,8 @@
 /** What a client gets of a response. */
 import { describe, expect, test } from "bun:test";
 import { withTrailers, type LogRecord } from "../../bindings/bun/src/index.ts";
+import { ERROR } from "../../bindings/bun/src/layout.ts";
+import { library } from "../../bindings/bun/src/library.ts";
 import { Suite, gate, settled, until } from "./suite.ts";
 import { Answer, sha256 } from "./client.ts";
 
@@ -64,7 +66,7 @@ describe("responses", () => {
   });
 
   test("P01 large bytes arrive whole, and the handler's own stay as they are", async () => {
-    const content = new Uint8Array((5 << 20) + 3).map((_, i) => (i * 7) >> 3);
+    const content = new Uint8Array((1 << 20) + 3).map((_, i) => (i * 7) >> 3);
     const whole = sha256(content);
     const bodies: Record<string, () => Response> = {
       "/bytes": () => new Response(content),
@@ -112,6 +114,155 @@ describe("responses", () => {
     const answer = new Answer(await exchange.response());
     expect([answer.text, answer.report.ended]).toEqual(["chunk 0chunk 1chunk 2", true]);
     await connection.close();
+  });
+
+  test("P07 where slow readers hold all that may wait, another response goes out in pieces as there is room, and is not tried again and again", async () => {
+    const size = 100 << 10;
+    const body = new Uint8Array(size).map((_, i) => i >> 4);
+    const server = suite.serve({ fetch: () => new Response(body), engine: { max_queued_response_bytes: 1 << 20 } });
+    const native = library() as { zig_h3_response_send: (...args: never[]) => number };
+    const send = native.zig_h3_response_send;
+    const codes: number[] = [];
+    native.zig_h3_response_send = (...args) => {
+      codes.push(send(...args));
+      return codes.at(-1)!;
+    };
+    try {
+      const slow = await suite.connect(server, { maxStreamData: 4096 });
+      const exchanges = [];
+      for (let i = 0; i < 20; i++) exchanges.push(await slow.request("/", { allowance: 0 }));
+      for (const exchange of exchanges) await exchange.response("headers");
+      const other = await suite.connect(server);
+      const head = await other.fetch("/", { method: "HEAD" });
+      expect([head.status, head.header("content-length"), head.report.bytes]).toEqual([200, String(size), 0]);
+      for (const exchange of exchanges) await exchange.allow();
+      for (const exchange of exchanges) expect((await exchange.response()).sha256).toBe(sha256(body));
+      expect(new Set(codes)).toEqual(new Set([0, ERROR.WOULD_BLOCK]));
+      expect(codes.length).toBe(20 + 2); // each once, and that of HEAD once more, without its body
+    } finally {
+      native.zig_h3_response_send = send;
+    }
+  });
+
+  test("P02 a direct stream is pulled once, and ends where an async pull() returns or at end(), as in Bun.serve()", async () => {
+    const pulls: Record<string, number> = {};
+    const long = new Uint8Array(200 << 10).map((_, i) => i >> 3);
+    const direct = (name: string, pull: (controller: ReadableStreamDirectController) => void | Promise<void>) => (): Response => {
+      const counted = (controller: ReadableStreamDirectController): void | Promise<void> => {
+        pulls[name] = (pulls[name] ?? 0) + 1;
+        return pull(controller);
+      };
+      return new Response(new ReadableStream({ type: "direct", pull: counted }));
+    };
+    const routes = {
+      "/end-at-once": direct("end-at-once", (c) => {
+        c.write("at ");
+        c.write(text("once"));
+        c.end();
+      }),
+      "/end-later": direct("end-later", (c) => {
+        c.write("A");
+        c.flush();
+        setTimeout(() => {
+          c.write("B");
+          c.end();
+        }, 5);
+      }),
+      "/async": direct("async", async (c) => {
+        c.write("b");
+        await Bun.sleep(5);
+        c.write("un");
+      }),
+      "/async-flush": direct("async-flush", async (c) => {
+        for (const part of ["one ", "two ", "three"]) {
+          c.write(part);
+          await c.flush();
+          await Bun.sleep(1);
+        }
+      }),
+      "/nothing": direct("nothing", async () => {}),
+      "/large": direct("large", async (c) => {
+        for (let i = 0; i < 200; i++) await c.write(long.subarray(i << 10, (i + 1) << 10));
+      }),
+    };
+    const names = Object.keys(routes);
+    for (const server of [suite.serve({ routes }), suite.reference({ routes })]) {
+      const connection = await suite.connect(server);
+      const answers = await Promise.all(names.map((name) => connection.fetch(name)));
+      expect(answers.map((a) => a.report.sha256)).toEqual(["at once", "AB", "bun", "one two three", "", long].map(sha256));
+      expect(answers.map((a) => [a.status, a.report.ended])).toEqual(names.map(() => [200, true]));
+    }
+    expect(pulls).toEqual(Object.fromEntries(names.map((name) => [name.slice(1), 2]))); // once on each server
+  });
+
+  test("P02 a direct stream arrives as it is flushed, fails with its pull(), and waits for a slow client", async () => {
+    const proceed = gate();
+    const cancelled = gate<unknown>();
+    let written = 0;
+    const server = suite.serve({
+      routes: {
+        "/parts": () =>
+          new Response(
+            new ReadableStream({
+              type: "direct",
+              async pull(controller) {
+                controller.write("first");
+                await controller.flush();
+                await proceed.promise;
+                controller.write("second");
+              },
+            }),
+          ),
+        "/fails": () =>
+          new Response(
+            new ReadableStream({
+              type: "direct",
+              async pull(controller) {
+                controller.write("so far");
+                await controller.flush();
+                throw new Error("no further");
+              },
+            }),
+          ),
+        "/endless": () =>
+          new Response(
+            new ReadableStream({
+              type: "direct",
+              async pull(controller) {
+                while ((await controller.write(new Uint8Array(1 << 16))) > 0) written += 1 << 16;
+              },
+              cancel: cancelled.open,
+            } as Bun.DirectUnderlyingSource<Uint8Array>),
+          ),
+      },
+    });
+    const connection = await suite.connect(server);
+    const parts = await connection.request("/parts");
+    expect((await parts.response(5)).ended).toBe(false);
+    proceed.open();
+    expect(new Answer(await parts.response()).text).toBe("firstsecond");
+
+    expect((await connection.fetch("/fails")).report.reset).toBe(0x102);
+
+    const endless = await connection.request("/endless", { allowance: 0 });
+    await endless.response("headers");
+    await until(() => written > 0);
+    await connection.fetch("/parts"); // the time in which a stream that waits for nobody would fill the memory
+    expect(written).toBeLessThan(8 << 20);
+    await endless.abort();
+    expect(await cancelled.promise).toBeInstanceOf(DOMException);
+    await connection.close();
+    await settled(server);
+  });
+
+  test("P02 ReadableStream is to programs what it was", () => {
+    class Own extends (ReadableStream as new () => ReadableStream) {}
+    const [plain, own] = [new ReadableStream({ type: "direct", pull() {} }), new Own()];
+    expect([plain instanceof ReadableStream, own instanceof ReadableStream, own instanceof Own]).toEqual([true, true, true]);
+    expect(plain.constructor).toBe(ReadableStream);
+    expect(Object.getPrototypeOf(plain)).toBe(ReadableStream.prototype);
+    expect([ReadableStream.name, ReadableStream.length, Object.keys(globalThis).includes("ReadableStream")]).toEqual(["ReadableStream", 0, false]);
+    expect(() => new ReadableStream(null as never)).toThrow(TypeError);
   });
 
   test("P02 a stream that fails in the middle resets with H3_INTERNAL_ERROR", async () => {

@@ -108,6 +108,23 @@ describe("streaming bodies", () => {
     });
   }
 
+  test("U02 two reads pending when a body's last bytes come with its end: both settle", async () => {
+    const reading = gate();
+    const server = suite.serve({
+      fetch: async (request) => {
+        const reader = request.body!.getReader();
+        const reads = [reader.read(), reader.read()];
+        reading.open();
+        return Response.json((await Promise.all(reads)).map(({ value, done }) => [value?.length ?? 0, done]));
+      },
+    });
+    const connection = await suite.connect(server);
+    const exchange = await connection.request("/", { method: "POST", end: false });
+    await reading.promise;
+    await exchange.send([{ text: "last" }], true);
+    expect(new Answer(await exchange.response()).json()).toEqual([[4, false], [0, true]]);
+  });
+
   test("S06 a body that is read only after its response was sent fails, and nobody waits for the rest", async () => {
     const options = (read: (error: unknown) => void) => ({
       fetch: (request: Request) => {
@@ -128,6 +145,23 @@ describe("streaming bodies", () => {
       await connection.close();
       expect(((await read) as Error).name).toBe("AbortError");
     }
+  });
+
+  test("S06 a read that is pending when its handler answers fails once the response is through", async () => {
+    const read = gate<unknown>();
+    const server = suite.serve({
+      fetch: (request) => {
+        void failure(request.body!.getReader().read()).then(read.open);
+        return new Response("answered");
+      },
+    });
+    const connection = await suite.connect(server);
+    const exchange = await connection.request("/", { method: "POST", end: false });
+    const report = await exchange.response();
+    expect([report.status, report.ended]).toEqual([200, true]);
+    expect(((await read.promise) as Error).name).toBe("AbortError");
+    expect((await exchange.response("stopped")).sent.stopped).toBe(0x100); // H3_NO_ERROR
+    await settled(server, 15_000, ["requests_active"]);
   });
 
   test("S07 a client that aborts in the middle fails the read and the signal", async () => {

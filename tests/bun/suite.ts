@@ -12,10 +12,10 @@ import { GoDriver, type GoConnection, type GoConnectOptions } from "./wtgo.ts";
 export { certificate };
 
 /**
- * Whether the connections of this run are of the second kind, those that may have sessions: H3_KIND=http3 says so. Then every server
- * takes sessions beside what a test has for it, and every client offers datagrams.
+ * Whether the clients of this run offer DATAGRAM, as browsers do: H3_CLIENTS=datagram says so. Then every server takes sessions, too,
+ * beside what a test has for it. A test may still say for a connection of its own what it offers.
  */
-export const onHttp3 = process.env.H3_KIND === "http3";
+export const offersDatagram = process.env.H3_CLIENTS === "datagram";
 
 /** A server of Bun's own, on HTTP/3 and HTTP/1 at the same port, to hold answers against. */
 export type Reference = Bun.Server<undefined>;
@@ -86,7 +86,7 @@ export class Suite {
 
   /** Our server, on a port that the system chooses. */
   serve(options: H3ServerOptions): H3Server {
-    const server = createH3Server({ port: 0, hostname: "127.0.0.1", ...(onHttp3 ? withSessions(options) : options) });
+    const server = createH3Server({ port: 0, hostname: "127.0.0.1", ...(offersDatagram ? withSessions(options) : options) });
     this.#servers.push(server);
     return server;
   }
@@ -117,7 +117,7 @@ export class Suite {
   /** A connection for one test: it is closed when that ends. */
   async connect(server: { port?: number | undefined }, options?: ConnectOptions): Promise<Connection> {
     if (server.port === undefined) throw new Error("a server without a port");
-    const connection = await this.driver.connect(server.port, onHttp3 ? { datagrams: true, ...options } : options);
+    const connection = await this.driver.connect(server.port, offersDatagram ? { datagrams: true, ...options } : options);
     this.#connections.push(connection);
     return connection;
   }

@@ -2,11 +2,14 @@
 import { describe, expect, test } from "bun:test";
 import type { H3Server, WebTransportServerSession } from "../../bindings/bun/src/index.ts";
 import * as sessions from "../interop/sessions.ts";
+import type { ConnectOptions } from "./client.ts";
 import { BUFFERED_STREAM_REJECTED, CLOSE_SESSION, DraftSession, SESSION_GONE, capsule, closeCapsule, varint } from "./draft02.ts";
 import { Suite, settled, until } from "./suite.ts";
 
 const suite = new Suite();
 const draft = { webtransport: true };
+/** A client of draft 14, with flow control: it announces limits of its own. */
+const flowControl = { webtransport: true, settings: { 0x33: 1, 0x14e9cd29: 1, 0x2b61: 1 << 20, 0x2b64: 100, 0x2b65: 100 } };
 const H3_MESSAGE_ERROR = 0x10e;
 
 /** A server with sessions at /wt that echo, or are rejected, and a note of how each has ended. */
@@ -34,7 +37,7 @@ function begun(type: number, length: number): Uint8Array {
 
 describe("capsules", () => {
   const reason = "€".repeat(341); // 1,023 bytes
-  for (const [what, data, end] of [
+  for (const [what, data, end, client = draft] of [
     ["a reason of the longest", closeCapsule(1, reason), { closeCode: 1, reason }],
     ["two that close", Buffer.concat([closeCapsule(1, "first"), closeCapsule(2, "second")]), { closeCode: 1, reason: "first" }],
     ["one that closes, and more behind it", Buffer.concat([closeCapsule(1, "first"), Buffer.from("more")]), { closeCode: 1, reason: "first" }],
@@ -43,14 +46,20 @@ describe("capsules", () => {
     ["a reason that is no UTF-8", closeCapsule(1, Uint8Array.of(0x61, 0xe2, 0x82)), "session"],
     ["one that closes without a code", capsule(CLOSE_SESSION, "abc"), "session"],
     ["one that closes and never ends", begun(CLOSE_SESSION, 2 ** 50), "session"],
-    ["WT_MAX_DATA that is cut", capsule(0x190b4d3d, Uint8Array.of(0xff)), "session"],
-    ["WT_MAX_DATA with more behind it", capsule(0x190b4d3d, Uint8Array.of(1, 2)), "session"],
-    ["WT_MAX_STREAMS beyond 2^60", capsule(0x190b4d3f, varint(2 ** 61)), "session"],
-    ["WT_MAX_STREAM_DATA, which HTTP/3 forbids", capsule(0x190b4d3e, varint(1)), "session"],
-  ] as const) {
+    ["WT_MAX_DATA that is cut", capsule(0x190b4d3d, Uint8Array.of(0xff)), "session", flowControl],
+    ["WT_MAX_DATA with more behind it", capsule(0x190b4d3d, Uint8Array.of(1, 2)), "session", flowControl],
+    ["WT_MAX_DATA that goes down", capsule(0x190b4d3d, varint(1 << 19)), "session", flowControl],
+    ["WT_MAX_STREAMS beyond 2^60", capsule(0x190b4d3f, varint(2 ** 61)), "session", flowControl],
+    ["WT_MAX_STREAM_DATA, which HTTP/3 forbids", capsule(0x190b4d3e, varint(1)), "session", flowControl],
+    [
+      "those of flow control, which draft 02 does not know",
+      Buffer.concat([capsule(0x190b4d3d, Uint8Array.of(0xff)), capsule(0x190b4d3e, varint(1)), closeCapsule(4)]),
+      { closeCode: 4, reason: "" },
+    ],
+  ] as [what: string, data: Uint8Array, end: unknown, client?: ConnectOptions][]) {
     test(`W12 ${what}: the session ends once, ${typeof end === "string" ? "with an error" : "regularly"}`, async () => {
       const { server, ends } = serve();
-      const connection = await suite.connect(server, draft);
+      const connection = await suite.connect(server, client);
       const session = await DraftSession.open(connection, "/wt");
       await session.sendCapsule(data);
       await until(() => server.stats().sessions_active === 0);
@@ -64,16 +73,13 @@ describe("capsules", () => {
 
   test("W12 what is malformed, or comes behind the one that closes, is H3_MESSAGE_ERROR for the peer", async () => {
     const { server } = serve();
-    for (const [data, reset] of [
-      [closeCapsule(1, Uint8Array.of(0xff)), H3_MESSAGE_ERROR],
-      [Buffer.concat([closeCapsule(1), closeCapsule(2)]), null], // its side has ended regularly by then
-    ] as const) {
+    for (const data of [closeCapsule(1, Uint8Array.of(0xff)), Buffer.concat([closeCapsule(1), closeCapsule(2)])]) {
       const connection = await suite.connect(server, draft);
       const session = await DraftSession.open(connection, "/wt");
       await session.sendCapsule(data);
       await session.exchange.response("stopped");
       const report = await session.exchange.response();
-      expect([report.sent.stopped, report.reset]).toEqual([H3_MESSAGE_ERROR, reset]);
+      expect([report.sent.stopped, report.reset]).toEqual([H3_MESSAGE_ERROR, H3_MESSAGE_ERROR]);
     }
   });
 
@@ -173,7 +179,7 @@ describe("streams and datagrams of no session", () => {
     const connection = await suite.connect(server, draft);
     const { session, report } = await DraftSession.request(connection, "/wt?reject");
     expect(report.status).toBe(418);
-    await turnedAway(session, BUFFERED_STREAM_REJECTED);
+    await turnedAway(session, SESSION_GONE);
     await session.sendDatagrams(["x"]);
     await until(() => server.stats().datagrams_dropped_unknown === 1);
     expect((await connection.fetch("/page")).text).toBe("alive");
@@ -190,18 +196,25 @@ describe("streams and datagrams of no session", () => {
     await session.sendCapsule(closeCapsule(5, "enough"), true);
     expect(await open.ended()).toMatchObject({ text: "open", reset: SESSION_GONE, stopped: SESSION_GONE });
     await until(() => server.stats().session_streams_active === 0);
-    await turnedAway(session, BUFFERED_STREAM_REJECTED);
+    await turnedAway(session, SESSION_GONE);
     expect((await connection.fetch("/page")).text).toBe("alive");
     expect(ends).toEqual([{ closeCode: 5, reason: "enough" }]);
     expect(server.stats()).toMatchObject({ sessions_active: 0, session_streams_total: 1 });
   });
 
-  test("a stream that ends inside of its head, and flow ids that nobody has: nothing but a reset, a count", async () => {
+  test("a stream that ends inside of its head: nothing of one way, H3_FRAME_ERROR of both ways, as of any frame", async () => {
     const { server } = serve();
     const connection = await suite.connect(server, draft);
+    await connection.unidirectional([{ raw: Buffer.from([0x40, 0x54, 0x80]).toString("base64") }], true);
+    expect((await connection.fetch("/page")).text).toBe("alive");
     const cut = await connection.command<{ stream: number }>("open", { request: false });
     await connection.command("write", { stream: cut.stream, frames: [{ raw: Buffer.from([0x40, 0x41, 0x80]).toString("base64") }], end: true });
-    expect(await connection.command<object>("stream", { stream: cut.stream })).toMatchObject({ reset: 0x101 });
+    expect(await connection.closed()).toMatchObject({ by: "peer", code: 0x106 });
+  });
+
+  test("flow ids that nobody has: nothing but a count; a datagram without one: H3_DATAGRAM_ERROR", async () => {
+    const { server } = serve();
+    const connection = await suite.connect(server, draft);
     await connection.sendDatagrams([2, 2 ** 30, 2 ** 52].map((flow) => Buffer.concat([varint(flow), Buffer.from("x")])));
     await until(() => server.stats().datagrams_dropped_unknown === 3);
     expect((await connection.fetch("/page")).text).toBe("alive");

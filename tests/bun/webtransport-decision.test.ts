@@ -1,6 +1,6 @@
 /** Answers to a session that cannot be: nothing has happened then, and a right one still can be given. */
 import { describe, expect, test } from "bun:test";
-import type { WebTransportServerSession } from "../../bindings/bun/src/index.ts";
+import type { LogRecord, WebTransportServerSession } from "../../bindings/bun/src/index.ts";
 import { Suite, until } from "./suite.ts";
 
 const suite = new Suite();
@@ -50,4 +50,31 @@ describe("decisions", () => {
       expect(messages).toEqual([...WRONG.map(([, error]) => error), "InvalidStateError: The session was decided before"]);
     });
   }
+
+  test("U01 what a handler puts over its session changes nothing of what becomes of it when the handler fails", async () => {
+    const over = (object: object, names: string[]): void => {
+      for (const name of names) Object.defineProperty(object, name, { get: () => { throw new Error(`no ${name}`); } });
+    };
+    const records: LogRecord[] = [];
+    const fails = (session: WebTransportServerSession): never => {
+      over(session.request, ["method", "url", "headers"]);
+      over(session, ["request", "decided", "reject", "close", "ready", "closed"]);
+      throw new Error("boom");
+    };
+    const server = suite.serve({
+      routes: {
+        "/thrown": { webtransport: fails },
+        "/rejected": { webtransport: async (session) => { await Bun.sleep(1); fails(session); } },
+        "/wt": { webtransport: (session) => void session.accept() },
+      },
+      onLog: (record) => void records.push(record),
+    });
+    const connection = await suite.goConnect(server);
+    const statuses: number[] = [];
+    for (const path of ["/thrown", "/rejected", "/wt"]) statuses.push((await connection.dial(path)).status);
+    expect(statuses).toEqual([500, 500, 200]);
+    expect(records.map(({ tier, method, route, message }) => [tier, method, route, message])).toEqual(
+      ["/thrown", "/rejected"].map((path) => ["protocol", "CONNECT", path, "a session's handler failed: boom"]),
+    );
+  });
 });

@@ -152,6 +152,28 @@ describe("sessions of draft 02", () => {
     await stopped;
   });
 
+  test("W19 L05 stop() sends GOAWAY and the drain capsule; a session lives on until its client closes it, whose code is heard", async () => {
+    const drained = gate();
+    const closed = gate<object>();
+    const server = serve(async (session) => {
+      await session.accept();
+      await session.draining;
+      drained.open();
+      closed.open(await session.closed);
+    });
+    const connection = await suite.connect(server, draft);
+    const session = await DraftSession.open(connection, "/wt");
+    const stopped = server.stop({ deadline: 10_000 });
+    await drained.promise;
+    expect((await connection.command<{ goaways: number[] }>("goaway")).goaways).toEqual([4]);
+    await capsulesCame(session, 1);
+    await session.sendCapsule(closeCapsule(3, "done"), true);
+    expect(await closed.promise).toEqual({ closeCode: 3, reason: "done" });
+    const report = await session.exchange.response();
+    expect([capsules(report).map((c) => c.type), report.ended, report.reset]).toEqual([[DRAIN_SESSION], true, null]);
+    await stopped;
+  });
+
   test("capsules of unknown types are skipped; a close capsule that is cut or too short ends the session with an error", async () => {
     const ends: unknown[] = [];
     const server = serve(async (session) => {
@@ -168,8 +190,7 @@ describe("sessions of draft 02", () => {
     await fine.sendDatagrams(["alive"]);
     expect(await payloads(connection, 1)).toEqual(["alive"]);
     for (const bad of [capsule(CLOSE_SESSION, "abc"), closeCapsule(1, "cut").subarray(0, 6)]) {
-      // Draft 02 has no flow control of sessions, and webtransport-go then lets a connection have but one.
-      const session = await DraftSession.open(await suite.connect(server, draft), "/wt");
+      const session = await DraftSession.open(connection, "/wt"); // draft 02 lets a connection have several
       await session.sendCapsule(bad, true);
       await until(() => server.stats().sessions_active === 1);
     }
@@ -204,7 +225,7 @@ describe("sessions of draft 02", () => {
     const connection = await suite.connect(server, draft);
     const ghost = new DraftSession(connection, { stream: 4000 } as DraftSession["exchange"]);
     const streams = [];
-    for (let i = 0; i < 50; i++) streams.push(await ghost.open(false, "nobody"));
+    for (let i = 0; i < 50; i++) streams.push(await ghost.open(false)); // what would be written might meet its refusal
     for (const stream of streams) expect((await stream.ended()).reset).toBe(BUFFERED_STREAM_REJECTED);
     expect((await connection.fetch("/page")).text).toBe("beside sessions");
     expect(server.stats()).toMatchObject({ sessions_total: 0, session_streams_active: 0 });

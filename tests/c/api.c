@@ -69,6 +69,8 @@ static int32_t wt_stats(zig_h3_handle h) { uint64_t v[4]; return zig_h3_wt_stats
 static int32_t wt_export(zig_h3_handle h) { char b[4]; return zig_h3_wt_export_keying_material(h, "l", 1, NULL, 0, b, 4); }
 static int32_t wt_open(zig_h3_handle h) { zig_h3_handle s; return zig_h3_wt_open_stream(h, 0, 0, &s); }
 static int32_t wt_write(zig_h3_handle h) { size_t n; return zig_h3_wt_stream_write(h, "x", 1, &n); }
+static int32_t wt_atomic(zig_h3_handle h) { return zig_h3_wt_stream_write_atomic(h, "x", 1); }
+static int32_t wt_commit(zig_h3_handle h) { return zig_h3_wt_stream_commit(h); }
 static int32_t wt_end(zig_h3_handle h) { return zig_h3_wt_stream_end(h); }
 static int32_t wt_reset(zig_h3_handle h) { return zig_h3_wt_stream_reset(h, 1); }
 static int32_t wt_stop(zig_h3_handle h) { return zig_h3_wt_stream_stop(h, 1); }
@@ -98,6 +100,7 @@ static const struct call calls[] = {
     {"wt_max_datagram_size", wt_limit, TAKES_SESSION}, {"wt_stats_snapshot", wt_stats, TAKES_SESSION},
     {"wt_export_keying_material", wt_export, TAKES_SESSION},
     {"wt_open_stream", wt_open, TAKES_SESSION},        {"wt_stream_write", wt_write, TAKES_STREAM},
+    {"wt_stream_write_atomic", wt_atomic, TAKES_STREAM}, {"wt_stream_commit", wt_commit, TAKES_STREAM},
     {"wt_stream_end", wt_end, TAKES_STREAM},           {"wt_stream_reset", wt_reset, TAKES_STREAM},
     {"wt_stream_stop", wt_stop, TAKES_STREAM},         {"wt_stream_consumed", wt_consumed, TAKES_STREAM},
     {"wt_stream_priority", wt_priority, TAKES_STREAM},

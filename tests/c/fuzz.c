@@ -211,7 +211,7 @@ static int32_t converse(struct dice *dice)
     zig_h3_handle opened;
     size_t taken;
     int32_t result;
-    switch (below(dice, 18)) {
+    switch (below(dice, 20)) {
     case 0: return zig_h3_server_send_quic_datagram(pick(dice, CONN), bytes, length(dice), age, flags);
     case 1: return zig_h3_response_send_h3_datagram(pick(dice, REQUEST), bytes, length(dice), age, flags);
     case 2: return zig_h3_wt_send_datagram(session, bytes, length(dice), age, flags);
@@ -237,6 +237,8 @@ static int32_t converse(struct dice *dice)
     case 14: return zig_h3_wt_stream_stop(stream, code);
     case 15: return zig_h3_wt_stream_consumed(stream, below(dice, 2) ? length(dice) : roll(dice));
     case 16: return zig_h3_wt_stream_priority(stream, code, (int64_t)roll(dice));
+    case 17: return zig_h3_wt_stream_write_atomic(stream, bytes, length(dice));
+    case 18: return zig_h3_wt_stream_commit(stream);
     default: zig_h3_wt_stats_name((uint32_t)below(dice, 100)); return 0;
     }
 }

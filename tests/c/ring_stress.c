@@ -100,6 +100,20 @@ static void test_claims(void) {
     for (uint64_t i = 16; i <= 64; i++) CHECK(pop(ring) == i);
     CHECK(h3_ring_doorbell(ring) == 0);
 
+    /* Whoever takes all of a full ring before he releases any of it gets each record once. */
+    for (uint64_t i = 1; i <= 64; i++) push(ring, i, 0);
+    const zig_h3_record *record;
+    uint64_t due = 0;
+    while (due < 100 && (record = h3_ring_peek(ring)) != NULL) {
+        CHECK(record->object == ++due);
+        h3_ring_take(ring, record);
+    }
+    CHECK(due == 64);
+    h3_ring_release(ring);
+    CHECK(h3_ring_depth(ring) == 0 && h3_ring_peek(ring) == NULL);
+    push(ring, 65, 0);
+    CHECK(pop(ring) == 65);
+
     h3_ring_close(ring);
     CHECK(h3_ring_claim(ring, 0) == NULL && h3_ring_depth(ring) == 0);
     h3_ring_recycle(ring);

@@ -29,7 +29,7 @@ class Count:
 
 
 def of_program(log, code, output):
-    """A program that prints "N passed, N failed": an exit code that contradicts it, or its absence, is a failure of its own."""
+    """A program that prints "N passed, N failed": an exit code that contradicts it, its absence, or that nothing ran is a failure of its own."""
     found = summary(output)
     if found is None:
         log.line(f'no line "N passed, N failed"; exit code {code}')
@@ -37,6 +37,9 @@ def of_program(log, code, output):
     count = Count(*found)
     if code != 0 and count.failed == 0:
         log.line(f"exit code {code} although nothing failed")
+        count.failed += 1
+    if count.passed + count.failed == 0:
+        log.line("it checked nothing")
         count.failed += 1
     return count
 

@@ -135,9 +135,13 @@ def serve(log, count, command, requests, limit, env=None):
         count.add(counts.of_program(log, *server.ended()))
 
 
+# Programs of the library's C side alone, linked with its sources: no engine takes what they hand over.
+WITHOUT_ENGINE = ("refused", "chunks")
+
+
 def c_tests():
     """The programs in tests/c that need no company. Those of the ring and serve.c have suites of their own."""
-    apart = ("serve.c", "ring_stress.c", "ring_litmus.c")
+    apart = ("serve.c", "ring_stress.c", "ring_litmus.c", *(f"{name}.c" for name in WITHOUT_ENGINE))
     sources = [source for source in sorted((ROOT / "tests/c").glob("*.c")) if source.name not in apart]
     if not sources:
         raise Failure("there is no program in tests/c")
@@ -150,6 +154,10 @@ def c_programs(log, count):
     for source in c_tests():
         program = compile_c(log, [source], source.stem, library=LIBRARY.parent)
         count.add(counts.of_program(log, *run(log, [program], 240)))
+    for name in WITHOUT_ENGINE:
+        sources = [ROOT / f"tests/c/{name}.c", *sorted((ROOT / "capi").glob("*.c"))]
+        program = compile_c(log, sources, name, "-D_GNU_SOURCE")
+        count.add(counts.of_program(log, *run(log, [program], 60)))
 
 
 def c_serve(log, count):
@@ -248,14 +256,16 @@ def behaviours(of_sessions):
     return suite
 
 
-# What a request may see, whichever kind of connection it came on.
-BOTH_KINDS = ("bodies", "failures", "files", "kind", "limits", "request", "responses", "routing", "streaming")
+# What a request may see, whatever its client offers.
+EITHER_OFFER = (
+    "bodies", "failures", "files", "lifecycle", "limits", "log", "offer", "pump", "request", "responses", "routing", "streaming",
+)
 
 
-def second_kind(log, count):
-    """tests/bun: requests, bodies, responses and failures once more, on connections that may have sessions."""
-    files = [ROOT / "tests/bun" / f"{name}.test.ts" for name in BOTH_KINDS]
-    bun_files(log, count, "tests/bun", 600, files, {"H3_KIND": "http3"})
+def offering(log, count):
+    """tests/bun: requests, bodies, responses and failures once more, with clients that offer DATAGRAM and servers with sessions."""
+    files = [ROOT / "tests/bun" / f"{name}.test.ts" for name in EITHER_OFFER]
+    bun_files(log, count, "tests/bun", 600, files, {"H3_CLIENTS": "datagram"})
 
 
 # ------------------------------------------------------------------------------------------------------------------ invariants
@@ -308,7 +318,7 @@ ALL = [
     Suite("go:eventq", "unit tests of eventq/ under the race detector", go_tests("./eventq/...")),
     Suite("go:tests", "unit tests of what tests/ and capi/ hold in Go", go_tests("./capi/...", "./tests/...", peers=GO_PACKAGES[PEERS])),
     Suite("reproducible", "two builds in two folders are the same, byte for byte", reproducible.run),
-    Suite("ring", "the ring in C under ThreadSanitizer and AddressSanitizer, and at full speed", sanitized_ring),
+    Suite("ring", "the ring in C under ThreadSanitizer and AddressSanitizer, and at full speed", sanitized_ring, alone=True),
     Suite("abi", "header, exports, structs and TypeScript tables say the same (A03)", abi_checks.run),
     Suite("c", "the programs in tests/c against the library", c_programs, alone=True),
     Suite("c:serve", "a C program serves 10,000 requests", c_serve, alone=True),
@@ -316,8 +326,8 @@ ALL = [
     Suite("python", "a Python program serves 10,000 requests", python, alone=True),
     Suite("host", "what the library must not do to a Bun process (A10, signals, collector)", host, alone=True),
     Suite("bindings", "bun test in bindings/bun", bun_tests("bindings/bun", 300), alone=True),
-    Suite("bun", "bun test in tests/bun: behaviours, end to end", behaviours(False), alone=True),
-    Suite("bun:http3", "of these, what a request may see: once more, on connections that may have sessions", second_kind, alone=True),
+    Suite("bun", "bun test in tests/bun: behaviours, end to end, of clients that offer no DATAGRAM", behaviours(False), alone=True),
+    Suite("bun:datagram", "of these, what a request may see: once more, of clients that offer it, as browsers do", offering, alone=True),
     Suite("webtransport", "those of sessions and datagrams: webtransport-go, aioquic", behaviours(True), alone=True),
     Suite("chromium", "sessions as a browser sees them", browser, alone=True),
     Suite("demo", "what the README promises", demo, alone=True),

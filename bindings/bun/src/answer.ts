@@ -46,8 +46,9 @@ export function answer(server: H3Server, route: Route, request: H3Request, handl
     take(call, handler.call(server, request, server));
   } catch (error) {
     fail(call, error);
+  } finally {
+    server.answering = undefined;
   }
-  server.answering = undefined;
 }
 
 /** Makes the request known until its end, so that its events find it. */

@@ -3,10 +3,11 @@ import { answer } from "./answer.ts";
 import { Connection } from "./connection.ts";
 import { H3Error, errorName } from "./errors.ts";
 import { Exchange } from "./exchange.ts";
+import { about, attempt, inWords } from "./failure.ts";
 import { H3DatagramContext } from "./h3_datagram.ts";
 import { ERROR, EVENT, FLAG, H3_INTERNAL_ERROR, RECORD_SIZE } from "./layout.ts";
 import { library } from "./library.ts";
-import { LOG_LEVELS } from "./log.ts";
+import { LOG_LEVELS, type LogRecord } from "./log.ts";
 import type { Pump, QueueMemory } from "./pump.ts";
 import { AUX, CODE, CONN, DATA_LEN, HIGH, META_LEN, OBJECT, PARENT, RecordReader, STATUS, TYPE, USER_DATA } from "./record_reader.ts";
 import { H3Request } from "./request.ts";
@@ -24,6 +25,16 @@ export interface Target {
   /** Undefined: a reload took it away, and the server looks for what has taken its place. */
   route: Route | undefined;
 }
+
+/** Events of requests that are there. WRITABLE is one of streams, too. */
+const OF_REQUESTS: ReadonlySet<number> = new Set([
+  EVENT.REQUEST,
+  EVENT.BODY,
+  EVENT.BODY_END,
+  EVENT.WRITABLE,
+  EVENT.STREAM_CLOSED,
+  EVENT.H3_DATAGRAM,
+]);
 
 /** The name of an event type. */
 function eventName(type: number): string {
@@ -72,8 +83,19 @@ export class Dispatcher {
     this.#unused.push(index);
   }
 
-  /** Deals with the record at `at`, which stays as it is only until this returns. */
+  /**
+   * Deals with the record at `at`, which stays as it is only until this returns. Never throws: what goes wrong with one record ends
+   * what that record is about, and nothing else.
+   */
   dispatch(at: number): void {
+    try {
+      this.#bring(at);
+    } catch (error) {
+      this.#failed(at, error);
+    }
+  }
+
+  #bring(at: number): void {
     const word = at >>> 2;
     const u32 = this.#u32;
     const type = u32[word + TYPE]! & 0xffff;
@@ -126,16 +148,47 @@ export class Dispatcher {
     }
   }
 
-  /** Nothing more will come: ends everything. */
+  /** Nothing more will come: ends everything, on the engine's side too, where it lives. */
   broken(error: unknown): void {
     if (this.dead) return;
     this.dead = true;
-    for (const exchange of [...this.exchanges.values()]) this.#end(exchange, error);
+    const native = library();
+    const servers = [...this.servers];
+    for (const [handle] of servers) native.zig_h3_server_stop(handle, 0); // an engine that has died stops nothing, and nothing goes on
+    for (const exchange of [...this.exchanges.values()]) attempt(() => this.#end(exchange, error));
     this.sessions.broken();
-    for (const server of [...this.servers.values()]) {
-      server.report({ level: "error", tier: "engine", message: String((error as Error)?.message ?? error), error });
-      server.stopped();
+    for (const [, server] of servers) {
+      attempt(() => server.stopped());
+      server.report({ level: "error", tier: "engine", message: inWords(error), error });
     }
+  }
+
+  /** Dealing with the record at `at` has thrown: tells so, and gives up what the record is about. */
+  #failed(at: number, error: unknown): void {
+    const u32 = this.#u32;
+    const word = at >>> 2;
+    const type = u32[word + TYPE]! & 0xffff;
+    const object = u32[word + OBJECT]! + u32[word + OBJECT + 1]! * HIGH;
+    const exchange = this.exchanges.get(object);
+    const message = `${eventName(type)} could not be dealt with: ${inWords(error)}`;
+    const request = exchange?.request === undefined ? {} : about(exchange.request);
+    for (const owner of this.#owners(type, object, word)) owner.report({ level: "error", tier: "engine", message, error, ...request });
+    if (type >= EVENT.SESSION_REQUEST || (type === EVENT.WRITABLE && exchange === undefined)) {
+      this.sessions.giveUp(type, object, error);
+    } else if (OF_REQUESTS.has(type)) {
+      library().zig_h3_response_reset(object, H3_INTERNAL_ERROR); // stale by now is fine
+      if (exchange !== undefined) attempt(() => this.#end(exchange, error));
+    }
+  }
+
+  /** Whom a record concerns: all servers, where it cannot be told. */
+  #owners(type: number, object: number, word: number): Iterable<{ report(record: LogRecord): void }> {
+    const u32 = this.#u32;
+    const asks = type === EVENT.REQUEST || type === EVENT.SESSION_REQUEST;
+    const asked = asks ? this.#targets[u32[word + USER_DATA]!]?.server : this.exchanges.get(object)?.target.server;
+    const conn = u32[word + CONN]! + u32[word + CONN + 1]! * HIGH;
+    const owner = asked ?? this.servers.get(this.connections.get(conn)?.server ?? 0) ?? this.sessions.host(object);
+    return owner === undefined ? [...this.servers.values()] : [owner];
   }
 
   #request(at: number, word: number): void {
@@ -201,8 +254,7 @@ export class Dispatcher {
     let request: H3Request;
     try {
       const init = body === null ? head.init : ({ ...head.init, body, duplex: "half" } as RequestInit);
-      request = new H3Request(head.url, init, head.path, route, conn);
-      if (head.unknownMethod) H3Request.setMethod(request, head.method);
+      request = new H3Request(head.url, init, head, route, conn);
     } catch (error) {
       // An authority that makes no URL: the client's fault.
       server.report({ level: "debug", tier: "peer", message: `a request makes no URL: ${head.url}`, error });

@@ -5,6 +5,9 @@ import type { EngineOptions } from "./types.ts";
 export const ENGINE_KEYS: ReadonlySet<string> = new Set([
   "max_header_bytes",
   "max_incoming_streams",
+  "max_connections",
+  "max_connections_per_address",
+  "keep_alive_ms",
   "handshake_timeout_ms",
   "header_timeout_ms",
   "body_timeout_ms",
@@ -14,7 +17,13 @@ export const ENGINE_KEYS: ReadonlySet<string> = new Set([
   "connection_receive_window",
   "reset_budget",
   "max_unverified_handshakes",
+  "initial_packet_size",
+  "max_packet_size",
+  "initial_window",
+  "congestion_control",
+  "max_buffered_body_bytes",
   "high_water_mark",
+  "max_queued_response_bytes",
   "date",
   "go",
 ] satisfies (keyof EngineOptions)[]);

@@ -25,9 +25,18 @@ export function brief(value: unknown): string {
 /** Stands for a value that throws when it is looked at: a proxy, a getter, an inspect() of its own. */
 const UNTOLD = "a value that cannot be shown";
 
-/** What a message says of the request that it is about. */
+/** What a message says of the request that it is about. Runs no code of a handler's. */
 export function about(request: H3Request): Required<Pick<LogRecord, "route" | "method" | "url">> {
-  return { route: H3Request.route(request), method: request.method, url: request.url };
+  return { route: H3Request.route(request), method: H3Request.method(request), url: H3Request.url(request) };
+}
+
+/** Ends something that has failed. What that throws is of the failure that was told already. */
+export function attempt(end: () => void): void {
+  try {
+    end();
+  } catch {
+    // See above.
+  }
 }
 
 /** Calls a handler that has nobody to answer to: what it throws, and what its promise rejects with, goes to the log. */

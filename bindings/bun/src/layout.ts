@@ -73,6 +73,7 @@ export const EVENT = {
   STREAM_STOPPED: 23,
   STREAM_ENDED: 24,
   DATAGRAMS_DROPPED: 25,
+  STREAM_ATOMIC: 26,
 } as const;
 
 /** enum zig_h3_event_flag. */

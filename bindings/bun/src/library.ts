@@ -27,7 +27,7 @@ export function library(): Symbols {
   return (loaded ??= load(libraryPath()));
 }
 
-/** The native library's version and quic-go's, as `"1.0.0/quic-go 0.64.1"`. */
+/** The native library's version and quic-go's, as `"1.0.0/quic-go 0.65.0"`. */
 export function version(): string {
   return library().zig_h3_version().toString();
 }

@@ -65,8 +65,17 @@ const KEYS = new Set<string>([
 ] satisfies (keyof H3ServerOptions)[]);
 
 const TLS_KEYS = new Set(["cert", "key", "serverName", "servername"]);
-const DATAGRAM_KEYS = new Set(["incoming", "outgoing"]);
-const WEBTRANSPORT_KEYS = new Set(["origins", "maxStreamsBidi", "maxStreamsUni", "maxData", "decisionTimeout"]);
+const DATAGRAM_KEYS = new Set(["incoming", "outgoing", "countLost"]);
+const WEBTRANSPORT_KEYS = new Set([
+  "origins",
+  "maxStreamsBidi",
+  "maxStreamsUni",
+  "maxData",
+  "maxEarlyStreams",
+  "capsuleTimeout",
+  "capsuleBudget",
+  "decisionTimeout",
+]);
 
 /** The engine's own default, and this side's. */
 const DEFAULT_DATAGRAMS = 256;
@@ -269,10 +278,11 @@ function datagramOptions(given: Record<string, unknown>, datagrams: Record<strin
   const engine: Record<string, unknown> = {};
   if (given.quicDatagram) engine.quic_datagrams = true;
   if (boolean("rawDatagrams", given.rawDatagrams, false)) engine.raw_datagrams = true;
-  const bounds: Record<string, number> = {};
+  const bounds: Record<string, number | boolean> = {};
   for (const name of ["incoming", "outgoing"]) {
     if (datagrams[name] !== undefined) bounds[name] = whole(`datagrams.${name}`, datagrams[name], 1, 65_535);
   }
+  if (datagrams.countLost !== undefined) bounds.count_lost = boolean("datagrams.countLost", datagrams.countLost, false);
   if (Object.keys(bounds).length > 0) engine.datagrams = bounds;
   return engine;
 }
@@ -284,11 +294,16 @@ function sessionOptions(given: Record<string, unknown>): Record<string, unknown>
     ["maxStreamsBidi", "max_streams_bidi", 1, 10_000],
     ["maxStreamsUni", "max_streams_uni", 1, 10_000],
     ["maxData", "max_data", 65_536, 1 << 30],
+    ["maxEarlyStreams", "max_early_streams", 0, 10_000],
+    ["capsuleBudget", "capsule_budget", 1, 1_000_000],
   ] as const) {
     if (given[name] !== undefined) sessions[key] = whole(`webtransport.${name}`, given[name], min, max);
   }
-  if (given.decisionTimeout !== undefined) {
-    sessions.decision_timeout_ms = seconds("webtransport.decisionTimeout", given.decisionTimeout, 0.01, 3600);
+  for (const [name, key] of [
+    ["capsuleTimeout", "capsule_timeout_ms"],
+    ["decisionTimeout", "decision_timeout_ms"],
+  ] as const) {
+    if (given[name] !== undefined) sessions[key] = seconds(`webtransport.${name}`, given[name], 0.01, 3600);
   }
   return { webtransport: sessions };
 }

@@ -55,7 +55,7 @@ export class Pump {
   /** The pump of this thread that looks every `interval` ms, or sleeps when that is 0; call release() when done with it. */
   static acquire(interval: number): Pump {
     let pump = pumps.get(interval);
-    if (pump === undefined) pumps.set(interval, (pump = new Pump(interval)));
+    if (pump === undefined || pump.dispatcher.dead) pumps.set(interval, (pump = new Pump(interval)));
     pump.#users++;
     return pump;
   }
@@ -104,7 +104,7 @@ export class Pump {
 
   /** Starts the pump, or goes on with it in the way that the refs ask for. */
   #run(): void {
-    if (this.#freed || this.#users === 0) return;
+    if (this.#freed || this.#users === 0 || this.dispatcher.dead) return;
     if (this.#interval === 0 && this.#refs > 0) {
       clearInterval(this.#timer);
       this.#timer = undefined;
@@ -132,14 +132,14 @@ export class Pump {
         if (done) this.#reader = undefined; // cancelled, by unref() or by the end: the next round sees which
       }
     } catch (error) {
-      this.dispatcher.broken(error);
+      this.#broken(error);
     } finally {
       this.#looping = false;
       const reader = this.#reader;
       this.#reader = undefined;
       reader?.cancel().catch(() => {});
       // A ref() may have come while the loop was on its way out.
-      if (this.#refs > 0 && this.#users > 0 && !this.dispatcher.dead) this.#run();
+      if (this.#refs > 0) this.#run();
     }
   }
 
@@ -164,8 +164,16 @@ export class Pump {
     try {
       while (this.#batch() && performance.now() < until);
     } catch (error) {
-      this.dispatcher.broken(error);
+      this.#broken(error);
     }
+  }
+
+  /** No event comes any more: ends all that waits for one, and this with it. Who makes a server from now on gets another pump. */
+  #broken(error: unknown): void {
+    this.dispatcher.broken(error);
+    if (pumps.get(this.#interval) === this) pumps.delete(this.#interval);
+    this.#sleepNoMore();
+    if (this.#users === 0) this.#free();
   }
 
   /** Dispatches up to BATCH records. False: there were none. */
@@ -180,20 +188,18 @@ export class Pump {
     const bytes = memory.words[2]!;
     const { u32 } = this.#memory;
     this.#draining = true;
-    try {
-      let at = begin;
-      const end = begin + bytes;
-      while (at < end) {
-        const word = at >>> 2;
-        const size = u32[word]!;
-        if ((u32[word + 1]! & 0xffff) !== EVENT.PAD) this.dispatcher.dispatch(at);
-        at += (size + RECORD_ALIGN - 1) & -RECORD_ALIGN;
-      }
-    } finally {
-      this.#draining = false;
-      check(native.zig_h3_queue_advance(this.queue, bytes));
-      native.zig_h3_flush();
+    let at = begin;
+    const end = begin + bytes;
+    while (at < end) {
+      const word = at >>> 2;
+      const size = u32[word]!;
+      if ((u32[word + 1]! & 0xffff) !== EVENT.PAD) this.dispatcher.dispatch(at);
+      at += (size + RECORD_ALIGN - 1) & -RECORD_ALIGN;
     }
+    this.#draining = false;
+    check(native.zig_h3_queue_advance(this.queue, bytes));
+    native.zig_h3_flush();
+    if (this.dispatcher.dead) this.#broken(undefined); // there was FATAL among them
     if (this.#users === 0) this.#free();
     return true;
   }

@@ -5,11 +5,24 @@ import type { Params } from "./types.ts";
 /** Bun's map of cookies: what a handler sets in it goes out with the response. */
 type Cookies = Bun.CookieMap;
 
+/** The map's own, whatever a handler puts over it. */
+const { toSetCookieHeaders } = Bun.CookieMap.prototype;
+
 /** The native class, without what is a property there and made on demand here. */
 const NativeRequest = Request as unknown as new (
   input: string | Request,
   init?: RequestInit,
 ) => Omit<Request, "signal" | "clone">;
+
+/** What a request is made of, and stays: handlers may put what they like over `method` and `url` of the object. */
+interface Head {
+  readonly method: string;
+  readonly url: string;
+  /** :path as it came, query included. */
+  readonly path: string;
+  /** The native class would call the method GET. */
+  readonly unknownMethod: boolean;
+}
 
 interface Aborter {
   controller: AbortController | undefined;
@@ -23,7 +36,7 @@ interface Aborter {
  * this object's own: `new Request(request)` and `fetch(request)` do not inherit it; pass `{ signal: request.signal }`.
  */
 export class H3Request<Path extends string = string> extends NativeRequest {
-  #path: string;
+  #head: Head;
   #route: Route;
   #conn: number;
   #aborter: Aborter | undefined;
@@ -31,16 +44,17 @@ export class H3Request<Path extends string = string> extends NativeRequest {
   #cookies: Cookies | undefined;
 
   /** @internal */
-  constructor(input: string | Request, init: RequestInit | undefined, path: string, route: Route, conn: number) {
+  constructor(input: string | Request, init: RequestInit | undefined, head: Head, route: Route, conn: number) {
     super(input, init);
-    this.#path = path;
+    this.#head = head;
     this.#route = route;
     this.#conn = conn;
+    if (head.unknownMethod) Object.defineProperty(this, "method", { value: head.method, enumerable: true });
   }
 
   /** The route's parameters, each decoded once; `"*"` is what the wildcard stands for. Without a route there are none. */
   get params(): Params<Path> {
-    return (this.#params ??= this.#route.params(this.#path)) as unknown as Params<Path>;
+    return (this.#params ??= this.#route.params(this.#head.path)) as unknown as Params<Path>;
   }
 
   /** The request's cookies. Those that the handler sets or deletes here go out with its response. As in Bun.serve(). */
@@ -60,16 +74,10 @@ export class H3Request<Path extends string = string> extends NativeRequest {
 
   /** A copy whose body can be read apart from this one's. It has the same parameters and signal. */
   clone(): H3Request<Path> {
-    const copy = new H3Request<Path>(Request.prototype.clone.call(this) as Request, undefined, this.#path, this.#route, this.#conn);
+    const copy = new H3Request<Path>(Request.prototype.clone.call(this) as Request, undefined, this.#head, this.#route, this.#conn);
     copy.#aborter = this.#aborter ??= { controller: undefined, reason: undefined };
     copy.#params = this.#params;
-    if (Object.hasOwn(this, "method")) H3Request.setMethod(copy, this.method);
     return copy;
-  }
-
-  /** Gives it a method that the native class does not know. @internal */
-  static setMethod(request: H3Request, method: string): void {
-    Object.defineProperty(request, "method", { value: method, enumerable: true });
   }
 
   /** Aborts the signal, also one that is made later. @internal */
@@ -84,6 +92,16 @@ export class H3Request<Path extends string = string> extends NativeRequest {
     return request.#route.leftToFetch ? "fetch" : request.#route.pattern;
   }
 
+  /** The method that it came with. @internal */
+  static method(request: H3Request): string {
+    return request.#head.method;
+  }
+
+  /** The URL that it came with. @internal */
+  static url(request: H3Request): string {
+    return request.#head.url;
+  }
+
   /** The handle of the connection that the request came on. @internal */
   static connection(request: H3Request): number {
     return request.#conn;
@@ -91,6 +109,6 @@ export class H3Request<Path extends string = string> extends NativeRequest {
 
   /** The set-cookie fields that the handler's use of `cookies` amounts to. @internal */
   static setCookies(request: H3Request): string[] | undefined {
-    return request.#cookies?.toSetCookieHeaders();
+    return request.#cookies === undefined ? undefined : toSetCookieHeaders.call(request.#cookies);
   }
 }

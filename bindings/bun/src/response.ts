@@ -5,19 +5,23 @@
 import { fail, HANDLER, park, refused, tooLate, type Call } from "./answer.ts";
 import { BODY, bodyKind } from "./body_kind.ts";
 import { guessContentType } from "./content_type.ts";
+import { pulledOnce } from "./direct_stream.ts";
 import { H3Error } from "./errors.ts";
 import { ERROR, SEND_FLAG } from "./layout.ts";
 import { library } from "./library.ts";
 import { BODY_SIZE, scratch } from "./memory.ts";
 import { listHeaders, writeField, writeHeaders, type Listed } from "./packed.ts";
 import { H3Request } from "./request.ts";
-import { LARGEST_WHOLE, ownBytes, peek, ResponseBytes, sharedBlob, type Source } from "./response_bytes.ts";
+import { LARGEST_WHOLE, ownBytes, peek, ResponseBytes, sharedBlob, sharedBytes, type Source } from "./response_bytes.ts";
 import { isFile, respondWithFile } from "./response_file.ts";
 import { ResponseStream } from "./response_stream.ts";
 import { RETRY } from "./retry.ts";
 
 /** A status whose responses must not have content (RFC 9110, 15.3.6), unlike 204 and 304 by rule and not by framing. */
 const RESET_CONTENT = 205;
+
+/** Bodies up to this the library takes whatever waits for the network: see the option `max_queued_response_bytes`. */
+const FREE_OF_BUDGET = 16 << 10;
 
 /** Of a large body without a content-type, so much tells whether it is text. */
 const LOOKED_AT = 64 << 10;
@@ -51,13 +55,11 @@ export function trailersOf(response: Response): Trailers | undefined {
 
 /** Sends a response, whatever its body is made of. */
 export function respond(call: Call, response: Response): void {
-  const { exchange } = call;
-  if (exchange?.gone) {
-    discard(response);
-    tooLate(call, "its request has ended");
-    return;
-  }
   try {
+    if (call.exchange?.gone) {
+      discard(response);
+      return tooLate(call, "its request has ended");
+    }
     switch (bodyKind(response)) {
       case BODY.BYTES:
         return whole(call, response, peek(response.bytes()));
@@ -112,7 +114,7 @@ function inPieces(call: Call, response: Response, source: Source): void {
   const listed = listHeaders(response.headers);
   if (!sendsBody(call, response) || response.status === RESET_CONTENT) {
     source.letGo();
-    if (call.request.method === "HEAD") listed["content-length"] ??= String(source.size);
+    if (H3Request.method(call.request) === "HEAD") listed["content-length"] ??= String(source.size);
     send(call, response.status, listed, null);
     return;
   }
@@ -121,7 +123,12 @@ function inPieces(call: Call, response: Response, source: Source): void {
     const first = source.piece(0, LOOKED_AT);
     listed["content-type"] = first instanceof Promise ? "application/octet-stream" : guessContentType(first, true);
   }
-  if (!begin(call, response.status, listed)) return;
+  sendPieces(call, response.status, listed, source);
+}
+
+/** Sends a body in pieces, as the network takes it. */
+function sendPieces(call: Call, status: number, listed: Listed, source: Source): void {
+  if (!begin(call, status, listed)) return;
   const exchange = park(call);
   const sending = new ResponseBytes(exchange, call.server, source);
   exchange.sending = sending;
@@ -158,6 +165,8 @@ function send(call: Call, status: number, listed: Listed, bytes: Uint8Array | nu
     call.server.pump.flushSoon();
   } else if (code === ERROR.WOULD_BLOCK) {
     native.zig_h3_flush();
+    // Others wait for slow clients, maybe for long, and use up what all may hold. In pieces it is told when there is room.
+    if (length > FREE_OF_BUDGET) return sendSlowly(call, status, listed, bytes!);
     const parked = park(call);
     setTimeout(() => {
       if (!parked.gone) send(call, status, listed, bytes);
@@ -167,6 +176,14 @@ function send(call: Call, status: number, listed: Listed, bytes: Uint8Array | nu
   } else {
     refused(call, code);
   }
+}
+
+/** Sends a response that is complete, and too large for the room that there is. */
+function sendSlowly(call: Call, status: number, listed: Listed, bytes: Uint8Array): void {
+  const empty = status === 204 || status === 304;
+  if (!empty) listed["content-length"] ??= String(bytes.length);
+  if (empty || H3Request.method(call.request) === "HEAD") send(call, status, listed, null);
+  else sendPieces(call, status, listed, sharedBytes(bytes));
 }
 
 /** Writes a response's headers to this thread's memory. Returns their length, or -1 when they are too long. */
@@ -254,8 +271,8 @@ export function stream(call: Call, response: Response, body: ReadableStream, len
     body.cancel().catch(() => {});
     body = new Blob([]).stream();
   }
-  const trailers = call.request.method === "HEAD" ? undefined : trailersOf(response);
-  const sending = new ResponseStream(exchange, call.server, body, declared, trailers);
+  const trailers = H3Request.method(call.request) === "HEAD" ? undefined : trailersOf(response);
+  const sending = new ResponseStream(exchange, call.server, pulledOnce(body), declared, trailers);
   exchange.sending = sending;
   void sending.run();
 }
@@ -274,7 +291,7 @@ function declaredLength(listed: Listed): number | undefined {
 
 /** Whether the client gets the body: where it does not, it is not told either what only the content tells, as in Bun.serve(). */
 function sendsBody(call: Call, response: Response): boolean {
-  return call.request.method !== "HEAD" && response.status !== 204 && response.status !== 304;
+  return H3Request.method(call.request) !== "HEAD" && response.status !== 204 && response.status !== 304;
 }
 
 /** Lets go of a response that nobody waits for. */

@@ -5,7 +5,7 @@ import type { H3DatagramHandler } from "./h3_datagram.ts";
 import { checkOrigins, type OriginCheck } from "./origins.ts";
 import { trailersOf, withTrailers, type Trailers } from "./response.ts";
 import { LARGEST_WHOLE, peek } from "./response_bytes.ts";
-import { isFile } from "./response_file.ts";
+import { isFile, isThere, isWhole, wholeFile } from "./response_file.ts";
 import type { Handler, RouteDefinition, SessionHandler } from "./types.ts";
 
 /** RFC 9110, 5.6.2. */
@@ -280,12 +280,14 @@ function parseEntry([pattern, value]: [string, unknown]): Route[] {
 
 function asHandler(pattern: string, value: unknown): Handler | undefined {
   if (typeof value === "function") return value as Handler;
-  if (value instanceof Blob) return staticHandler(new Response(value));
+  if (value instanceof Blob) return fileOf(new Response(value)) ?? staticHandler(new Response(value));
   if (!(value instanceof Response)) return undefined;
   if (value.bodyUsed) throw new TypeError(`route "${pattern}": the body of the Response is used`);
   if (value.status < 200 || value.status > 599) {
     throw new TypeError(`route "${pattern}": the status ${value.status} of the Response is not within 200 to 599`);
   }
+  const file = fileOf(value);
+  if (file !== undefined) return file;
   if (bodyKind(value) === BODY.STREAM) {
     throw new TypeError(`route "${pattern}": the body of a static Response must not be a stream, which can be sent only once`);
   }
@@ -303,16 +305,29 @@ function shareable(response: Response): Response {
   return bytes.length <= LARGEST_WHOLE ? response : new Response(new Blob([bytes]), response);
 }
 
-/** Gives the same response again and again. A file that is not there leaves the path to `fetch`, as in Bun.serve(). */
+/** Gives the same response again and again. */
 function staticHandler(template: Response, trailers?: Trailers): Handler {
-  const again = (): Response => {
-    const response = template.clone() as Response;
-    return trailers === undefined ? response : withTrailers(response, trailers);
-  };
-  if (bodyKind(template) !== BODY.BLOB) return again;
+  return () => again(template.clone() as Response, trailers);
+}
+
+function again(response: Response, trailers: Trailers | undefined): Response {
+  return trailers === undefined ? response : withTrailers(response, trailers);
+}
+
+/** What answers with a file; undefined when the response has none. Before anything else looks at the response: see wholeFile(). */
+function fileOf(response: Response): Handler | undefined {
+  const body = peek((response.clone() as Response).blob());
+  if (!(body instanceof Promise)) return isFile(body) ? fileHandler(body, response, trailersOf(response)) : undefined;
+  body.catch(() => {}); // a stream, which cannot be a static body
+  return undefined;
+}
+
+/** Gives a file as it is at each request. One that is not there, or no more, leaves the path to `fetch`, as in Bun.serve(). */
+function fileHandler(file: Bun.BunFile, like: { status?: number; headers?: Headers }, trailers?: Trailers): Handler {
+  const init = { status: like.status ?? 200, headers: new Headers(like.headers) };
+  const make = isWhole(file) ? () => wholeFile(file, init) : () => new Response(file, init);
   return async (request, server) => {
-    const body = await (template.clone() as Response).blob();
-    if (!isFile(body) || (await body.exists())) return again();
+    if (await isThere(file)) return again(make(), trailers);
     return server.fallback?.call(server, request, server) ?? new Response(null, { status: 404 });
   };
 }

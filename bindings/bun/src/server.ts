@@ -153,10 +153,12 @@ export class H3Server {
 
   /**
    * Serves again after a stop(). Does nothing on a server that runs.
-   * @throws H3Error when the address cannot be bound, or while the server is still stopping; Error after close()
+   * @throws H3Error when the address cannot be bound, or while the server is still stopping; Error after close(), and
+   * once what brings its events has failed (see `onLog`)
    */
   start(): this {
     this.#mustLive();
+    if (this.dispatcher.dead) throw new Error("the server's queue has failed, no event comes from it any more: make a new server");
     if (this.#running && this.#stopping === undefined) return this;
     const native = library();
     check(native.zig_h3_server_start(this.#handle));

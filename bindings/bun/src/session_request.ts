@@ -17,6 +17,8 @@ import { SessionCore } from "./webtransport/session_core.ts";
 interface Asked {
   server: H3Server;
   route: Route;
+  /** The session's, whatever the handler does to the session's property. */
+  request: H3Request;
   core: SessionCore;
   session: WebTransportServerSession;
 }
@@ -31,7 +33,7 @@ export function askSession(target: Target, handle: number, conn: number, head: R
   }
   let request: H3Request;
   try {
-    request = new H3Request(head.url, head.init, head.path, route, conn);
+    request = new H3Request(head.url, head.init, head, route, conn);
   } catch (error) {
     server.report({ level: "debug", tier: "peer", message: `a request makes no URL: ${head.url}`, error });
     refuse(handle, 400);
@@ -39,8 +41,8 @@ export function askSession(target: Target, handle: number, conn: number, head: R
   }
   const core = new SessionCore(server, handle);
   if (server.stopping) core.drains();
-  const asked: Asked = { server, route, core, session: new WebTransportServerSession(core, request) };
-  watch(asked, request);
+  const asked: Asked = { server, route, request, core, session: new WebTransportServerSession(core, request) };
+  watch(asked);
   const check = route.origins ?? server.origins ?? sameOrigin;
   const origin = request.headers.get("origin");
   try {
@@ -59,12 +61,12 @@ export function askSession(target: Target, handle: number, conn: number, head: R
 }
 
 /** Tells of the end of a session who would not learn it from the session itself. */
-function watch(asked: Asked, request: H3Request): void {
-  const { core, session } = asked;
+function watch(asked: Asked): void {
+  const { core, session, request } = asked;
   core.watch = {
     failed: (error) => H3Request.abort(request, error),
     ended: () => {
-      if (session.decided || core.endedWith !== ERROR.TIMEOUT) return;
+      if (WebTransportServerSession.decided(session) || core.endedWith !== ERROR.TIMEOUT) return;
       report(asked, "warn", "protocol", "nobody has accepted or rejected a session in time: it was rejected with 503", undefined);
     },
   };
@@ -72,15 +74,15 @@ function watch(asked: Asked, request: H3Request): void {
 
 /** Calls the handler. */
 function begin(asked: Asked, allowed: boolean, origin: string | null): void {
-  const { server, route, session, core } = asked;
+  const { server, route, request, session, core } = asked;
   if (core.over) return; // the client has gone meanwhile
   if (!allowed) {
     report(asked, "info", "peer", `a page of ${origin} may not open a session`, undefined);
-    void session.reject(403);
+    WebTransportServerSession.refuse(session, 403);
     return;
   }
   try {
-    const result: unknown = route.webtransport!.call(server, session, session.request, server);
+    const result: unknown = route.webtransport!.call(server, session, request, server);
     if (result instanceof Promise) result.catch((error) => fail(asked, "a session's handler failed", error));
   } catch (error) {
     fail(asked, "a session's handler failed", error);
@@ -96,18 +98,11 @@ function fail(asked: Asked, what: string, error: unknown): void {
   } else {
     report(asked, "error", "protocol", `${what}: ${inWords(error)}`, error);
   }
-  if (!session.decided) void session.reject(500);
+  WebTransportServerSession.refuse(session, 500);
 }
 
 function report(asked: Asked, level: LogLevel, tier: "peer" | "protocol", message: string, error: unknown): void {
-  const { server, session } = asked;
-  server.report({
-    level,
-    tier,
-    message,
-    ...(error === undefined ? {} : { error }),
-    ...about(session.request),
-  });
+  asked.server.report({ level, tier, message, ...(error === undefined ? {} : { error }), ...about(asked.request) });
 }
 
 /** Refuses a session that nobody is to hear of. */

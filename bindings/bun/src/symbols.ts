@@ -68,6 +68,8 @@ export const symbols = {
   zig_h3_wt_stats_name: { args: ["u32"], returns: "ptr" },
   zig_h3_wt_open_stream: { args: ["ptr", "u32", "u32", "ptr"], returns: "i32" },
   zig_h3_wt_stream_write: { args: ["ptr", "ptr", "ptr", "ptr"], returns: "i32" },
+  zig_h3_wt_stream_write_atomic: { args: ["ptr", "ptr", "ptr"], returns: "i32" },
+  zig_h3_wt_stream_commit: { args: ["ptr"], returns: "i32" },
   zig_h3_wt_stream_end: { args: ["ptr"], returns: "i32" },
   zig_h3_wt_stream_reset: { args: ["ptr", "u32"], returns: "i32" },
   zig_h3_wt_stream_stop: { args: ["ptr", "u32"], returns: "i32" },

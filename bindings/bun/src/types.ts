@@ -97,6 +97,14 @@ export interface WebTransportOptions {
   maxStreamsUni?: number;
   /** Bytes of all streams of a session that may wait to be read, 65536 to 1073741824. Default 16777216 (16 MiB). */
   maxData?: number;
+  /**
+   * Streams that may wait for a session that is not accepted yet, or not even there, 0 to 10000; what is beyond is refused. Default 16.
+   */
+  maxEarlyStreams?: number;
+  /** Seconds for which a client may take nothing of what a session has to tell it, 0.01 to 3600; then the session ends. Default 10. */
+  capsuleTimeout?: number;
+  /** Capsules within 10 s that say nothing new, beyond which a client loses its session, 1 to 1000000. Default 1024. */
+  capsuleBudget?: number;
   /** Seconds that a handler may take to accept or reject, 0.01 to 3600; then the client gets 503. Default 10. */
   decisionTimeout?: number;
 }
@@ -110,6 +118,11 @@ export interface DatagramOptions {
   incoming?: number;
   /** How many of a session, request or connection may wait to be sent, 1 to 65535. Default 256. */
   outgoing?: number;
+  /**
+   * Whether datagrams and packets that come faster than QUIC's own queues are emptied are counted, as `datagrams_dropped_internal` and
+   * `packets_dropped`; without it both read 0. Every packet of every connection pays for it: a download takes a quarter longer. Default false.
+   */
+  countLost?: boolean;
 }
 
 /**
@@ -121,6 +134,12 @@ export interface EngineOptions {
   max_header_bytes?: number;
   /** Requests that a client may have open at once on one connection. */
   max_incoming_streams?: number;
+  /** Connections of all clients together. */
+  max_connections?: number;
+  /** Connections of one IPv4 address, or of one /64 of IPv6. */
+  max_connections_per_address?: number;
+  /** After how long a client's silence a connection that is in use is kept alive; 0: never. */
+  keep_alive_ms?: number;
   /** How long a handshake may be silent. */
   handshake_timeout_ms?: number;
   /** From a request's first byte to its complete headers. */
@@ -135,12 +154,24 @@ export interface EngineOptions {
   stream_receive_window?: number;
   /** The largest flow control window of a connection. */
   connection_receive_window?: number;
-  /** Requests that a client may reset within 10 s before they are answered. */
+  /** Requests, sessions and streams that a client may give up or break within 10 s before they are answered. */
   reset_budget?: number;
   /** Unfinished handshakes from which on new clients must prove their address. */
   max_unverified_handshakes?: number;
+  /** Bytes of UDP payload of the largest packets, until a larger size is found to come through. */
+  initial_packet_size?: number;
+  /** Bytes of UDP payload of the largest packets at all, for paths whose MTU shrinks under way; 0: what is found to come through. */
+  max_packet_size?: number;
+  /** Packets of a connection that may be under way before anything is known of its path. See docs/options.md for the builds that have it. */
+  initial_window?: number;
+  /** How connections find out what their path carries. "bbr" is refused by the default build: see docs/options.md. */
+  congestion_control?: "auto" | "bbr" | "reno";
+  /** Bytes of all bodies on routes of mode `"buffered"` that may have come and be unanswered. At least `maxRequestBodySize`. */
+  max_buffered_body_bytes?: number;
   /** Bytes of one response that may wait for the network. */
   high_water_mark?: number;
+  /** Bytes of all responses and streams that may wait for the network; beyond it 16 KiB of each. */
+  max_queued_response_bytes?: number;
   /** Whether a response without a date gets one. */
   date?: boolean;
   /** Go's runtime, which all servers of the process share: the last that names a setting counts. */

@@ -20,6 +20,10 @@ export const calls: (string | number)[][] = [];
 export const engine = {
   /** Bytes that streams take before they want no more. */
   room: Infinity,
+  /** What an atomic write gives. */
+  atomic: 0,
+  /** What a commit gives. */
+  commit: 0,
   /** Bytes of streams, by handle. */
   written: new Map<number, number[]>(),
   /** The stream that was opened last. */
@@ -68,6 +72,14 @@ const fake = {
     engine.written.set(stream, [...(engine.written.get(stream) ?? []), ...part]);
     return give(taken, part.length);
   },
+  zig_h3_wt_stream_write_atomic: (stream: number, data: Uint8Array, length: number) => {
+    calls.push(["write_atomic", stream, ...data.subarray(0, length)]);
+    return engine.atomic;
+  },
+  zig_h3_wt_stream_commit: (stream: number) => {
+    calls.push(["commit", stream]);
+    return engine.commit;
+  },
   zig_h3_wt_stream_end: note("end"),
   zig_h3_wt_stream_reset: note("reset"),
   zig_h3_wt_stream_stop: note("stop"),
@@ -106,6 +118,7 @@ export async function play(open = true): Promise<Playing> {
   const { WebTransportSession } = await import("../src/webtransport/session.ts");
   calls.length = 0;
   engine.room = Infinity;
+  engine.atomic = engine.commit = 0;
   engine.stats = 0;
   engine.written.clear();
   const streams = new Map<number, SessionStream>();

@@ -121,7 +121,7 @@ describe("other options", () => {
     const documented = readFileSync(join(import.meta.dir, "../../../docs/options.md"), "utf8")
       .split("\n")
       .flatMap((line) => (line.startsWith("| `") ? [...line.split("|")[1]!.matchAll(/`(\w+)`/g)].map(([, key]) => key!) : []));
-    const nested = ["incoming", "outgoing", "max_streams_bidi", "max_streams_uni", "max_data", "decision_timeout_ms", "max_procs", "gc_percent", "memory_limit"];
+    const nested = ["incoming", "outgoing", "count_lost", "max_streams_bidi", "max_streams_uni", "max_data", "max_early_streams", "capsule_timeout_ms", "capsule_budget", "decision_timeout_ms", "max_procs", "gc_percent", "memory_limit"];
     const groups = ["datagrams", "webtransport", "go"];
     expect([...ENGINE_KEYS, ...Object.keys(ENGINE_OWN), ...nested].sort()).toEqual([...new Set([...documented, ...groups])].sort());
     const engine = { max_header_bytes: 2000, date: false, go: { max_procs: 2 } };
@@ -149,15 +149,25 @@ describe("datagrams and sessions", () => {
   const session = (): void => {};
 
   test("D05 raw datagrams come with their handler, sessions with a route", () => {
-    expect(engine({ quicDatagram: session, rawDatagrams: true, datagrams: { outgoing: 5, incoming: 7 } })).toEqual({
+    expect(engine({ quicDatagram: session, rawDatagrams: true, datagrams: { outgoing: 5, incoming: 7, countLost: true } })).toEqual({
       quic_datagrams: true,
       raw_datagrams: true,
-      datagrams: { incoming: 7, outgoing: 5 },
+      datagrams: { incoming: 7, outgoing: 5, count_lost: true },
     });
     expect(checkOptions({ fetch, datagrams: { incoming: 7 } }).incomingDatagrams).toBe(7);
-    const webtransport = { maxStreamsBidi: 3, maxStreamsUni: 4, maxData: 65_536, decisionTimeout: 1.5 };
+    const limits = { maxStreamsBidi: 3, maxStreamsUni: 4, maxData: 65_536, maxEarlyStreams: 0, capsuleBudget: 5 };
+    const webtransport = { ...limits, capsuleTimeout: 2.5, decisionTimeout: 1.5 };
     expect(engine({ routes: { "/wt": { webtransport: session } }, webtransport })).toEqual({
-      webtransport: { origins: ["*"], max_streams_bidi: 3, max_streams_uni: 4, max_data: 65_536, decision_timeout_ms: 1500 },
+      webtransport: {
+        origins: ["*"],
+        max_streams_bidi: 3,
+        max_streams_uni: 4,
+        max_data: 65_536,
+        max_early_streams: 0,
+        capsule_timeout_ms: 2500,
+        capsule_budget: 5,
+        decision_timeout_ms: 1500,
+      },
     });
     expect(engine({ webtransport })).toEqual({});
   });
@@ -172,6 +182,8 @@ describe("datagrams and sessions", () => {
     expect(thrown(() => checkOptions({ fetch, datagrams: { incoming: 0 } })).message).toBe(
       "datagrams.incoming must be a whole number from 1 to 65535, not 0",
     );
+    expect(thrown(() => checkOptions({ fetch, datagrams: { countLost: 1 } })).constructor.name).toBe("TypeError");
+    expect(thrown(() => checkOptions({ fetch, datagrams: { countLost: 1 } })).message).toContain("datagrams.countLost");
     expect(thrown(() => checkOptions({ rawDatagrams: true, routes: { "/wt": { webtransport: session } } })).message).toBe(
       'route "/wt": webtransport needs HTTP/3 datagrams, which rawDatagrams turns off',
     );

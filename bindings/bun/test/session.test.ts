@@ -231,8 +231,12 @@ describe("datagrams", () => {
     expect(session.sendDatagram(bytes())).toBe("queued");
     session.datagrams.outgoingMaxAge = 5;
     expect(session.sendDatagram(new Uint16Array(2))).toBe("queued");
+    session.datagrams.outgoingMaxAge = 0.5; // 0 is as old as it likes
+    expect(session.sendDatagram(bytes(1))).toBe("queued");
+    session.datagrams.outgoingMaxAge = null;
+    expect(session.sendDatagram(bytes(1))).toBe("queued");
     expect(() => session.sendDatagram("text" as never)).toThrow(TypeError);
-    expect(calls).toEqual([["send_datagram", 0, 0], ["send_datagram", 4, 5]]);
+    expect(calls).toEqual([["send_datagram", 0, 0], ["send_datagram", 4, 5], ["send_datagram", 1, 1], ["send_datagram", 1, 0]]);
   });
 
   test("W17 a writable takes BufferSources", async () => {

@@ -1,5 +1,7 @@
 /** Streams of sessions in the web's shape. */
 import { describe, expect, test } from "bun:test";
+import { ERROR } from "../src/layout.ts";
+import type { SessionStream } from "../src/webtransport/session_stream.ts";
 import { WebTransportError } from "../src/webtransport/webtransport_error.ts";
 import { calls, engine, failure, opening, play, settle, withFakeLibrary, type Playing } from "./fake_library.ts";
 
@@ -122,10 +124,115 @@ describe("streams to the peer", () => {
     expect([await group.getStats(), await other.getStats()]).toEqual([{ bytesWritten: 0 }, { bytesWritten: 3 }]);
   });
 
-  test("W17 what has no effect throws", async () => {
+  test("W21 an atomic write resolves when it is on its way, and counts as written", async () => {
+    const { stream, writer, events, handle } = await sending(await play());
+    const write = writer.atomicWrite(bytes(1, 2));
+    await settle();
+    expect(Bun.peek.status(write)).toBe("pending");
+    expect(calls.at(-1)).toEqual(["write_atomic", handle, 1, 2]);
+    events.atomic(0);
+    await write;
+    expect(await stream.getStats()).toEqual({ bytesWritten: 2 });
+    expect(await failure(writer.atomicWrite("text" as never))).toBeInstanceOf(TypeError);
+  });
+
+  test("W21 one without room: AbortError, and so for those that wait behind it; the stream goes on", async () => {
+    const { stream, writer, events, handle } = await sending(await play());
+    const [first, second] = [failure(writer.atomicWrite(bytes(1))), failure(writer.atomicWrite(bytes(2)))];
+    await settle();
+    events.atomic(ERROR.WOULD_BLOCK);
+    expect([await first, await second]).toEqual([expect.objectContaining({ name: "AbortError" }), await first]);
+    await writer.write(bytes(3));
+    expect(engine.written.get(handle)).toEqual([3]);
+    expect(calls.filter(([name]) => name === "write_atomic")).toEqual([["write_atomic", handle, 1]]); // the second was never tried
+    const third = writer.atomicWrite(bytes(4));
+    await settle();
+    events.atomic(0);
+    await third;
+    expect(await stream.getStats()).toEqual({ bytesWritten: 2 });
+  });
+
+  test("W21 one without room that other writes wait behind: they fail, and the stream with them", async () => {
+    const { writer, events, handle } = await sending(await play());
+    const atomic = failure(writer.atomicWrite(bytes(1)));
+    const plain = failure(writer.write(bytes(2)));
+    await settle();
+    events.atomic(ERROR.WOULD_BLOCK);
+    expect(await atomic).toMatchObject({ name: "AbortError" });
+    expect([await plain, await failure(writer.closed)]).toEqual([await atomic, await atomic]);
+    expect(calls.at(-1)).toEqual(["reset", handle, 0]);
+    expect(engine.written.get(handle)).toBeUndefined();
+  });
+
+  test("W21 a released writer's write is not one that waits", async () => {
+    const { stream, writer, events } = await sending(await play());
+    writer.releaseLock();
+    expect(await failure(writer.write(bytes(1)))).toBeInstanceOf(TypeError);
+    expect(() => writer.commit()).toThrow(TypeError);
+    const next = stream.getWriter();
+    const atomic = failure(next.atomicWrite(bytes(1)));
+    await settle();
+    events.atomic(ERROR.WOULD_BLOCK);
+    await atomic;
+    await next.write(bytes(2));
+  });
+
+  test("W21 one that the library has no room for, or that is too long: AbortError, without an event", async () => {
     const { writer } = await sending(await play());
-    expect(await failure(writer.atomicWrite(bytes(1)))).toMatchObject({ name: "NotSupportedError" });
-    expect(() => writer.commit()).toThrow(expect.objectContaining({ name: "NotSupportedError" }));
+    for (const code of [ERROR.WOULD_BLOCK, ERROR.TOO_LARGE]) {
+      engine.atomic = code;
+      expect(await failure(writer.atomicWrite(bytes(1)))).toMatchObject({ name: "AbortError" });
+    }
+  });
+
+  test("W21 the peer's stop, the session's end and abort() fail one that waits", async () => {
+    const stopped = await sending(await play());
+    const first = failure(stopped.writer.atomicWrite(bytes(1)));
+    await settle();
+    stopped.events.atomic(ERROR.RESET);
+    await settle();
+    stopped.events.stopped(5);
+    expect(await first).toMatchObject({ source: "stream", streamErrorCode: 5 });
+
+    const lost = await sending(await play());
+    const second = failure(lost.writer.atomicWrite(bytes(1)));
+    await settle();
+    lost.events.ended(ERROR.CLOSED);
+    expect(await second).toMatchObject({ source: "session" });
+
+    const aborted = await sending(await play());
+    const third = failure(aborted.writer.atomicWrite(bytes(1)));
+    await settle();
+    const reason = new WebTransportError("", { streamErrorCode: 9 });
+    await aborted.writer.abort(reason);
+    expect(await third).toBe(reason as never);
+    expect(calls.at(-1)).toEqual(["reset", aborted.handle, 9]);
+  });
+
+  test("W21 commit() goes to the library before the reset behind it, also when the way there is full", async () => {
+    const { writer, handle } = await sending(await play());
+    engine.commit = ERROR.WOULD_BLOCK;
+    await writer.write(bytes(1));
+    writer.commit();
+    await writer.abort(new WebTransportError("", { streamErrorCode: 3 }));
+    expect(calls.at(-1)).toEqual(["commit", handle]);
+    engine.commit = 0;
+    for (let i = 0; i < 1000 && calls.at(-1)![0] === "commit"; i++) await Bun.sleep(1);
+    expect(calls.slice(-2)).toEqual([["commit", handle], ["reset", handle, 3]]);
+  });
+
+  test("B8 close() that waits for the peer's flow control rejects when the peer stops the stream, or the session is lost", async () => {
+    for (const [end, wanted] of [
+      [(events: SessionStream): void => events.stopped(5), { source: "stream", streamErrorCode: 5 }],
+      [(events: SessionStream): void => events.ended(ERROR.CLOSED), { source: "session" }],
+    ] as const) {
+      const { writer, events } = await sending(await play());
+      const close = failure(writer.close());
+      await settle();
+      end(events);
+      expect(await close).toMatchObject(wanted);
+      expect(await failure(writer.closed)).toMatchObject(wanted);
+    }
   });
 });
 
@@ -152,6 +259,33 @@ describe("streams of the peer", () => {
     events.data(bytes(7, 8), true);
     expect((await reader.read(new Uint8Array(9))).value).toEqual(bytes(5, 6, 7, 8));
     expect((await reader.read(new Uint8Array(9))).done).toBe(true);
+  });
+
+  for (const [mode, reading] of [
+    ["default", (stream: ReadableStream) => { const reader = stream.getReader(); return () => reader.read(); }],
+    ["BYOB", (stream: ReadableStream) => { const reader = stream.getReader({ mode: "byob" }); return () => reader.read(new Uint8Array(9)); }],
+  ] as const) {
+    test(`U02 two reads pending when the last bytes come with the end, ${mode}: both settle`, async () => {
+      const { stream, events } = await receiving(await play());
+      const read = reading(stream);
+      const reads = [read(), read()];
+      await settle();
+      events.data(bytes(1, 2, 3), true);
+      await settle();
+      expect(reads.map((read) => Bun.peek.status(read))).toEqual(["fulfilled", "fulfilled"]);
+      const [first, second] = await Promise.all(reads);
+      expect([first!.value, first!.done, second!.value?.length ?? 0, second!.done]).toEqual([bytes(1, 2, 3), false, 0, true]);
+      expect(await stream.getStats()).toEqual({ bytesReceived: 3, bytesRead: 3 });
+    });
+  }
+
+  test("U02 a read of larger elements that the end cuts off rejects, and nothing is thrown at the engine's event", async () => {
+    const { stream, events } = await receiving(await play());
+    const read = failure(stream.getReader({ mode: "byob" }).read(new Uint16Array(4)));
+    await settle();
+    events.data(bytes(1), false);
+    events.data(bytes(), true);
+    expect(await read).toBeInstanceOf(TypeError);
   });
 
   test("W10 the peer's reset fails reads with its code", async () => {

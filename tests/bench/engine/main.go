@@ -11,14 +11,16 @@ import (
 	"os"
 	"strconv"
 
-	"zigh3/engine"
+	"zigh3/engine/config"
+	"zigh3/engine/server"
+	"zigh3/engine/sink"
 )
 
 var (
 	addr     = flag.String("addr", "127.0.0.1:0", "address to listen on")
 	cert     = flag.String("cert", "", "PEM file with the certificate; none: one for development")
 	key      = flag.String("key", "", "PEM file with its key")
-	sessions = flag.Bool("sessions", false, "take WebTransport sessions at "+echoPattern+", so that connections which offer DATAGRAM are of the second kind")
+	sessions = flag.Bool("sessions", false, "take WebTransport sessions at "+echoPattern)
 	options  = flag.String("options", "", "JSON text of the server's options")
 )
 
@@ -32,16 +34,16 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	o, err := engine.ParseOptions(host, uint16(number), *cert, *key, []byte(*options))
+	o, err := config.ParseOptions(host, uint16(number), *cert, *key, []byte(*options))
 	if err != nil {
 		log.Fatal(err)
 	}
-	engine.SetFaultHandler(func(name string, v any, stack []byte) {
+	sink.SetFaultHandler(func(name string, v any, stack []byte) {
 		fmt.Fprintf(os.Stderr, "%s: %v\n%s", name, v, stack)
 		os.Exit(1)
 	})
 	queue := newQueue()
-	server, err := engine.NewServer(o, 1, []engine.Sink{queue}, new(engine.Stats))
+	server, err := server.New(o, 1, []sink.Sink{queue}, new(sink.Stats))
 	if err != nil {
 		log.Fatal(err)
 	}

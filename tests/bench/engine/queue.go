@@ -3,7 +3,8 @@ package main
 import (
 	"sync"
 
-	"zigh3/engine"
+	"zigh3/engine/server"
+	"zigh3/engine/sink"
 )
 
 // queueLimit is how many events may wait before producers of requests and bodies do, as they would for a full ring.
@@ -11,7 +12,7 @@ const queueLimit = 8192
 
 // An entry is an event in the queue, with its payload.
 type entry struct {
-	engine.Event
+	sink.Event
 	payload []byte
 }
 
@@ -28,13 +29,13 @@ type queue struct {
 	wake    chan struct{} // holds one
 
 	objects []object
-	free    []engine.Handle // the handles that their places had last
+	free    []sink.Handle // the handles that their places had last
 }
 
 // An object is what a handle names. A handle is a generation above 24 bits of place in the table: one that has ended names nothing,
 // although its place is used again.
 type object struct {
-	handle engine.Handle
+	handle sink.Handle
 	value  any
 }
 
@@ -46,24 +47,24 @@ func newQueue() *queue {
 	return q
 }
 
-func (q *queue) Issue(_ engine.Kind, _ engine.Handle, obj any) (engine.Handle, bool) {
+func (q *queue) Issue(_ sink.Kind, _ sink.Handle, obj any) (sink.Handle, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	var h engine.Handle
+	var h sink.Handle
 	if n := len(q.free); n > 0 {
 		h = q.free[n-1] + 1<<placeBits
 		q.free = q.free[:n-1]
 	} else {
-		h = engine.Handle(len(q.objects))
+		h = sink.Handle(len(q.objects))
 		q.objects = append(q.objects, object{})
 	}
 	*q.place(h) = object{h, obj}
 	return h, true
 }
 
-func (q *queue) place(h engine.Handle) *object { return &q.objects[h&(1<<placeBits-1)] }
+func (q *queue) place(h sink.Handle) *object { return &q.objects[h&(1<<placeBits-1)] }
 
-func (q *queue) Release(h engine.Handle) (wanted bool) {
+func (q *queue) Release(h sink.Handle) (wanted bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	*q.place(h) = object{}
@@ -72,40 +73,40 @@ func (q *queue) Release(h engine.Handle) (wanted bool) {
 }
 
 // request is the one that a handle names, nil if it has ended.
-func (q *queue) request(h engine.Handle) *engine.Request {
+func (q *queue) request(h sink.Handle) *server.Request {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	o := q.place(h)
 	if o.handle != h {
 		return nil
 	}
-	r, _ := o.value.(*engine.Request)
+	r, _ := o.value.(*server.Request)
 	return r
 }
 
-func (q *queue) Reserve(class engine.Class, n int, done <-chan struct{}) (engine.Record, bool) {
+func (q *queue) Reserve(class sink.Class, n int, done <-chan struct{}) (sink.Record, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for class == engine.Bulk && len(q.filled) >= queueLimit {
+	for class == sink.Bulk && len(q.filled) >= queueLimit {
 		select {
 		case <-done:
-			return engine.Record{}, false
+			return sink.Record{}, false
 		default:
 			q.room.Wait() // the consumer of this program never stops, so that done needs no watch
 		}
 	}
-	if class >= engine.Patient && len(q.filled) >= queueLimit/2 {
-		return engine.Record{}, false
+	if class >= sink.Patient && len(q.filled) >= queueLimit/2 {
+		return sink.Record{}, false
 	}
 	if last := len(q.buffers) - 1; last >= 0 && cap(q.buffers[last]) >= n {
 		p := q.buffers[last][:n]
 		q.buffers = q.buffers[:last]
-		return engine.Record{Payload: p}, true
+		return sink.Record{Payload: p}, true
 	}
-	return engine.Record{Payload: make([]byte, n, max(n, 1<<10))}, true
+	return sink.Record{Payload: make([]byte, n, max(n, 1<<10))}, true
 }
 
-func (q *queue) Commit(r engine.Record, ev *engine.Event) {
+func (q *queue) Commit(r sink.Record, ev *sink.Event) {
 	q.mu.Lock()
 	q.filled = append(q.filled, entry{*ev, r.Payload})
 	wake := q.asleep
@@ -116,7 +117,7 @@ func (q *queue) Commit(r engine.Record, ev *engine.Event) {
 	}
 }
 
-func (q *queue) Abort(r engine.Record) {
+func (q *queue) Abort(r sink.Record) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.buffers = append(q.buffers, r.Payload)
@@ -131,19 +132,19 @@ func (q *queue) Room() <-chan struct{} {
 	return q.freed
 }
 
-func (q *queue) Lose(engine.EventType, uint64) {}
+func (q *queue) Lose(sink.EventType, uint64) {}
 
-func (q *queue) Drained(engine.Handle, int) {} // responses of this program are sent whole
+func (q *queue) Drained(sink.Handle, int) {} // responses of this program are sent whole
 
 // Sessions and datagrams are echoed as they come: nothing is opened here, and no account is kept.
 
-func (q *queue) IssueFor(engine.Handle, any) bool { return false }
+func (q *queue) IssueFor(sink.Handle, any) bool { return false }
 
-func (q *queue) Datagrams(engine.Handle, int, int) {}
+func (q *queue) Datagrams(sink.Handle, int, int) {}
 
-func (q *queue) Offered(engine.Handle, []string) {}
+func (q *queue) Offered(sink.Handle, []string) {}
 
-func (q *queue) SessionStats(engine.Handle, *engine.SessionStats) {}
+func (q *queue) SessionStats(sink.Handle, *sink.SessionStats) {}
 
 // take waits for events and takes all there are, for the ones dealt with.
 func (q *queue) take(used []entry) []entry {

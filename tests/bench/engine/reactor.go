@@ -7,7 +7,8 @@ import (
 	"strconv"
 	"sync"
 
-	"zigh3/engine"
+	"zigh3/engine/server"
+	"zigh3/engine/sink"
 )
 
 // patterns are the routes; their user data is their place here.
@@ -31,13 +32,13 @@ type reactor struct {
 	text    []byte // packed list: content-type of a text
 	octets  []byte
 	content func() []byte // made when first asked for, as in the plain server
-	parked  map[engine.Handle]*engine.Request
+	parked  map[sink.Handle]*server.Request
 }
 
 func newReactor(q *queue) *reactor {
 	return &reactor{
 		queue: q, text: packed("content-type", "text/plain"), octets: packed("content-type", "application/octet-stream"),
-		content: sync.OnceValue(func() []byte { return make([]byte, maxBytes) }), parked: map[engine.Handle]*engine.Request{},
+		content: sync.OnceValue(func() []byte { return make([]byte, maxBytes) }), parked: map[sink.Handle]*server.Request{},
 	}
 }
 
@@ -48,9 +49,9 @@ func (r *reactor) run() {
 		for i := range events {
 			e := &events[i]
 			switch e.Type {
-			case engine.EventRequest:
+			case sink.EventRequest:
 				r.answer(e)
-			case engine.EventStreamClosed:
+			case sink.EventStreamClosed:
 				delete(r.parked, e.Object)
 			default:
 				r.session(e)
@@ -70,10 +71,10 @@ func (r *reactor) answer(e *entry) {
 	case bytesOf:
 		n, err := strconv.Atoi(string(segment(e.meta(), "/bytes/")))
 		if err != nil || n < 0 || n > maxBytes {
-			request.Send(400, r.text, engine.Chunk{Bytes: []byte("bad length")}, true)
+			request.Send(400, r.text, sink.Chunk{Bytes: []byte("bad length")}, true)
 			return
 		}
-		request.Send(200, r.octets, engine.Chunk{Bytes: r.content()[:n], Owner: shared{}}, true)
+		request.Send(200, r.octets, sink.Chunk{Bytes: r.content()[:n], Owner: shared{}}, true)
 	case wait:
 		r.parked[e.Object] = request
 	case waiting:
@@ -92,8 +93,8 @@ func (r *reactor) answer(e *entry) {
 	}
 }
 
-func (r *reactor) send(request *engine.Request, body string) {
-	request.Send(200, r.text, engine.Chunk{Bytes: []byte(body)}, true)
+func (r *reactor) send(request *server.Request, body string) {
+	request.Send(200, r.text, sink.Chunk{Bytes: []byte(body)}, true)
 }
 
 // shared owns bytes that nobody has to give back.

@@ -43,18 +43,32 @@ type source struct {
 
 var goFolders = []string{"engine", "eventq", "capi"}
 
+// quicgo is what capi/build.sh puts into its copy of quic-go.
+const quicgo = "capi/quicgo"
+
 var rules = []rule{
-	{"engine knows neither C nor the queue nor capi", []string{"engine"}, ".go", forbidImports(func(path string) bool {
-		return path == "C" || path == "zigh3/eventq" || path == "zigh3/capi"
+	{"engine knows neither C nor the queue nor capi nor its tests' client", []string{"engine"}, ".go", forbidImports(func(path string) bool {
+		return path == "C" || path == "zigh3/eventq" || path == "zigh3/capi" || path == "zigh3/engine/enginetest"
 	})},
+	{"engine's rooms import what stands below them in engine/doc.go", []string{"engine"}, ".go", outOfOrder},
+	{"engine reaches into nothing: no unsafe, no reflect, no linkname", []string{"engine"}, ".go", reachingIn},
+	{"the doc.go of each of engine's rooms says what each of its files holds", []string{"engine"}, ".go", unmapped},
 	{"eventq imports only the standard library, nothing of networks in it, and eapache/queue", []string{"eventq"}, ".go", forbidImports(func(path string) bool {
 		first, _, _ := strings.Cut(path, "/")
 		standard := !strings.Contains(first, ".") && first != "zigh3" && path != "C" && first != "net" && first != "crypto"
 		return !standard && path != "github.com/eapache/queue"
 	})},
-	{"capi knows no HTTP, and of the project engine and eventq", []string{"capi"}, ".go", forbidImports(func(path string) bool {
+	{"capi knows no HTTP, and of the project engine and eventq", []string{"capi"}, ".go", except(quicgo, forbidImports(func(path string) bool {
 		first, _, _ := strings.Cut(path, "/")
-		return first == "net" || strings.Contains(first, ".") || first == "zigh3" && path != "zigh3/engine" && path != "zigh3/eventq"
+		return first == "net" || strings.Contains(first, ".") || first == "zigh3" && !strings.HasPrefix(path, "zigh3/engine") && path != "zigh3/eventq"
+	}))},
+	{"what is put into quic-go knows quic-go and engine/congestion", []string{quicgo}, ".go", forbidImports(func(path string) bool {
+		first, _, _ := strings.Cut(path, "/")
+		return path != "zigh3/engine/congestion" && !strings.HasPrefix(path, "github.com/quic-go/quic-go/") && (first == "zigh3" || strings.Contains(first, "."))
+	})},
+	{"engine/congestion knows the standard library", []string{"engine/congestion"}, ".go", forbidImports(func(path string) bool {
+		first, _, _ := strings.Cut(path, "/")
+		return path == "C" || path == "unsafe" || path == "reflect" || first == "zigh3" || first == "net" || strings.Contains(first, ".")
 	})},
 	{"nothing of Go's is exported: no thread of the host enters it", goFolders, ".go", forbidExports},
 	{"no os/signal in the library", goFolders, ".go", forbidImports(func(path string) bool { return path == "os/signal" })},
@@ -91,14 +105,15 @@ func main() {
 	}
 }
 
-// check applies the rule to every file in its folders that is part of the product: not to tests, nor to what was installed.
+// check applies the rule to every file in its folders that is part of the product: not to tests and what only they import, nor to what
+// was installed.
 func (r rule) check() (files int, breaches []breach, err error) {
 	for _, folder := range r.folders {
 		err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 			if err != nil {
 				return err
 			}
-			if entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == "testdata") {
+			if entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == "testdata" || entry.Name() == "enginetest") {
 				return filepath.SkipDir
 			}
 			if entry.IsDir() || !strings.HasSuffix(path, r.suffix) || strings.HasSuffix(path, "_test.go") {
@@ -160,6 +175,83 @@ func forbidImports(forbidden func(path string) bool) func(*source) []breach {
 			}
 		}
 		return found
+	}
+}
+
+// rooms are engine's packages, from the bottom up: each imports only what stands before it.
+var rooms = []string{"sink", "udp", "congestion", "config", "identity", "wire", "route", "message", "link", "datagram", "session", "server"}
+
+// testRooms are those that only tests import.
+var testRooms = []string{"enginetest"}
+
+// outOfOrder finds what a room imports of those that stand beside or above it, and files in no known room.
+func outOfOrder(f *source) (found []breach) {
+	const engine = "zigh3/engine/"
+	room := filepath.Base(filepath.Dir(f.path))
+	if filepath.Dir(f.path) == "engine" || slices.Contains(testRooms, room) {
+		return nil // doc.go has nothing to import
+	}
+	own := slices.Index(rooms, room)
+	if own < 0 {
+		return []breach{{token.Position{Filename: f.path}, "a room that the lint does not know"}}
+	}
+	for _, spec := range f.tree.Imports {
+		path, err := strconv.Unquote(spec.Path.Value)
+		if err != nil || !strings.HasPrefix(path, "zigh3/") {
+			continue
+		}
+		other := slices.Index(rooms, strings.TrimPrefix(path, engine))
+		if !strings.HasPrefix(path, engine) || other < 0 || other >= own {
+			found = append(found, breach{f.fset.Position(spec.Pos()), room + " imports " + path})
+		}
+	}
+	return found
+}
+
+// reachingIn finds what gets at the fields and functions of others that they do not export.
+func reachingIn(f *source) []breach {
+	found := forbidImports(func(path string) bool { return path == "unsafe" || path == "reflect" })(f)
+	for i, line := range strings.Split(string(f.text), "\n") {
+		if strings.HasPrefix(line, "//go:linkname") {
+			found = append(found, breach{token.Position{Filename: f.path, Line: i + 1}, line})
+		}
+	}
+	return found
+}
+
+// inMap finds the files that a doc.go has in its map.
+var inMap = regexp.MustCompile(`(?m)^//\t(\w+\.go) +\S`)
+
+// unmapped finds a file that its room's doc.go does not name, and in a doc.go what names no file.
+func unmapped(f *source) (found []breach) {
+	folder, name := filepath.Split(f.path)
+	if name != "doc.go" {
+		text, err := os.ReadFile(filepath.Join(folder, "doc.go"))
+		if err != nil {
+			return []breach{{token.Position{Filename: f.path}, "there is no doc.go beside it"}}
+		}
+		for _, line := range inMap.FindAllSubmatch(text, -1) {
+			if string(line[1]) == name {
+				return nil
+			}
+		}
+		return []breach{{token.Position{Filename: f.path}, "doc.go does not name it"}}
+	}
+	for _, line := range inMap.FindAllSubmatch(f.text, -1) {
+		if _, err := os.Stat(filepath.Join(folder, string(line[1]))); err != nil {
+			found = append(found, breach{token.Position{Filename: f.path}, "names " + string(line[1]) + ", which is not there"})
+		}
+	}
+	return found
+}
+
+// except leaves a folder out.
+func except(folder string, breaches func(*source) []breach) func(*source) []breach {
+	return func(f *source) []breach {
+		if strings.HasPrefix(f.path, folder+"/") {
+			return nil
+		}
+		return breaches(f)
 	}
 }
 

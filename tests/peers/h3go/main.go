@@ -9,8 +9,8 @@
 //	error H3_INTERNAL_ERROR (local or remote)
 //
 // With abort the request is given up as soon as the response's headers are there; with hold the body is read only after a second, so
-// that a response larger than the stream's window cannot end before. See datagrams.go for what it does with datagrams, and drain.go for
-// what it does in a session.
+// that a response larger than the stream's window cannot end before. See datagrams.go for what it does with datagrams, drain.go for
+// what it does in a session, and readers.go for many requests at once.
 package main
 
 import (
@@ -42,6 +42,12 @@ func main() {
 	}
 	if os.Args[2] == "drain" && len(os.Args) == 4 {
 		if err := drain(os.Args[1], os.Args[3]); err != nil {
+			tell(err)
+		}
+		return
+	}
+	if os.Args[2] == "readers" && len(os.Args) == 5 {
+		if err := readers(os.Args[1], os.Args[3], os.Args[4]); err != nil {
 			tell(err)
 		}
 		return

@@ -3,12 +3,23 @@ import { ERROR } from "../layout.ts";
 import { lastError, library } from "../library.ts";
 import { scratch, TAKEN } from "../memory.ts";
 import { bytesOf } from "./buffer_source.ts";
-import { untilTaken } from "../retry.ts";
+import { RETRY, untilTaken } from "../retry.ts";
 import type { WebTransportSendGroup } from "./send_group.ts";
 import { codeOf, WebTransportError } from "./webtransport_error.ts";
 
 /** With the member that Bun's types do not know. */
 type Controller = WritableStreamDefaultController & { readonly signal: AbortSignal };
+
+/** How often an atomic write is tried again that finds no room: the way to the engine may be full for a moment. */
+const TRIES = 10;
+
+/** A chunk that is to go out all at once, or not at all. */
+export class AtomicWrite {
+  /** Why it was not sent. */
+  refused: DOMException | undefined;
+
+  constructor(readonly chunk: unknown) {}
+}
 
 /** The sink under a WebTransportSendStream. */
 export class SendSide implements Bun.UnderlyingSink<unknown> {
@@ -24,6 +35,18 @@ export class SendSide implements Bun.UnderlyingSink<unknown> {
   #failure: { error: unknown } | undefined;
   /** Who waits for the end to be on its way. */
   #closing: PromiseWithResolvers<void> | undefined;
+  /** Who waits for what became of the atomic write at hand. */
+  #told: PromiseWithResolvers<number> | undefined;
+  /** Rejects when the stream fails while an atomic write is at hand. */
+  #failed: PromiseWithResolvers<never> | undefined;
+  /** Atomic writes that were asked for and are not settled. */
+  #atomic: Set<AtomicWrite> | undefined;
+  /** Other writes that wait behind the one at hand. */
+  #waiting = 0;
+  /** commit() found the way to the engine full. */
+  #committing = false;
+  /** The code of a reset that waits behind that. */
+  #resetting: number | undefined;
   /** Ended, reset or stopped: nothing more can be sent. */
   #over = false;
 
@@ -61,8 +84,21 @@ export class SendSide implements Bun.UnderlyingSink<unknown> {
     if (this.#failure !== undefined) controller.error(this.#failure.error);
   }
 
+  /** A writer is about to write, atomically or not. */
+  asked(write?: AtomicWrite): void {
+    if (write === undefined) this.#waiting++;
+    else (this.#atomic ??= new Set()).add(write);
+  }
+
+  /** An atomic write has come to its end. */
+  settled(write: AtomicWrite): void {
+    this.#atomic!.delete(write);
+  }
+
   /** Gives a chunk to the library: at once, or as it takes it. */
   write(chunk: unknown): void | Promise<void> {
+    if (chunk instanceof AtomicWrite) return this.#writeAtomic(chunk);
+    if (this.#waiting > 0) this.#waiting--; // what is piped asks nobody
     const bytes = bytesOf(chunk);
     if (bytes.length === 0) return;
     const taken = this.#push(bytes);
@@ -99,16 +135,35 @@ export class SendSide implements Bun.UnderlyingSink<unknown> {
     this.reset(codeOf(reason));
   }
 
+  /** Makes what was written so far arrive even if the stream is reset. */
+  commit(): void {
+    if (this.#over || this.#committing) return;
+    this.#committing = true;
+    untilTaken(
+      () => library().zig_h3_wt_stream_commit(this.#handle),
+      () => {
+        this.#committing = false;
+        if (this.#resetting !== undefined) library().zig_h3_wt_stream_reset(this.#handle, this.#resetting);
+      },
+    );
+  }
+
   /** Resets the stream with an application code. */
   reset(code: number): void {
     if (this.#over) return;
     this.#over = true;
-    library().zig_h3_wt_stream_reset(this.#handle, code); // stale or ended by now is fine
+    if (this.#committing) this.#resetting = code;
+    else library().zig_h3_wt_stream_reset(this.#handle, code); // stale or ended by now is fine
   }
 
   /** The library takes bytes again. */
   writable(): void {
     this.#resume?.();
+  }
+
+  /** What became of the atomic write at hand: STREAM_ATOMIC. */
+  atomic(code: number): void {
+    this.#told?.resolve(code);
   }
 
   /** All that was written, and the end, is on its way. */
@@ -128,6 +183,7 @@ export class SendSide implements Bun.UnderlyingSink<unknown> {
     this.#failure = { error };
     this.#controller?.error(error);
     this.#resume?.();
+    this.#failed?.reject(error);
     this.#closing?.reject(error);
   }
 
@@ -138,9 +194,52 @@ export class SendSide implements Bun.UnderlyingSink<unknown> {
     if (willTell(code)) return 0;
     if (code !== 0) throw lastError(code);
     const taken = memory.u64(TAKEN);
-    this.bytesWritten += taken;
-    this.#group?.wrote(taken);
+    this.#wrote(taken);
     return taken;
+  }
+
+  #wrote(length: number): void {
+    this.bytesWritten += length;
+    this.#group?.wrote(length);
+  }
+
+  /** Gives a chunk to the library that goes out as a whole or not at all. That it does not is no failure of the stream's. */
+  async #writeAtomic(write: AtomicWrite): Promise<void> {
+    if (write.refused !== undefined) return; // with one before it
+    const bytes = bytesOf(write.chunk);
+    if (bytes.length === 0) return;
+    const { signal } = this.#controller!;
+    const told = (this.#told = Promise.withResolvers<number>());
+    const failed = (this.#failed = Promise.withResolvers<never>());
+    failed.promise.catch(() => {}); // it may come while nothing is waited for
+    const abort = (): void => failed.reject(signal.reason);
+    signal.addEventListener("abort", abort);
+    try {
+      let code: number = ERROR.WOULD_BLOCK;
+      for (let tries = 0; tries < TRIES; tries++) {
+        code = library().zig_h3_wt_stream_write_atomic(this.#handle, bytes, bytes.length);
+        if (code !== ERROR.WOULD_BLOCK) break;
+        library().zig_h3_flush();
+        await Promise.race([Bun.sleep(RETRY), failed.promise]);
+      }
+      if (code === 0) code = await Promise.race([told.promise, failed.promise]);
+      if (code === 0) this.#wrote(bytes.length);
+      else if (code === ERROR.WOULD_BLOCK || code === ERROR.TOO_LARGE) this.#refuse();
+      else if (!saysWhyLater(code)) throw lastError(code);
+      else await failed.promise; // which an event of its own tells, if it has not yet
+    } finally {
+      this.#told = this.#failed = undefined;
+      signal.removeEventListener("abort", abort);
+    }
+  }
+
+  /** There is no room for the atomic write at hand: none of those that wait is sent, and if others wait behind it, nothing more at all. */
+  #refuse(): void {
+    const error = new DOMException("The peer's flow control has no room for all of it: nothing was written", "AbortError");
+    for (const write of this.#atomic!) write.refused = error;
+    if (this.#waiting === 0) return;
+    this.reset(0);
+    this.#controller!.error(error);
   }
 
   /** Gives the rest of a chunk to the library whenever it has room. */
@@ -174,4 +273,9 @@ export class SendSide implements Bun.UnderlyingSink<unknown> {
 /** Whether the library takes nothing now, and has an event on its way that says how it goes on, or why it does not. */
 function willTell(code: number): boolean {
   return code === ERROR.WOULD_BLOCK || code === ERROR.ENDED || code === ERROR.STALE_HANDLE;
+}
+
+/** Whether such an end of a write is followed, or was preceded, by an event that says why the stream takes no more. */
+function saysWhyLater(code: number): boolean {
+  return willTell(code) || code === ERROR.RESET || code === ERROR.CANCELLED || code === ERROR.CLOSED;
 }

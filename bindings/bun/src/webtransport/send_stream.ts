@@ -3,7 +3,7 @@ import type { BufferSource } from "./buffer_source.ts";
 import { checkGroup, checkOrder, type WebTransportSendGroup, type WebTransportSendStreamStats } from "./send_group.ts";
 import type { SendSide } from "./send_side.ts";
 import type { SessionCore } from "./session_core.ts";
-import { WebTransportWriter } from "./writer.ts";
+import { SIDE, WebTransportWriter } from "./writer.ts";
 
 /**
  * The sending side of a stream. A write resolves once the library has taken all of it, no faster than the network does; `close()`
@@ -20,6 +20,11 @@ export class WebTransportSendStream extends WritableStream<BufferSource> {
     super(side);
     this.#core = core;
     this.#side = side;
+  }
+
+  /** @internal */
+  get [SIDE](): SendSide {
+    return this.#side;
   }
 
   /** The group that it is ranked in; null: that of all that have none. */

@@ -35,6 +35,7 @@ export class WebTransportServerSession<Path extends string = string> extends Web
   readonly request: H3Request<Path>;
 
   #core: SessionCore;
+  #request: H3Request;
   #protocols: readonly string[] | undefined;
   #decided = false;
 
@@ -42,6 +43,7 @@ export class WebTransportServerSession<Path extends string = string> extends Web
   constructor(core: SessionCore, request: H3Request) {
     super(core);
     this.#core = core;
+    this.#request = request;
     this.request = request as H3Request<Path>;
   }
 
@@ -134,6 +136,18 @@ export class WebTransportServerSession<Path extends string = string> extends Web
     this.#decided = true;
   }
 
+  /** Whether it was accepted or rejected. Runs no code of a handler's. @internal */
+  static decided(session: WebTransportServerSession): boolean {
+    return session.#decided;
+  }
+
+  /** Rejects it with a status, unless it was decided. Runs no code of a handler's. @internal */
+  static refuse(session: WebTransportServerSession, status: number): void {
+    if (session.#decided) return;
+    session.#decided = true;
+    void session.#refuse(status, {}, NOTHING);
+  }
+
   #mustDecide(): void {
     if (this.#decided) throw new DOMException("The session was decided before", "InvalidStateError");
   }
@@ -154,7 +168,7 @@ export class WebTransportServerSession<Path extends string = string> extends Web
 
   #blame(error: Error): void {
     const message = `the answer to a session cannot be sent: ${error.message}`;
-    this.#core.host.report({ level: "error", tier: "protocol", message, error, ...about(this.request) });
+    this.#core.host.report({ level: "error", tier: "protocol", message, error, ...about(this.#request) });
   }
 }
 

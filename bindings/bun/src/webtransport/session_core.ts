@@ -4,7 +4,7 @@
  */
 import { ERROR, FLAG, SEND_FLAG, WT_OPEN, WT_STREAM } from "../layout.ts";
 import { errorName } from "../errors.ts";
-import { callLogged } from "../failure.ts";
+import { attempt, callLogged } from "../failure.ts";
 import { lastError, library } from "../library.ts";
 import type { LogRecord } from "../log.ts";
 import { scratch } from "../memory.ts";
@@ -337,6 +337,15 @@ export class SessionCore {
   /** Its peer has been refused. */
   refused(why: string): void {
     if (!this.over) this.#cleanup(new WebTransportError(why, { source: "session" }));
+  }
+
+  /** It cannot be gone on with, after a fault on this side: ends all that can be ended. */
+  givenUp(why: string): void {
+    attempt(() => this.refused(why));
+    // As far as that has not come.
+    const error = this.#failure ?? new WebTransportError(why, { source: "session" });
+    this.ready.reject(error);
+    this.closed.reject(error);
   }
 
   /** The library is done with it: SESSION_CLOSED. */

@@ -1,11 +1,26 @@
 /** Brings the events of datagrams, sessions and their streams to whom they concern. */
+import { attempt, inWords } from "../failure.ts";
 import { ERROR, EVENT, FLAG } from "../layout.ts";
+import { library } from "../library.ts";
 import { readFields } from "../packed.ts";
 import { AUX, CODE, HIGH, OBJECT, PARENT, STATUS, TYPE, type RecordReader } from "../record_reader.ts";
-import type { SessionCore } from "./session_core.ts";
+import { untilTaken } from "../retry.ts";
+import type { SessionCore, SessionHost } from "./session_core.ts";
 import type { SessionStream } from "./session_stream.ts";
+import { WebTransportError } from "./webtransport_error.ts";
 
 const NOTHING = new Uint32Array(0);
+
+/** Events whose object is a stream. */
+const OF_STREAMS: ReadonlySet<number> = new Set([
+  EVENT.WRITABLE,
+  EVENT.STREAM_OPENED,
+  EVENT.STREAM_DATA,
+  EVENT.STREAM_RESET,
+  EVENT.STREAM_STOPPED,
+  EVENT.STREAM_ENDED,
+  EVENT.STREAM_ATOMIC,
+]);
 
 /** Sessions and streams by their handles. */
 export class SessionEvents {
@@ -44,6 +59,9 @@ export class SessionEvents {
       case EVENT.STREAM_STOPPED:
         this.streams.get(object)?.stopped(u32[word + AUX]!);
         return;
+      case EVENT.STREAM_ATOMIC:
+        this.streams.get(object)?.atomic(u32[word + CODE]! | 0);
+        return;
       case EVENT.STREAM_ENDED: // of one that was asked for too late, it comes behind the end of the session
         this.streams.get(object)?.core.streamEnded(object, u32[word + CODE]! | 0);
         return;
@@ -71,9 +89,30 @@ export class SessionEvents {
     else stream?.writableAgain();
   }
 
+  /** Whom a session or stream belongs to. */
+  host(object: number): SessionHost | undefined {
+    return (this.sessions.get(object) ?? this.streams.get(object)?.core)?.host;
+  }
+
+  /** Dealing with an event of a session or stream has failed: it is given up, for the peer and for whoever waits for something of it. */
+  giveUp(type: number, object: number, error: unknown): void {
+    if (OF_STREAMS.has(type)) {
+      const native = library();
+      native.zig_h3_wt_stream_reset(object, 0); // stale or ended by now is fine, here and below
+      native.zig_h3_wt_stream_stop(object, 0);
+      const lost = new WebTransportError(`The stream was given up: ${inWords(error)}`, { source: "stream" });
+      attempt(() => this.streams.get(object)?.fail(lost));
+      return;
+    }
+    untilTaken(() => library().zig_h3_wt_close(object, 0, 0, 0)); // before the decision it rejects with 500
+    this.sessions.get(object)?.givenUp(`The session was given up: ${inWords(error)}`);
+    if (type === EVENT.SESSION_CLOSED) this.sessions.delete(object);
+  }
+
   /** Nothing more will come: ends everything. */
   broken(): void {
-    for (const session of [...this.sessions.values()]) this.#closed(session.handle, ERROR.FATAL, 0, 0, "", NOTHING);
+    for (const session of [...this.sessions.values()]) attempt(() => this.#closed(session.handle, ERROR.FATAL, 0, 0, "", NOTHING));
+    this.sessions.clear();
   }
 
   #closed(object: number, code: number, flags: number, closeCode: number, reason: string, counters: Uint32Array): void {

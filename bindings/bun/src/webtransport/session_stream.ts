@@ -70,6 +70,11 @@ export class SessionStream {
     this.#sending?.stopped(code);
   }
 
+  /** What became of an atomic write: STREAM_ATOMIC. */
+  atomic(code: number): void {
+    this.#sending?.atomic(code);
+  }
+
   /** The library takes bytes again: WRITABLE. */
   writableAgain(): void {
     this.#sending?.writable();

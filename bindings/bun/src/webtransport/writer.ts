@@ -1,19 +1,60 @@
 /** The writer of a stream to the peer. */
 import type { BufferSource } from "./buffer_source.ts";
+import { AtomicWrite, type SendSide } from "./send_side.ts";
+
+/** Where a stream keeps its side for its writers. */
+export const SIDE: unique symbol = Symbol("side");
+
+/** A stream that such a writer can write to: a WebTransportSendStream. */
+export type Writable = WritableStream<BufferSource> & { readonly [SIDE]: SendSide };
 
 /**
- * A writer with the two methods that WebTransport adds. Neither can be had here: the engine neither writes all or nothing against the
- * peer's window, nor keeps a part of a stream safe from its reset. Both say so.
+ * A writer with the two methods that WebTransport adds.
  * @see https://www.w3.org/TR/webtransport/#web-transport-writer
  */
 export class WebTransportWriter extends WritableStreamDefaultWriter<BufferSource> {
-  /** Always rejects with NotSupportedError. */
-  async atomicWrite(_chunk?: unknown): Promise<void> {
-    throw new DOMException("atomicWrite() is not supported: nothing was written", "NotSupportedError");
+  #side: SendSide;
+  #released = false;
+
+  /** @param stream a WebTransportSendStream; it is locked to the writer */
+  constructor(stream: Writable) {
+    super(stream);
+    this.#side = stream[SIDE];
   }
 
-  /** @throws NotSupportedError DOMException, always */
+  override write(chunk?: BufferSource): Promise<void> {
+    if (!this.#released) this.#side.asked(); // else it is refused
+    return super.write(chunk);
+  }
+
+  override releaseLock(): void {
+    this.#released = true;
+    super.releaseLock();
+  }
+
+  /**
+   * Writes all of a chunk at once or nothing, so that nobody waits with half of it for the peer. Where the peer's flow control has no room
+   * for all of it when its turn comes, or it is longer than 64 KiB or the option `high_water_mark`, it rejects with an AbortError, and so do the
+   * atomic writes that wait behind it; the stream is there as before. Only where other writes wait behind it the stream fails with them.
+   */
+  async atomicWrite(chunk?: BufferSource): Promise<void> {
+    const write = new AtomicWrite(chunk);
+    this.#side.asked(write);
+    try {
+      await super.write(write as never);
+    } finally {
+      this.#side.settled(write);
+    }
+    if (write.refused !== undefined) throw write.refused;
+  }
+
+  /**
+   * Makes what was written so far reliable: the peer gets it even if the stream is aborted later, where its transport knows of that
+   * (RESET_STREAM_AT). Of a write that still waits it is as much as was taken of it.
+   * @throws TypeError once the writer has released its stream
+   */
   commit(): void {
-    throw new DOMException("commit() is not supported: a reset may drop all that was not received", "NotSupportedError");
+    if (this.#released) throw new TypeError("the writer has released its stream");
+    this.#side.commit();
   }
 }

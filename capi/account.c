@@ -1,0 +1,45 @@
+#include "account.h"
+
+#include "handle.h"
+
+/* Zero pages until a server has the slot with this number, as the slots. */
+static struct account accounts[HANDLE_SLOTS];
+
+_Static_assert(sizeof(struct account) == 64, "a cache line each; account.go mirrors it");
+
+struct account *account_at(uint32_t number)
+{
+    return &accounts[number & (HANDLE_SLOTS - 1)];
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+uint64_t account_take(struct account *account, uint64_t want, uint64_t own)
+{
+    const uint64_t mark = atomic_load_explicit(&account->high_water, memory_order_relaxed);
+    const uint64_t most = atomic_load_explicit(&account->most, memory_order_relaxed);
+    if (own >= mark)
+        return 0;
+    want = least(want, mark - own);
+    const uint64_t floor = own < ACCOUNT_FLOOR ? ACCOUNT_FLOOR - own : 0;
+    const uint64_t queued = atomic_fetch_add_explicit(&account->queued, want, memory_order_relaxed);
+    uint64_t room = queued < most ? most - queued : 0;
+    if (room < floor)
+        room = floor;
+    if (want <= room)
+        return want;
+    account_give(account, want - room);
+    return room;
+}
+
+bool account_admit(struct account *account, uint64_t len)
+{
+    const uint64_t queued = atomic_fetch_add_explicit(&account->queued, len, memory_order_relaxed);
+    if (len <= ACCOUNT_FLOOR || queued < atomic_load_explicit(&account->most, memory_order_relaxed))
+        return true;
+    account_give(account, len);
+    return false;
+}

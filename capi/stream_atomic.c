@@ -1,0 +1,82 @@
+/* Writes that are sent all at once or not at all, and the part of a stream that a reset leaves standing. */
+#include "body.h"
+#include "error.h"
+#include "state.h"
+#include "stream.h"
+#include "submission.h"
+#include "versioned.h"
+
+/* Most bytes of one such write: QUIC takes as much of one call. */
+#define ATOMIC_MAX ((size_t)64 << 10)
+
+/* Hands a write over, or says why not. The slot is locked. */
+static int32_t submit_atomic(struct slot *slot, zig_h3_handle stream, const void *data, size_t len)
+{
+    struct account *const account = handle_account(slot);
+    if (len > atomic_load_explicit(&account->high_water, memory_order_relaxed))
+        return error_set(ZIG_H3_ERR_TOO_LARGE, "an atomic write of more than the high-water mark");
+    const uint64_t room = account_take(account, len, atomic_load_explicit(&slot->credit, memory_order_acquire) >> 1);
+    if (room < len) {
+        account_give(account, room);
+        return error_set(ZIG_H3_ERR_WOULD_BLOCK, "the high-water mark of bytes waits for the network");
+    }
+    struct body body;
+    int32_t code = body_prepare(&body, data, len);
+    if (code != ZIG_H3_OK) {
+        account_give(account, len);
+        return code;
+    }
+    struct submission at;
+    zig_h3_record *record = submission_claim(&at, body_inline(&body));
+    if (record == NULL) {
+        body_drop(&body);
+        account_give(account, len);
+        return submission_full();
+    }
+    *record = (zig_h3_record){.type = SUBMIT_ATOMIC, .object = stream};
+    body_fill(&body, record, 0);
+    handle_charge(slot, len);
+    submission_publish(&at, false);
+    return ZIG_H3_OK;
+}
+
+int32_t zig_h3_wt_stream_write_atomic(zig_h3_handle stream, const void *data, size_t len)
+{
+    int32_t code = state_check();
+    if (code != 0)
+        return code;
+    if (data == NULL && len > 0)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a null pointer with a length");
+    if (len > ATOMIC_MAX)
+        return error_set(ZIG_H3_ERR_TOO_LARGE, "an atomic write of more than 64 KiB");
+    uint64_t word;
+    struct slot *slot = stream_lock(stream, &word, SLOT_ENDED, &code);
+    if (slot == NULL)
+        return code;
+    code = submit_atomic(slot, stream, data, len);
+    handle_unlock(slot, 0);
+    return code;
+}
+VERSIONED(zig_h3_wt_stream_write_atomic);
+
+int32_t zig_h3_wt_stream_commit(zig_h3_handle stream)
+{
+    int32_t code = state_check();
+    if (code != 0)
+        return code;
+    uint64_t word;
+    struct slot *slot = stream_lock(stream, &word, SLOT_RESET, &code);
+    if (slot == NULL)
+        return code;
+    struct submission at;
+    zig_h3_record *record = submission_claim(&at, 0);
+    if (record == NULL) {
+        code = submission_full();
+    } else {
+        *record = (zig_h3_record){.type = SUBMIT_COMMIT, .object = stream};
+        submission_publish(&at, false);
+    }
+    handle_unlock(slot, 0);
+    return code;
+}
+VERSIONED(zig_h3_wt_stream_commit);

@@ -1,0 +1,249 @@
+package server
+
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+
+	"zigh3/engine/congestion"
+	"zigh3/engine/sink"
+)
+
+// A listening is what a server has between a start and the end of the stop that follows: the socket, and the connections on it.
+type listening struct {
+	s         *Server
+	socket    *net.UDPConn
+	port      uint16
+	transport *quic.Transport
+	listener  *quic.Listener
+	limits    *connectionLimits
+
+	quit       chan struct{}  // closed when the last connection has ended
+	accepting  sync.WaitGroup // the accept loop
+	serving    sync.WaitGroup // connections
+	goroutines sync.WaitGroup // others
+
+	changed chan struct{} // the deadline has
+	mu      sync.Mutex
+	conns   map[*conn]struct{}
+	closed  bool          // no connection is taken any more
+	over    bool          // all has ended: the counters may be gone
+	began   time.Time     // of the stop
+	until   time.Duration // after it, negative: for ever
+	forced  bool          // the consumer wanted it now
+	fault   error         // what it was that ended it, if it was not the consumer
+}
+
+// accept takes connections until the listener is closed.
+func (l *listening) accept() {
+	for {
+		q, err := l.listener.Accept(context.Background())
+		if err != nil {
+			l.failed(err)
+			return
+		}
+		h, ok := q.Context().Value(handshakeKey{}).(*handshake)
+		if !ok {
+			panic("a connection without a handshake") // every one begins with handshakeBegins
+		}
+		h.unwatch()
+		h.end(-1)
+		l.serve(q, h.place)
+	}
+}
+
+// failed stops the server when it can take no connections any more though nobody has stopped it: its socket is dead.
+func (l *listening) failed(err error) {
+	l.mu.Lock()
+	closed := l.closed
+	if !closed {
+		l.fault = err
+	}
+	l.mu.Unlock()
+	if !closed {
+		l.s.Stop(0)
+	}
+}
+
+// serve serves a connection, whose place it gives back at its end.
+func (l *listening) serve(q *quic.Conn, place *place) {
+	s := l.s
+	if !place.prove() {
+		s.stats.Add(sink.StatConnectionsRefused, 1)
+		place.give()
+		go sink.Guard("close", func() { q.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad), errTooMany.Error()) })
+		return
+	}
+	s.mu.Lock()
+	to := s.sinks[s.turn%len(s.sinks)]
+	s.turn++
+	s.mu.Unlock()
+	if control, ok := congestion.Of(q); ok { // not with quic-go as it is: see capi/quicgo
+		control.Choose(s.options.CongestionControl)
+		control.SetInitialWindow(s.options.InitialWindow)
+	}
+	c := newConn(s, q, to)
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		c.Close(http3.ErrCodeNoError, "")
+		place.give()
+		return
+	}
+	l.conns[c] = struct{}{}
+	l.serving.Add(1)
+	l.mu.Unlock()
+	go sink.Guard("connection", func() {
+		defer func() {
+			l.mu.Lock()
+			delete(l.conns, c)
+			l.mu.Unlock()
+			place.give()
+			l.serving.Done()
+		}()
+		c.serve()
+	})
+}
+
+// limit sets the deadline of a stop, or shortens it.
+func (l *listening) limit(deadline time.Duration) {
+	l.mu.Lock()
+	if l.began.IsZero() {
+		l.began, l.until = time.Now(), deadline
+	} else if d := deadline; d >= 0 {
+		if sum := time.Since(l.began) + d; l.until < 0 || sum < l.until {
+			l.until = sum
+		}
+	}
+	l.forced = l.forced || deadline == 0
+	l.mu.Unlock()
+	select {
+	case l.changed <- struct{}{}:
+	default:
+	}
+}
+
+// left is the time to the deadline; ever is true if there is none.
+func (l *listening) left() (d time.Duration, ever bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.until < 0 {
+		return 0, true
+	}
+	return l.until - time.Since(l.began), false
+}
+
+func (l *listening) open() []*conn {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	conns := make([]*conn, 0, len(l.conns))
+	for c := range l.conns {
+		conns = append(conns, c)
+	}
+	return conns
+}
+
+// drainEvery is how often a stop looks whether connections have come to rest.
+const drainEvery = 5 * time.Millisecond
+
+// shutDown ends everything. It reports whether the deadline cut requests off.
+func (l *listening) shutDown() (overdue bool) {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	for _, c := range l.open() {
+		c.Drain()
+	}
+	overdue = l.drain()
+	l.closeSessions()
+	for _, c := range l.open() {
+		c.closeNow()
+	}
+	l.serving.Wait()
+	l.listener.Close()
+	l.accepting.Wait()
+	close(l.quit)
+	l.goroutines.Wait()
+	l.transport.Close()
+	l.socket.Close()
+	l.mu.Lock()
+	l.over = true
+	l.mu.Unlock()
+	return overdue
+}
+
+// sessionsEnd is what peers get, at a stop, to hear of the end of their sessions before that of their connection.
+const sessionsEnd = 100 * time.Millisecond
+
+// closeSessions closes what sessions there still are.
+func (l *listening) closeSessions() {
+	for end := time.Now().Add(sessionsEnd); time.Now().Before(end); time.Sleep(drainEvery) {
+		n := 0
+		for _, c := range l.open() {
+			n += c.sessions.CloseAll(sink.ErrShutdown)
+		}
+		if n == 0 {
+			return
+		}
+	}
+}
+
+// drain closes connections as they come to rest, until none is left or the deadline has passed.
+func (l *listening) drain() (overdue bool) {
+	rests := make(map[*conn]*rest)
+	ticker := time.NewTicker(drainEvery)
+	defer ticker.Stop()
+	for {
+		conns := l.open()
+		if len(conns) == 0 {
+			return false
+		}
+		d, ever := l.left()
+		if !ever && d <= 0 {
+			break
+		}
+		for _, c := range conns {
+			if rests[c] == nil {
+				rests[c] = &rest{since: time.Now()}
+			}
+			if rests[c].reached(c) {
+				c.closeNow()
+			}
+		}
+		select {
+		case <-ticker.C:
+		case <-l.changed:
+		}
+	}
+	l.mu.Lock()
+	forced := l.forced
+	l.mu.Unlock()
+	for _, c := range l.open() {
+		overdue = overdue || c.OpenCount() > 0 && !forced
+	}
+	return overdue
+}
+
+// A rest watches a draining connection. That its last response is closed does not mean that the peer has it: quic-go tells of no
+// acknowledgement, and closing the connection drops what is still to be sent. So it must have been silent for a while too.
+type rest struct {
+	packets uint64
+	since   time.Time
+}
+
+const shortestRest = 25 * time.Millisecond
+
+func (r *rest) reached(c *conn) bool {
+	stats := c.QUIC.ConnectionStats()
+	busy := c.Busy() > 0 || c.Taking()
+	now := time.Now()
+	if busy || stats.PacketsSent != r.packets {
+		r.packets, r.since = stats.PacketsSent, now
+		return false
+	}
+	return now.Sub(r.since) >= max(shortestRest, 3*stats.SmoothedRTT)
+}

@@ -1,0 +1,5 @@
+// Package udp is the socket that QUIC reads from: the kernel gives datagrams of one peer many at a time, where it can.
+//
+//	socket_linux.go  messages of several datagrams (UDP_GRO), several with one system call
+//	socket_other.go  where there is no such thing
+package udp

@@ -1,0 +1,197 @@
+/*
+ * What is refused leaves nothing behind. No engine is here, only the library's C side: the ring to the engine stays as full as this
+ * program makes it, and what a call takes and has to give back shows in the process's memory to the byte. What may not be refused is noted
+ * beside the ring, with the bell.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "../../capi/chunk.h"
+#include "../../capi/handle.h"
+#include "../../capi/submission.h"
+#include "check.h"
+#include "memory.h"
+
+enum { TIMES = 1000, LARGEST = 3 << 20, LIMIT = 8 << 20 };
+
+static uint8_t body[LARGEST];
+static zig_h3_handle request, session, stream;
+static struct account *account;
+
+static void fill_ring(void)
+{
+    struct submission at;
+    while (submission_claim(&at, 0) != NULL) {
+        *at.record = (zig_h3_record){.type = SUBMIT_COMMAND};
+        submission_publish(&at, true);
+    }
+}
+
+/* Takes what the engine would. Returns how many records of a type there were. */
+static int empty_ring(uint16_t type)
+{
+    int n = 0;
+    const zig_h3_record *record;
+    while ((record = h3_ring_peek(submission_ring)) != NULL) {
+        n += record->type == type;
+        if (record->flags & SUBMIT_CHUNK)
+            chunk_give((uint8_t *)(uintptr_t)record->aux);
+        h3_ring_take(submission_ring, record);
+    }
+    h3_ring_release(submission_ring);
+    return n;
+}
+
+/* ------------------------------------------------------------------------------------------------- calls that take a body's bytes */
+
+static int32_t send_whole(size_t len) { return zig_h3_response_send(request, 200, NULL, 0, body, len, 0); }
+
+static int32_t send_bad_header(size_t len)
+{
+    static const uint8_t space_in_name[] = {1, 0, 0, 0, 0, 0, ' '};
+    return zig_h3_response_send(request, 200, space_in_name, sizeof space_in_name, body, len, 0);
+}
+
+static int32_t end(size_t len) { return zig_h3_response_end(request, body, len); }
+
+static int32_t write_part(size_t len)
+{
+    size_t taken = 0;
+    int32_t code = zig_h3_response_write(request, body, len, &taken);
+    return taken == 0 || code == 0 ? code : -1;
+}
+
+static int32_t stream_write(size_t len)
+{
+    size_t taken = 0;
+    int32_t code = zig_h3_wt_stream_write(stream, body, len, &taken);
+    return taken == 0 || code == 0 ? code : -1;
+}
+
+static int32_t stream_write_atomic(size_t len) { return zig_h3_wt_stream_write_atomic(stream, body, len); }
+
+static int32_t reject(size_t len) { return zig_h3_wt_reject(session, 403, NULL, 0, body, len); }
+
+/* In a record, in a small chunk, in one that is mapped, in one that no pool keeps. */
+static const size_t lengths[] = {1000, 5000, 60000, LARGEST};
+
+/* What a call that was refused again and again for this reason has left behind. */
+static void refused(const char *name, int32_t (*call)(size_t), size_t len, int32_t why)
+{
+    int others = 0;
+    call(len); /* the first time may leave a chunk in the pool */
+    struct memory before = memory_now();
+    for (int i = 0; i < (len == LARGEST ? TIMES / 50 : TIMES); i++)
+        others += call(len) != why;
+    struct memory after = memory_now();
+    int failed_before = failed;
+    SAME(others, 0);
+    SAME(after.heap, before.heap);
+    SAME(after.mapped, before.mapped);
+    SAME(atomic_load(&account->queued), 0);
+    if (failed != failed_before)
+        printf("    %s of %zu bytes\n", name, len);
+}
+
+/* --------------------------------------------------------------------------------------- calls that may not be refused, at a full ring */
+
+static int32_t consume(zig_h3_handle of) { return zig_h3_request_consumed(of, 1000); }
+
+static int32_t stop(zig_h3_handle of) { return zig_h3_request_stop(of); }
+
+static int32_t reset(zig_h3_handle of) { return zig_h3_response_reset(of, 0x10c); }
+
+static int32_t stream_consume(zig_h3_handle of) { return zig_h3_wt_stream_consumed(of, 1000); }
+
+static int32_t stream_stop(zig_h3_handle of) { return zig_h3_wt_stream_stop(of, 7); }
+
+static int32_t stream_reset(zig_h3_handle of) { return zig_h3_wt_stream_reset(of, 7); }
+
+/* The call leaves a note beside the ring and rings the bell; twice, when the reactor has taken the first in between. */
+static void insists(int32_t (*call)(zig_h3_handle), zig_h3_handle of, uint64_t bit, int times)
+{
+    struct slot *slot = &handle_slots[of & (HANDLE_SLOTS - 1)];
+    for (int i = 0; i < times; i++) {
+        atomic_store(&submission_bell, 0);
+        SAME(call(of), 0);
+        SAME(atomic_load(&slot->attention) & ((1 << HANDLE_GENERATION_SHIFT) - 1), bit);
+        SAME(atomic_load(&handle_table.attention), slot - handle_slots + 1);
+        SAME(atomic_load(&submission_bell), 1);
+        atomic_store(&handle_table.attention, 0);
+        atomic_store(&slot->attention, 0);
+    }
+}
+
+static void never_refused(void)
+{
+    struct slot *slot;
+    const zig_h3_handle r = handle_issue(KIND_REQUEST, 0, &slot);
+    atomic_fetch_add(&slot->arrived, 2000);
+    insists(consume, r, ATTENTION_CONSUMED, 2);
+    SAME(atomic_load(&slot->owed), 2000);
+    SAME(zig_h3_request_consumed(r, 1), ZIG_H3_ERR_INVALID_ARGUMENT);
+    insists(stop, r, ATTENTION_STOP, 1);
+    insists(reset, r, ATTENTION_RESET, 1);
+    SAME(atomic_load(&slot->codes), 0x10c);
+    const zig_h3_handle s = handle_issue(KIND_STREAM, 0, &slot);
+    atomic_fetch_add(&slot->arrived, 2000);
+    insists(stream_consume, s, ATTENTION_CONSUMED, 2);
+    SAME(atomic_load(&slot->owed), 2000);
+    insists(stream_stop, s, ATTENTION_STOP, 1);
+    insists(stream_reset, s, ATTENTION_RESET, 1);
+    SAME(atomic_load(&slot->codes), (uint64_t)7 << 32 | 7);
+}
+
+static void make(void)
+{
+    struct slot *slot;
+    request = handle_issue(KIND_REQUEST, 0, &slot);
+    session = handle_issue(KIND_SESSION, 0, &slot);
+    stream = handle_issue(KIND_STREAM, 0, &slot);
+    account = account_at(0); /* what slots name that no server has filled in */
+    atomic_store(&account->most, LIMIT);
+    atomic_store(&account->high_water, LIMIT);
+}
+
+int main(void)
+{
+    static const struct {
+        const char *name;
+        int32_t (*call)(size_t);
+        size_t most;
+        uint16_t type; /* of the record that it makes in the end; 0: another one has ended the same */
+    } calls[] = {
+        {"response_write", write_part, LARGEST, SUBMIT_WRITE},
+        {"response_end", end, LARGEST, SUBMIT_END},
+        {"stream_write", stream_write, LARGEST, SUBMIT_WRITE},
+        {"stream_write_atomic", stream_write_atomic, 64 << 10, SUBMIT_ATOMIC},
+        {"reject", reject, LARGEST, SUBMIT_REJECT},
+        {"response_send", send_whole, LARGEST, SUBMIT_SEND},
+    };
+    make();
+    fill_ring();
+    never_refused();
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        if (calls[i].call == send_whole)
+            make();
+        fill_ring();
+        for (size_t k = 0; k < sizeof lengths / sizeof *lengths && lengths[k] <= calls[i].most; k++)
+            refused(calls[i].name, calls[i].call, lengths[k], ZIG_H3_ERR_WOULD_BLOCK);
+        empty_ring(0);
+        if (calls[i].call == send_whole) { /* the record is claimed by then, and given up */
+            for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++)
+                refused("response_send with a bad header", send_bad_header, lengths[k], ZIG_H3_ERR_BAD_HEADER);
+        }
+        /* Nothing is in the way of the same call once there is room, and it is told of once. */
+        SAME(calls[i].call(5000), 0);
+        SAME(empty_ring(calls[i].type), 1);
+        SAME(atomic_load(&account->queued), 5000);
+        atomic_store(&account->queued, 0);
+    }
+    refused("response_send of what has ended", send_whole, 5000, ZIG_H3_ERR_ENDED);
+    make();
+    atomic_store(&account->queued, LIMIT);
+    SAME(send_whole(20000), ZIG_H3_ERR_WOULD_BLOCK);
+    SAME(atomic_load(&account->queued), LIMIT);
+    return done();
+}
