@@ -33,6 +33,7 @@ type Consumer struct {
 	tokens   uint64
 	capacity int // bytes of bulk that may be queued
 	bulk     int
+	waiting  int                       // goroutines in Reserve
 	patient  int                       // datagrams that are queued
 	places   int                       // for them
 	freeing  chan struct{}             // closed when patient has shrunk; nil: nobody waits for that
@@ -131,13 +132,20 @@ func (c *Consumer) Reserve(class sink.Class, n int, done <-chan struct{}) (sink.
 	c.mu.Lock()
 	for class == sink.Bulk && c.bulk+n > c.capacity && c.bulk > 0 {
 		room := c.room
+		c.waiting++
 		c.mu.Unlock()
 		select {
 		case <-room:
 		case <-done:
-			return sink.Record{}, false
 		}
 		c.mu.Lock()
+		c.waiting--
+		select {
+		case <-done:
+			c.mu.Unlock()
+			return sink.Record{}, false
+		default:
+		}
 	}
 	defer c.mu.Unlock()
 	switch class {
@@ -342,6 +350,13 @@ func (c *Consumer) Bulk() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.bulk
+}
+
+// Waiting is how many wait for room in Reserve.
+func (c *Consumer) Waiting() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.waiting
 }
 
 // SetPlaces sets how many datagrams may be queued: any number unless it is called.

@@ -74,7 +74,7 @@ func TestL05_StopWaitsForARequestThatIsNotDeliveredYet(t *testing.T) {
 	full, _ := f.Reserve(sink.Bulk, 1, nil)
 	s.Write(request("GET", "/"))
 	s.Close()
-	eventually(t, "a request that waits", func() bool { return f.server.connsForTest()[0].Taking() })
+	eventually(t, "a request that waits", func() bool { return f.Waiting() == 1 })
 	f.server.Stop(-1)
 	time.Sleep(4 * shortestRest)
 	f.Abort(full)
