@@ -163,6 +163,7 @@ func (s *Session) opens() {
 func (s *Session) opened(protocol string, headers []byte) {
 	c := s.c
 	s.state, s.open = accepted, true
+	c.Stats.Add(sink.StatSessionsActive, 1) // its end takes it off, and that may come with the answer that does not get out
 	if s.timer != nil {
 		s.timer.Stop()
 	}
@@ -176,7 +177,6 @@ func (s *Session) opened(protocol string, headers []byte) {
 	copy(rec.Payload, meta)
 	limit := s.datagrams.Announce(s.handle)
 	s.refreshNow(len(s.streams))
-	c.Stats.Add(sink.StatSessionsActive, 1)
 	s.nudge()
 	c.Sink.Commit(rec, s.event(&sink.Event{Type: sink.EventSessionOpened, Status: uint32(limit), MetaLen: uint32(len(meta))}))
 	if s.peerDrained {
