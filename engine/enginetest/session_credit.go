@@ -177,11 +177,9 @@ func (c *sessionCredit) gave(w *window, n uint64, typ uint64) {
 	give := !c.withhold && limit > w.limit && (typ != CapsuleMaxData || limit-w.limit >= w.size/4)
 	if give {
 		w.limit = limit
+		c.send(typ, limit) // with the lock held: a limit that another goroutine raises meanwhile must not overtake it
 	}
 	c.mu.Unlock()
-	if give {
-		c.send(typ, limit)
-	}
 }
 
 // tookStream counts a stream of the server's.
