@@ -57,14 +57,7 @@ int32_t zig_h3_wt_drain(zig_h3_handle session)
     if ((word & (SLOT_OPEN | SLOT_ENDED)) != SLOT_OPEN) {
         code = session_not_open(word);
     } else {
-        struct submission at;
-        zig_h3_record *record = submission_claim(&at, 0);
-        if (record == NULL) {
-            code = submission_full();
-        } else {
-            *record = (zig_h3_record){.type = SUBMIT_DRAIN, .object = session};
-            submission_publish(&at, false);
-        }
+        code = submission_put(&(zig_h3_record){.type = SUBMIT_DRAIN, .object = session});
     }
     handle_unlock(slot, 0);
     return code;

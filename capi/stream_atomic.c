@@ -68,14 +68,7 @@ int32_t zig_h3_wt_stream_commit(zig_h3_handle stream)
     struct slot *slot = stream_lock(stream, &word, SLOT_RESET, &code);
     if (slot == NULL)
         return code;
-    struct submission at;
-    zig_h3_record *record = submission_claim(&at, 0);
-    if (record == NULL) {
-        code = submission_full();
-    } else {
-        *record = (zig_h3_record){.type = SUBMIT_COMMIT, .object = stream};
-        submission_publish(&at, false);
-    }
+    code = submission_put(&(zig_h3_record){.type = SUBMIT_COMMIT, .object = stream});
     handle_unlock(slot, 0);
     return code;
 }

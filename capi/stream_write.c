@@ -34,14 +34,7 @@ int32_t zig_h3_wt_stream_end(zig_h3_handle stream)
     struct slot *slot = stream_lock(stream, &word, SLOT_ENDED, &code);
     if (slot == NULL)
         return code;
-    struct submission at;
-    zig_h3_record *record = submission_claim(&at, 0);
-    if (record == NULL) {
-        code = submission_full();
-    } else {
-        *record = (zig_h3_record){.type = SUBMIT_END, .object = stream};
-        submission_publish(&at, false);
-    }
+    code = submission_put(&(zig_h3_record){.type = SUBMIT_END, .object = stream});
     handle_unlock(slot, code == ZIG_H3_OK ? SLOT_ENDED : 0);
     return code;
 }
@@ -56,14 +49,7 @@ int32_t zig_h3_wt_stream_priority(zig_h3_handle stream, uint32_t group, int64_t 
     struct slot *slot = stream_lock(stream, &word, 0, &code);
     if (slot == NULL)
         return code;
-    struct submission at;
-    zig_h3_record *record = submission_claim(&at, 0);
-    if (record == NULL) {
-        code = submission_full();
-    } else {
-        *record = (zig_h3_record){.type = SUBMIT_PRIORITY, .object = stream, .status = group, .aux = (uint64_t)order};
-        submission_publish(&at, false);
-    }
+    code = submission_put(&(zig_h3_record){.type = SUBMIT_PRIORITY, .object = stream, .status = group, .aux = (uint64_t)order});
     handle_unlock(slot, 0);
     return code;
 }

@@ -17,6 +17,16 @@ __attribute__((constructor(102))) static void open_ring(void)
     submission_ring = h3_ring_new(SUBMISSION_CAPACITY);
 }
 
+int32_t submission_put(const zig_h3_record *record)
+{
+    struct submission at;
+    if (submission_claim(&at, 0) == NULL)
+        return submission_full();
+    *at.record = *record;
+    submission_publish(&at, false);
+    return ZIG_H3_OK;
+}
+
 int32_t submission_full(void)
 {
     return error_set(ZIG_H3_ERR_WOULD_BLOCK, "no room in the submission ring");

@@ -101,6 +101,9 @@ static inline void submission_abandon(struct submission *at)
     h3_ring_abort(submission_ring, at->record, at->payload);
 }
 
+/* Hands over a record without a payload: ZIG_H3_OK, or what a call returns that found no room. */
+int32_t submission_put(const zig_h3_record *record);
+
 /* What a call returns that found no room: ZIG_H3_ERR_WOULD_BLOCK, with the words set. */
 int32_t submission_full(void);
 

@@ -188,6 +188,11 @@ int main(void)
         SAME(atomic_load(&account->queued), 5000);
         atomic_store(&account->queued, 0);
     }
+    /* Of an atomic write that fits in part nothing is taken. */
+    atomic_store(&account->queued, LIMIT - 1000);
+    SAME(stream_write_atomic(40000), ZIG_H3_ERR_WOULD_BLOCK);
+    SAME(atomic_load(&account->queued), LIMIT - 1000);
+    atomic_store(&account->queued, 0);
     refused("response_send of what has ended", send_whole, 5000, ZIG_H3_ERR_ENDED);
     make();
     atomic_store(&account->queued, LIMIT);
