@@ -2,10 +2,10 @@ package main
 
 import (
 	"testing"
-	"zigh3/engine/sink"
 
 	"zigh3/engine/server"
 	"zigh3/engine/session"
+	"zigh3/engine/sink"
 	"zigh3/eventq"
 )
 

@@ -10,10 +10,10 @@ import (
 	"encoding/binary"
 	"time"
 	"unsafe"
-	"zigh3/engine/sink"
 
 	"zigh3/engine/server"
 	"zigh3/engine/session"
+	"zigh3/engine/sink"
 	"zigh3/eventq"
 )
 

@@ -198,6 +198,7 @@ describe("responses", () => {
   test("P02 a direct stream arrives as it is flushed, fails with its pull(), and waits for a slow client", async () => {
     const proceed = gate();
     const cancelled = gate<unknown>();
+    const late = gate<unknown>();
     let written = 0;
     const server = suite.serve({
       routes: {
@@ -224,6 +225,23 @@ describe("responses", () => {
               },
             }),
           ),
+        "/throws": () =>
+          new Response(
+            new ReadableStream({
+              type: "direct",
+              pull(controller) {
+                setTimeout(() => {
+                  try {
+                    controller.write("late");
+                    late.open("taken");
+                  } catch (error) {
+                    late.open(error);
+                  }
+                }, 1);
+                throw new Error("at once");
+              },
+            }),
+          ),
         "/endless": () =>
           new Response(
             new ReadableStream({
@@ -243,6 +261,8 @@ describe("responses", () => {
     expect(new Answer(await parts.response()).text).toBe("firstsecond");
 
     expect((await connection.fetch("/fails")).report.reset).toBe(0x102);
+    await connection.fetch("/throws");
+    expect(await late.promise).toBeInstanceOf(TypeError); // where it was written, not where nobody can catch it
 
     const endless = await connection.request("/endless", { allowance: 0 });
     await endless.response("headers");

@@ -78,7 +78,12 @@ class Direct {
     this.#pulled = true;
     const { write, end, close, flush, error } = this;
     const controller = { start() {}, write, end, close, flush, error };
-    const result: unknown = this.#source.pull(controller as unknown as Parameters<Source["pull"]>[0]);
+    let result: unknown;
+    try {
+      result = this.#source.pull(controller as unknown as Parameters<Source["pull"]>[0]);
+    } catch (error) {
+      return this.error(error);
+    }
     if (typeof (result as PromiseLike<unknown> | undefined)?.then !== "function") return;
     Promise.resolve(result).then(() => this.#ended || this.end(), this.error);
   }

@@ -177,6 +177,20 @@ describe("streams to the peer", () => {
     await next.write(bytes(2));
   });
 
+  test("W21 a write that comes behind close() is not one that waits: the stream still ends as it was to", async () => {
+    const { writer, events, handle } = await sending(await play());
+    const atomic = failure(writer.atomicWrite(bytes(1)));
+    const closed = writer.close();
+    expect(await failure(writer.write(bytes(2)))).toBeInstanceOf(TypeError);
+    await settle();
+    events.atomic(ERROR.WOULD_BLOCK);
+    expect(await atomic).toMatchObject({ name: "AbortError" });
+    await settle();
+    events.flushed();
+    await closed;
+    expect(calls.at(-1)).toEqual(["end", handle]);
+  });
+
   test("W21 one that the library has no room for, or that is too long: AbortError, without an event", async () => {
     const { writer } = await sending(await play());
     for (const code of [ERROR.WOULD_BLOCK, ERROR.TOO_LARGE]) {

@@ -14,6 +14,8 @@ export type Writable = WritableStream<BufferSource> & { readonly [SIDE]: SendSid
  */
 export class WebTransportWriter extends WritableStreamDefaultWriter<BufferSource> {
   #side: SendSide;
+  /** Released, or closed: what is written from now on is refused, and never waits. */
+  #over = false;
   #released = false;
 
   /** @param stream a WebTransportSendStream; it is locked to the writer */
@@ -23,12 +25,17 @@ export class WebTransportWriter extends WritableStreamDefaultWriter<BufferSource
   }
 
   override write(chunk?: BufferSource): Promise<void> {
-    if (!this.#released) this.#side.asked(); // else it is refused
+    if (!this.#over) this.#side.asked();
     return super.write(chunk);
   }
 
+  override close(): Promise<void> {
+    this.#over = true;
+    return super.close();
+  }
+
   override releaseLock(): void {
-    this.#released = true;
+    this.#over = this.#released = true;
     super.releaseLock();
   }
 
