@@ -61,7 +61,7 @@ func (r *controlReader) run() error {
 			err = r.priorityUpdate(typ, length)
 		case typ == wire.StreamTypeBidi:
 			err = wire.ErrLateStreamHeader
-		case typ == wire.FrameSettings, typ == wire.FrameData, typ == wire.FrameHeaders, wire.KnownFrame(typ):
+		case typ == wire.FrameData, typ == wire.FrameHeaders, wire.KnownFrame(typ):
 			err = wire.UnexpectedFrame(typ, "on the control stream")
 		default:
 			_, err = io.CopyN(io.Discard, r.in, int64(length))

@@ -311,14 +311,15 @@ func (c *conn) deliver(r *Request, ev *sink.Event, found route.Match, meta, body
 	}
 	*ev = sink.Event{Type: sink.EventRequest, Flags: flags, Object: handle, Parent: c.Parent, Conn: c.Handle, UserData: found.UserData,
 		Status: found.ID, MetaLen: uint32(len(meta)), DataLen: uint32(len(body)), Aux: r.x.ID()}
+	c.Stats.Add(sink.StatRequestsActive, 1) // before the sweep can find it, and its end take it off
 	if !c.Add(&r.Node, r) {
+		c.Stats.Sub(sink.StatRequestsActive)
 		c.Sink.Abort(rec)
 		c.Sink.Release(handle)
 		return false
 	}
 	c.reprioritized(r.x.S)
 	c.Stats.Add(sink.StatRequestsTotal, 1)
-	c.Stats.Add(sink.StatRequestsActive, 1)
 	flow := r.flow
 	if flow != nil {
 		flow.Announce(handle)

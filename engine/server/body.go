@@ -27,6 +27,7 @@ type body struct {
 	// Of a buffered one.
 	limit  uint64        // bytes that it can have
 	taken  int64         // of the server's budget, for what is read next
+	whole  bool          // all of it was read: it takes no more of the budget
 	ended  chan struct{} // closed once the peer's side has ended
 	ending sync.Once
 }
@@ -107,7 +108,7 @@ var (
 // Wait implements message.Source for a buffered body: it waits for bytes, and then for room in the server's budget, so that nothing is read
 // that there is no room for.
 func (b *body) Wait(timeout time.Duration) error {
-	if err := b.arrive(timeout); err != nil {
+	if err := b.arrive(timeout); err != nil || b.whole {
 		return err
 	}
 	b.taken = int64(min(message.LargestPiece, b.limit-b.total))
@@ -173,7 +174,8 @@ func (b *body) Read(p []byte) (int, error) {
 	n, err := b.r.x.Read(p[:min(uint64(len(p)), room)])
 	b.r.share.put(max(0, b.taken-int64(n)))
 	b.taken = 0
-	if err == io.EOF || b.total+uint64(n) >= b.limit {
+	b.whole = err == io.EOF
+	if b.whole || b.total+uint64(n) >= b.limit {
 		b.r.share.complete()
 	}
 	return n, err

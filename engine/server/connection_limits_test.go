@@ -217,16 +217,22 @@ func serverOn(t testing.TB, host, options string, handle func(c *consumer, e eve
 	return &fixture{consumer: c, server: s, stats: s.stats}
 }
 
-// forge begins handshakes from ip that never go on, until the server asks for proofs.
-func forge(t *testing.T, ip string, f *fixture) {
+// begin begins n handshakes from ip that never go on.
+func begin(t *testing.T, n int, ip string, f *fixture) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	var forged sync.WaitGroup
-	for range 8 {
+	var begun sync.WaitGroup
+	for range n {
 		g := newGate(t, ip)
-		forged.Go(func() { g.connect(ctx, t, f.addr) })
+		begun.Go(func() { g.connect(ctx, t, f.addr) })
 	}
-	t.Cleanup(func() { cancel(); forged.Wait() })
+	t.Cleanup(func() { cancel(); begun.Wait() })
+}
+
+// forge begins handshakes that never go on, until the server asks for proofs.
+func forge(t *testing.T, ip string, f *fixture) {
+	t.Helper()
+	begin(t, 8, ip, f)
 	eventually(t, "proofs asked for", func() bool { return f.stats[sink.StatRetriesSent].Load() >= 6 })
 }
 

@@ -3,8 +3,9 @@ package server
 import (
 	"context"
 	"errors"
+	"maps"
 	"net"
-	"sync/atomic"
+	"slices"
 
 	"github.com/quic-go/quic-go"
 
@@ -13,10 +14,9 @@ import (
 
 // A handshake is one that has begun.
 type handshake struct {
-	l        *listening
-	place    *place // of the connection that it is to become
-	finished atomic.Bool
-	unwatch  func() bool
+	l       *listening
+	place   *place // of the connection that it is to become
+	unwatch func() bool
 }
 
 type handshakeKey struct{}
@@ -41,12 +41,6 @@ func (l *listening) mustVerify(addr net.Addr) bool {
 // handshakeBegins counts a handshake, which ends with the connection's context or when Listener.Accept gives the connection.
 func (l *listening) handshakeBegins(ctx context.Context, client *quic.ClientInfo) (_ context.Context, err error) {
 	defer sink.Catch("handshake")
-	l.mu.Lock()
-	closed := l.closed
-	l.mu.Unlock()
-	if closed {
-		return nil, errStopping
-	}
 	s := l.s
 	place := l.limits.take(client.RemoteAddr, client.AddrVerified)
 	if place == nil {
@@ -54,8 +48,16 @@ func (l *listening) handshakeBegins(ctx context.Context, client *quic.ClientInfo
 		return nil, errTooMany
 	}
 	h := &handshake{l: l, place: place}
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		place.give()
+		return nil, errStopping
+	}
+	l.handshakes[h] = struct{}{}
 	s.handshakes.Add(1)
 	s.stats.Add(sink.StatHandshakesPending, 1)
+	l.mu.Unlock()
 	h.unwatch = context.AfterFunc(ctx, func() { sink.Guard("handshake", h.failed) })
 	return context.WithValue(ctx, handshakeKey{}, h), nil
 }
@@ -64,20 +66,29 @@ func (h *handshake) failed() { h.end(sink.StatHandshakesFailed) }
 
 // end counts the handshake's end, once. counter, if not negative, is what it adds to: then no connection came of it.
 func (h *handshake) end(counter int) {
-	if h.finished.Swap(true) {
-		return
+	l := h.l
+	l.mu.Lock()
+	_, pending := l.handshakes[h]
+	if pending {
+		delete(l.handshakes, h)
+		l.s.handshakes.Add(-1)
+		l.s.stats.Sub(sink.StatHandshakesPending)
+		if counter >= 0 {
+			l.s.stats.Add(counter, 1)
+		}
 	}
-	if counter >= 0 {
+	l.mu.Unlock()
+	if pending && counter >= 0 {
 		h.place.give()
 	}
-	h.l.s.handshakes.Add(-1)
-	h.l.mu.Lock()
-	defer h.l.mu.Unlock()
-	if h.l.over {
-		return
-	}
-	h.l.s.stats.Sub(sink.StatHandshakesPending)
-	if counter >= 0 {
-		h.l.s.stats.Add(counter, 1)
+}
+
+// endHandshakes ends those that are left at a stop: quic-go tells of their ends when it likes, and the counters may be gone by then.
+func (l *listening) endHandshakes() {
+	l.mu.Lock()
+	left := slices.Collect(maps.Keys(l.handshakes))
+	l.mu.Unlock()
+	for _, h := range left {
+		h.failed()
 	}
 }

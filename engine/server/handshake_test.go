@@ -86,3 +86,19 @@ func TestN05_OtherProtocolsAndRubbish(t *testing.T) {
 		t.Errorf("%d handshakes pending", n)
 	}
 }
+
+// Handshakes that a stop finds unfinished have ended when it is told of, whenever quic-go tells of their ends.
+func TestL01_HandshakesEndWithAStop(t *testing.T) {
+	const unfinished = 20
+	for range many(10, 200) {
+		f := serve(t, "", 0, hello)
+		begin(t, unfinished, "127.0.0.3", f)
+		eventually(t, "the handshakes", func() bool { return f.stats[sink.StatHandshakesPending].Load() == unfinished })
+		f.server.Stop(0)
+		f.waitStopped()
+		pending, failed, counted := f.stats[sink.StatHandshakesPending].Load(), f.stats[sink.StatHandshakesFailed].Load(), f.server.handshakes.Load()
+		if pending != 0 || failed != unfinished || counted != 0 {
+			t.Errorf("%d pending, %d failed, %d counted", pending, failed, counted)
+		}
+	}
+}

@@ -30,12 +30,13 @@ type listening struct {
 	changed chan struct{} // the deadline has
 	mu      sync.Mutex
 	conns   map[*conn]struct{}
-	closed  bool          // no connection is taken any more
-	over    bool          // all has ended: the counters may be gone
-	began   time.Time     // of the stop
-	until   time.Duration // after it, negative: for ever
-	forced  bool          // the consumer wanted it now
-	fault   error         // what it was that ended it, if it was not the consumer
+	// Those that have begun and not ended.
+	handshakes map[*handshake]struct{}
+	closed     bool          // no connection is taken any more
+	began      time.Time     // of the stop
+	until      time.Duration // after it, negative: for ever
+	forced     bool          // the consumer wanted it now
+	fault      error         // what it was that ended it, if it was not the consumer
 }
 
 // accept takes connections until the listener is closed.
@@ -169,10 +170,8 @@ func (l *listening) shutDown() (overdue bool) {
 	close(l.quit)
 	l.goroutines.Wait()
 	l.transport.Close()
+	l.endHandshakes()
 	l.socket.Close()
-	l.mu.Lock()
-	l.over = true
-	l.mu.Unlock()
 	return overdue
 }
 

@@ -258,7 +258,7 @@ func (s *Server) listen() (*listening, error) {
 	if err != nil {
 		return nil, bindError(address, err)
 	}
-	l := &listening{s: s, socket: socket, port: uint16(socket.LocalAddr().(*net.UDPAddr).Port), conns: make(map[*conn]struct{}),
+	l := &listening{s: s, socket: socket, port: uint16(socket.LocalAddr().(*net.UDPAddr).Port), conns: make(map[*conn]struct{}), handshakes: make(map[*handshake]struct{}),
 		quit: make(chan struct{}), changed: make(chan struct{}, 1), until: -1, limits: newConnectionLimits(o.MaxConnections, o.MaxConnectionsPerAddress)}
 	config := s.configure()
 	l.transport = &quic.Transport{Conn: udp.NewSocket(socket), ConnContext: l.handshakeBegins, VerifySourceAddress: l.mustVerify}
