@@ -64,6 +64,9 @@ func (c *Conn) Remove(n *Node) bool {
 	n.prev, n.next = nil, nil
 	c.open--
 	c.moves++
+	if !c.gone {
+		c.Sweeper.want(c) // the last of what it has sent is still to be counted
+	}
 	c.emptied()
 	return !n.shared
 }

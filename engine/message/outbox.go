@@ -229,10 +229,12 @@ func (o *Outbox) Drop() (n int) {
 // write is the writer: it runs as long as there are parts that have to wait for the peer.
 func (o *Outbox) write() {
 	owner := o.owner
+	var p Part // outside of the loop, with what knows it: they are made once
+	left := func(n int) { owner.Left(&p, n) }
 	owner.Lock()
 	for !owner.Over() {
-		p, ok := o.take()
-		if !ok {
+		var ok bool
+		if p, ok = o.take(); !ok {
 			break
 		}
 		n := len(p.Body.Bytes)
@@ -248,7 +250,7 @@ func (o *Outbox) write() {
 		}
 		o.vowed = p.Reliable
 		owner.Unlock()
-		err := o.line.Write(&p, o.stall, func(n int) { owner.Left(&p, n) })
+		err := o.line.Write(&p, o.stall, left)
 		p.Body.Release()
 		owner.Lock()
 		o.vowed = false

@@ -76,10 +76,8 @@ func testP07_SlowReaderHoldsTheWriterBack(t *testing.T) {
 	if n := f.stats[sink.StatBodyBytesOut].Load(); n != uint64(piece*pieces) {
 		t.Errorf("%d bytes counted", n)
 	}
-	// The connection rested, but for this response; and what quic-go has taken last is still on its way.
-	if n := f.stats[sink.StatBytesOut].Load(); n < uint64(piece*pieces)/2 {
-		t.Errorf("%d bytes sent, of which %d are counted", piece*pieces, n)
-	}
+	// The connection rested, but for this response.
+	eventually(t, "every byte that was sent counted", func() bool { return f.stats[sink.StatBytesOut].Load() >= uint64(piece*pieces) })
 }
 
 func TestSmallWindowOfThePeerDoesNotBlockTheReactor(t *testing.T) {

@@ -83,8 +83,8 @@ type acceptance struct {
 // response, valid during the call. If the peer's SETTINGS are not there yet, the session opens with them.
 func (s *Session) Accept(protocol string, headers []byte) {
 	s.mu.Lock()
-	if s.state == pending && !s.ending {
-		s.state = decided
+	if !s.decided && !s.ending {
+		s.decided = true
 		s.accepted = &acceptance{protocol, append([]byte(nil), headers...)}
 		if s.c.Settings() != nil {
 			s.opens()
@@ -103,7 +103,7 @@ func (s *Session) peerSettled() {
 // Reject answers the request of a session with status, headers and body.
 func (s *Session) Reject(status int, headers []byte, body sink.Chunk) {
 	s.mu.Lock()
-	if s.state == pending && !s.ending {
+	if !s.decided && !s.ending {
 		s.reject(status, headers, body, sessionEnd{Outcome: message.Outcome{Code: sink.ErrCancelled}})
 	} else {
 		body.Release()
@@ -113,7 +113,7 @@ func (s *Session) Reject(status int, headers []byte, body sink.Chunk) {
 
 // reject answers with anything but an open session. s.mu is held.
 func (s *Session) reject(status int, headers []byte, body sink.Chunk, end sessionEnd) {
-	s.state = decided
+	s.decided = true
 	s.c.Stats.Add(sink.StatSessionsRejected, 1)
 	s.out.Init(s, &s.x, s.set.o.WriteTimeout)
 	s.out.Put(&message.Part{Head: true, Status: status, Headers: headers, Length: int64(len(body.Bytes)), Date: s.set.o.Date, Body: body, End: true})
@@ -162,7 +162,7 @@ func (s *Session) opens() {
 // opened tells the peer and the consumer, and lets things come. s.mu is held.
 func (s *Session) opened(protocol string, headers []byte) {
 	c := s.c
-	s.state, s.open = accepted, true
+	s.open = true
 	c.Stats.Add(sink.StatSessionsActive, 1) // its end takes it off, and that may come with the answer that does not get out
 	if s.timer != nil {
 		s.timer.Stop()
@@ -186,9 +186,10 @@ func (s *Session) opened(protocol string, headers []byte) {
 		s.wantsDrain = true
 		s.due.drain = true
 	}
-	for kind := range s.due.maxStreams {
-		s.due.maxStreams[kind] = s.flow.streamsDue(uint32(kind))
-	}
+	// For what was refused before.
+	s.grant(Bidirectional, s.flow.streamsDue(Bidirectional))
+	s.grant(Unidirectional, s.flow.streamsDue(Unidirectional))
+	s.grant(ofBytes, s.flow.consumed(0))
 	s.flush()
 	s.later.some, s.later.start, s.later.early = true, true, s.early
 	s.early = nil

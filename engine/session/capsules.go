@@ -68,6 +68,21 @@ func (s *Session) tellBlocked(what uint32, limit uint64) {
 	s.flush()
 }
 
+// grant tells the peer of a limit that is higher than before, unless it was told of a still higher one meanwhile: those who raise one do so
+// on goroutines of their own, and may come here in another order. s.mu is held.
+func (s *Session) grant(what uint32, limit uint64) {
+	if limit <= s.granted[what] {
+		return
+	}
+	s.granted[what] = limit
+	if what == ofBytes {
+		s.due.maxData = limit
+	} else {
+		s.due.maxStreams[what] = limit
+	}
+	s.flush()
+}
+
 // flush sends what is due, unless something is being written: then it is sent behind that. s.mu is held.
 func (s *Session) flush() {
 	if !s.open || s.ending || !s.out.Idle() {
@@ -235,7 +250,7 @@ func (s *Session) capsule(c wire.Capsule) error {
 	case wire.CapsuleDrain:
 		useless = s.peerDrained
 		s.peerDrained = true
-		if !useless && s.open && !s.ending {
+		if !useless && !s.ending {
 			s.tellDraining()
 		}
 	case wire.CapsuleMaxData:
@@ -284,7 +299,7 @@ func (s *Session) readEnd(err error) {
 	case s.ending:
 	case err == io.EOF && s.open && s.incoming.End() != nil:
 		s.giveUp(errCutCapsule)
-	case err == io.EOF && s.state == accepted:
+	case err == io.EOF && s.open:
 		s.closedByPeer(0, "") // a clean end is a close with code 0
 	case err == io.EOF:
 		s.c.BrokenOff()

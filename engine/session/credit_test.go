@@ -88,6 +88,102 @@ func TestW07_CreditOfWhatIsNeverReadIsWithoutTheHeader(t *testing.T) {
 	}
 }
 
+// sized makes an early stream of the peer's whose length comes when the test says it.
+func sized(kind uint32, header int) (*sizedStream, *earlyStream) {
+	f := new(sizedStream)
+	return f, &earlyStream{kind: kind, receive: f, header: header}
+}
+
+// done waits until so many bytes are credit again.
+func (s *Session) done(t *testing.T, n uint64) {
+	t.Helper()
+	for end := time.Now().Add(enginetest.Patience); ; time.Sleep(time.Millisecond) {
+		s.flow.mu.Lock()
+		received, done := s.flow.received, s.flow.done
+		s.flow.mu.Unlock()
+		if received == n && done == n {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d bytes count, %d are credit again, want %d", received, done, n)
+		}
+	}
+}
+
+// The bytes of streams that are refused are the peer's to count, and credit again: with a session that is there, before it and after it has come.
+func TestW20_BytesOfRefusedStreamsAreCreditAgain(t *testing.T) {
+	s, consumer := newTestSession(t, wire.Limits{Data: 1000, StreamsUni: 100}, wire.Limits{})
+	consumer.SetFull(true)
+	f, e := sized(Unidirectional, 3)
+	s.announce(*e)
+	f.ended(103)
+	s.done(t, 100)
+
+	set := s.set
+	set.o = &Options{EarlyStreams: 0, EarlyTimeout: time.Second}
+	f, e = sized(Unidirectional, 3)
+	s.arrived(*e) // it is not open, and nothing may wait for that
+	f.ended(53)
+	s.done(t, 150)
+
+	before, e := sized(Unidirectional, 3)
+	late, other := sized(Unidirectional, 3)
+	set.keep(8, e)
+	set.keep(8, other)
+	before.ended(203)
+	for end := time.Now().Add(enginetest.Patience); ; time.Sleep(time.Millisecond) {
+		set.mu.Lock()
+		n := set.refused[0].bytes
+		set.mu.Unlock()
+		if n == 200 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d bytes are remembered", n)
+		}
+	}
+	next := &Session{set: set, c: s.c, id: 8}
+	if !set.insert(next) {
+		t.Fatal("no session")
+	}
+	next.flow.begin(true, wire.Limits{Data: 400}, wire.Limits{})
+	if limit := next.flow.consumed(0); limit != 600 {
+		t.Errorf("once it is open the peer is told %d", limit)
+	}
+	late.ended(103)
+	next.done(t, 300)
+	bad, e := sized(Bidirectional, 2)
+	e.send = new(fakeStream)
+	e.refuse(wire.ErrCodeSessionGone, next.unread)
+	bad.ended(2) // nothing behind the header
+	next.done(t, 300)
+}
+
+// Limits that are raised on two goroutines go out in their order, whichever of them is told first.
+func TestW20_ALimitIsNeverToldBehindAHigherOne(t *testing.T) {
+	s, _ := newTestSession(t, wire.Limits{Data: 1000, StreamsUni: 1, StreamsBidi: 1}, wire.Limits{})
+	for what := range uint32(3) {
+		for _, limit := range []uint64{20, 10, 20} {
+			s.grant(what, limit)
+		}
+	}
+	want := dueCapsules{maxData: 20, maxStreams: [2]uint64{20, 20}}
+	if s.due != want {
+		t.Errorf("the peer is told %+v", s.due)
+	}
+	s.due.take()
+	for what := range uint32(3) {
+		s.grant(what, 15)
+	}
+	if s.due != (dueCapsules{}) {
+		t.Errorf("behind that it is told %+v", s.due)
+	}
+	s.grant(ofBytes, 21)
+	if s.due.maxData != 21 {
+		t.Errorf("and then %+v", s.due)
+	}
+}
+
 // A consumer that gives credit for more than it has gives what it has.
 func TestW07_CreditForMoreThanCame(t *testing.T) {
 	s, _ := newTestSession(t, wire.Limits{Data: 1000}, wire.Limits{})

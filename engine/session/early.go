@@ -26,8 +26,16 @@ type earlyStream struct {
 	since   time.Time
 }
 
-// refuse gives a stream back to its peer.
-func (e *earlyStream) refuse(code http3.ErrCode) {
+// refuse gives a stream back to its peer. unread, if not nil, is told on a goroutine of its own how many bytes there are behind its header, once
+// that is known.
+func (e *earlyStream) refuse(code http3.ErrCode, unread func(n uint64)) {
+	if header := int64(e.header); unread != nil {
+		e.receive.SetReceiveFinalSizeCallback(func(size int64) { // QUIC's own goroutine calls it: it must not wait
+			if size > header {
+				go sink.Guard("refused stream", func() { unread(uint64(size - header)) })
+			}
+		})
+	}
 	e.receive.CancelRead(quic.StreamErrorCode(code))
 	if e.send != nil {
 		e.send.CancelWrite(quic.StreamErrorCode(code))
@@ -55,16 +63,38 @@ func (t *Set) keep(id uint64, e *earlyStream) *Session {
 		}
 	}
 	t.mu.Unlock()
-	if code != 0 {
-		e.refuse(code)
+	switch code {
+	case 0:
+	case wire.ErrCodeSessionGone:
+		e.refuse(code, nil)
+	default:
+		e.refuse(code, func(n uint64) { t.unread(id, n) })
 	}
 	return s
 }
 
-// A refusal is how many streams were refused of a session that is not there yet: its peer counts them.
+// A refusal is how many streams were refused of a session that is not there yet, and their bytes: its peer counts them.
 type refusal struct {
 	session uint64 // its id plus one; 0: none
 	streams [2]uint64
+	bytes   uint64
+}
+
+// unread counts bytes of a stream that was refused of a session, which may be there by now.
+func (t *Set) unread(session, n uint64) {
+	t.mu.Lock()
+	s := t.sessions[session]
+	if s == nil {
+		for i := range t.refused {
+			if t.refused[i].session == session+1 {
+				t.refused[i].bytes += n
+			}
+		}
+	}
+	t.mu.Unlock()
+	if s != nil {
+		s.unread(n)
+	}
 }
 
 // countRefused remembers a stream that was refused. t.mu is held.
@@ -105,7 +135,7 @@ func (t *Set) adopt(s *Session) {
 	t.early = rest
 	for i := range t.refused {
 		if t.refused[i].session == s.id+1 {
-			s.flow.theirsRefused(t.refused[i].streams)
+			s.flow.theirsRefused(t.refused[i].streams, t.refused[i].bytes)
 			t.refused[i] = refusal{}
 		}
 	}
@@ -139,6 +169,7 @@ func (t *Set) expire() {
 	}
 	t.mu.Unlock()
 	for i := range old {
-		old[i].refuse(wire.ErrCodeBufferedStreamRejected)
+		id := old[i].session
+		old[i].refuse(wire.ErrCodeBufferedStreamRejected, func(n uint64) { t.unread(id, n) })
 	}
 }

@@ -63,21 +63,16 @@ func (s *Session) finishSending(capsules []byte) {
 	s.out.Put(&message.Part{Body: sink.Chunk{Bytes: capsules}, End: true})
 }
 
-// closedByPeer ends a session that the peer has closed. s.mu is held.
+// closedByPeer ends a session, which is open, that the peer has closed. s.mu is held.
 func (s *Session) closedByPeer(code uint32, reason string) {
 	if s.ending {
 		return
 	}
 	end := sessionEnd{Outcome: message.Outcome{Flags: sink.FlagRemote, Text: reason}, closeCode: code}
 	s.end(end)
-	if s.open {
-		s.endsWithPeer = s.out.Idle() // else what is being written ends first
-		if !s.endsWithPeer {
-			s.finishSending(nil)
-		}
-	} else {
-		s.c.BrokenOff()
-		s.x.Abort(http3.ErrCodeRequestCanceled)
+	s.endsWithPeer = s.out.Idle() // else what is being written ends first
+	if !s.endsWithPeer {
+		s.finishSending(nil)
 	}
 }
 
@@ -206,7 +201,7 @@ func (s *Session) doLater(l *later) {
 		s.datagrams.Close()
 		for i := range l.early {
 			if !l.start { // else they are announced, which finds that the session has ended
-				l.early[i].refuse(wire.ErrCodeSessionGone)
+				l.early[i].refuse(wire.ErrCodeSessionGone, nil)
 			}
 		}
 		code := s.streamCode()

@@ -173,14 +173,16 @@ func (f *flowControl) theirStreamEnded(kind uint32) (limit uint64) {
 	return f.nextStreams(kind)
 }
 
-// theirsRefused counts streams that were refused before anybody told of the session.
-func (f *flowControl) theirsRefused(n [2]uint64) {
+// theirsRefused counts streams, and their bytes, that were refused before anybody told of the session.
+func (f *flowControl) theirsRefused(streams [2]uint64, bytes uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for kind := range n {
-		f.theirs[kind] += n[kind]
-		f.theirsEnded[kind] += n[kind]
+	for kind, n := range streams {
+		f.theirs[kind] += n
+		f.theirsEnded[kind] += n
 	}
+	f.received += bytes
+	f.done += bytes
 }
 
 // streamsDue is the limit that the peer is to be told for streams that ended before the session was open; 0: none.

@@ -274,7 +274,7 @@ func TestBlockedIsNewsOncePerLimit(t *testing.T) {
 // Streams that were refused before the session was open count as the peer counts them: its limit is raised at once where that is due.
 func TestStreamsRefusedBeforeTheSession(t *testing.T) {
 	f := &flowControl{}
-	f.theirsRefused([2]uint64{Bidirectional: 1, Unidirectional: 3})
+	f.theirsRefused([2]uint64{Bidirectional: 1, Unidirectional: 3}, 0)
 	f.begin(true, wire.Limits{StreamsBidi: 4, StreamsUni: 4}, wire.Limits{})
 	if bidi, uni := f.streamsDue(Bidirectional), f.streamsDue(Unidirectional); bidi != 0 || uni != 7 {
 		t.Errorf("the peer is told %d and %d", bidi, uni)

@@ -34,21 +34,22 @@ type Session struct {
 	wake     chan struct{} // for the reader: decided, or ended
 	touched  atomic.Bool   // it is among those to refresh
 	answered atomic.Bool   // its answer has left, as far as it matters
-	place    int           // there, under the set's lock
+	place    int           // there, under its lock
 	claimed  bool          // accepted, and not about to end; under the set's lock
 
 	mu           sync.Mutex
 	out          message.Outbox // of the CONNECT stream
 	due          dueCapsules
-	blockedAt    [3]uint64 // limits, each plus one, that the peer was told of as used up
+	granted      [3]uint64 // limits that the peer was told of beyond the first ones: of streams, by kind, and of bytes
+	blockedAt    [3]uint64 // the peer's, each plus one, that it was told of as used up
 	incoming     wire.CapsuleReader
 	budget       capsuleBudget
-	peerClosed   bool // a CLOSE capsule has come
-	peerEnded    bool // and the end of the peer's side, which is still to be read
-	endsWithPeer bool // our side ends together with the peer's, later
-	state        state
+	peerClosed   bool        // a CLOSE capsule has come
+	peerEnded    bool        // and the end of the peer's side, which is still to be read
+	endsWithPeer bool        // our side ends together with the peer's, later
+	decided      bool        // accepted, and to be opened as soon as it can be; or rejected
 	accepted     *acceptance // waits for the peer's SETTINGS
-	open         bool        // SESSION_OPENED was emitted
+	open         bool        // the answer that opens it was written, or tried
 	stoppedBy    error       // the peer takes no more of our side, and has a while to say why
 	wantsDrain   bool        // the peer was asked to end it, or is as soon as it is open
 	peerDrained  bool
@@ -68,15 +69,6 @@ type Session struct {
 	later        later // for when the lock is given up
 	answering    answering
 }
-
-// A state says how far a session is.
-type state uint8
-
-const (
-	pending  state = iota // the consumer has not decided
-	decided               // accepted, and to be opened as soon as it can be; or rejected
-	accepted              // open, or over after that
-)
 
 // counters are what sink.SessionStats is made of, beside the flow of datagrams.
 type counters struct {
@@ -216,8 +208,7 @@ func (s *Session) remove(st *Stream) {
 		s.openWaiting(st.kind)
 	}
 	if limit > 0 && !s.ending {
-		s.due.maxStreams[st.kind] = limit
-		s.flush()
+		s.grant(st.kind, limit)
 	}
 	s.Unlock()
 }

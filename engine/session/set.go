@@ -160,7 +160,7 @@ func (t *Set) Lost() {
 	t.mu.Unlock()
 	t.cancel()
 	for i := range early {
-		early[i].refuse(wire.ErrCodeSessionGone)
+		early[i].refuse(wire.ErrCodeSessionGone, nil)
 	}
 }
 

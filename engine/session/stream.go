@@ -109,7 +109,7 @@ func (s *Session) arrived(e earlyStream) {
 	}
 	s.mu.Unlock()
 	if code != 0 {
-		e.refuse(code)
+		e.refuse(code, s.unread)
 	}
 }
 
@@ -117,7 +117,7 @@ func (s *Session) arrived(e earlyStream) {
 // queue.
 func (s *Session) announce(e earlyStream) {
 	if !s.flow.theirStream(e.kind) {
-		e.refuse(wire.ErrCodeFlowControl)
+		e.refuse(wire.ErrCodeFlowControl, nil)
 		s.mu.Lock()
 		s.giveUp(errOverrun("streams"))
 		s.Unlock()
@@ -163,11 +163,10 @@ func (s *Session) announce(e earlyStream) {
 
 // refuse gives back a stream that cannot be told of. It counts as one that has ended.
 func (s *Session) refuse(e *earlyStream) {
-	e.refuse(wire.ErrCodeSessionGone)
+	e.refuse(wire.ErrCodeSessionGone, s.unread)
 	if limit := s.flow.theirStreamEnded(e.kind); limit > 0 {
 		s.mu.Lock()
-		s.due.maxStreams[e.kind] = limit
-		s.flush()
+		s.grant(e.kind, limit)
 		s.Unlock()
 	}
 }

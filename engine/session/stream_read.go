@@ -138,7 +138,7 @@ func (st *Stream) readOver(err error) {
 		st.receive.CancelRead(quic.StreamErrorCode(wire.ErrCodeFlowControl))
 		st.readEnd = true
 		st.endRead(sink.ErrProtocol)
-		go sink.Guard("overrun", st.overrun) // its session's end wants this stream's lock
+		go sink.Guard("overrun", st.s.overran) // its session's end wants this stream's lock
 	case st.readDone: // stopped or cut
 	case err == io.EOF:
 		st.endRead(sink.OK)
@@ -179,8 +179,23 @@ func (s *Session) consumed(n uint64) {
 		return
 	}
 	s.mu.Lock()
-	s.due.maxData = limit
-	s.flush()
+	s.grant(ofBytes, limit)
+	s.Unlock()
+}
+
+// unread counts bytes of a stream that was refused, so that nobody reads them: its peer has counted them, too.
+func (s *Session) unread(n uint64) {
+	if !s.flow.receive(int(n)) {
+		s.overran()
+		return
+	}
+	s.consumed(n)
+}
+
+// overran ends the session because the peer sent more bytes than it may.
+func (s *Session) overran() {
+	s.mu.Lock()
+	s.giveUp(errDataOverrun)
 	s.Unlock()
 }
 
@@ -198,7 +213,7 @@ func (st *Stream) watchSize(header int) {
 		}
 		st.final.Store(size + 1)
 		if !st.count(size - st.head) {
-			go sink.Guard("overrun", st.overrun)
+			go sink.Guard("overrun", st.s.overran)
 		}
 		if st.unread.Load() {
 			go sink.Guard("unread", st.settleUnread)
@@ -217,13 +232,6 @@ func (st *Stream) count(n int64) bool {
 			return st.s.flow.receive(int(n - counted))
 		}
 	}
-}
-
-// overrun ends the session because the peer sent more bytes than it may.
-func (st *Stream) overrun() {
-	st.s.mu.Lock()
-	st.s.giveUp(errDataOverrun)
-	st.s.Unlock()
 }
 
 // settleFlow gives back, once the stream has ended, the credit of what the consumer has not read.
