@@ -32,7 +32,7 @@
 // The engine's side, in Go:
 //
 //	boot, fault, log          the start; a panic; what libraries below would print
-//	reactor, linger           the one goroutine that takes submissions; how long it stays awake for the next
+//	reactor, vigil           the one goroutine that takes submissions; how long it stays awake for the next
 //	take, command, attention  what it does with a record; with a command; with slots that found no room in the ring
 //	queue, sink, sinks        a consumer's queue; what the engine emits, on its way into the event ring; sinks by number
 //	server, session           a server, with its queues; sessions

@@ -41,7 +41,7 @@ static struct queue *queue_take(size_t capacity, int32_t *code)
     }
     queue->ring = ring;
     queue->held = 0;
-    atomic_store(&queue->pump, 0);
+    atomic_store(&queue->refill, 0);
     atomic_store(&queue->woken, 0);
     atomic_store(&queue->owners, 1);
     atomic_store(&queue->consumer, consumer_of(0, CONSUMER_GONE));
@@ -160,7 +160,7 @@ struct queue *queue_enter(zig_h3_handle handle, int32_t *code)
 static void ring_doorbell(struct queue *queue)
 {
     if (h3_ring_doorbell(queue->ring)) {
-        atomic_store(&queue->pump, 1);
+        atomic_store(&queue->refill, 1);
         submission_call_reactor();
     }
 }

@@ -21,7 +21,7 @@ type queue struct {
 	c      *C.struct_queue
 	handle uint64
 	events *eventq.Queue
-	pump   *atomic.Uint32
+	refill *atomic.Uint32
 }
 
 // registry holds what lives, by handle.
@@ -38,7 +38,7 @@ func newQueue(c *C.struct_queue) (*queue, error) {
 	if err != nil {
 		return nil, &sink.Error{Code: sink.ErrInternal, Text: err.Error(), Err: err}
 	}
-	q := &queue{c: c, events: eventq.New(ring), pump: (*atomic.Uint32)(unsafe.Pointer(c))}
+	q := &queue{c: c, events: eventq.New(ring), refill: (*atomic.Uint32)(unsafe.Pointer(c))}
 	var ok bool
 	if q.handle, ok = issue(kindQueue, uint64(uintptr(unsafe.Pointer(c)))); !ok {
 		return nil, errTooManyObjects
@@ -80,14 +80,14 @@ func (q *queue) free() {
 	})
 }
 
-// pumpQueues looks at the queues whose consumers have made room.
-func pumpQueues() {
+// refillQueues looks at the queues whose consumers have made room.
+func refillQueues() {
 	registry.Lock()
 	defer registry.Unlock()
 	for _, q := range registry.queues {
-		if q.pump.Load() != 0 {
-			q.pump.Store(0)
-			q.events.Pump()
+		if q.refill.Load() != 0 {
+			q.refill.Store(0)
+			q.events.Refill()
 			q.events.TakeLost(q.reportLost)
 		}
 	}

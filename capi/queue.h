@@ -24,7 +24,7 @@ static inline uint64_t consumer_of(zig_h3_handle handle, enum consumer who)
 }
 
 struct queue {
-    _Atomic uint32_t pump;     /* the engine shall look at it: the first field, queue.go reads it in place */
+    _Atomic uint32_t refill;   /* the engine shall look at it: the first field, queue.go reads it in place */
     _Atomic uint32_t woken;    /* zig_h3_queue_wake() was called */
     _Atomic uint64_t consumer; /* consumer_of() */
     _Atomic uint32_t owners;   /* the engine, and a thread that waits: the last one gives it back */

@@ -36,7 +36,7 @@ type reactor struct {
 	bell *atomic.Uint32
 	wake *os.File
 	late int // full batches since the bell rang
-	linger
+	vigil
 }
 
 func newReactor() (*reactor, error) {
@@ -49,10 +49,10 @@ func newReactor() (*reactor, error) {
 		return nil, err
 	}
 	return &reactor{
-		ring:   ring,
-		bell:   (*atomic.Uint32)(unsafe.Pointer(&C.submission_bell)),
-		wake:   os.NewFile(uintptr(C.h3_ring_fd(C.submission_ring)), "submissions"),
-		linger: linger{outlook: ahead, next: skipLeast},
+		ring:  ring,
+		bell:  (*atomic.Uint32)(unsafe.Pointer(&C.submission_bell)),
+		wake:  os.NewFile(uintptr(C.h3_ring_fd(C.submission_ring)), "submissions"),
+		vigil: vigil{outlook: ahead, next: skipLeast},
 	}, nil
 }
 
@@ -68,7 +68,7 @@ func (r *reactor) run() {
 		}
 		if r.answers(n) {
 			attend()
-			pumpQueues()
+			refillQueues()
 			continue
 		}
 		if n > 0 {

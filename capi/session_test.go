@@ -257,7 +257,7 @@ func TestA08_LostDatagramsAreCountedByType(t *testing.T) {
 	}
 	room := s.Room()
 	take(ring)
-	q.events.Pump()
+	q.events.Refill()
 	select {
 	case <-room:
 	default:

@@ -219,7 +219,7 @@ func TestA08_LostEventsAreReportedOnceWithTheirNumber(t *testing.T) {
 	if !ring.Doorbell() {
 		t.Fatal("nobody asked for the doorbell")
 	}
-	q.events.Pump()
+	q.events.Refill()
 	q.events.TakeLost(q.reportLost)
 	q.events.TakeLost(q.reportLost)
 	got := take(ring)

@@ -69,7 +69,7 @@ func BenchmarkPushDrain(b *testing.B) {
 				n := r.Drain(64, func(h *Head, payload []byte) { sum += h.Object + uint64(payload[0]) })
 				came += n
 				if r.Doorbell() {
-					q.Pump()
+					q.Refill()
 				}
 				if n == 0 {
 					runtime.Gosched()

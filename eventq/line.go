@@ -76,7 +76,7 @@ func (q *Queue) wait(need uint64, n int, done <-chan struct{}) (Record, bool) {
 	w.arrival = q.arrivals
 	q.arrivals++
 	for q.line.pushBack(w); ; q.line.pushBefore(w) {
-		q.pump()
+		q.refill()
 		gaveUp := false
 		if !w.out {
 			q.mu.Unlock()
@@ -95,13 +95,13 @@ func (q *Queue) wait(need uint64, n int, done <-chan struct{}) (Record, bool) {
 		}
 		if !gaveUp {
 			if pos, ok := q.claim(need, q.capacity, gateSpilling|gateClosed); ok {
-				q.pump()
+				q.refill()
 				return q.record(pos, need, n), true
 			}
 			w.overtaken = true
 			continue
 		}
-		q.pump() // the room that w was to have is for the next
+		q.refill() // the room that w was to have is for the next
 		return Record{}, false
 	}
 }

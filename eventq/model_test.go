@@ -57,7 +57,7 @@ func (m *model) place(e *entry, limit uint64) bool {
 	return true
 }
 
-func (m *model) pump() {
+func (m *model) refill() {
 	for len(m.overflow) != 0 && m.place(m.overflow[0], m.capacity) {
 		m.overflow = m.overflow[1:]
 	}
@@ -75,7 +75,7 @@ func (m *model) reserve(class Class, n int) (*entry, bool) {
 		}
 	case Bulk: // with nobody to wait for
 		if spilling {
-			m.pump()
+			m.refill()
 		}
 		if len(m.overflow) != 0 || !m.place(e, m.capacity) {
 			return nil, false
@@ -103,7 +103,7 @@ func (m *model) resize(e *entry, used uint64) {
 		m.tail -= rest
 		if used == 0 {
 			m.ring = m.ring[:len(m.ring)-1]
-			m.pump()
+			m.refill()
 		}
 	case used == 0:
 		e.size, e.state = rest, filler
@@ -175,7 +175,7 @@ func queueAgainstModel(t *rapid.T) {
 		} else {
 			e.size = roundBlock(headSize + uint64(n))
 			m.overflow = append(m.overflow, e)
-			m.pump()
+			m.refill()
 		}
 	}
 	drain := func(t *rapid.T, max int) {
@@ -247,8 +247,8 @@ func queueAgainstModel(t *rapid.T) {
 			r.Peek()
 			m.passFillers()
 			if r.Doorbell() {
-				q.Pump()
-				m.pump()
+				q.Refill()
+				m.refill()
 			}
 		},
 		"": func(t *rapid.T) {
@@ -274,8 +274,8 @@ func queueAgainstModel(t *rapid.T) {
 		if !r.Doorbell() {
 			break
 		}
-		q.Pump()
-		m.pump()
+		q.Refill()
+		m.refill()
 	}
 	if s := q.Stats(); s.Depth != 0 || s.Overflow != 0 {
 		t.Fatalf("%d bytes and %d records stayed behind", s.Depth, s.Overflow)

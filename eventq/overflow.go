@@ -16,15 +16,15 @@ func (q *Queue) spill(h *Head, payload []byte) {
 	q.overflow.add(s)
 	q.overflowMax = max(q.overflowMax, q.overflow.len())
 	q.bytes += uint64(len(payload))
-	q.pump()
+	q.refill()
 }
 
-// Pump moves what overflowed to the ring and lets bulk producers go on, as far as there is room. Call it when the consumer rang.
-func (q *Queue) Pump() {
+// Refill moves what overflowed to the ring and lets bulk producers go on, as far as there is room. Call it when the consumer rang.
+func (q *Queue) Refill() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if !q.closed() {
-		q.pump()
+		q.refill()
 		q.tellRoom()
 	}
 }
@@ -38,8 +38,8 @@ func (q *Queue) tellRoom() {
 	}
 }
 
-// pump is Pump under the lock. While something stays behind, hungry is set: then the consumer rings once it has made room.
-func (q *Queue) pump() {
+// refill is Refill under the lock. While something stays behind, hungry is set: then the consumer rings once it has made room.
+func (q *Queue) refill() {
 	q.setGate()
 	q.move()
 	q.grant()

@@ -249,7 +249,7 @@ func (q *Queue) Abort(r Record) {
 	}
 	// Nothing was published, so the consumer will not come by for those who found no room while this record had it.
 	if q.gate.Load()&(gateSpilling|gateWaiting|gateRoom) != 0 {
-		q.Pump()
+		q.Refill()
 	}
 }
 

@@ -296,7 +296,7 @@ func TestA08_LossAndRoomAskForTheDoorbell(t *testing.T) {
 			if !r.Doorbell() || r.Doorbell() {
 				t.Errorf("%s: does not ring once", name)
 			}
-			q.Pump()
+			q.Refill()
 		}
 	}
 }
@@ -341,7 +341,7 @@ func TestA08_PatientRecordsAreKeptByTheirProducer(t *testing.T) {
 	if !r.Doorbell() {
 		t.Error("no doorbell though somebody waits for room")
 	}
-	q.Pump()
+	q.Refill()
 	if !told() || !reserve() {
 		t.Error("not told of room")
 	}
@@ -389,7 +389,7 @@ func TestA08_LosslessOverflowsInOrderAndComesBack(t *testing.T) {
 		if !r.Doorbell() {
 			t.Error("no doorbell though records wait")
 		}
-		q.Pump()
+		q.Refill()
 		got = append(got, objects(r)...)
 	}
 	want := make([]uint64, 201)
@@ -416,7 +416,7 @@ func TestA08_LosslessOverflowsInOrderAndComesBack(t *testing.T) {
 		if _, ok := q.Reserve(LossyOf(11), 0, nil); ok {
 			t.Fatalf("a lossy record passed %d others", left)
 		}
-		q.Pump()
+		q.Refill()
 	}
 	objects(r)
 	if rec, ok := q.Reserve(LossyOf(11), 0, nil); !ok {
@@ -470,7 +470,7 @@ func TestSpilledRecordKeepsItsBytesAndOnlyThose(t *testing.T) {
 		}
 	}
 	objects(r)
-	q.Pump()
+	q.Refill()
 	payload, h, ok := r.Peek()
 	if !ok || !bytes.Equal(payload, []byte("abc.....def")) || h.Object != 64 || h.MetaLen != 3 {
 		t.Errorf("%q, %+v, %v", payload, h, ok)

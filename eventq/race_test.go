@@ -79,7 +79,7 @@ func TestA08_ManyProducersLoseNothingAndKeepTheirOrder(t *testing.T) {
 			}
 		})
 		if r.Doorbell() {
-			q.Pump()
+			q.Refill()
 		}
 		if n == 0 {
 			runtime.Gosched()
@@ -153,7 +153,7 @@ func TestChainAcrossProducersKeepsItsOrderThroughOverflow(t *testing.T) {
 			due++
 		})
 		if r.Doorbell() {
-			q.Pump()
+			q.Refill()
 		}
 		if n == 0 {
 			runtime.Gosched()
@@ -183,7 +183,7 @@ func TestClosingUnderLoadLetsEveryProducerGo(t *testing.T) {
 		for range 20 {
 			r.Drain(0, func(*Head, []byte) {})
 			if r.Doorbell() {
-				q.Pump()
+				q.Refill()
 			}
 			runtime.Gosched()
 		}

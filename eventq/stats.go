@@ -29,7 +29,7 @@ func (q *Queue) Stats() Stats {
 }
 
 // TakeLost calls report for every type of which records were lost since the last call, with how many. A loss asks for the doorbell,
-// so the time to call it is after Pump: then there is room to tell the consumer. report may use the queue.
+// so the time to call it is after Refill: then there is room to tell the consumer. report may use the queue.
 func (q *Queue) TakeLost(report func(typ uint16, n uint64)) {
 	var news [Types]uint64
 	q.mu.Lock()

@@ -56,7 +56,7 @@ func TestBulkWaitsForRoomInTheOrderOfArrival(t *testing.T) {
 		if !r.Doorbell() {
 			t.Fatal("no doorbell though half of the ring was freed")
 		}
-		q.Pump()
+		q.Refill()
 		settle(func() bool { return q.Stats().Waiting == 4-i })
 	}
 	settle(func() bool { return r.Drain(2, take) >= 0 && len(got) == 64+5 })
@@ -75,7 +75,7 @@ func TestBulkStandsBehindTheOverflow(t *testing.T) {
 	r, q := fresh(t, 4096, -1)
 	full(t, q)
 	push(t, q, 1, 0)
-	objects(r) // there is room now, but nobody has pumped
+	objects(r) // there is room now, but nobody has refilled
 	if !<-bulk(q, 2, 0, nil) {
 		t.Fatal("refused")
 	}
@@ -92,7 +92,7 @@ func TestBulkThatGivesUpLeavesTheLineAndLetsOthersOn(t *testing.T) {
 	settle(func() bool { return q.Stats().Waiting == 2 })
 
 	r.Drain(8, func(*Head, []byte) {}) // enough for the small one, which has to stand behind the large one all the same
-	q.Pump()
+	q.Refill()
 	if n := q.Stats().Waiting; n != 2 {
 		t.Fatalf("%d wait", n)
 	}
@@ -156,7 +156,7 @@ func TestCloseEndsEverything(t *testing.T) {
 	}
 	q.Commit(rec, &Head{Type: 1, DataLen: 8})
 	q.Commit(spilt, &Head{Type: 1, DataLen: 10})
-	q.Pump()
+	q.Refill()
 	if s := q.Stats(); s.Overflow != 0 || s.OverflowBytes != 0 || s.Waiting != 0 {
 		t.Errorf("left: %+v", s)
 	}
@@ -263,7 +263,7 @@ func TestWaiterThatIsOvertakenStaysFirst(t *testing.T) {
 	}
 	all := objects(r)
 	q.mu.Lock()
-	q.pump()
+	q.refill()
 	if alone, gate := q.alone, q.gate.Load(); alone == nil || alone.arrival != 0 || gate != gateWaiting {
 		t.Errorf("the first is not let out alone behind a shut gate: %+v, %b", alone, gate)
 	}
@@ -283,7 +283,7 @@ func TestGateStaysShutBehindTheOneWhoIsLetOutAlone(t *testing.T) {
 	w := &waiter{wake: make(chan struct{}, 1), need: 64, overtaken: true}
 	q.mu.Lock()
 	q.line.pushBack(w)
-	q.pump()
+	q.refill()
 	q.mu.Unlock()
 	if !w.out || q.alone != w || q.gate.Load() != gateWaiting {
 		t.Fatalf("out %v, gate %b", w.out, q.gate.Load())
@@ -293,7 +293,7 @@ func TestGateStaysShutBehindTheOneWhoIsLetOutAlone(t *testing.T) {
 	}
 	q.mu.Lock()
 	q.leave(w)
-	q.pump()
+	q.refill()
 	q.mu.Unlock()
 	if q.gate.Load() != 0 || q.promised != 0 || q.out != 0 {
 		t.Errorf("afterwards: gate %b, %d bytes promised to %d", q.gate.Load(), q.promised, q.out)
@@ -311,13 +311,13 @@ func TestTheOvertakenOneIsLetOutAlone(t *testing.T) {
 		q.line.pushBack(ws[i])
 	}
 	for step, want := range [][3]bool{{true, false, false}, {false, true, false}, {false, false, true}} {
-		q.pump()
+		q.refill()
 		if got := [3]bool{ws[0].out, ws[1].out, ws[2].out}; got != want {
 			t.Fatalf("step %d: out are %v, want %v", step, got, want)
 		}
 		q.leave(ws[step])
 	}
-	if q.pump(); q.gate.Load() != 0 {
+	if q.refill(); q.gate.Load() != 0 {
 		t.Errorf("gate %b", q.gate.Load())
 	}
 }
@@ -335,11 +335,11 @@ func TestNobodyIsLetOutForRoomThatIsCutInTwo(t *testing.T) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.line.pushBack(w)
-	if q.pump(); w.out {
+	if q.refill(); w.out {
 		t.Error("he is let out")
 	}
 	equal(t, objects(r), 2, 3)
-	if q.pump(); !w.out {
+	if q.refill(); !w.out {
 		t.Error("he is not let out for an empty ring")
 	}
 }
@@ -354,7 +354,7 @@ func TestWaiterStandsBehindAnOverflowThatCameMeanwhile(t *testing.T) {
 	objects(r)
 	q.mu.Lock()
 	q.grant()
-	q.overflow.add(&spilled{head: Head{Type: 1, Object: 1}}) // as spill does, before it pumps
+	q.overflow.add(&spilled{head: Head{Type: 1, Object: 1}}) // as spill does, before it refills
 	q.setGate()
 	q.mu.Unlock()
 	if !<-said {

@@ -173,11 +173,11 @@ func TestNoDoorbellIsLostWhileTheConsumerSleeps(t *testing.T) {
 			last[h.Object]++
 		})
 		if r.Doorbell() {
-			q.Pump()
+			q.Refill()
 		}
 		if came < producers*records && r.Arm() {
 			if r.Doorbell() {
-				q.Pump()
+				q.Refill()
 			}
 			if _, err := f.Read(b[:]); err != nil {
 				t.Fatal(err)

@@ -36,8 +36,8 @@ type Options struct {
 	StreamReceiveWindow     uint64 // the largest that QUIC's window of a stream grows to
 	ConnectionReceiveWindow uint64 // the largest that QUIC's window of a connection grows to
 
-	ResetBudget             int // requests, sessions and streams that a peer may give up or break before they are answered, within ResetWindow
-	ResetWindow             time.Duration
+	ResetBudget             int // requests, sessions and streams that a peer may give up or break before they are answered, within ResetPeriod
+	ResetPeriod             time.Duration
 	MaxUnverifiedHandshakes int // while as many handshakes are unfinished, Retry is demanded
 
 	InitialPacketSize uint16 // bytes of UDP payload, until a larger size is known to come through
@@ -74,7 +74,7 @@ type WebTransportOptions struct {
 	MaxData         int64         // bytes of all streams of a session that may be unread
 	MaxEarlyStreams int           // of a session, and of a connection, that may wait for their session
 	CapsuleTimeout  time.Duration // that a peer may leave a capsule waiting
-	CapsuleBudget   int           // capsules of a session that tell nothing new, within ResetWindow
+	CapsuleBudget   int           // capsules of a session that tell nothing new, within ResetPeriod
 	DecisionTimeout time.Duration // from the session's request to its acceptance or rejection
 	Origins         []string      // that may open sessions; nil: only the server's own, "*": any
 }
@@ -100,8 +100,8 @@ const (
 	largestPacket  = 1452
 )
 
-// resetWindow is what ResetWindow is: tests have less time.
-const resetWindow = 10 * time.Second
+// resetPeriod is what ResetPeriod is: tests have less time.
+const resetPeriod = 10 * time.Second
 
 // ParseOptions makes options of the parts of a zig_h3_server_config; optionsJSON may be empty. Failures are *Error with ErrConfig
 // that name the key and what it takes. No file is read here.
@@ -110,7 +110,7 @@ func ParseOptions(hostname string, port uint16, certPath, keyPath string, option
 	if i := strings.IndexFunc(hostname, func(r rune) bool { return r <= ' ' || r == 0x7f }); i >= 0 {
 		return nil, configError("hostname %q holds a space or a control character", hostname)
 	}
-	o.Date, o.ResetWindow = true, resetWindow
+	o.Date, o.ResetPeriod = true, resetPeriod
 	p := optionsParser{options: o}
 	for _, keys := range [][]optionKey{optionKeys[:], datagramOptionKeys[:], webTransportOptionKeys[:]} {
 		for i := range keys {

@@ -294,7 +294,7 @@ var plain = Options{Incoming: 8, Outgoing: 16, HTTP: true}
 
 func newFixture(t testing.TB, o Options) *fixture {
 	f := &fixture{t: t, sink: newSink(t), quic: newQUIC(), done: make(chan struct{})}
-	f.c.Env = &link.Env{Parent: 1, Stats: &f.stats}
+	f.c.Env = &link.Env{Parent: 1, Stats: &f.stats, Spares: link.NewSpares()}
 	f.c.Sink, f.c.Handle, f.c.Done = f.sink, 2, f.done
 	f.flows.init(&f.c, o, f.quic, true)
 	t.Cleanup(func() {

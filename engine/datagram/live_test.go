@@ -60,7 +60,7 @@ func controlStream(announce bool) []byte {
 
 func newEnd(t testing.TB, q *quic.Conn, role link.Role, stats *sink.Stats, o Options) *end {
 	e := &end{sink: newSink(t), stats: stats, settled: make(chan struct{}), lost: make(chan struct{}), closed: make(chan struct{})}
-	env := &link.Env{Role: role, Parent: 1, Stats: stats, Settings: controlStream(o.HTTP), HeaderTimeout: patience}
+	env := &link.Env{Role: role, Parent: 1, Stats: stats, Spares: link.NewSpares(), Settings: controlStream(o.HTTP), HeaderTimeout: patience}
 	e.Init(env, q, e.sink, e)
 	e.flows.Init(&e.Conn, o)
 	if !e.Open(e, nil, func() { e.flows.OpenRaw() }) {

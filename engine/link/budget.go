@@ -11,7 +11,7 @@ import (
 func (c *Conn) BrokenOff() {
 	c.mu.Lock()
 	now := time.Now()
-	if now.Sub(c.resetSince) > c.ResetWindow {
+	if now.Sub(c.resetSince) > c.ResetPeriod {
 		c.resetSince, c.resets = now, 0
 	}
 	c.resets++

@@ -29,12 +29,13 @@ type Env struct {
 	Parent   sink.Handle // the server or client
 	Stats    *sink.Stats
 	Sweeper  *Sweeper
+	Spares   *Spares
 	Settings []byte // what our control stream begins with: its type and SETTINGS
 
 	HeaderTimeout time.Duration // from a stream's first byte to the end of what it begins with
 	KeepAlive     time.Duration // silence after which a connection with something open is kept alive; 0: never
-	ResetBudget   int           // what a peer may break off within ResetWindow
-	ResetWindow   time.Duration
+	ResetBudget   int           // what a peer may break off within ResetPeriod
+	ResetPeriod   time.Duration
 	Group         int // streams that are completed together
 }
 
@@ -250,10 +251,10 @@ func (c *Conn) Spawn(name string, f func()) {
 	c.mu.Lock()
 	c.goroutines++
 	c.mu.Unlock()
-	go sink.Guard(name, func() {
+	c.Spares.do(job{name, func() {
 		defer c.leave()
 		f()
-	})
+	}})
 }
 
 // leave is the end of a goroutine.

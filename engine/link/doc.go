@@ -8,6 +8,7 @@
 //	goaway.go      GOAWAY, sent and received
 //	keepalive.go   a frame now and then, while something is open
 //	budget.go      what a peer may break off
+//	spares.go      goroutines that have done their work, for the next
 //	sweep.go       what only a request needs that lasts
 //	completion.go  streams that are read to their end together
 //	account.go     byte counters

@@ -58,8 +58,9 @@ func add(c *Conn) *item {
 
 func environment(role Role) *Env {
 	return &Env{
-		Role: role, Parent: 1, Stats: new(sink.Stats), Sweeper: NewSweeper(), Settings: OpenControl(nil),
-		HeaderTimeout: enginetest.Patience, ResetBudget: 10, ResetWindow: time.Hour, Group: 1,
+		Spares: NewSpares(),
+		Role:   role, Parent: 1, Stats: new(sink.Stats), Sweeper: NewSweeper(), Settings: OpenControl(nil),
+		HeaderTimeout: enginetest.Patience, ResetBudget: 10, ResetPeriod: time.Hour, Group: 1,
 	}
 }
 
@@ -298,7 +299,7 @@ func TestTheBudgetHasAWindow(t *testing.T) {
 			f.BrokenOff()
 		}
 		f.mu.Lock()
-		f.resetSince = f.resetSince.Add(-env.ResetWindow - time.Second)
+		f.resetSince = f.resetSince.Add(-env.ResetPeriod - time.Second)
 		f.mu.Unlock()
 	}
 	if f.closing.Load() {

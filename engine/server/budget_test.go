@@ -174,7 +174,7 @@ func TestN12_WhatWasAnsweredIsNotInTheBudget(t *testing.T) {
 func TestN11_TheBudgetIsOfAWindow(t *testing.T) {
 	c := newConsumer(t, hello)
 	f := &fixture{consumer: c, server: newTestServer(t, c, `{"reset_budget": 5}`)}
-	f.server.options.ResetWindow = 100 * time.Millisecond
+	f.server.options.ResetPeriod = 100 * time.Millisecond
 	if _, err := f.server.Route("", "/*", 0, 7); err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func TestN11_TheBudgetIsOfAWindow(t *testing.T) {
 		s.CancelWrite(quic.StreamErrorCode(http3.ErrCodeRequestCanceled))
 		eventually(t, "the reset", func() bool { return f.server.stats[sink.StatRequestsReset].Load() == n })
 		if n == 4 {
-			time.Sleep(2 * f.server.options.ResetWindow)
+			time.Sleep(2 * f.server.options.ResetPeriod)
 		}
 	}
 	if got := client.Answer(client.Open(headers(plainGet...), true)); got != "200 hello world" {

@@ -156,6 +156,7 @@ func (s *Server) Start() error {
 	s.mu.Unlock()
 	rec, _ := to.Reserve(sink.Terminal, 0, nil)
 	to.Commit(rec, &sink.Event{Type: sink.EventServerStarted, Object: s.handle, Parent: s.handle, Status: uint32(l.port)})
+	s.env.Spares.Until(l.quit)
 	l.goroutines.Go(func() { sink.Guard("sweep", func() { s.env.Sweeper.Run(l.quit) }) })
 	l.accepting.Go(func() { sink.Guard("accept", l.accept) })
 	s.mu.Lock()
@@ -311,8 +312,8 @@ func (s *Server) configure() *quic.Config {
 	}
 	s.streams = int(config.MaxIncomingStreams)
 	s.env = link.Env{
-		Role: link.Server, Parent: s.handle, Stats: s.stats, Sweeper: link.NewSweeper(), Settings: link.OpenControl(settings),
-		HeaderTimeout: o.HeaderTimeout, KeepAlive: min(o.KeepAlive, o.IdleTimeout/keepAliveShare), ResetBudget: o.ResetBudget, ResetWindow: o.ResetWindow,
+		Role: link.Server, Parent: s.handle, Stats: s.stats, Sweeper: link.NewSweeper(), Spares: link.NewSpares(), Settings: link.OpenControl(settings),
+		HeaderTimeout: o.HeaderTimeout, KeepAlive: min(o.KeepAlive, o.IdleTimeout/keepAliveShare), ResetBudget: o.ResetBudget, ResetPeriod: o.ResetPeriod,
 		Group: link.CompletionGroup(s.streams),
 	}
 	s.datagrams = datagram.Options{Incoming: o.Datagrams.Incoming, Outgoing: o.Datagrams.Outgoing, HTTP: http, Raw: o.QUICDatagrams, RawOnly: o.RawDatagrams}

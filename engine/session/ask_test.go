@@ -35,7 +35,7 @@ func TestRequestThatTheEndOvertakes(t *testing.T) {
 	client, q := enginetest.Pair(t, &quic.Config{EnableDatagrams: true}, &quic.Config{EnableDatagrams: true})
 	to := enginetest.NewConsumer(t, nil)
 	s := &server{}
-	env := &link.Env{Parent: 1, Stats: new(sink.Stats), Sweeper: &link.Sweeper{}, Settings: link.OpenControl(nil), HeaderTimeout: time.Second}
+	env := &link.Env{Parent: 1, Stats: new(sink.Stats), Spares: link.NewSpares(), Sweeper: &link.Sweeper{}, Settings: link.OpenControl(nil), HeaderTimeout: time.Second}
 	s.Init(env, q, to, s)
 	s.datagrams.Init(&s.Conn, datagram.Options{})
 	s.sessions.Init(&s.Conn, &Options{CapsuleTimeout: time.Second, Limits: &wire.FieldLimits{}}, &s.datagrams)

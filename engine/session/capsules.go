@@ -269,7 +269,7 @@ func (s *Session) capsule(c wire.Capsule) error {
 	if err == nil && s.peerClosed && c.Type != wire.CapsuleClose {
 		err = errBehindClose
 	}
-	if err == nil && useless && s.budget.spend(s.set.o.CapsuleBudget, s.c.ResetWindow) {
+	if err == nil && useless && s.budget.spend(s.set.o.CapsuleBudget, s.c.ResetPeriod) {
 		err = &wire.CapsuleError{Code: http3.ErrCodeExcessiveLoad, Reason: "too many capsules that say nothing new"}
 	}
 	return err

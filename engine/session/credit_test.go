@@ -24,7 +24,7 @@ func newTestSession(t testing.TB, own, peer wire.Limits) (*Session, *enginetest.
 	consumer := enginetest.NewConsumer(t, nil)
 	consumer.Stall(true)
 	c := new(link.Conn)
-	c.Init(&link.Env{Parent: 1, Stats: new(sink.Stats), Sweeper: link.NewSweeper(), ResetWindow: time.Hour}, q, consumer, nothing{})
+	c.Init(&link.Env{Parent: 1, Stats: new(sink.Stats), Spares: link.NewSpares(), Sweeper: link.NewSweeper(), ResetPeriod: time.Hour}, q, consumer, nothing{})
 	set := newTestSet(3)
 	set.c = c
 	s := &Session{set: set, c: c}

@@ -25,7 +25,7 @@ type Options struct {
 	ReceiveWindow   int           // bytes of one stream that may wait for the consumer
 	DecisionTimeout time.Duration // from the request to the acceptance or rejection
 	CapsuleTimeout  time.Duration // that a peer may leave a capsule of ours waiting
-	CapsuleBudget   int           // capsules that tell nothing new, within a window of link.Env.ResetWindow
+	CapsuleBudget   int           // capsules that tell nothing new, within a window of link.Env.ResetPeriod
 	WriteTimeout    time.Duration // without a byte taken of a rejection
 	EarlyStreams    int           // that may wait for their session, of a connection and of each session
 	EarlyTimeout    time.Duration // that they may wait for a session that nobody has asked for

@@ -17,6 +17,7 @@ const server: H3Server = createH3Server({
   port: 0,
   hostname: "127.0.0.1",
   tls,
+  datagrams: { countLost: process.env["BENCH_COUNT_LOST"] === "1" },
   routes: {
     "/": routes["/"],
     "/bytes/:n": routes["/bytes/:n"],

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// lingerMost is the longest that the reactor stays awake for a consumer that was just woken: two wake-ups of threads on other processors
+// vigilMost is the longest that the reactor stays awake for a consumer that was just woken: two wake-ups of threads on other processors
 // and a small handler. An answer that takes longer is worth a sleep.
-const lingerMost = 100 * time.Microsecond
+const vigilMost = 100 * time.Microsecond
 
 // An outlook is what the rest of the library tells the reactor while it may be asleep.
 type outlook struct {
@@ -35,11 +35,11 @@ func (o *outlook) expectSubmission() {
 	o.wakeUp()
 }
 
-// A linger decides how long the reactor looks for submissions before it sleeps, after an event has woken a consumer. A consumer
+// A vigil decides how long the reactor looks for submissions before it sleeps, after an event has woken a consumer. A consumer
 // that answers at once then finds it awake: neither side pays for a sleep, a system call and a wake-up. Where that fails, because the
 // answer takes longer, or because the processor that it stays awake on is the one that the consumer waits for, it is not tried again for a
 // while, and for twice as long the next time. Nothing else holds the reactor awake, so an idle library does not run.
-type linger struct {
+type vigil struct {
 	*outlook
 	begun  time.Time // when the consumer was woken; zero: nothing is expected
 	open   bool      // the reactor stays awake
@@ -56,35 +56,35 @@ const (
 )
 
 // lasts reports whether the reactor is to stay awake.
-func (l *linger) lasts() bool {
-	if l.expected.Load() {
-		l.expected.Store(false)
-		l.begun = time.Now()
+func (v *vigil) lasts() bool {
+	if v.expected.Load() {
+		v.expected.Store(false)
+		v.begun = time.Now()
 	}
-	return l.open && !l.begun.IsZero() && time.Since(l.begun) < lingerMost
+	return v.open && !v.begun.IsZero() && time.Since(v.begun) < vigilMost
 }
 
 // arrived says that there was something.
-func (l *linger) arrived() {
-	if !l.begun.IsZero() {
-		l.answered(time.Since(l.begun))
-		l.begun = time.Time{}
+func (v *vigil) arrived() {
+	if !v.begun.IsZero() {
+		v.answered(time.Since(v.begun))
+		v.begun = time.Time{}
 	}
 }
 
 // answered decides by how long an answer took.
-func (l *linger) answered(took time.Duration) {
-	switch quick := took < lingerMost; {
-	case quick && l.open:
-		l.misses, l.next = 0, skipLeast
-	case l.open:
-		if l.misses++; l.misses == missesMost {
-			l.open, l.misses = false, 0
-			l.skip, l.next = l.next, min(2*l.next, skipMost)
+func (v *vigil) answered(took time.Duration) {
+	switch quick := took < vigilMost; {
+	case quick && v.open:
+		v.misses, v.next = 0, skipLeast
+	case v.open:
+		if v.misses++; v.misses == missesMost {
+			v.open, v.misses = false, 0
+			v.skip, v.next = v.next, min(2*v.next, skipMost)
 		}
-	case l.skip > 0:
-		l.skip--
+	case v.skip > 0:
+		v.skip--
 	case quick:
-		l.open = runtime.NumCPU() > 1 // with one processor the consumer could not run meanwhile
+		v.open = runtime.NumCPU() > 1 // with one processor the consumer could not run meanwhile
 	}
 }

@@ -10,8 +10,8 @@ func TestReactorStaysAwakeOnlyForConsumersThatAnswerAtOnce(t *testing.T) {
 	if runtime.NumCPU() < 2 {
 		t.Skip("with one processor it never stays awake")
 	}
-	const quick, slow = lingerMost - 1, lingerMost
-	l := linger{next: skipLeast}
+	const quick, slow = vigilMost - 1, vigilMost
+	l := vigil{next: skipLeast}
 	answers := func(n int, took time.Duration, open bool) {
 		t.Helper()
 		for i := range n {
@@ -42,7 +42,7 @@ func TestReactorStaysAwakeOnlyForConsumersThatAnswerAtOnce(t *testing.T) {
 }
 
 func TestReactorExpectsNothingUnlessAConsumerWasWoken(t *testing.T) {
-	l := linger{outlook: newOutlook(), open: true}
+	l := vigil{outlook: newOutlook(), open: true}
 	if l.lasts() {
 		t.Fatal("stays awake for nobody")
 	}
