@@ -29,6 +29,22 @@ func (p process) cpu() (time.Duration, error) {
 	return time.Duration(t.Nano()), nil
 }
 
+// mainCPU is the part of it that the process's first thread has run, which in a JavaScript runtime is the one that runs JavaScript.
+func (p process) mainCPU() (time.Duration, error) {
+	if p == 0 {
+		return 0, nil
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/schedstat", p, p))
+	if err != nil {
+		return 0, err
+	}
+	var ran int64
+	if _, err := fmt.Sscan(string(stat), &ran); err != nil {
+		return 0, fmt.Errorf("the time of thread %d: %w", p, err)
+	}
+	return time.Duration(ran), nil
+}
+
 // forgetPeak makes the kernel count the peak of memory from now on. A kernel that does not let us leaves the peak since the
 // process began, which the report cannot tell from a later one: so it is an error.
 func (p process) forgetPeak() error {

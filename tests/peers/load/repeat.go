@@ -24,6 +24,7 @@ type report struct {
 	DatagramsSent    float64 `json:"datagrams_sent_per_request"`
 	DatagramsArrived float64 `json:"datagrams_received_per_request"`
 	ServerCPU        float64 `json:"server_cpu_us_per_request"`
+	ServerMainCPU    float64 `json:"server_main_thread_cpu_us_per_request"`
 	ServerPeak       int64   `json:"server_peak_bytes"`
 	ServerMallocs    float64 `json:"server_allocations_per_request,omitempty"` // with -mallocs
 	ClientCPU        float64 `json:"client_cpu_us_per_request"`
@@ -52,6 +53,10 @@ func repeat(ctx context.Context, clients []*client, count *datagrams, server pro
 	if err != nil {
 		return nil, err
 	}
+	mainCPU, err := server.mainCPU()
+	if err != nil {
+		return nil, err
+	}
 	sent, received := count.total()
 	own := ownCPU()
 	took, elapsed, err := phase(clients, j, time.Duration(*seconds*float64(time.Second)))
@@ -61,6 +66,10 @@ func repeat(ctx context.Context, clients []*client, count *datagrams, server pro
 	ownAfter := ownCPU()
 	sentAfter, receivedAfter := count.total()
 	cpuAfter, err := server.cpu()
+	if err != nil {
+		return nil, err
+	}
+	mainCPUAfter, err := server.mainCPU()
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +93,7 @@ func repeat(ctx context.Context, clients []*client, count *datagrams, server pro
 		P50: us(took[len(took)/2]), P99: us(took[len(took)*99/100]),
 		Datagrams:     float64(sentAfter-sent+receivedAfter-received) / n,
 		DatagramsSent: float64(sentAfter-sent) / n, DatagramsArrived: float64(receivedAfter-received) / n,
-		ServerCPU: us(cpuAfter-cpu) / n, ServerPeak: peak, ServerMallocs: float64(allocatedAfter-allocated) / n, ClientCPU: us(ownAfter-own) / n,
+		ServerCPU: us(cpuAfter-cpu) / n, ServerMainCPU: us(mainCPUAfter-mainCPU) / n, ServerPeak: peak, ServerMallocs: float64(allocatedAfter-allocated) / n, ClientCPU: us(ownAfter-own) / n,
 	}, nil
 }
 
