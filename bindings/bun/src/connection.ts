@@ -1,7 +1,5 @@
-/** A client's connection, as far as handlers can see it. */
+/** A connection, as far as handlers can see it. */
 import { readFields } from "./packed.ts";
-import type { Pump } from "./pump.ts";
-import { QuicDatagramContext } from "./quic_datagram.ts";
 
 /** An address as Bun's requestIP() gives it. */
 export interface SocketAddress {
@@ -14,25 +12,22 @@ export interface SocketAddress {
 export class Connection {
   #remote: SocketAddress | undefined;
   #text: string;
-  #datagrams: QuicDatagramContext | undefined;
 
-  /** @param text the event's packed list, which is taken apart when somebody asks */
+  /**
+   * @param owner the handle of the server that it came to
+   * @param text the event's packed list, which is taken apart when somebody asks
+   */
   constructor(
     readonly handle: number,
-    readonly server: number,
+    readonly owner: number,
     text: string,
   ) {
     this.#text = text;
   }
 
-  /** The client's address. */
+  /** The peer's address. */
   get remote(): SocketAddress {
     return (this.#remote ??= parseAddress(readFields(this.#text).find(([name]) => name === "remote")?.[1] ?? ""));
-  }
-
-  /** What handlers of its raw datagrams get. */
-  datagrams(pump: Pump): QuicDatagramContext {
-    return (this.#datagrams ??= new QuicDatagramContext(this.handle, this.remote, pump));
   }
 }
 

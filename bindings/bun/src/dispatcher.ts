@@ -1,29 +1,49 @@
-/** Reads events and brings each to whom it concerns. Handles nothing itself: requests go to answer.ts, the rest to their objects. */
-import { answer } from "./answer.ts";
+/** Reads events and brings each to whom it concerns. Handles nothing itself: it knows what takes them by interfaces of its own. */
 import { Connection } from "./connection.ts";
 import { H3Error, errorName } from "./errors.ts";
-import { Exchange } from "./exchange.ts";
-import { about, attempt, inWords } from "./failure.ts";
-import { H3DatagramContext } from "./h3_datagram.ts";
-import { ERROR, EVENT, FLAG, H3_INTERNAL_ERROR, RECORD_SIZE } from "./layout.ts";
+import { attempt, inWords } from "./failure.ts";
+import { ERROR, EVENT, FLAG, H3_INTERNAL_ERROR } from "./layout.ts";
 import { library } from "./library.ts";
-import { LOG_LEVELS, type LogRecord } from "./log.ts";
-import type { Pump, QueueMemory } from "./pump.ts";
-import { AUX, CODE, CONN, DATA_LEN, HIGH, META_LEN, OBJECT, PARENT, RecordReader, STATUS, TYPE, USER_DATA } from "./record_reader.ts";
-import { H3Request } from "./request.ts";
-import { RequestBody } from "./request_body.ts";
-import { HeadReader, type RequestHead } from "./request_head.ts";
-import type { Route } from "./route_table.ts";
-import type { H3Server } from "./server.ts";
-import { askSession } from "./session_request.ts";
+import { LOG_LEVELS, type LogRecord, type Reporter } from "./log.ts";
+import { AUX, CODE, CONN, OBJECT, PARENT, RecordReader, STATUS, TYPE, USER_DATA, type QueueMemory } from "./record_reader.ts";
 import { SessionEvents } from "./webtransport/session_events.ts";
 
 /** Where requests of one native route go. Its index is the route's user data. */
 export interface Target {
-  /** Undefined while the server does not run: then nothing here keeps it from being collected. */
-  server: H3Server | undefined;
-  /** Undefined: a reload took it away, and the server looks for what has taken its place. */
-  route: Route | undefined;
+  /** Whose route it is; undefined while that does not run. */
+  readonly owner: Reporter | undefined;
+  /** Takes the REQUEST at `at`. */
+  request(handle: number, at: number): void;
+  /** Takes the SESSION_REQUEST at `at`. */
+  sessionRequest(handle: number, at: number): void;
+}
+
+/** Takes the events of a request that its first one has not settled. */
+export interface RequestSink {
+  /** Whose request it is. */
+  readonly owner: Reporter;
+  /** What messages say of it. */
+  about(): Partial<LogRecord>;
+  /** BODY. */
+  piece(bytes: Uint8Array): void;
+  /** BODY_END. */
+  bodyEnd(): void;
+  /** WRITABLE. */
+  writable(): void;
+  /** H3_DATAGRAM. */
+  datagram(payload: Uint8Array<ArrayBuffer>): void;
+  /** STREAM_CLOSED, with all in order. */
+  finished(): void;
+  /** It has ended early. */
+  fail(reason: unknown): void;
+}
+
+/** What a native server or client belongs to. */
+export interface Owner extends Reporter {
+  /** QUIC_DATAGRAM. */
+  quicDatagram(payload: Uint8Array<ArrayBuffer>, connection: Connection): void;
+  /** SERVER_STOPPED. */
+  stopped(): void;
 }
 
 /** Events of requests that are there. WRITABLE is one of streams, too. */
@@ -44,11 +64,13 @@ function eventName(type: number): string {
 /** The events of one queue. */
 export class Dispatcher {
   /** Requests that are not answered yet, by handle. */
-  readonly exchanges = new Map<number, Exchange>();
+  readonly exchanges = new Map<number, RequestSink>();
   /** Open connections, by handle. */
   readonly connections = new Map<number, Connection>();
-  /** Running servers, by handle: they are kept alive by this. */
-  readonly servers = new Map<number, H3Server>();
+  /** What runs, by handle: it is kept alive by this. */
+  readonly owners = new Map<number, Owner>();
+  /** The queue's records. */
+  readonly records: RecordReader;
   /** Sessions and their streams. */
   readonly sessions: SessionEvents;
   /** The engine or the pump has failed for good. */
@@ -56,18 +78,12 @@ export class Dispatcher {
 
   #targets: (Target | undefined)[] = [];
   #unused: number[] = [];
-  #records: RecordReader;
   #u32: Uint32Array;
-  #heads: HeadReader;
 
-  constructor(
-    readonly pump: Pump,
-    memory: QueueMemory,
-  ) {
-    this.#records = new RecordReader(memory);
+  constructor(memory: QueueMemory) {
+    this.records = new RecordReader(memory);
     this.#u32 = memory.u32;
-    this.sessions = new SessionEvents(this.#records);
-    this.#heads = new HeadReader(memory.bytes, memory.words);
+    this.sessions = new SessionEvents(this.records);
   }
 
   /** Gives a target its index. */
@@ -99,22 +115,28 @@ export class Dispatcher {
     const word = at >>> 2;
     const u32 = this.#u32;
     const type = u32[word + TYPE]! & 0xffff;
-    if (type === EVENT.REQUEST) return this.#request(at, word);
+    if (type === EVENT.REQUEST) {
+      const handle = this.records.u64(word + OBJECT);
+      const target = this.#targets[u32[word + USER_DATA]!];
+      if (target !== undefined) target.request(handle, at);
+      else library().zig_h3_response_reset(handle, H3_INTERNAL_ERROR); // cannot be: no request comes after its server's end
+      return;
+    }
     if (type > EVENT.SESSION_REQUEST) return this.sessions.dispatch(type, at);
-    const object = u32[word + OBJECT]! + u32[word + OBJECT + 1]! * HIGH;
+    const object = this.records.u64(word + OBJECT);
     const flags = u32[word + TYPE]! >>> 16;
     switch (type) {
       case EVENT.BODY:
-        return this.#body(object, this.#records.data(at));
+        return this.exchanges.get(object)?.piece(this.records.data(at)); // undefined, here and below: given up meanwhile
       case EVENT.BODY_END:
-        return this.#bodyEnd(object);
+        return this.exchanges.get(object)?.bodyEnd();
       case EVENT.WRITABLE:
         return this.#writable(object, flags);
       case EVENT.STREAM_CLOSED:
         return this.#closed(object, u32[word + CODE]! | 0, flags);
       case EVENT.CONN_OPENED: {
-        const parent = u32[word + PARENT]! + u32[word + PARENT + 1]! * HIGH;
-        this.connections.set(object, new Connection(object, parent, this.#records.meta(at)));
+        const parent = this.records.u64(word + PARENT);
+        this.connections.set(object, new Connection(object, parent, this.records.meta(at)));
         return;
       }
       case EVENT.CONN_CLOSED:
@@ -122,28 +144,25 @@ export class Dispatcher {
         return;
       case EVENT.QUIC_DATAGRAM:
         return this.#quicDatagram(object, at);
-      case EVENT.H3_DATAGRAM: {
-        const datagrams = this.exchanges.get(object)?.datagrams;
-        if (datagrams !== undefined) H3DatagramContext.deliver(datagrams, this.#records.data(at));
-        return;
-      }
+      case EVENT.H3_DATAGRAM:
+        return this.exchanges.get(object)?.datagram(this.records.data(at));
       case EVENT.SESSION_REQUEST:
-        return this.#sessionRequest(object, at, word);
+        return this.#targets[u32[word + USER_DATA]!]?.sessionRequest(object, at); // the engine rejects what nobody decides
       case EVENT.SERVER_STOPPED: {
-        if ((u32[word + CODE]! | 0) === ERROR.IO) this.#log(object, "error", `the socket has failed: ${this.#records.text(at)}`);
-        this.servers.get(object)?.stopped();
+        if ((u32[word + CODE]! | 0) === ERROR.IO) this.#log(object, "error", `the socket has failed: ${this.records.text(at)}`);
+        this.owners.get(object)?.stopped();
         return;
       }
       case EVENT.LOG: {
         const level = LOG_LEVELS[u32[word + STATUS]!] ?? "info";
-        return this.#log(object, level, this.#records.text(at));
+        return this.#log(object, level, this.records.text(at));
       }
       case EVENT.LOST: {
-        const lost = u32[word + AUX]! + u32[word + AUX + 1]! * HIGH;
+        const lost = this.records.u64(word + AUX);
         return this.#log(0, "warn", `${lost} events were dropped, for the queue was full: ${eventName(u32[word + STATUS]!)}`);
       }
       case EVENT.FATAL:
-        return this.broken(new H3Error(ERROR.FATAL, `the engine has failed: ${this.#records.text(at)}`));
+        return this.broken(new H3Error(ERROR.FATAL, `the engine has failed: ${this.records.text(at)}`));
       // SERVER_STARTED tells nothing that start() did not; later versions of the library may have more types.
     }
   }
@@ -153,13 +172,13 @@ export class Dispatcher {
     if (this.dead) return;
     this.dead = true;
     const native = library();
-    const servers = [...this.servers];
-    for (const [handle] of servers) native.zig_h3_server_stop(handle, 0); // an engine that has died stops nothing, and nothing goes on
-    for (const exchange of [...this.exchanges.values()]) attempt(() => this.#end(exchange, error));
+    const owners = [...this.owners];
+    for (const [handle] of owners) native.zig_h3_server_stop(handle, 0); // an engine that has died stops nothing, and nothing goes on
+    for (const handle of [...this.exchanges.keys()]) attempt(() => this.#end(handle, error));
     this.sessions.broken();
-    for (const [, server] of servers) {
-      attempt(() => server.stopped());
-      server.report({ level: "error", tier: "engine", message: inWords(error), error });
+    for (const [, owner] of owners) {
+      attempt(() => owner.stopped());
+      owner.report({ level: "error", tier: "engine", message: inWords(error), error });
     }
   }
 
@@ -168,143 +187,38 @@ export class Dispatcher {
     const u32 = this.#u32;
     const word = at >>> 2;
     const type = u32[word + TYPE]! & 0xffff;
-    const object = u32[word + OBJECT]! + u32[word + OBJECT + 1]! * HIGH;
+    const object = this.records.u64(word + OBJECT);
     const exchange = this.exchanges.get(object);
     const message = `${eventName(type)} could not be dealt with: ${inWords(error)}`;
-    const request = exchange?.request === undefined ? {} : about(exchange.request);
-    for (const owner of this.#owners(type, object, word)) owner.report({ level: "error", tier: "engine", message, error, ...request });
+        for (const owner of this.#owners(type, object, word)) owner.report({ level: "error", tier: "engine", message, error, ...exchange?.about() });
     if (type >= EVENT.SESSION_REQUEST || (type === EVENT.WRITABLE && exchange === undefined)) {
       this.sessions.giveUp(type, object, error);
     } else if (OF_REQUESTS.has(type)) {
       library().zig_h3_response_reset(object, H3_INTERNAL_ERROR); // stale by now is fine
-      if (exchange !== undefined) attempt(() => this.#end(exchange, error));
+      attempt(() => this.#end(object, error));
     }
   }
 
-  /** Whom a record concerns: all servers, where it cannot be told. */
-  #owners(type: number, object: number, word: number): Iterable<{ report(record: LogRecord): void }> {
+  /** Whom a record concerns: all that run, where it cannot be told. */
+  #owners(type: number, object: number, word: number): Iterable<Reporter> {
     const u32 = this.#u32;
     const asks = type === EVENT.REQUEST || type === EVENT.SESSION_REQUEST;
-    const asked = asks ? this.#targets[u32[word + USER_DATA]!]?.server : this.exchanges.get(object)?.target.server;
-    const conn = u32[word + CONN]! + u32[word + CONN + 1]! * HIGH;
-    const owner = asked ?? this.servers.get(this.connections.get(conn)?.server ?? 0) ?? this.sessions.host(object);
-    return owner === undefined ? [...this.servers.values()] : [owner];
-  }
-
-  #request(at: number, word: number): void {
-    const u32 = this.#u32;
-    const handle = u32[word + OBJECT]! + u32[word + OBJECT + 1]! * HIGH;
-    const target = this.#targets[u32[word + USER_DATA]!];
-    if (target?.server === undefined) {
-      library().zig_h3_response_reset(handle, H3_INTERNAL_ERROR); // cannot be: no request comes after its server's end
-      return;
-    }
-    const flags = u32[word + TYPE]! >>> 16;
-    const conn = u32[word + CONN]! + u32[word + CONN + 1]! * HIGH;
-    const head = this.#heads.read(at + RECORD_SIZE, u32[word + META_LEN]!);
-    const data = u32[word + DATA_LEN]! === 0 ? null : this.#records.data(at);
-    const { server } = target;
-    const tooLarge = data !== null && data.length > server.bodyLimit;
-    if ((flags & FLAG.END) !== 0 && tooLarge) {
-      server.refuse(handle, { status: 413 }, undefined);
-      return;
-    }
-    const datagrams = target.route?.h3Datagram !== undefined;
-    if ((flags & FLAG.END) !== 0 && !datagrams) {
-      this.#handle(target, handle, conn, head, data, undefined);
-      return;
-    }
-    const exchange = new Exchange(handle, target);
-    this.exchanges.set(handle, exchange);
-    if (datagrams) exchange.streamId = u32[word + AUX]! + u32[word + AUX + 1]! * HIGH;
-    if ((flags & FLAG.END) !== 0) {
-      this.#handle(target, handle, conn, head, data, exchange);
-      return;
-    }
-    if ((flags & FLAG.BUFFERED) !== 0) {
-      exchange.pieces = data === null ? [] : [data];
-      exchange.begin = (pieces) => {
-        this.exchanges.delete(handle);
-        this.#handle(target, handle, conn, head, pieces.length === 0 ? null : Buffer.concat(pieces), undefined);
-      };
-      return;
-    }
-    exchange.body = new RequestBody(handle, data);
-    if (tooLarge || Number(head.init.headers.get("content-length")) > server.bodyLimit) {
-      server.tooLarge(exchange);
-      return;
-    }
-    this.#handle(target, handle, conn, head, exchange.body.stream, exchange);
-  }
-
-  #handle(
-    target: Target,
-    handle: number,
-    conn: number,
-    head: RequestHead,
-    body: Uint8Array | ReadableStream<Uint8Array> | null,
-    exchange: Exchange | undefined,
-  ): void {
-    const server = target.server!;
-    const route = target.route ?? server.reroute(head.method, head.path);
-    if (!("handler" in route)) {
-      server.refuse(handle, route, exchange);
-      return;
-    }
-    let request: H3Request;
-    try {
-      const init = body === null ? head.init : ({ ...head.init, body, duplex: "half" } as RequestInit);
-      request = new H3Request(head.url, init, head, route, conn);
-    } catch (error) {
-      // An authority that makes no URL: the client's fault.
-      server.report({ level: "debug", tier: "peer", message: `a request makes no URL: ${head.url}`, error });
-      server.refuse(handle, { status: 400 }, exchange);
-      return;
-    }
-    if (exchange !== undefined) {
-      exchange.request = request;
-      if (route.h3Datagram !== undefined) {
-        exchange.datagrams = new H3DatagramContext(request, exchange.streamId, route.h3Datagram, server, handle);
-      }
-    }
-    answer(server, route, request, handle, exchange);
-  }
-
-  #sessionRequest(handle: number, at: number, word: number): void {
-    const u32 = this.#u32;
-    const target = this.#targets[u32[word + USER_DATA]!];
-    if (target?.server === undefined) return; // cannot be; the engine rejects what nobody decides
-    const conn = u32[word + CONN]! + u32[word + CONN + 1]! * HIGH;
-    askSession(target, handle, conn, this.#heads.read(at + RECORD_SIZE, u32[word + META_LEN]!));
+    const asked = asks ? this.#targets[u32[word + USER_DATA]!]?.owner : this.exchanges.get(object)?.owner;
+    const conn = this.records.u64(word + CONN);
+    const owner = asked ?? this.owners.get(this.connections.get(conn)?.owner ?? 0) ?? this.sessions.host(object);
+    return owner === undefined ? [...this.owners.values()] : [owner];
   }
 
   #quicDatagram(object: number, at: number): void {
     const connection = this.connections.get(object);
-    const server = connection === undefined ? undefined : this.servers.get(connection.server);
-    server?.quicDatagram(this.#records.data(at), connection!);
+    const owner = connection === undefined ? undefined : this.owners.get(connection.owner);
+    owner?.quicDatagram(this.records.data(at), connection!);
   }
 
   #writable(object: number, flags: number): void {
     const exchange = this.exchanges.get(object);
-    if (exchange !== undefined) exchange.sending?.writable();
+    if (exchange !== undefined) exchange.writable();
     else this.sessions.writable(object, flags);
-  }
-
-  #body(object: number, piece: Uint8Array): void {
-    const exchange = this.exchanges.get(object);
-    if (exchange === undefined) return; // given up meanwhile
-    if (exchange.pieces !== undefined) exchange.pieces.push(piece);
-    else if (exchange.body !== undefined) {
-      const { server } = exchange.target;
-      if (exchange.body.push(piece) > (server?.bodyLimit ?? Infinity)) server!.tooLarge(exchange);
-    }
-  }
-
-  #bodyEnd(object: number): void {
-    const exchange = this.exchanges.get(object);
-    if (exchange === undefined) return;
-    if (exchange.pieces !== undefined) exchange.begin!(exchange.pieces);
-    else exchange.body?.end();
   }
 
   #closed(object: number, code: number, flags: number): void {
@@ -312,9 +226,7 @@ export class Dispatcher {
     if (exchange === undefined) return;
     if (code === 0) {
       this.exchanges.delete(object);
-      exchange.gone = true;
-      // What was read of the body stands; whoever still waits for more of it waits in vain.
-      exchange.body?.fail(new DOMException("The request has ended", "AbortError"));
+      exchange.finished();
       return;
     }
     const remote = (flags & FLAG.REMOTE) !== 0;
@@ -327,18 +239,18 @@ export class Dispatcher {
               : `The request was aborted by ${remote ? "the client" : "the server"} (${errorName(code)})`,
             "AbortError",
           );
-    this.#end(exchange, reason);
+    this.#end(object, reason);
   }
 
-  #end(exchange: Exchange, reason: unknown): void {
-    this.exchanges.delete(exchange.handle);
-    exchange.fail(reason);
-    if (exchange.request !== undefined) H3Request.abort(exchange.request, reason);
+  #end(object: number, reason: unknown): void {
+    const exchange = this.exchanges.get(object);
+    this.exchanges.delete(object);
+    exchange?.fail(reason);
   }
 
   #log(object: number, level: (typeof LOG_LEVELS)[number], message: string): void {
-    const server = this.servers.get(object);
-    if (server !== undefined) server.report({ level, tier: "engine", message });
-    else for (const server of this.servers.values()) server.report({ level, tier: "engine", message });
+    const owner = this.owners.get(object);
+    if (owner !== undefined) owner.report({ level, tier: "engine", message });
+    else for (const owner of this.owners.values()) owner.report({ level, tier: "engine", message });
   }
 }

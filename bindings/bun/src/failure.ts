@@ -1,6 +1,5 @@
 /** What failures are called in messages, and handlers whose failures go nowhere else. */
-import type { LogRecord } from "./log.ts";
-import { H3Request } from "./request.ts";
+import type { LogRecord, Reporter } from "./log.ts";
 
 /** What was thrown, in words. Never throws itself, whatever that is. */
 export function inWords(error: unknown): string {
@@ -25,11 +24,6 @@ export function brief(value: unknown): string {
 /** Stands for a value that throws when it is looked at: a proxy, a getter, an inspect() of its own. */
 const UNTOLD = "a value that cannot be shown";
 
-/** What a message says of the request that it is about. Runs no code of a handler's. */
-export function about(request: H3Request): Required<Pick<LogRecord, "route" | "method" | "url">> {
-  return { route: H3Request.route(request), method: H3Request.method(request), url: H3Request.url(request) };
-}
-
 /** Ends something that has failed. What that throws is of the failure that was told already. */
 export function attempt(end: () => void): void {
   try {
@@ -39,16 +33,14 @@ export function attempt(end: () => void): void {
   }
 }
 
-/** Calls a handler that has nobody to answer to: what it throws, and what its promise rejects with, goes to the log. */
-export function callLogged(
-  server: { report(record: LogRecord): void },
-  name: string,
-  call: () => unknown,
-  request?: H3Request,
-): void {
+/**
+ * Calls a handler that has nobody to answer to: what it throws, and what its promise rejects with, goes to the log.
+ * @param about what the message says beside that
+ */
+export function callLogged(reporter: Reporter, name: string, call: () => unknown, about?: () => Partial<LogRecord>): void {
   const blame = (error: unknown): void => {
     const message = `${name} failed: ${inWords(error)}`;
-    server.report({ level: "error", tier: "protocol", message, error, ...(request === undefined ? {} : about(request)) });
+    reporter.report({ level: "error", tier: "protocol", message, error, ...about?.() });
   };
   try {
     const result = call();

@@ -3,8 +3,7 @@
  * Bun.serve(), the server that it then makes is the one that runs already, with the new handlers.
  */
 import { checkOptions } from "./options.ts";
-import type { H3Server } from "./server.ts";
-import type { H3ServerOptions } from "./types.ts";
+import type { H3Server, H3ServerOptions } from "./types.ts";
 
 const HOT = process.execArgv.includes("--hot");
 

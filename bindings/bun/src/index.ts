@@ -3,11 +3,11 @@
  *
  * @module
  */
-export { createH3Server, H3Server } from "./server.ts";
-export { H3Request } from "./request.ts";
+export { createH3Server, H3Server } from "./create.ts";
+export { H3Request, type Params } from "./request.ts";
 export { H3Error } from "./errors.ts";
-export { H3DatagramContext, type H3DatagramHandler } from "./h3_datagram.ts";
-export { QuicDatagramContext, type QuicDatagramHandler } from "./quic_datagram.ts";
+export { H3DatagramContext } from "./h3_datagram.ts";
+export { QuicDatagramContext } from "./quic_datagram.ts";
 export type { DatagramResult } from "./datagram_result.ts";
 export type { OriginCheck, Origins } from "./origins.ts";
 export { WebTransportBidirectionalStream } from "./webtransport/bidirectional_stream.ts";
@@ -24,22 +24,24 @@ export type { DatagramHandler } from "./webtransport/session_core.ts";
 export { WebTransportDatagramDuplexStream } from "./webtransport/session_datagrams.ts";
 export { WebTransportError, type WebTransportErrorOptions, type WebTransportErrorSource } from "./webtransport/webtransport_error.ts";
 export { WebTransportWriter } from "./webtransport/writer.ts";
-export { withTrailers, type Trailers } from "./response.ts";
+export { withTrailers, type Trailers } from "./trailers.ts";
 export { libraryPath, version } from "./library.ts";
 export type { CertificateHash } from "./certificate_hash.ts";
 export type { SocketAddress } from "./connection.ts";
-export type { LogHook, LogLevel, LogRecord, LogTier } from "./log.ts";
+export type { LogLevel, LogRecord, LogTier } from "./log.ts";
 export type {
   DatagramOptions,
   EngineOptions,
   ErrorHandler,
+  H3DatagramHandler,
   H3ServerOptions,
   Handler,
   HandlerResult,
+  LogHook,
   MethodRoutes,
-  Params,
   Pem,
   PumpOptions,
+  QuicDatagramHandler,
   ReloadOptions,
   RouteDefinition,
   RouteExtensions,

@@ -160,3 +160,6 @@ export const H3_INTERNAL_ERROR = 0x102;
 
 /** H3_REQUEST_CANCELLED (RFC 9114, 8.1): the end of a request that ran out of time in the middle of its response. */
 export const H3_REQUEST_CANCELLED = 0x10c;
+
+/** What the upper word of a 64-bit number counts. */
+export const HIGH = 2 ** 32;

@@ -1,5 +1,4 @@
-/** Messages of a server: where they come from and where they go. */
-import type { H3Server } from "./server.ts";
+/** Messages of a server or a client: where they come from and where they go. */
 
 /** How much a message matters. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -28,35 +27,41 @@ export interface LogRecord {
   url?: string;
 }
 
-/**
- * Takes a message. What it throws is dropped, and what a promise that it gives rejects with: a log must not bring down what it tells
- * of. `server` is null when the message is that the server was collected.
- */
-export type LogHook = (record: LogRecord, server: H3Server | null) => unknown;
+/** What messages can be passed to. */
+export interface Reporter {
+  /** Passes a message on. */
+  report(record: LogRecord): void;
+}
 
-/** Hands messages to a hook; without one, those that matter go to the console when the server is under development. */
-export class Log {
+/**
+ * Takes the messages of an owner; null: it was collected. What it throws is dropped, and what a promise that it gives rejects with: a
+ * log must not bring down what it tells of.
+ */
+type Hook<Owner> = (record: LogRecord, owner: Owner | null) => unknown;
+
+/** Hands messages to a hook; without one, those that matter go to the console when their owner is under development. */
+export class Log<Owner> {
   /** Where messages go; undefined: nowhere. */
-  hook: LogHook | undefined;
+  hook: Hook<Owner> | undefined;
 
   constructor(
-    hook: LogHook | undefined,
+    hook: Hook<Owner> | undefined,
     readonly development: boolean,
   ) {
     this.hook = hook;
   }
 
   /** Passes a message on. */
-  write(server: H3Server | null, record: LogRecord): void {
+  write(owner: Owner | null, record: LogRecord): void {
     try {
       if (this.hook !== undefined) {
-        const result = this.hook(record, server);
-        if (result instanceof Promise) result.catch(() => {}); // see LogHook
+        const result = this.hook(record, owner);
+        if (result instanceof Promise) result.catch(() => {}); // see Hook
       } else if (this.development && (record.level === "warn" || record.level === "error")) {
         console.error(`zig_h3 ${record.level}: ${record.message}`, ...("error" in record ? [record.error] : []));
       }
     } catch {
-      // See LogHook; and what was thrown may not let itself be shown.
+      // See Hook; and what was thrown may not let itself be shown.
     }
   }
 }

@@ -2,7 +2,7 @@
  * Memory of the C side that this thread writes arguments to and reads results from. Mapped once and kept: no collector moves it, so
  * its addresses may be remembered, which those of typed arrays may not. Each call uses it up before the next one is made.
  */
-import { toArrayBuffer, type Pointer } from "bun:ffi";
+import { ptr, toArrayBuffer, type Pointer } from "bun:ffi";
 import { H3Error } from "./errors.ts";
 import { ERROR } from "./layout.ts";
 import { library } from "./library.ts";
@@ -38,6 +38,11 @@ export function mapped(base: number, size: number, release: keyof Symbols, conte
   const { ptr } = library()[release] as unknown as { ptr: Pointer };
   // Bun 1.3 gives no address here but a fraction, and crashes in its own clean-up where it is helped: there, nothing is released.
   return Number.isInteger(ptr) ? toOwnedBuffer(base as Pointer, 0, size, context, ptr) : toArrayBuffer(base as Pointer, 0, size);
+}
+
+/** Where bytes stand, for as long as nothing is made that a collection could move. */
+export function addressOf(bytes: Uint8Array): number {
+  return ptr(bytes);
 }
 
 /** The areas of this thread's memory and their addresses. */

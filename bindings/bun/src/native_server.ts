@@ -1,10 +1,9 @@
 /** The calls that make a server on the C side. */
-import { ptr } from "bun:ffi";
 import { SERVER_CONFIG, SERVER_CONFIG_SIZE, ROUTE_FLAG } from "./layout.ts";
 import { check, library } from "./library.ts";
-import { scratch } from "./memory.ts";
+import { addressOf, scratch } from "./memory.ts";
 import type { Checked } from "./options.ts";
-import type { Route } from "./route_table.ts";
+import type { Route } from "./route.ts";
 
 /** Bytes as a C string. */
 function cString(text: string): Uint8Array {
@@ -30,7 +29,7 @@ export function newServer(queue: number, options: Checked): number {
   // Addresses of arrays: taken and used up within this function, which makes nothing that a collection could move meanwhile.
   for (const field of ["hostname", "cert_path", "key_path", "options"] as const) {
     const text = texts[field];
-    if (text !== null) config.setBigUint64(SERVER_CONFIG[field], BigInt(ptr(text)), true);
+    if (text !== null) config.setBigUint64(SERVER_CONFIG[field], BigInt(addressOf(text)), true);
   }
   config.setBigUint64(SERVER_CONFIG.options_len, BigInt(texts.options.length), true);
   check(library().zig_h3_server_new(new Uint8Array(config.buffer), queue, memory.results));

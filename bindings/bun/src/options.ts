@@ -2,12 +2,13 @@
 import { readFileSync } from "node:fs";
 import { ENGINE_KEYS, ENGINE_OWN } from "./engine_options.ts";
 import { brief } from "./failure.ts";
-import { Log, type LogHook } from "./log.ts";
+import { Log } from "./log.ts";
 import { checkOrigins, type OriginCheck } from "./origins.ts";
-import type { QuicDatagramHandler } from "./quic_datagram.ts";
+import { parseRoutes } from "./parse_routes.ts";
 import { REFUSED, REFUSED_TLS } from "./refused_options.ts";
-import { parseRoutes, Route, RouteTable } from "./route_table.ts";
-import type { ErrorHandler, H3ServerOptions, Handler, ReloadOptions } from "./types.ts";
+import { Route } from "./route.ts";
+import { RouteTable } from "./route_table.ts";
+import type { ErrorHandler, H3Server, H3ServerOptions, Handler, LogHook, QuicDatagramHandler, ReloadOptions } from "./types.ts";
 
 /** What the handlers of a server amount to. */
 export interface Handlers {
@@ -26,7 +27,7 @@ export interface Checked {
   /** The engine's own options, as JSON. */
   engine: string;
   handlers: Handlers;
-  log: Log;
+  log: Log<H3Server>;
   development: boolean;
   /** Bytes that a request's body may have. */
   bodyLimit: number;

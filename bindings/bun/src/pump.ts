@@ -9,6 +9,7 @@ import { Dispatcher } from "./dispatcher.ts";
 import { EVENT, RECORD_ALIGN } from "./layout.ts";
 import { check, library } from "./library.ts";
 import { mapped, scratch, type RawBuffer } from "./memory.ts";
+import type { QueueMemory } from "./record_reader.ts";
 
 /** Records that are looked at before their memory is given back. */
 const BATCH = 64;
@@ -21,16 +22,6 @@ const UNREF_INTERVAL = 2;
 
 /** The pumps of this thread by their interval. */
 const pumps = new Map<number, Pump>();
-
-/** A queue's memory, in the ways in which it is read. The queue lives no longer than that, however its thread ends. */
-export interface QueueMemory {
-  /** For strings: a Buffer's slices would share its memory. */
-  bytes: RawBuffer;
-  /** For copies. */
-  u8: Uint8Array<ArrayBuffer>;
-  words: Int32Array;
-  u32: Uint32Array;
-}
 
 /** Drains one queue. */
 export class Pump {
@@ -77,7 +68,7 @@ export class Pump {
     check(native.zig_h3_queue_fd(this.queue, at));
     this.#fd = memory.words[0]!;
     this.#interval = interval;
-    this.dispatcher = new Dispatcher(this, this.#memory);
+    this.dispatcher = new Dispatcher(this.#memory);
     // Bun 1.3 does not tell of the end of the memory (see mapped()); a Worker that is terminated there leaves its queue behind.
     if (!Bun.isMainThread) process.once("exit", this.#free);
   }

@@ -1,17 +1,10 @@
 /** Raw QUIC datagrams (RFC 9221). */
-import type { SocketAddress } from "./connection.ts";
+import type { Connection, SocketAddress } from "./connection.ts";
 import { datagramResult, type DatagramResult } from "./datagram_result.ts";
 import { SEND_FLAG } from "./layout.ts";
 import { library } from "./library.ts";
 import type { Pump } from "./pump.ts";
-import type { H3Server } from "./server.ts";
 import { bytesOf, type BufferSource } from "./webtransport/buffer_source.ts";
-
-/**
- * Takes the raw datagrams of a server's connections. The payload is yours. What it throws, and what a promise that it gives rejects
- * with, goes to the log; the connection lives on. Called with the server as `this`.
- */
-export type QuicDatagramHandler = (this: H3Server, payload: Uint8Array<ArrayBuffer>, context: QuicDatagramContext) => unknown;
 
 /** The connection that a raw datagram came on. It is the same object for all datagrams of a connection. */
 export class QuicDatagramContext {
@@ -48,4 +41,13 @@ export class QuicDatagramContext {
     if (code === 0) this.#pump.flushSoon();
     return datagramResult(code);
   }
+}
+
+const contexts = new WeakMap<Connection, QuicDatagramContext>();
+
+/** What handlers of a connection's raw datagrams get. */
+export function datagramContext(connection: Connection, pump: Pump): QuicDatagramContext {
+  let context = contexts.get(connection);
+  if (context === undefined) contexts.set(connection, (context = new QuicDatagramContext(connection.handle, connection.remote, pump)));
+  return context;
 }

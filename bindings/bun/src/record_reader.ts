@@ -1,7 +1,6 @@
 /** Reads records where they stand in a queue's memory. */
-import { RECORD, RECORD_SIZE } from "./layout.ts";
+import { HIGH, RECORD, RECORD_SIZE } from "./layout.ts";
 import type { RawBuffer } from "./memory.ts";
-import type { QueueMemory } from "./pump.ts";
 
 // Fields of a record as indices of 32-bit words.
 export const TYPE = RECORD.type >>> 2;
@@ -15,8 +14,15 @@ export const META_LEN = RECORD.meta_len >>> 2;
 export const DATA_LEN = RECORD.data_len >>> 2;
 export const AUX = RECORD.aux >>> 2;
 
-/** What the upper word of a 64-bit number counts. */
-export const HIGH = 2 ** 32;
+/** A queue's memory, in the ways in which it is read. The queue lives no longer than that, however its thread ends. */
+export interface QueueMemory {
+  /** For strings: a Buffer's slices would share its memory. */
+  bytes: RawBuffer;
+  /** For copies. */
+  u8: Uint8Array<ArrayBuffer>;
+  words: Int32Array;
+  u32: Uint32Array;
+}
 
 /** The variable parts of a queue's records. */
 export class RecordReader {
@@ -24,10 +30,15 @@ export class RecordReader {
   #u8: Uint8Array<ArrayBuffer>;
   #bytes: RawBuffer;
 
-  constructor(memory: QueueMemory) {
+  constructor(readonly memory: QueueMemory) {
     this.u32 = memory.u32;
     this.#u8 = memory.u8;
     this.#bytes = memory.bytes;
+  }
+
+  /** The 64-bit number at a word of the memory, which must be below 2^53. */
+  u64(word: number): number {
+    return this.u32[word]! + this.u32[word + 1]! * HIGH;
   }
 
   /** A copy of the data of the record at `at`. A view would cost as much to make. */

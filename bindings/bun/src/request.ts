@@ -1,6 +1,16 @@
 /** The Request that a handler gets. */
-import type { Route } from "./route_table.ts";
-import type { Params } from "./types.ts";
+import type { LogRecord } from "./log.ts";
+
+/** The parameters of a pattern: `"/users/:id/*"` has `id` and `"*"`. */
+export type Params<Path extends string> = string extends Path
+  ? Record<string, string>
+  : Path extends `${infer Head}/${infer Tail}`
+    ? Params<Head> & Params<Tail>
+    : Path extends `:${infer Name}`
+      ? { readonly [K in Name]: string }
+      : Path extends "*"
+        ? { readonly "*": string }
+        : {};
 
 /** Bun's map of cookies: what a handler sets in it goes out with the response. */
 type Cookies = Bun.CookieMap;
@@ -24,6 +34,15 @@ interface Head {
   readonly unknownMethod: boolean;
 }
 
+/** What a request must know of its route. */
+interface RequestRoute {
+  readonly pattern: string;
+  /** The route has nothing of its own: `fetch` answers. */
+  readonly leftToFetch: boolean;
+  /** The parameters in a path. */
+  params(target: string): Record<string, string>;
+}
+
 interface Aborter {
   controller: AbortController | undefined;
   reason: unknown;
@@ -37,14 +56,14 @@ interface Aborter {
  */
 export class H3Request<Path extends string = string> extends NativeRequest {
   #head: Head;
-  #route: Route;
+  #route: RequestRoute;
   #conn: number;
   #aborter: Aborter | undefined;
   #params: Record<string, string> | undefined;
   #cookies: Cookies | undefined;
 
   /** @internal */
-  constructor(input: string | Request, init: RequestInit | undefined, head: Head, route: Route, conn: number) {
+  constructor(input: string | Request, init: RequestInit | undefined, head: Head, route: RequestRoute, conn: number) {
     super(input, init);
     this.#head = head;
     this.#route = route;
@@ -87,19 +106,16 @@ export class H3Request<Path extends string = string> extends NativeRequest {
     aborter.controller?.abort(reason);
   }
 
-  /** The pattern of the route that the request came by; `"fetch"` when there was none. @internal */
-  static route(request: H3Request): string {
-    return request.#route.leftToFetch ? "fetch" : request.#route.pattern;
-  }
-
   /** The method that it came with. @internal */
   static method(request: H3Request): string {
     return request.#head.method;
   }
 
-  /** The URL that it came with. @internal */
-  static url(request: H3Request): string {
-    return request.#head.url;
+  /** What a message says of it. Runs no code of a handler's. @internal */
+  static about(request: H3Request): Required<Pick<LogRecord, "route" | "method" | "url">> {
+    const { method, url } = request.#head;
+    const route = request.#route;
+    return { route: route.leftToFetch ? "fetch" : route.pattern, method, url };
   }
 
   /** The handle of the connection that the request came on. @internal */

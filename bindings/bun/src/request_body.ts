@@ -1,6 +1,12 @@
-/** The body of a request that comes in pieces: a stream for its reader, credit for its sender. */
-import { library } from "./library.ts";
+/** The body of a message that comes in pieces: a stream for its reader, credit for its sender. */
 
+/** The library's calls for such a body: a response's are others than a request's. */
+export interface IncomingCalls {
+  /** The reader has taken so many bytes: the sender may send on. */
+  consumed(handle: number, bytes: number): number;
+  /** No more of it is wanted. */
+  stop(handle: number): number;
+}
 
 /**
  * Collects the pieces of one body. Each piece is credited to the sender when the reader takes it, so what waits here is never more
@@ -8,10 +14,11 @@ import { library } from "./library.ts";
  */
 export class RequestBody {
   readonly stream: ReadableStream<Uint8Array>;
+  #calls: IncomingCalls;
   #handle: number;
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   #waiting: Uint8Array[] = [];
-  /** Bytes that came with the request itself: they need no credit. */
+  /** Bytes that came with the head itself: they need no credit. */
   #free: number;
   #length: number;
   /** The reader asked for a piece and there was none. */
@@ -22,10 +29,11 @@ export class RequestBody {
   #over = false;
 
   /**
-   * @param handle the request
-   * @param first what came with the request event
+   * @param handle the message
+   * @param first what came with its event
    */
-  constructor(handle: number, first: Uint8Array | null) {
+  constructor(calls: IncomingCalls, handle: number, first: Uint8Array | null) {
+    this.#calls = calls;
     this.#handle = handle;
     this.#free = this.#length = first === null ? 0 : first.length;
     if (first !== null) this.#waiting.push(first);
@@ -83,7 +91,7 @@ export class RequestBody {
   stop(): void {
     if (this.#over) return;
     this.fail(new DOMException("The rest of the request was given up: its response has been sent", "AbortError"));
-    if (!this.#complete) library().zig_h3_request_stop(this.#handle); // stale by now is fine: then nothing comes anyway
+    if (!this.#complete) this.#calls.stop(this.#handle); // stale by now is fine: then nothing comes anyway
   }
 
   #give(): void {
@@ -105,6 +113,6 @@ export class RequestBody {
   #credit(taken: number): void {
     const free = Math.min(taken, this.#free);
     this.#free -= free;
-    if (taken > free && !this.#complete) library().zig_h3_request_consumed(this.#handle, taken - free);
+    if (taken > free && !this.#complete) this.#calls.consumed(this.#handle, taken - free);
   }
 }

@@ -3,14 +3,14 @@
  * lying in the library a second time.
  */
 import { errorName } from "./errors.ts";
-import { about, inWords } from "./failure.ts";
-import type { Exchange, Sending } from "./exchange.ts";
+import { inWords } from "./failure.ts";
 import { ERROR, H3_INTERNAL_ERROR } from "./layout.ts";
 import { library } from "./library.ts";
 import type { LogTier } from "./log.ts";
 import { scratch, TAKEN } from "./memory.ts";
+import type { Carrier, OutgoingCalls, Sending } from "./outgoing.ts";
+import { peek } from "./peek.ts";
 import { RETRY } from "./retry.ts";
-import type { H3Server } from "./server.ts";
 
 /** Bodies up to this go out with their response in one call. */
 export const LARGEST_WHOLE = 256 << 10;
@@ -50,15 +50,10 @@ export function sharedBlob(blob: Blob): Source {
   };
 }
 
-/** The value of a promise that is settled: Bun reads what is in memory at once. */
-export function peek<T>(promise: Promise<T>): T | Promise<T> {
-  return Bun.peek.status(promise) === "fulfilled" ? (Bun.peek(promise) as T) : promise;
-}
-
 /** One such body. Status and headers have been set; they go with the first bytes. */
 export class ResponseBytes implements Sending {
-  #exchange: Exchange;
-  #server: H3Server;
+  #carrier: Carrier;
+  #calls: OutgoingCalls;
   #source: Source;
   /** How many of its bytes the library has taken. */
   #at = 0;
@@ -66,14 +61,14 @@ export class ResponseBytes implements Sending {
   /** A piece is being read: WRITABLE need not start another. */
   #reading = false;
 
-  constructor(exchange: Exchange, server: H3Server, source: Source) {
-    this.#exchange = exchange;
-    this.#server = server;
+  constructor(carrier: Carrier, calls: OutgoingCalls, source: Source) {
+    this.#carrier = carrier;
+    this.#calls = calls;
     this.#source = source;
   }
 
   writable(): void {
-    if (!this.#exchange.gone && !this.#reading) this.run();
+    if (!this.#carrier.gone && !this.#reading) this.run();
   }
 
   closed(): void {
@@ -108,7 +103,7 @@ export class ResponseBytes implements Sending {
   /** Gives the library a piece. False: it has not taken all of it now. */
   #write(piece: Uint8Array): boolean {
     const memory = scratch();
-    const code = library().zig_h3_response_write(this.#exchange.handle, piece, piece.length, memory.results + TAKEN);
+    const code = this.#calls.write(this.#carrier.handle, piece, piece.length, memory.results + TAKEN);
     if (code === ERROR.WOULD_BLOCK) return false;
     if (code !== 0) {
       this.#refused(code);
@@ -119,18 +114,16 @@ export class ResponseBytes implements Sending {
   }
 
   #finish(): void {
-    const exchange = this.#exchange;
-    if (exchange.gone) return;
-    const code = library().zig_h3_response_end(exchange.handle, 0, 0);
+    const carrier = this.#carrier;
+    if (carrier.gone) return;
+    const code = this.#calls.end(carrier.handle);
     if (code === ERROR.WOULD_BLOCK) {
       setTimeout(() => this.#finish(), RETRY);
       return;
     }
     if (code !== 0) return this.#refused(code);
     this.#letGo();
-    exchange.sending = undefined;
-    // The response is complete; a body that nobody reads need not come any more.
-    if (exchange.body !== undefined && !exchange.body.settled && !exchange.body.held) exchange.body.stop();
+    carrier.sent();
   }
 
   /** The library takes no more of this response. */
@@ -140,15 +133,15 @@ export class ResponseBytes implements Sending {
       return;
     }
     this.#letGo();
-    this.#exchange.gone = true;
+    this.#carrier.gone = true;
   }
 
   /** The rest of the body cannot be had, or not be sent. */
   #failed(tier: LogTier, why: string): void {
     if (this.#over) return;
     this.#letGo();
-    this.#server.report({ level: "error", tier, message: `a response was cut off: ${why}`, ...about(this.#exchange.request!) });
-    library().zig_h3_response_reset(this.#exchange.handle, H3_INTERNAL_ERROR);
+    this.#carrier.report({ level: "error", tier, message: `a response was cut off: ${why}` });
+    this.#calls.reset(this.#carrier.handle, H3_INTERNAL_ERROR);
   }
 
   #letGo(): void {

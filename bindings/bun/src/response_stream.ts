@@ -1,22 +1,21 @@
 /** Sends a response's body as it is made, no faster than the network takes it. */
 import { errorName } from "./errors.ts";
-import { about, brief, inWords } from "./failure.ts";
-import type { Exchange, Sending } from "./exchange.ts";
+import { brief, inWords } from "./failure.ts";
 import { ERROR, H3_INTERNAL_ERROR } from "./layout.ts";
 import { library } from "./library.ts";
 import { scratch, TAKEN } from "./memory.ts";
+import type { Carrier, OutgoingCalls, Sending } from "./outgoing.ts";
 import { listHeaders, writeHeaders } from "./packed.ts";
-import type { Trailers } from "./response.ts";
 import { RETRY } from "./retry.ts";
-import type { H3Server } from "./server.ts";
+import type { Trailers } from "./trailers.ts";
 
 const encoder = new TextEncoder();
 const EMPTY = new Uint8Array(0);
 
 /** One body on its way out. Status and headers have been set; they go with the first bytes. */
 export class ResponseStream implements Sending {
-  #exchange: Exchange;
-  #server: H3Server;
+  #carrier: Carrier;
+  #calls: OutgoingCalls;
   #reader: ReadableStreamDefaultReader;
   #trailers: Trailers | undefined;
   /** What its content-length says, if it has one. */
@@ -24,9 +23,15 @@ export class ResponseStream implements Sending {
   /** Goes on once the library takes bytes again. */
   #resume: (() => void) | undefined;
 
-  constructor(exchange: Exchange, server: H3Server, body: ReadableStream, declared: number | undefined, trailers: Trailers | undefined) {
-    this.#exchange = exchange;
-    this.#server = server;
+  constructor(
+    carrier: Carrier,
+    calls: OutgoingCalls,
+    body: ReadableStream,
+    declared: number | undefined,
+    trailers: Trailers | undefined,
+  ) {
+    this.#carrier = carrier;
+    this.#calls = calls;
     this.#reader = body.getReader() as ReadableStreamDefaultReader;
     this.#declared = declared;
     this.#trailers = trailers;
@@ -43,7 +48,7 @@ export class ResponseStream implements Sending {
 
   /** Sends it all. Never rejects: what fails resets the response. */
   async run(): Promise<void> {
-    const exchange = this.#exchange;
+    const carrier = this.#carrier;
     const declared = this.#declared;
     let length = 0;
     try {
@@ -52,32 +57,31 @@ export class ResponseStream implements Sending {
         // Headers do not wait for a body that is not there yet.
         if (first && Bun.peek.status(promise) === "pending") await this.#write(EMPTY);
         const { done, value } = await promise;
-        if (exchange.gone) return;
+        if (carrier.gone) return;
         if (done) break;
         const bytes = toBytes(value);
         length += bytes.length;
         if (declared !== undefined && length > declared) throw new RangeError(`it is longer than its content-length of ${declared}`);
         if (bytes.length > 0) await this.#write(bytes);
-        if (exchange.gone) return;
+        if (carrier.gone) return;
       }
       if (declared !== undefined && length < declared) throw new RangeError(`it has ${length} bytes, and a content-length of ${declared}`);
       await this.#finish();
     } catch (error) {
-      if (exchange.gone) return;
+      if (carrier.gone) return;
       const message = `the body of a response failed: ${inWords(error)}`;
-      this.#server.report({ level: "error", tier: "handler", message, error, ...about(exchange.request!) });
-      library().zig_h3_response_reset(exchange.handle, H3_INTERNAL_ERROR);
+      carrier.report({ level: "error", tier: "handler", message, error });
+      this.#calls.reset(carrier.handle, H3_INTERNAL_ERROR);
       this.#reader.cancel(error).catch(() => {});
     }
   }
 
   /** Writes all of `bytes`, waiting whenever the response has reached its high-water mark. */
   async #write(bytes: Uint8Array): Promise<void> {
-    const native = library();
     const memory = scratch();
-    const { handle } = this.#exchange;
+    const { handle } = this.#carrier;
     for (;;) {
-      const code = native.zig_h3_response_write(handle, bytes.length === 0 ? 0 : bytes, bytes.length, memory.results + TAKEN);
+      const code = this.#calls.write(handle, bytes.length === 0 ? 0 : bytes, bytes.length, memory.results + TAKEN);
       if (code !== 0 && code !== ERROR.WOULD_BLOCK) return this.#over(code);
       if (code === 0) {
         const taken = memory.u64(TAKEN);
@@ -88,32 +92,30 @@ export class ResponseStream implements Sending {
         this.#resume = resolve;
       });
       this.#resume = undefined;
-      if (this.#exchange.gone) return;
+      if (this.#carrier.gone) return;
     }
   }
 
   async #finish(): Promise<void> {
-    const native = library();
-    const exchange = this.#exchange;
+    const carrier = this.#carrier;
     const trailers = typeof this.#trailers === "function" ? await this.#trailers() : await this.#trailers;
     const listed = trailers === undefined ? undefined : listHeaders(new Headers(trailers));
     for (;;) {
-      if (exchange.gone) return;
+      if (carrier.gone) return;
       let code: number;
       if (listed === undefined) {
-        code = native.zig_h3_response_end(exchange.handle, 0, 0);
+        code = this.#calls.end(carrier.handle);
       } else {
         const memory = scratch();
         const length = writeHeaders(memory.headers, listed);
         if (length < 0) throw new RangeError("the trailers of a response are larger than 64 KiB");
-        code = native.zig_h3_response_send_trailers(exchange.handle, memory.headersAt, length);
+        code = this.#calls.trailers(carrier.handle, memory.headersAt, length);
       }
       if (code === 0) break;
       if (code !== ERROR.WOULD_BLOCK) return this.#over(code);
       await Bun.sleep(RETRY);
     }
-    // The response is complete; a body that nobody reads need not come any more.
-    if (exchange.body !== undefined && !exchange.body.settled && !exchange.body.held) exchange.body.stop();
+    carrier.sent();
   }
 
   /** The library takes no more of this response. */
@@ -121,7 +123,7 @@ export class ResponseStream implements Sending {
     if (code === ERROR.BAD_HEADER || code === ERROR.TOO_LARGE || code === ERROR.NO_MEMORY || code === ERROR.INVALID_ARGUMENT) {
       throw new Error(`${errorName(code)}: ${library().zig_h3_last_error().toString()}`);
     }
-    this.#exchange.gone = true;
+    this.#carrier.gone = true;
     this.#reader.cancel(errorName(code)).catch(() => {});
   }
 }

@@ -1,21 +1,20 @@
 /** A client asks for a session: finds out who decides, and sees to it that somebody does. */
-import type { Target } from "./dispatcher.ts";
-import { about, inWords } from "./failure.ts";
+import { inWords } from "./failure.ts";
+import type { RequestHost } from "./host.ts";
 import { ERROR } from "./layout.ts";
 import { library } from "./library.ts";
 import type { LogLevel } from "./log.ts";
 import { sameOrigin } from "./origins.ts";
 import { H3Request } from "./request.ts";
 import type { RequestHead } from "./request_head.ts";
-import type { Route } from "./route_table.ts";
-import type { H3Server } from "./server.ts";
+import type { Route } from "./route.ts";
 import { untilTaken } from "./retry.ts";
 import { WebTransportServerSession } from "./webtransport/server_session.ts";
 import { SessionCore } from "./webtransport/session_core.ts";
 
 /** One session between its event and its handler's end. */
 interface Asked {
-  server: H3Server;
+  host: RequestHost;
   route: Route;
   /** The session's, whatever the handler does to the session's property. */
   request: H3Request;
@@ -23,10 +22,12 @@ interface Asked {
   session: WebTransportServerSession;
 }
 
-/** Brings a session to its route's handler, when the page may open it. */
-export function askSession(target: Target, handle: number, conn: number, head: RequestHead): void {
-  const server = target.server!;
-  const route = target.route ?? server.rerouteSession(head.path);
+/**
+ * Brings a session to its route's handler, when the page may open it.
+ * @param known the route; undefined: a reload took it away
+ */
+export function askSession(host: RequestHost, known: Route | undefined, handle: number, conn: number, head: RequestHead): void {
+  const route = known ?? host.rerouteSession(head.path);
   if (route === undefined) {
     refuse(handle, 404);
     return;
@@ -35,15 +36,15 @@ export function askSession(target: Target, handle: number, conn: number, head: R
   try {
     request = new H3Request(head.url, head.init, head, route, conn);
   } catch (error) {
-    server.report({ level: "debug", tier: "peer", message: `a request makes no URL: ${head.url}`, error });
+    host.report({ level: "debug", tier: "peer", message: `a request makes no URL: ${head.url}`, error });
     refuse(handle, 400);
     return;
   }
-  const core = new SessionCore(server, handle);
-  if (server.stopping) core.drains();
-  const asked: Asked = { server, route, request, core, session: new WebTransportServerSession(core, request) };
+  const core = new SessionCore(host, handle);
+  if (host.stopping) core.drains();
+  const asked: Asked = { host, route, request, core, session: new WebTransportServerSession(core, request) };
   watch(asked);
-  const check = route.origins ?? server.origins ?? sameOrigin;
+  const check = route.origins ?? host.origins ?? sameOrigin;
   const origin = request.headers.get("origin");
   try {
     const allowed = check(origin, request);
@@ -74,7 +75,7 @@ function watch(asked: Asked): void {
 
 /** Calls the handler. */
 function begin(asked: Asked, allowed: boolean, origin: string | null): void {
-  const { server, route, request, session, core } = asked;
+  const { host, route, request, session, core } = asked;
   if (core.over) return; // the client has gone meanwhile
   if (!allowed) {
     report(asked, "info", "peer", `a page of ${origin} may not open a session`, undefined);
@@ -82,7 +83,7 @@ function begin(asked: Asked, allowed: boolean, origin: string | null): void {
     return;
   }
   try {
-    const result: unknown = route.webtransport!.call(server, session, request, server);
+    const result: unknown = route.webtransport!.call(host, session, request, host);
     if (result instanceof Promise) result.catch((error) => fail(asked, "a session's handler failed", error));
   } catch (error) {
     fail(asked, "a session's handler failed", error);
@@ -102,7 +103,7 @@ function fail(asked: Asked, what: string, error: unknown): void {
 }
 
 function report(asked: Asked, level: LogLevel, tier: "peer" | "protocol", message: string, error: unknown): void {
-  asked.server.report({ level, tier, message, ...(error === undefined ? {} : { error }), ...about(asked.request) });
+  asked.host.report({ level, tier, message, ...(error === undefined ? {} : { error }), ...H3Request.about(asked.request) });
 }
 
 /** Refuses a session that nobody is to hear of. */

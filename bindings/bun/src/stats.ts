@@ -1,8 +1,8 @@
 /** Counters of servers and of sessions: numbers from one call of the library, their names from another. */
 import { CString, type Pointer } from "bun:ffi";
+import { HIGH } from "./layout.ts";
 import { lastError, library } from "./library.ts";
 import { scratch } from "./memory.ts";
-import { HIGH } from "./record_reader.ts";
 
 /** More counters than there are or soon will be. */
 const MOST = 256;

@@ -1,25 +1,92 @@
-/** The types of what users pass in. */
-import type { H3DatagramHandler } from "./h3_datagram.ts";
-import type { LogHook } from "./log.ts";
+/** The server as users see it, and the types of what they pass in. */
+import type { CertificateHash } from "./certificate_hash.ts";
+import type { SocketAddress } from "./connection.ts";
+import type { H3DatagramContext } from "./h3_datagram.ts";
+import type { LogRecord } from "./log.ts";
 import type { Origins } from "./origins.ts";
-import type { QuicDatagramHandler } from "./quic_datagram.ts";
+import type { QuicDatagramContext } from "./quic_datagram.ts";
 import type { H3Request } from "./request.ts";
-import type { H3Server } from "./server.ts";
 import type { WebTransportServerSession } from "./webtransport/server_session.ts";
+
+/**
+ * An HTTP/3 server. It serves from its making on.
+ *
+ * A server that runs is kept alive, and keeps the process alive, until it is stopped or unref()ed, as with Bun.serve(). One that has
+ * stopped is freed by close(), by `using`, or at last by the garbage collector.
+ */
+export interface H3Server extends Disposable, AsyncDisposable {
+  /** `id` of the options, else `""`. */
+  readonly id: string;
+  /** `hostname` of the options, else `"localhost"`, as in Bun.serve(). */
+  readonly hostname: string;
+  /** `development` of the options. */
+  readonly development: boolean;
+  /** Always `"https"`: there is no HTTP/3 without TLS. */
+  readonly protocol: "https";
+  /** The UDP port that it serves at: after a stop the one that it had. As in Bun.serve(). */
+  readonly port: number;
+  /** Where it serves: `https://localhost:port/` when bound to all addresses. */
+  readonly url: URL;
+  /** Whether it takes requests, or is still finishing some. */
+  readonly running: boolean;
+  /** Requests whose answers are not complete. As in Bun.serve(). */
+  readonly pendingRequests: number;
+  /** SHA-256 of the certificate, for `serverCertificateHashes` of a browser's WebTransport. As text it is hex. */
+  readonly certificateHash: CertificateHash;
+
+  /**
+   * Serves again after a stop(). Does nothing on a server that runs.
+   * @throws H3Error when the address cannot be bound, or while the server is still stopping; Error after close(), and
+   * once what brings its events has failed (see `onLog`)
+   */
+  start(): this;
+
+  /**
+   * Stops taking connections and requests. As in Bun.serve().
+   * @param force false: requests that run are finished first; true: all is ended now; `{ deadline }`: they have so many ms
+   * @returns resolves when all has ended. May be called again, also to force what is going on
+   * @throws TypeError or RangeError for a deadline that is none
+   */
+  stop(force?: boolean | { deadline: number }): Promise<void>;
+
+  /** Stops by force and frees what the server holds; afterwards it cannot be started again. May be called again. */
+  close(): Promise<void>;
+
+  /** As below, with routes as a list. */
+  reload(options: ReloadOptions & { routes: readonly RouteDefinition[] }): this;
+  /**
+   * Replaces routes, fetch and error, as in Bun.serve(): requests that run keep their handlers, later ones get the new ones.
+   * @throws TypeError that names a wrong option; then all stays as it was
+   */
+  reload<Path extends string = string>(options: ReloadOptions<Path>): this;
+
+  /** The client's address of a request of this server; null once its connection has ended. As in Bun.serve(). */
+  requestIP(request: Request): SocketAddress | null;
+
+  /**
+   * The server's counters by the names that the library gives them, e.g. `requests_total`. They stay readable after a stop.
+   * @throws Error after close()
+   */
+  stats(): Record<string, number>;
+
+  /** Lets the server keep the process alive, as it does from the start. As in Bun.serve(). */
+  ref(): void;
+
+  /** Lets the process end though the server runs. As in Bun.serve(). Until then it looks for requests every 2 ms. */
+  unref(): void;
+
+  /** close(), for `using`. */
+  [Symbol.dispose](): void;
+
+  /** close(), for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>;
+
+  /** What JSON.stringify() and console.log() show: the server, not the machinery behind it. */
+  toJSON(): { url: string; id: string; development: boolean; running: boolean; pendingRequests: number };
+}
 
 /** What a handler may give: a Response, or chunks of a body (strings or bytes) that are sent as they are made. */
 export type HandlerResult = Response | AsyncIterable<string | Uint8Array | ArrayBuffer> | ReadableStream;
-
-/** The parameters of a pattern: `"/users/:id/*"` has `id` and `"*"`. */
-export type Params<Path extends string> = string extends Path
-  ? Record<string, string>
-  : Path extends `${infer Head}/${infer Tail}`
-    ? Params<Head> & Params<Tail>
-    : Path extends `:${infer Name}`
-      ? { readonly [K in Name]: string }
-      : Path extends "*"
-        ? { readonly "*": string }
-        : {};
 
 /** Answers a request. Called with the server as `this` and as second argument. */
 export type Handler<Path extends string = string> = (
@@ -39,6 +106,28 @@ export type SessionHandler<Path extends string = string> = (
   request: H3Request<Path>,
   server: H3Server,
 ) => unknown;
+
+/**
+ * Takes the datagrams of a route's requests, from the request to the end of its response. The payload is yours. What it throws, and
+ * what a promise that it gives rejects with, goes to the log; the request lives on. Called with the server as `this`.
+ */
+export type H3DatagramHandler<Path extends string = string> = (
+  this: H3Server,
+  payload: Uint8Array<ArrayBuffer>,
+  context: H3DatagramContext<Path>,
+) => unknown;
+
+/**
+ * Takes the raw datagrams of a server's connections. The payload is yours. What it throws, and what a promise that it gives rejects
+ * with, goes to the log; the connection lives on. Called with the server as `this`.
+ */
+export type QuicDatagramHandler = (this: H3Server, payload: Uint8Array<ArrayBuffer>, context: QuicDatagramContext) => unknown;
+
+/**
+ * Takes a message. What it throws is dropped, and what a promise that it gives rejects with: a log must not bring down what it tells
+ * of. `server` is null when the message is that the server was collected.
+ */
+export type LogHook = (record: LogRecord, server: H3Server | null) => unknown;
 
 /** What stands at a path beside its methods. */
 export interface RouteExtensions<Path extends string = string> {

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { BODY, bodyKind } from "../src/body_kind.ts";
 import { guessContentType } from "../src/content_type.ts";
-import { withTrailers } from "../src/response.ts";
+import { withTrailers } from "../src/trailers.ts";
 
 const stream = (): ReadableStream => new ReadableStream({ start: (c) => (c.enqueue("x"), c.close()) });
 

@@ -1,8 +1,7 @@
 /** A way for datagrams to the peer. */
 import { bytesOf, type BufferSource } from "./buffer_source.ts";
-import type { OutboxShare } from "./datagram_outbox.ts";
+import type { DatagramOutbox, OutboxShare } from "./datagram_outbox.ts";
 import { checkGroup, checkOrder, type WebTransportSendGroup } from "./send_group.ts";
-import type { SessionCore } from "./session_core.ts";
 
 /** What `createWritable()` takes. */
 export interface WebTransportSendOptions {
@@ -12,6 +11,12 @@ export interface WebTransportSendOptions {
   sendOrder?: number;
 }
 
+/** What a writable must know of its session. */
+export interface DatagramSender {
+  /** What waits to be sent. */
+  readonly outbox: DatagramOutbox;
+}
+
 /**
  * A writable of datagrams. Each chunk is one datagram; one that is larger than `maxDatagramSize` is dropped, as the standard has it.
  * A write resolves while fewer than `outgoingMaxBufferedDatagrams` of its own wait. Group and order rank the datagrams that wait because the
@@ -19,13 +24,13 @@ export interface WebTransportSendOptions {
  * @see https://www.w3.org/TR/webtransport/#webtransportdatagramswritable
  */
 export class WebTransportDatagramsWritable extends WritableStream<BufferSource> {
-  #core: SessionCore;
+  #session: DatagramSender;
   #controller: WritableStreamDefaultController;
   #rank: { group: WebTransportSendGroup | null; order: number };
   #writer: WritableStreamDefaultWriter<BufferSource> | undefined;
 
   /** @internal */
-  constructor(core: SessionCore, options: WebTransportSendOptions, gone: (writable: WebTransportDatagramsWritable) => void) {
+  constructor(session: DatagramSender, options: WebTransportSendOptions, gone: (writable: WebTransportDatagramsWritable) => void) {
     let controller: WritableStreamDefaultController;
     const rank = { group: null as WebTransportSendGroup | null, order: 0 };
     const share: OutboxShare = { waiting: 0, blocked: undefined };
@@ -33,11 +38,11 @@ export class WebTransportDatagramsWritable extends WritableStream<BufferSource> 
       start: (given) => {
         controller = given;
       },
-      write: (chunk) => core.outbox.write(bytesOf(chunk), rank.group?.id ?? 0, rank.order, share),
+      write: (chunk) => session.outbox.write(bytesOf(chunk), rank.group?.id ?? 0, rank.order, share),
       close: () => gone(this),
       abort: () => gone(this),
     });
-    this.#core = core;
+    this.#session = session;
     this.#controller = controller!;
     this.#rank = rank;
     if (options.sendGroup !== undefined) this.sendGroup = options.sendGroup;
@@ -52,7 +57,7 @@ export class WebTransportDatagramsWritable extends WritableStream<BufferSource> 
   /** @throws InvalidStateError for a group of another session */
   set sendGroup(value: WebTransportSendGroup | null) {
     const group = checkGroup(value);
-    if (group !== null && !group.belongsTo(this.#core)) {
+    if (group !== null && !group.belongsTo(this.#session)) {
       throw new DOMException("sendGroup belongs to another session", "InvalidStateError");
     }
     this.#rank.group = group;

@@ -2,7 +2,6 @@
 import type { BufferSource } from "./buffer_source.ts";
 import { checkGroup, checkOrder, type WebTransportSendGroup, type WebTransportSendStreamStats } from "./send_group.ts";
 import type { SendSide } from "./send_side.ts";
-import type { SessionCore } from "./session_core.ts";
 import { SIDE, WebTransportWriter } from "./writer.ts";
 
 /**
@@ -12,13 +11,16 @@ import { SIDE, WebTransportWriter } from "./writer.ts";
  * @see https://www.w3.org/TR/webtransport/#send-stream
  */
 export class WebTransportSendStream extends WritableStream<BufferSource> {
-  #core: SessionCore;
+  #session: object;
   #side: SendSide;
 
-  /** @internal */
-  constructor(core: SessionCore, side: SendSide) {
+  /**
+   * @param session whose groups it may be ranked in
+   * @internal
+   */
+  constructor(session: object, side: SendSide) {
     super(side);
-    this.#core = core;
+    this.#session = session;
     this.#side = side;
   }
 
@@ -35,7 +37,7 @@ export class WebTransportSendStream extends WritableStream<BufferSource> {
   /** @throws InvalidStateError for a group of another session */
   set sendGroup(value: WebTransportSendGroup | null) {
     const group = checkGroup(value);
-    if (group !== null && !group.belongsTo(this.#core)) {
+    if (group !== null && !group.belongsTo(this.#session)) {
       throw new DOMException("sendGroup belongs to another session", "InvalidStateError");
     }
     this.#side.group = group;

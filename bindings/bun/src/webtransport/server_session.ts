@@ -1,10 +1,10 @@
 /** A session on the server, which decides whether there is to be one. */
-import { about, brief } from "../failure.ts";
+import { brief } from "../failure.ts";
 import { ERROR } from "../layout.ts";
 import { lastError, library } from "../library.ts";
 import { HEADERS_SIZE, scratch } from "../memory.ts";
 import { listHeaders, writeHeaders, type Listed } from "../packed.ts";
-import type { H3Request } from "../request.ts";
+import { H3Request } from "../request.ts";
 import { offeredProtocols } from "./offered_protocols.ts";
 import { untilTaken } from "../retry.ts";
 import { WebTransportSession } from "./session.ts";
@@ -168,7 +168,7 @@ export class WebTransportServerSession<Path extends string = string> extends Web
 
   #blame(error: Error): void {
     const message = `the answer to a session cannot be sent: ${error.message}`;
-    this.#core.host.report({ level: "error", tier: "protocol", message, error, ...about(this.#request) });
+    this.#core.host.report({ level: "error", tier: "protocol", message, error, ...H3Request.about(this.#request) });
   }
 }
 

@@ -155,7 +155,12 @@ export class WebTransportSession implements AsyncDisposable {
     core.mustNotHaveFailed();
     const counters = core.snapshot() ?? (await core.lastCounters());
     core.mustNotHaveFailed();
-    return connectionStats(counters, core);
+    const { inbox, outbox, unsent } = core;
+    return connectionStats(counters, {
+      droppedIncoming: inbox.dropped,
+      expiredIncoming: inbox.expired,
+      expiredOutgoing: outbox.expired + unsent.expired,
+    });
   }
 
   /**

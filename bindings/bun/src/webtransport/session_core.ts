@@ -6,7 +6,7 @@ import { ERROR, FLAG, SEND_FLAG, WT_OPEN, WT_STREAM } from "../layout.ts";
 import { errorName } from "../errors.ts";
 import { attempt, callLogged } from "../failure.ts";
 import { lastError, library } from "../library.ts";
-import type { LogRecord } from "../log.ts";
+import type { Reporter } from "../log.ts";
 import { scratch } from "../memory.ts";
 import type { Pump } from "../pump.ts";
 import type { WebTransportBidirectionalStream } from "./bidirectional_stream.ts";
@@ -19,17 +19,16 @@ import type { WebTransportReceiveStream } from "./receive_stream.ts";
 import { untilTaken } from "../retry.ts";
 import type { WebTransportSendGroup } from "./send_group.ts";
 import { WebTransportDatagramDuplexStream } from "./session_datagrams.ts";
+import type { SessionSink } from "./session_events.ts";
 import { SessionStream } from "./session_stream.ts";
 import { sessionStats, sessionStatsOf } from "../stats.ts";
 import { WebTransportError } from "./webtransport_error.ts";
 
 /** What a session belongs to: a server, or a client. */
-export interface SessionHost {
+export interface SessionHost extends Reporter {
   readonly pump: Pump;
   /** How many datagrams of a session may wait to be read, until the session says otherwise. */
   readonly incomingDatagrams: number;
-  /** Passes a message on. */
-  report(record: LogRecord): void;
 }
 
 /** How far a session has come, in the standard's words. */
@@ -61,7 +60,7 @@ interface Ending {
 }
 
 /** One session. What hangs on it is made when it is first asked for. */
-export class SessionCore {
+export class SessionCore implements SessionSink {
   state: SessionState = "connecting";
   /** What the two sides have agreed to speak; empty: nothing. */
   protocol = "";

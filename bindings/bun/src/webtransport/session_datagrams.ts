@@ -2,9 +2,9 @@
 import { ERROR } from "../layout.ts";
 import { library } from "../library.ts";
 import { checkAge, checkLimit, limitOf } from "./datagram_limits.ts";
-import { WebTransportDatagramsWritable, type WebTransportSendOptions } from "./datagrams_writable.ts";
+import type { DatagramInbox } from "./datagram_inbox.ts";
+import { WebTransportDatagramsWritable, type DatagramSender, type WebTransportSendOptions } from "./datagrams_writable.ts";
 import { checkGroup } from "./send_group.ts";
-import type { SessionCore } from "./session_core.ts";
 
 /** What a session that is not open yet says of its datagrams. */
 const UNKNOWN_SIZE = 1024;
@@ -12,13 +12,25 @@ const UNKNOWN_SIZE = 1024;
 /** The largest number that the newer names of the limits can say. */
 const MOST_BUFFERED = 2 ** 32 - 1;
 
+/** The session that datagrams are of. */
+export interface DatagramSource extends DatagramSender {
+  /** The library's name for it. */
+  readonly handle: number;
+  /** How far it has come. */
+  readonly state: string;
+  /** What waits to be read. */
+  readonly inbox: DatagramInbox;
+  /** `"bytes"`: they are read from a byte stream. */
+  readonly datagramsReadableType: "bytes" | undefined;
+}
+
 /**
  * Datagrams both ways. Those that come wait in a queue of `incomingMaxBufferedDatagrams`, from which the oldest is dropped when it is
  * full, and are read one by one from `readable`.
  * @see https://www.w3.org/TR/webtransport/#duplex-stream
  */
 export class WebTransportDatagramDuplexStream {
-  #core: SessionCore;
+  #source: DatagramSource;
   #readable: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
   #controller: ReadableStreamDefaultController | ReadableByteStreamController | undefined;
   #wanted = false;
@@ -29,8 +41,8 @@ export class WebTransportDatagramDuplexStream {
   #end: { failure: { error: unknown } | undefined; over: () => unknown } | undefined;
 
   /** @internal */
-  constructor(core: SessionCore) {
-    this.#core = core;
+  constructor(source: DatagramSource) {
+    this.#source = source;
   }
 
   /** Datagrams as they come, each one chunk. Nothing is taken ahead of the reader. */
@@ -55,8 +67,8 @@ export class WebTransportDatagramDuplexStream {
 
   /** Bytes of the largest datagram that can be sent now; it changes with the path. 0: the peer takes none. */
   get maxDatagramSize(): number {
-    if (this.#end !== undefined || this.#core.state === "connecting") return this.#size;
-    const size = library().zig_h3_wt_max_datagram_size(this.#core.handle);
+    if (this.#end !== undefined || this.#source.state === "connecting") return this.#size;
+    const size = library().zig_h3_wt_max_datagram_size(this.#source.handle);
     if (size >= 0) this.#size = size;
     else if (size === ERROR.NOT_NEGOTIATED) this.#size = 0;
     return this.#size;
@@ -64,62 +76,62 @@ export class WebTransportDatagramDuplexStream {
 
   /** Milliseconds that a datagram may wait to be read; null: as long as it likes. */
   get incomingMaxAge(): number | null {
-    return this.#core.inbox.maxAge;
+    return this.#source.inbox.maxAge;
   }
 
   /** @throws RangeError for a negative number and NaN. 0 is taken for null */
   set incomingMaxAge(value: number | null) {
-    this.#core.inbox.maxAge = checkAge("incomingMaxAge", value);
+    this.#source.inbox.maxAge = checkAge("incomingMaxAge", value);
   }
 
   /** Milliseconds that a datagram may wait to be sent; null: as long as it likes. */
   get outgoingMaxAge(): number | null {
-    return this.#core.outbox.maxAge;
+    return this.#source.outbox.maxAge;
   }
 
   /** @throws RangeError for a negative number and NaN. 0 is taken for null */
   set outgoingMaxAge(value: number | null) {
-    this.#core.outbox.maxAge = checkAge("outgoingMaxAge", value);
+    this.#source.outbox.maxAge = checkAge("outgoingMaxAge", value);
   }
 
   /** How many datagrams may wait to be read. */
   get incomingMaxBufferedDatagrams(): number {
-    return Math.min(Math.floor(this.#core.inbox.limit), MOST_BUFFERED);
+    return Math.min(Math.floor(this.#source.inbox.limit), MOST_BUFFERED);
   }
 
   /** 0 is taken for 1 */
   set incomingMaxBufferedDatagrams(value: number) {
-    this.#core.inbox.limit = limitOf(value);
+    this.#source.inbox.limit = limitOf(value);
   }
 
   /** How many datagrams of a writable may wait to be sent, beside those in the engine's queue, before its writes do. */
   get outgoingMaxBufferedDatagrams(): number {
-    return Math.min(Math.floor(this.#core.outbox.limit), MOST_BUFFERED);
+    return Math.min(Math.floor(this.#source.outbox.limit), MOST_BUFFERED);
   }
 
   /** 0 is taken for 1 */
   set outgoingMaxBufferedDatagrams(value: number) {
-    this.#core.outbox.limit = limitOf(value);
+    this.#source.outbox.limit = limitOf(value);
   }
 
   /** The older name of incomingMaxBufferedDatagrams. */
   get incomingHighWaterMark(): number {
-    return this.#core.inbox.limit;
+    return this.#source.inbox.limit;
   }
 
   /** @throws RangeError for a negative number and NaN. Less than 1 is taken for 1 */
   set incomingHighWaterMark(value: number) {
-    this.#core.inbox.limit = checkLimit("incomingHighWaterMark", value);
+    this.#source.inbox.limit = checkLimit("incomingHighWaterMark", value);
   }
 
   /** The older name of outgoingMaxBufferedDatagrams. */
   get outgoingHighWaterMark(): number {
-    return this.#core.outbox.limit;
+    return this.#source.outbox.limit;
   }
 
   /** @throws RangeError for a negative number and NaN. Less than 1 is taken for 1 */
   set outgoingHighWaterMark(value: number) {
-    this.#core.outbox.limit = checkLimit("outgoingHighWaterMark", value);
+    this.#source.outbox.limit = checkLimit("outgoingHighWaterMark", value);
   }
 
   /** The largest datagram as the session's opening says it. @internal */
@@ -129,7 +141,7 @@ export class WebTransportDatagramDuplexStream {
 
   /** Something has come. @internal */
   arrived(): void {
-    if (this.#cancelled) this.#core.inbox.clear();
+    if (this.#cancelled) this.#source.inbox.clear();
     else if (this.#wanted) this.#give();
   }
 
@@ -142,7 +154,7 @@ export class WebTransportDatagramDuplexStream {
   }
 
   #createWritable(options: WebTransportSendOptions): WebTransportDatagramsWritable {
-    const writable = new WebTransportDatagramsWritable(this.#core, options, (gone) => this.#writables.delete(gone));
+    const writable = new WebTransportDatagramsWritable(this.#source, options, (gone) => this.#writables.delete(gone));
     if (this.#end !== undefined) writable.end(this.#end.failure, this.#end.over);
     else this.#writables.add(writable);
     return writable;
@@ -160,20 +172,20 @@ export class WebTransportDatagramDuplexStream {
       },
       cancel: (): void => {
         this.#cancelled = true;
-        this.#core.inbox.clear();
+        this.#source.inbox.clear();
       },
     };
-    const type = this.#core.datagramsReadableType === "bytes" ? { type: "bytes" as const } : {};
+    const type = this.#source.datagramsReadableType === "bytes" ? { type: "bytes" as const } : {};
     return new ReadableStream({ ...source, ...type } as Bun.UnderlyingSource<Uint8Array<ArrayBuffer>>, { highWaterMark: 0 });
   }
 
   #give(): void {
     const controller = this.#controller!;
-    let datagram = this.#core.inbox.shift();
+    let datagram = this.#source.inbox.shift();
     // A byte stream has no way to tell of nothing.
     while (datagram?.length === 0 && "byobRequest" in controller) {
-      this.#core.inbox.dropped++;
-      datagram = this.#core.inbox.shift();
+      this.#source.inbox.dropped++;
+      datagram = this.#source.inbox.shift();
     }
     if (datagram === undefined) return;
     this.#wanted = false;

@@ -1,13 +1,58 @@
 /** Brings the events of datagrams, sessions and their streams to whom they concern. */
 import { attempt, inWords } from "../failure.ts";
-import { ERROR, EVENT, FLAG } from "../layout.ts";
+import { ERROR, EVENT, FLAG, HIGH } from "../layout.ts";
 import { library } from "../library.ts";
+import type { Reporter } from "../log.ts";
 import { readFields } from "../packed.ts";
-import { AUX, CODE, HIGH, OBJECT, PARENT, STATUS, TYPE, type RecordReader } from "../record_reader.ts";
+import { AUX, CODE, OBJECT, PARENT, STATUS, TYPE, type RecordReader } from "../record_reader.ts";
 import { untilTaken } from "../retry.ts";
-import type { SessionCore, SessionHost } from "./session_core.ts";
-import type { SessionStream } from "./session_stream.ts";
-import { WebTransportError } from "./webtransport_error.ts";
+
+/** Takes the events of a session. */
+export interface SessionSink {
+  /** The library's name for it. */
+  readonly handle: number;
+  /** Whose session it is. */
+  readonly host: Reporter;
+  /** SESSION_DATAGRAM: one has come, at this time of the library's clock. */
+  receive(payload: Uint8Array<ArrayBuffer>, at: number): void;
+  /** STREAM_OPENED: the peer has opened a stream, or one of ours is there. */
+  streamOpened(handle: number, kind: number, flags: number): void;
+  /** STREAM_ENDED, also of a stream that it does not know. */
+  streamEnded(handle: number, code: number): void;
+  /** SESSION_OPENED. */
+  opened(maxDatagramSize: number, protocol: string): void;
+  /** SESSION_DRAINING. */
+  drains(): void;
+  /** DATAGRAMS_DROPPED: some that were taken for sending, for this reason. */
+  droppedUnsent(code: number, count: number): void;
+  /** SESSION_CLOSED, with the last counters where there are any. */
+  finished(code: number, flags: number, closeCode: number, reason: string, counters: Uint32Array): void;
+  /** It cannot be gone on with, after a fault on this side. */
+  givenUp(why: string): void;
+}
+
+/** What a stream must know of its session. */
+export type StreamOwner = Pick<SessionSink, "host" | "streamEnded">;
+
+/** Takes the events of a session's stream. */
+export interface StreamSink {
+  /** The session. */
+  readonly core: StreamOwner;
+  /** STREAM_DATA. */
+  data(bytes: Uint8Array<ArrayBuffer>, end: boolean): void;
+  /** STREAM_RESET. */
+  reset(code: number): void;
+  /** STREAM_STOPPED. */
+  stopped(code: number): void;
+  /** STREAM_ATOMIC. */
+  atomic(code: number): void;
+  /** WRITABLE. */
+  writableAgain(): void;
+  /** WRITABLE with the flag END. */
+  flushed(): void;
+  /** It cannot be gone on with, after a fault on this side. */
+  givenUp(why: string): void;
+}
 
 const NOTHING = new Uint32Array(0);
 
@@ -24,13 +69,13 @@ const OF_STREAMS: ReadonlySet<number> = new Set([
 
 /** Sessions and streams by their handles. */
 export class SessionEvents {
-  readonly sessions = new Map<number, SessionCore>();
-  readonly streams = new Map<number, SessionStream>();
+  readonly sessions = new Map<number, SessionSink>();
+  readonly streams = new Map<number, StreamSink>();
 
   constructor(readonly records: RecordReader) {}
 
   /** Makes a session known until its end. */
-  add(session: SessionCore): void {
+  add(session: SessionSink): void {
     this.sessions.set(session.handle, session);
   }
 
@@ -90,7 +135,7 @@ export class SessionEvents {
   }
 
   /** Whom a session or stream belongs to. */
-  host(object: number): SessionHost | undefined {
+  host(object: number): Reporter | undefined {
     return (this.sessions.get(object) ?? this.streams.get(object)?.core)?.host;
   }
 
@@ -100,8 +145,7 @@ export class SessionEvents {
       const native = library();
       native.zig_h3_wt_stream_reset(object, 0); // stale or ended by now is fine, here and below
       native.zig_h3_wt_stream_stop(object, 0);
-      const lost = new WebTransportError(`The stream was given up: ${inWords(error)}`, { source: "stream" });
-      attempt(() => this.streams.get(object)?.fail(lost));
+      attempt(() => this.streams.get(object)?.givenUp(`The stream was given up: ${inWords(error)}`));
       return;
     }
     untilTaken(() => library().zig_h3_wt_close(object, 0, 0, 0)); // before the decision it rejects with 500

@@ -7,14 +7,14 @@ import { WebTransportReceiveStream } from "./receive_stream.ts";
 import type { WebTransportSendGroup } from "./send_group.ts";
 import { SendSide } from "./send_side.ts";
 import { WebTransportSendStream } from "./send_stream.ts";
-import type { SessionCore } from "./session_core.ts";
+import type { StreamOwner, StreamSink } from "./session_events.ts";
 import { WebTransportError } from "./webtransport_error.ts";
 
 /** A stream by its handle. The web's stream objects are made when they are asked for. */
-export class SessionStream {
+export class SessionStream implements StreamSink {
   /** Resolves when the peer's limit has let the stream open. */
   readonly opening: Promise<void>;
-  readonly core: SessionCore;
+  readonly core: StreamOwner;
   readonly #sending: SendSide | undefined;
   readonly #receiving: ReceiveSide | undefined;
   #readable: WebTransportReceiveStream | undefined;
@@ -24,7 +24,7 @@ export class SessionStream {
   #opening: PromiseWithResolvers<void> | undefined;
 
   /** @param remote the peer has opened it; else it is still to be opened */
-  constructor(core: SessionCore, handle: number, kind: number, remote: boolean, group: WebTransportSendGroup | null, order: number) {
+  constructor(core: StreamOwner, handle: number, kind: number, remote: boolean, group: WebTransportSendGroup | null, order: number) {
     this.core = core;
     const both = kind === WT_STREAM.BIDIRECTIONAL;
     this.#sending = both || !remote ? new SendSide(handle, group, order) : undefined;
@@ -107,6 +107,11 @@ export class SessionStream {
     this.#opening = undefined;
     this.#sending?.fail(error);
     this.#receiving?.fail(error);
+  }
+
+  /** It cannot be gone on with, after a fault on this side. */
+  givenUp(why: string): void {
+    this.fail(new WebTransportError(why, { source: "stream" }));
   }
 
   /** Nobody wants it: both sides are given up with code 0. */

@@ -1,21 +1,18 @@
-/**
- * Sends a Response. One whose bytes are at hand goes out in one call, with headers and body in memory of the C side; the others are
- * read as the network takes them.
- */
-import { fail, HANDLER, park, refused, tooLate, type Call } from "./answer.ts";
-import { BODY, bodyKind } from "./body_kind.ts";
+/** Sends a response: in one call, with headers and body in memory of the C side, or in parts as the network takes them. */
+import { HANDLER, type Call } from "./call.ts";
 import { guessContentType } from "./content_type.ts";
 import { pulledOnce } from "./direct_stream.ts";
 import { H3Error } from "./errors.ts";
 import { ERROR, SEND_FLAG } from "./layout.ts";
 import { library } from "./library.ts";
 import { BODY_SIZE, scratch } from "./memory.ts";
+import { RESPONSE } from "./message_calls.ts";
 import { listHeaders, writeField, writeHeaders, type Listed } from "./packed.ts";
 import { H3Request } from "./request.ts";
-import { LARGEST_WHOLE, ownBytes, peek, ResponseBytes, sharedBlob, sharedBytes, type Source } from "./response_bytes.ts";
-import { isFile, respondWithFile } from "./response_file.ts";
+import { LARGEST_WHOLE, ownBytes, ResponseBytes, sharedBytes, type Source } from "./response_bytes.ts";
 import { ResponseStream } from "./response_stream.ts";
 import { RETRY } from "./retry.ts";
+import { trailersOf } from "./trailers.ts";
 
 /** A status whose responses must not have content (RFC 9110, 15.3.6), unlike 204 and 304 by rule and not by framing. */
 const RESET_CONTENT = 205;
@@ -25,64 +22,6 @@ const FREE_OF_BUDGET = 16 << 10;
 
 /** Of a large body without a content-type, so much tells whether it is text. */
 const LOOKED_AT = 64 << 10;
-
-/** What Headers takes. */
-type HeadersInit = NonNullable<ConstructorParameters<typeof Headers>[0]>;
-
-/** What stands in `response.h3`: see withTrailers(). */
-interface Extras {
-  trailers?: HeadersInit | Promise<HeadersInit> | (() => HeadersInit | Promise<HeadersInit>);
-}
-
-/** Trailers: as they are, or made once the body has been sent. */
-export type Trailers = NonNullable<Extras["trailers"]>;
-
-/**
- * Gives a response trailers, which are sent behind its body. Bun.serve() has no counterpart.
- * @param trailers as Headers takes them, or a function that makes them (or a promise of them) when the body is through
- * @returns the same response; `response.h3.trailers` is where they stand
- */
-export function withTrailers(response: Response, trailers: Trailers): Response {
-  // It may reject before the body is through, or be of a response that nobody gets. Whoever sends it learns of it, and tells.
-  if (trailers instanceof Promise) trailers.catch(() => {});
-  return Object.assign(response, { h3: { trailers } satisfies Extras });
-}
-
-/** The trailers of a response, if it has any. */
-export function trailersOf(response: Response): Trailers | undefined {
-  return (response as { h3?: Extras }).h3?.trailers;
-}
-
-/** Sends a response, whatever its body is made of. */
-export function respond(call: Call, response: Response): void {
-  try {
-    if (call.exchange?.gone) {
-      discard(response);
-      return tooLate(call, "its request has ended");
-    }
-    switch (bodyKind(response)) {
-      case BODY.BYTES:
-        return whole(call, response, peek(response.bytes()));
-      case BODY.NONE:
-        return whole(call, response, null);
-      case BODY.BLOB:
-        return blob(call, response, peek(response.blob()));
-      default:
-        return stream(call, response, response.body!, -1);
-    }
-  } catch (error) {
-    fail(call, error); // a body that was used, or an exotic one
-  }
-}
-
-function whole(call: Call, response: Response, bytes: Uint8Array | Promise<Uint8Array> | null): void {
-  if (bytes instanceof Promise) {
-    park(call);
-    bytes.then((bytes) => respondWith(call, response, bytes)).catch((error) => fail(call, error));
-    return;
-  }
-  respondWith(call, response, bytes);
-}
 
 /** Sends a response whose body is these bytes, or none. */
 export function respondWith(call: Call, response: Response, bytes: Uint8Array | null): void {
@@ -110,7 +49,7 @@ export function respondWith(call: Call, response: Response, bytes: Uint8Array | 
 }
 
 /** Sends a response whose body is in memory and large. */
-function inPieces(call: Call, response: Response, source: Source): void {
+export function inPieces(call: Call, response: Response, source: Source): void {
   const listed = listHeaders(response.headers);
   if (!sendsBody(call, response) || response.status === RESET_CONTENT) {
     source.letGo();
@@ -129,8 +68,8 @@ function inPieces(call: Call, response: Response, source: Source): void {
 /** Sends a body in pieces, as the network takes it. */
 function sendPieces(call: Call, status: number, listed: Listed, source: Source): void {
   if (!begin(call, status, listed)) return;
-  const exchange = park(call);
-  const sending = new ResponseBytes(exchange, call.server, source);
+  const exchange = call.park();
+  const sending = new ResponseBytes(exchange, RESPONSE, source);
   exchange.sending = sending;
   sending.run();
 }
@@ -141,7 +80,7 @@ function send(call: Call, status: number, listed: Listed, bytes: Uint8Array | nu
   const memory = scratch();
   const { exchange } = call;
   const headers = encode(call, listed);
-  if (headers < 0) return fail(call, tooLarge());
+  if (headers < 0) return call.fail(tooLarge());
 
   let flags: number = SEND_FLAG.FORGET | SEND_FLAG.LATER;
   if (exchange?.body !== undefined && !exchange.body.settled) {
@@ -160,21 +99,21 @@ function send(call: Call, status: number, listed: Listed, bytes: Uint8Array | nu
   if (code === 0) {
     if (exchange !== undefined && (flags & SEND_FLAG.FORGET) !== 0) {
       exchange.gone = true;
-      call.server.dispatcher.exchanges.delete(call.handle);
+      call.host.dispatcher.exchanges.delete(call.handle);
     }
-    call.server.pump.flushSoon();
+    call.host.pump.flushSoon();
   } else if (code === ERROR.WOULD_BLOCK) {
     native.zig_h3_flush();
     // Others wait for slow clients, maybe for long, and use up what all may hold. In pieces it is told when there is room.
     if (length > FREE_OF_BUDGET) return sendSlowly(call, status, listed, bytes!);
-    const parked = park(call);
+    const parked = call.park();
     setTimeout(() => {
       if (!parked.gone) send(call, status, listed, bytes);
     }, RETRY);
   } else if (code === ERROR.BAD_HEADER && dropConnectionFields(listed)) {
     send(call, status, listed, bytes);
   } else {
-    refused(call, code);
+    call.refused(code);
   }
 }
 
@@ -215,26 +154,13 @@ function dropConnectionFields(listed: Listed): boolean {
   return any;
 }
 
-function blob(call: Call, response: Response, body: Blob | Promise<Blob>): void {
-  if (body instanceof Promise) {
-    park(call);
-    body.then((body) => call.exchange?.gone || blob(call, response, body)).catch((error) => fail(call, error));
-  } else if (isFile(body)) {
-    void respondWithFile(call, response, body);
-  } else if (body.size > LARGEST_WHOLE && trailersOf(response) === undefined) {
-    if (!call.exchange?.gone) inPieces(call, response, sharedBlob(body));
-  } else {
-    whole(call, response, peek(body.bytes()));
-  }
-}
-
 /**
  * Tells the library the head of a response that is sent in parts. False: it cannot be, and the call goes on without it. All that can
  * be wrong is found here, before the response has begun: then it could not be answered otherwise.
  */
 function begin(call: Call, status: number, listed: Listed): boolean {
   if (status < 200 || status > 599) {
-    fail(call, new H3Error(ERROR.BAD_HEADER, `status ${status} is not within 200 to 599`));
+    call.fail(new H3Error(ERROR.BAD_HEADER, `status ${status} is not within 200 to 599`));
     return false;
   }
   const native = library();
@@ -245,8 +171,8 @@ function begin(call: Call, status: number, listed: Listed): boolean {
   let code = set();
   if (code === ERROR.BAD_HEADER && dropConnectionFields(listed)) code = set();
   if (code === 0) code = native.zig_h3_response_status(call.handle, status);
-  if (code === undefined) fail(call, tooLarge());
-  else if (code !== 0) refused(call, code);
+  if (code === undefined) call.fail(tooLarge());
+  else if (code !== 0) call.refused(code);
   return code === 0;
 }
 
@@ -261,7 +187,7 @@ export function stream(call: Call, response: Response, body: ReadableStream, len
   const listed = listHeaders(response.headers);
   if (length >= 0 && (listed["content-length"] === undefined || sendsBody(call, response))) listed["content-length"] = String(length);
   const declared = !sendsBody(call, response) ? undefined : length >= 0 ? length : declaredLength(listed);
-  const exchange = park(call);
+  const exchange = call.park();
   if (!begin(call, response.status, listed)) {
     body.cancel().catch(() => {});
     return;
@@ -272,7 +198,7 @@ export function stream(call: Call, response: Response, body: ReadableStream, len
     body = new Blob([]).stream();
   }
   const trailers = H3Request.method(call.request) === "HEAD" ? undefined : trailersOf(response);
-  const sending = new ResponseStream(exchange, call.server, pulledOnce(body), declared, trailers);
+  const sending = new ResponseStream(exchange, RESPONSE, pulledOnce(body), declared, trailers);
   exchange.sending = sending;
   void sending.run();
 }
@@ -292,9 +218,4 @@ function declaredLength(listed: Listed): number | undefined {
 /** Whether the client gets the body: where it does not, it is not told either what only the content tells, as in Bun.serve(). */
 function sendsBody(call: Call, response: Response): boolean {
   return H3Request.method(call.request) !== "HEAD" && response.status !== 204 && response.status !== 304;
-}
-
-/** Lets go of a response that nobody waits for. */
-function discard(response: Response): void {
-  if (bodyKind(response) === BODY.STREAM && !response.bodyUsed) response.body?.cancel().catch(() => {});
 }
