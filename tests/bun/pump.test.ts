@@ -1,15 +1,15 @@
 /** What a fault on this side of the queue ends: with one event what that event is about, and only without the queue itself everything. */
 import { afterEach, describe, expect, spyOn, test, type Mock } from "bun:test";
 import { createH3Server, H3Error, type H3Server, type LogRecord } from "../../bindings/bun/src/index.ts";
-import { Exchange } from "../../bindings/bun/src/exchange.ts";
-import { ERROR } from "../../bindings/bun/src/layout.ts";
-import { library } from "../../bindings/bun/src/library.ts";
-import { RequestBody } from "../../bindings/bun/src/request_body.ts";
-import { HeadReader } from "../../bindings/bun/src/request_head.ts";
-import { ResponseStream } from "../../bindings/bun/src/response_stream.ts";
-import type { H3Server as Behind } from "../../bindings/bun/src/server.ts";
+import { Exchange } from "../../bindings/bun/src/server/requests/exchange.ts";
+import { ERROR } from "../../bindings/bun/src/native/layout.ts";
+import { library } from "../../bindings/bun/src/native/library.ts";
+import { RequestBody } from "../../bindings/bun/src/http/incoming_body.ts";
+import { HeadReader } from "../../bindings/bun/src/http/head_reader.ts";
+import { ResponseStream } from "../../bindings/bun/src/http/outgoing_stream.ts";
+import type { H3Server as Behind } from "../../bindings/bun/src/server/server.ts";
 import { SessionCore } from "../../bindings/bun/src/webtransport/session_core.ts";
-import { SessionStream } from "../../bindings/bun/src/webtransport/session_stream.ts";
+import { SessionStream } from "../../bindings/bun/src/webtransport/streams/session_stream.ts";
 import { varint } from "./draft02.ts";
 import { gate, settled, Suite, until } from "./suite.ts";
 

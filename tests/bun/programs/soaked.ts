@@ -4,7 +4,7 @@
  */
 import { readdirSync } from "node:fs";
 import { createH3Server } from "../../../bindings/bun/src/index.ts";
-import type { H3Server as Behind } from "../../../bindings/bun/src/server.ts";
+import type { H3Server as Behind } from "../../../bindings/bun/src/server/server.ts";
 import { echo } from "../../interop/sessions.ts";
 
 const part = new Uint8Array(64 << 10);
