@@ -1,4 +1,4 @@
-/** Sends a response's body as it is made, no faster than the network takes it. */
+/** Sends a body as it is made, no faster than the network takes it. */
 import { brief, inWords } from "../common/failure.ts";
 import { errorName } from "../native/errors.ts";
 import { ERROR, H3_INTERNAL_ERROR } from "../native/layout.ts";

@@ -1,4 +1,4 @@
-/** Answers that no handler gives: where there is no route, and to requests that break a rule of this host. */
+/** Answers that no handler gives: where there is no route, and to requests that break a rule of this server. */
 import { H3Error } from "../../native/errors.ts";
 import { ERROR, H3_REQUEST_CANCELLED, SEND_FLAG } from "../../native/layout.ts";
 import { library } from "../../native/library.ts";
