@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ENGINE_KEYS } from "../../bindings/bun/src/engine_options.ts";
+import { ENGINE_KEYS } from "../../bindings/bun/src/server/options/engine_options.ts";
 import { createH3Server, type H3ServerOptions } from "../../bindings/bun/src/index.ts";
 import { Suite, certificate } from "./suite.ts";
 

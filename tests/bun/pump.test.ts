@@ -1,15 +1,15 @@
 /** What a fault on this side of the queue ends: with one event what that event is about, and only without the queue itself everything. */
 import { afterEach, describe, expect, spyOn, test, type Mock } from "bun:test";
 import { createH3Server, H3Error, type H3Server, type LogRecord } from "../../bindings/bun/src/index.ts";
-import { Exchange } from "../../bindings/bun/src/exchange.ts";
-import { H3DatagramContext } from "../../bindings/bun/src/h3_datagram.ts";
-import { ERROR } from "../../bindings/bun/src/layout.ts";
-import { library } from "../../bindings/bun/src/library.ts";
-import { RequestBody } from "../../bindings/bun/src/request_body.ts";
-import { HeadReader } from "../../bindings/bun/src/request_head.ts";
-import { ResponseStream } from "../../bindings/bun/src/response_stream.ts";
+import { Exchange } from "../../bindings/bun/src/server/requests/exchange.ts";
+import { ERROR } from "../../bindings/bun/src/native/layout.ts";
+import { library } from "../../bindings/bun/src/native/library.ts";
+import { RequestBody } from "../../bindings/bun/src/http/incoming_body.ts";
+import { HeadReader } from "../../bindings/bun/src/http/head_reader.ts";
+import { ResponseStream } from "../../bindings/bun/src/http/outgoing_stream.ts";
+import type { H3Server as Behind } from "../../bindings/bun/src/server/server.ts";
 import { SessionCore } from "../../bindings/bun/src/webtransport/session_core.ts";
-import { SessionStream } from "../../bindings/bun/src/webtransport/session_stream.ts";
+import { SessionStream } from "../../bindings/bun/src/webtransport/streams/session_stream.ts";
 import { varint } from "./draft02.ts";
 import { gate, settled, Suite, until } from "./suite.ts";
 
@@ -28,6 +28,11 @@ function breakOnce(of: object, method: string): void {
   spy.mockImplementationOnce((() => {
     throw new Error("on purpose");
   }) as never);
+}
+
+/** The pump behind a server. */
+function pumpOf(server: H3Server): Behind["pump"] {
+  return (server as Behind).pump;
 }
 
 /** A server that notes what it is told, and another one of the same thread. */
@@ -124,7 +129,7 @@ describe("an event that cannot be dealt with", () => {
     const connection = await suite.connect(server, { datagrams: true, settings: { 1: 4096, 7: 16, 0x33: 1 } });
     const request = await connection.request("/datagrams", { method: "POST", end: false });
     await called.promise;
-    breakOnce(H3DatagramContext, "deliver");
+    breakOnce(Exchange.prototype, "datagram");
     await connection.sendDatagrams([Buffer.concat([varint(request.stream / 4), Buffer.from("x")])]);
     expect((await request.response()).reset).toBe(INTERNAL_ERROR);
     expect(told).toEqual(["engine: H3_DATAGRAM could not be dealt with: on purpose"]);
@@ -182,7 +187,7 @@ describe("an event that cannot be dealt with", () => {
     expect(await ended.promise).toBe("The session was given up: on purpose");
     expect(told).toEqual(["engine: SESSION_CLOSED could not be dealt with: on purpose"]);
     await well(server, other, async (path) => ({ text: (await connection.get(path)).body }));
-    expect(server.pump.dispatcher.sessions.sessions.size).toBe(0);
+    expect(pumpOf(server).dispatcher.sessions.sessions.size).toBe(0);
   });
 
   for (const [event, method] of [["STREAM_DATA", "data"], ["STREAM_RESET", "reset"]] as const) {
@@ -268,7 +273,7 @@ describe("a queue that fails", () => {
         // What the event does, amid a batch.
         const spy = spyOn(HeadReader.prototype, "read") as unknown as Mock<never>;
         spies.push(spy);
-        spy.mockImplementationOnce((() => servers[0]!.dispatcher.broken(new H3Error(ERROR.FATAL))) as never);
+        spy.mockImplementationOnce((() => pumpOf(servers[0]!).dispatcher.broken(new H3Error(ERROR.FATAL))) as never);
       } else {
         const native = library() as unknown as Record<string, (...args: unknown[]) => number>;
         const was = native[what]!;
@@ -286,12 +291,12 @@ describe("a queue that fails", () => {
       expect(() => servers[0]!.start()).toThrow("make a new server");
       later.push(createH3Server({ ...options, port: servers[0]!.port, fetch: () => new Response("made at once") }));
       for (const server of later) expect((await (await suite.connect(server)).fetch("/")).text).toBe("made at once");
-      expect(later.map(({ pump }) => pump === later[0]!.pump)).toEqual([true, true, true]);
+      expect(later.map((server) => pumpOf(server) === pumpOf(later[0]!))).toEqual([true, true, true]);
       if (interval !== undefined) {
         // The new queue is looked at again and again, the failed one is not.
         const looked = spyOn(library() as unknown as Record<string, (queue: number) => number>, "zig_h3_queue_peek");
         spies.push(looked as unknown as Mock<never>);
-        const looks = (server: H3Server): number => looked.mock.calls.filter(([queue]) => queue === server.pump.queue).length;
+        const looks = (server: H3Server): number => looked.mock.calls.filter(([queue]) => queue === pumpOf(server).queue).length;
         await until(() => looks(later[0]!) > 3);
         expect(looks(servers[0]!)).toBe(0);
       }

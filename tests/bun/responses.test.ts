@@ -1,8 +1,8 @@
 /** What a client gets of a response. */
 import { describe, expect, test } from "bun:test";
 import { withTrailers, type LogRecord } from "../../bindings/bun/src/index.ts";
-import { ERROR } from "../../bindings/bun/src/layout.ts";
-import { library } from "../../bindings/bun/src/library.ts";
+import { ERROR } from "../../bindings/bun/src/native/layout.ts";
+import { library } from "../../bindings/bun/src/native/library.ts";
 import { Suite, gate, settled, until } from "./suite.ts";
 import { Answer, sha256 } from "./client.ts";
 

@@ -1,45 +1,141 @@
 /**
  * HTTP/3 for Bun: a server with the shape of Bun.serve(), on a native engine that is polled and never calls back.
  *
+ * What stands where; which room may import which is said in docs/architecture.md.
+ *
+ *     server/create.ts                              createH3Server
+ *     server/hot.ts                                 servers that outlive a run under `bun --hot`
+ *     server/server.ts                              what is behind an H3Server: its life, its routes, its place in the queue
+ *     server/native_server.ts                       the calls that make it on the C side
+ *
+ *     server/options/options.ts                     checks what createH3Server() is given
+ *     server/options/engine_options.ts              the option `engine`
+ *     server/options/refused_options.ts             Bun.serve()'s options that have no use here, and why
+ *
+ *     server/requests/arrival.ts                    from an event that begins a request or a session to its handler
+ *     server/requests/answer.ts                     calls the handler; error(), and the plain 500
+ *     server/requests/call.ts                       a request on its way to an answer
+ *     server/requests/exchange.ts                   a request that outlives its event, and what happens to it
+ *     server/requests/host.ts                       what requests need of their server
+ *     server/requests/respond.ts                    which way a Response goes, by its body
+ *     server/requests/file.ts                       sends a Bun.file() or a slice of one
+ *     server/requests/send.ts                       sends a Response: in one call, or in parts
+ *     server/requests/message_calls.ts              the library's calls for bodies, of requests in and of responses out
+ *     server/requests/refusal.ts                    answers that no handler gives
+ *     server/requests/ask_session.ts                who decides on a session
+ *
+ *     server/routes/route.ts                        one route and its pattern
+ *     server/routes/route_table.ts                  all of a server's, and which comes first
+ *     server/routes/parse_routes.ts                 the option `routes`
+ *     server/routes/static_route.ts                 Responses and files as routes
+ *
+ *     server/api/types.ts                           H3Server as users see it, options, handlers
+ *     server/api/request.ts                         H3Request
+ *     server/api/h3_datagram.ts                     H3DatagramContext
+ *     server/api/quic_datagram.ts                   QuicDatagramContext
+ *     server/api/server_session.ts                  WebTransportServerSession: accept() and reject()
+ *     server/api/offered_protocols.ts               the protocols that a session's client offers
+ *     server/api/origins.ts                         which pages may open sessions
+ *     server/api/certificate_hash.ts                SHA-256 of a certificate
+ *
+ *     webtransport/session_core.ts                  a session by its handle: state, events, what hangs on it
+ *     webtransport/session.ts                       WebTransportSession, the same in the web's shape
+ *     webtransport/connection_stats.ts              getStats()
+ *     webtransport/close_info.ts                    code and reason of an end
+ *     webtransport/keying_material.ts               arguments of exportKeyingMaterial()
+ *
+ *     webtransport/datagrams/duplex.ts              WebTransportDatagramDuplexStream
+ *     webtransport/datagrams/writable.ts            WebTransportDatagramsWritable
+ *     webtransport/datagrams/inbox.ts               those that nobody has read
+ *     webtransport/datagrams/outbox.ts              those that wait to be sent
+ *     webtransport/datagrams/limits.ts              ages and buffer limits
+ *     webtransport/datagrams/arrival_clock.ts       how old one is
+ *
+ *     webtransport/streams/session_stream.ts        a stream by its handle: brings events to its two sides
+ *     webtransport/streams/send_side.ts             our side
+ *     webtransport/streams/receive_side.ts          the peer's side
+ *     webtransport/streams/send_stream.ts           WebTransportSendStream
+ *     webtransport/streams/receive_stream.ts        WebTransportReceiveStream
+ *     webtransport/streams/bidirectional_stream.ts  WebTransportBidirectionalStream
+ *     webtransport/streams/incoming_streams.ts      those that the peer opened, as a stream of streams
+ *     webtransport/streams/send_group.ts            WebTransportSendGroup
+ *     webtransport/streams/writer.ts                WebTransportWriter: atomicWrite() and commit()
+ *     webtransport/streams/webtransport_error.ts    WebTransportError
+ *
+ *     http/head_reader.ts                           a request's head out of the queue
+ *     http/incoming_body.ts                         a body that comes in pieces
+ *     http/outgoing.ts                              what bodies that are sent and their messages know of each other
+ *     http/outgoing_bytes.ts                        sends one that is in memory, in parts
+ *     http/outgoing_stream.ts                       sends one as it is made
+ *     http/body_kind.ts                             what a Response's body is made of
+ *     http/file_slice.ts                            what a Blob of a file stands for
+ *     http/direct_stream.ts                         streams of `type: "direct"`
+ *     http/content_type.ts                          the type of a body that came without one
+ *     http/trailers.ts                              withTrailers()
+ *
+ *     queue/pump.ts                                 drains a queue, sleeps, is woken
+ *     queue/dispatcher.ts                           brings each event to whom it concerns
+ *     queue/session_events.ts                       the same for sessions, their streams and datagrams
+ *     queue/records.ts                              records where they stand in the queue's memory
+ *     queue/connection.ts                           a connection and its peer's address
+ *
+ *     native/library.ts                             finds, checks and loads libzigquicheh3
+ *     native/symbols.ts                             its functions
+ *     native/layout.ts                              the numbers of the C contract
+ *     native/errors.ts                              H3Error
+ *     native/memory.ts                              memory of the C side for arguments and results
+ *     native/packed.ts                              packed header lists
+ *     native/retry.ts                               calls that find their ring full
+ *     native/stats.ts                               counters by name
+ *     native/datagram_result.ts                     what became of a datagram
+ *
+ *     common/failure.ts                             failures in words, handlers that answer to nobody
+ *     common/log.ts                                 messages, and where they go
+ *     common/outcome.ts                             a promise that is made when somebody asks
+ *     common/peek.ts                                the value of a promise that is settled
+ *     common/buffer_source.ts                       an ArrayBuffer or a view of one
+ *
  * @module
  */
-export { createH3Server, H3Server } from "./server.ts";
-export { H3Request } from "./request.ts";
-export { H3Error } from "./errors.ts";
-export { H3DatagramContext, type H3DatagramHandler } from "./h3_datagram.ts";
-export { QuicDatagramContext, type QuicDatagramHandler } from "./quic_datagram.ts";
-export type { DatagramResult } from "./datagram_result.ts";
-export type { OriginCheck, Origins } from "./origins.ts";
-export { WebTransportBidirectionalStream } from "./webtransport/bidirectional_stream.ts";
-export type { BufferSource } from "./webtransport/buffer_source.ts";
+export { createH3Server, H3Server } from "./server/create.ts";
+export { H3Request, type Params } from "./server/api/request.ts";
+export { H3Error } from "./native/errors.ts";
+export { H3DatagramContext } from "./server/api/h3_datagram.ts";
+export { QuicDatagramContext } from "./server/api/quic_datagram.ts";
+export type { DatagramResult } from "./native/datagram_result.ts";
+export type { OriginCheck, Origins } from "./server/api/origins.ts";
+export { WebTransportBidirectionalStream } from "./webtransport/streams/bidirectional_stream.ts";
+export type { BufferSource } from "./common/buffer_source.ts";
 export type { WebTransportCloseInfo } from "./webtransport/close_info.ts";
 export type { WebTransportConnectionStats, WebTransportDatagramStats } from "./webtransport/connection_stats.ts";
-export { WebTransportDatagramsWritable, type WebTransportSendOptions } from "./webtransport/datagrams_writable.ts";
-export { WebTransportReceiveStream, type WebTransportReceiveStreamStats } from "./webtransport/receive_stream.ts";
-export { WebTransportSendGroup, type WebTransportSendStreamStats } from "./webtransport/send_group.ts";
-export { WebTransportSendStream } from "./webtransport/send_stream.ts";
-export { WebTransportServerSession, type AcceptOptions } from "./webtransport/server_session.ts";
+export { WebTransportDatagramsWritable, type WebTransportSendOptions } from "./webtransport/datagrams/writable.ts";
+export { WebTransportReceiveStream, type WebTransportReceiveStreamStats } from "./webtransport/streams/receive_stream.ts";
+export { WebTransportSendGroup, type WebTransportSendStreamStats } from "./webtransport/streams/send_group.ts";
+export { WebTransportSendStream } from "./webtransport/streams/send_stream.ts";
+export { WebTransportServerSession, type AcceptOptions } from "./server/api/server_session.ts";
 export { WebTransportSession, type WebTransportSendStreamOptions } from "./webtransport/session.ts";
 export type { DatagramHandler } from "./webtransport/session_core.ts";
-export { WebTransportDatagramDuplexStream } from "./webtransport/session_datagrams.ts";
-export { WebTransportError, type WebTransportErrorOptions, type WebTransportErrorSource } from "./webtransport/webtransport_error.ts";
-export { WebTransportWriter } from "./webtransport/writer.ts";
-export { withTrailers, type Trailers } from "./response.ts";
-export { libraryPath, version } from "./library.ts";
-export type { CertificateHash } from "./certificate_hash.ts";
-export type { SocketAddress } from "./connection.ts";
-export type { LogHook, LogLevel, LogRecord, LogTier } from "./log.ts";
+export { WebTransportDatagramDuplexStream } from "./webtransport/datagrams/duplex.ts";
+export { WebTransportError, type WebTransportErrorOptions, type WebTransportErrorSource } from "./webtransport/streams/webtransport_error.ts";
+export { WebTransportWriter } from "./webtransport/streams/writer.ts";
+export { withTrailers, type Trailers } from "./http/trailers.ts";
+export { libraryPath, version } from "./native/library.ts";
+export type { CertificateHash } from "./server/api/certificate_hash.ts";
+export type { SocketAddress } from "./queue/connection.ts";
+export type { LogLevel, LogRecord, LogTier } from "./common/log.ts";
 export type {
   DatagramOptions,
   EngineOptions,
   ErrorHandler,
+  H3DatagramHandler,
   H3ServerOptions,
   Handler,
   HandlerResult,
+  LogHook,
   MethodRoutes,
-  Params,
   Pem,
   PumpOptions,
+  QuicDatagramHandler,
   ReloadOptions,
   RouteDefinition,
   RouteExtensions,
@@ -47,4 +143,4 @@ export type {
   SessionHandler,
   TlsOptions,
   WebTransportOptions,
-} from "./types.ts";
+} from "./server/api/types.ts";

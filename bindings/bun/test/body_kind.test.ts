@@ -1,8 +1,8 @@
 /** Bodies are told apart without being touched. */
 import { expect, test } from "bun:test";
-import { BODY, bodyKind } from "../src/body_kind.ts";
-import { guessContentType } from "../src/content_type.ts";
-import { withTrailers } from "../src/response.ts";
+import { BODY, bodyKind } from "../src/http/body_kind.ts";
+import { guessContentType } from "../src/http/content_type.ts";
+import { withTrailers } from "../src/http/trailers.ts";
 
 const stream = (): ReadableStream => new ReadableStream({ start: (c) => (c.enqueue("x"), c.close()) });
 

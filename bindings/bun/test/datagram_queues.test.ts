@@ -1,10 +1,10 @@
 /** Datagrams that wait: to be read, to be sent. */
 import { describe, expect, test } from "bun:test";
-import { ERROR } from "../src/layout.ts";
-import { ArrivalClock } from "../src/webtransport/arrival_clock.ts";
-import { DatagramInbox } from "../src/webtransport/datagram_inbox.ts";
-import { checkAge, checkLimit, limitOf } from "../src/webtransport/datagram_limits.ts";
-import { DatagramOutbox, type OutboxShare } from "../src/webtransport/datagram_outbox.ts";
+import { ERROR } from "../src/native/layout.ts";
+import { ArrivalClock } from "../src/webtransport/datagrams/arrival_clock.ts";
+import { DatagramInbox } from "../src/webtransport/datagrams/inbox.ts";
+import { checkAge, checkLimit, limitOf } from "../src/webtransport/datagrams/limits.ts";
+import { DatagramOutbox, type OutboxShare } from "../src/webtransport/datagrams/outbox.ts";
 
 const share = (): OutboxShare => ({ waiting: 0, blocked: undefined });
 const bytes = (n: number): Uint8Array<ArrayBuffer> => new Uint8Array([n]);

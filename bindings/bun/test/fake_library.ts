@@ -1,14 +1,14 @@
 /** A library in place of the native one, for what sessions do on this side: tests play the engine. */
 import { afterAll, beforeAll, mock } from "bun:test";
 import { join } from "node:path";
-import { ERROR } from "../src/layout.ts";
-import type { LogRecord } from "../src/log.ts";
+import { ERROR } from "../src/native/layout.ts";
+import type { LogRecord } from "../src/common/log.ts";
 import type { WebTransportSession } from "../src/webtransport/session.ts";
 import type { SessionCore } from "../src/webtransport/session_core.ts";
-import type { SessionStream } from "../src/webtransport/session_stream.ts";
+import type { SessionStream } from "../src/webtransport/streams/session_stream.ts";
 
 const src = join(import.meta.dir, "../src");
-const real = { library: await import("../src/library.ts"), memory: await import("../src/memory.ts") };
+const real = { library: await import("../src/native/library.ts"), memory: await import("../src/native/memory.ts") };
 const was = { library: { ...real.library }, memory: { ...real.memory } };
 
 const results = new Uint32Array(64);
@@ -95,12 +95,12 @@ const fakeMemory = {
 /** Puts the fake in place for the tests of a file. */
 export function withFakeLibrary(): void {
   beforeAll(async () => {
-    await mock.module(join(src, "library.ts"), () => ({ ...was.library, library: () => fake }));
-    await mock.module(join(src, "memory.ts"), () => fakeMemory);
+    await mock.module(join(src, "native/library.ts"), () => ({ ...was.library, library: () => fake }));
+    await mock.module(join(src, "native/memory.ts"), () => fakeMemory);
   });
   afterAll(async () => {
-    await mock.module(join(src, "library.ts"), () => was.library);
-    await mock.module(join(src, "memory.ts"), () => was.memory);
+    await mock.module(join(src, "native/library.ts"), () => was.library);
+    await mock.module(join(src, "native/memory.ts"), () => was.memory);
   });
 }
 

@@ -2,10 +2,10 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { errorName, H3Error } from "../src/errors.ts";
-import * as layout from "../src/layout.ts";
-import { library, libraryPath, version } from "../src/library.ts";
-import { symbols } from "../src/symbols.ts";
+import { errorName, H3Error } from "../src/native/errors.ts";
+import * as layout from "../src/native/layout.ts";
+import { library, libraryPath, version } from "../src/native/library.ts";
+import { symbols } from "../src/native/symbols.ts";
 
 const header = readFileSync(join(import.meta.dir, "../../../include/zig_h3.h"), "utf8");
 const built = existsSync(libraryPath());

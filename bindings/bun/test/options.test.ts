@@ -2,8 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ENGINE_KEYS, ENGINE_OWN } from "../src/engine_options.ts";
-import { checkOptions, checkReload } from "../src/options.ts";
+import { ENGINE_KEYS, ENGINE_OWN } from "../src/server/options/engine_options.ts";
+import { checkOptions, checkReload } from "../src/server/options/options.ts";
 
 const fetch = (): Response => new Response("ok");
 

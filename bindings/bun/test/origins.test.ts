@@ -1,8 +1,8 @@
 /** Which pages may open sessions. */
 import { describe, expect, test } from "bun:test";
-import { checkOrigins, sameOrigin } from "../src/origins.ts";
-import type { H3Request } from "../src/request.ts";
-import { offeredProtocols } from "../src/webtransport/offered_protocols.ts";
+import { checkOrigins, sameOrigin } from "../src/server/api/origins.ts";
+import type { H3Request } from "../src/server/api/request.ts";
+import { offeredProtocols } from "../src/server/api/offered_protocols.ts";
 
 const request = { url: "https://example.com:4433/wt" } as H3Request;
 

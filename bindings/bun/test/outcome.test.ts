@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { Outcome } from "../src/webtransport/outcome.ts";
+import { Outcome } from "../src/common/outcome.ts";
 
 test("W11 outcomes that are asked for before and after they are known", async () => {
   for (const early of [true, false]) {

@@ -1,7 +1,7 @@
 /** The codec of header lists. */
 import { describe, expect, test } from "bun:test";
-import { Cursor, listHeaders, readFields, writeField, writeHeaders } from "../src/packed.ts";
-import type { RawBuffer } from "../src/memory.ts";
+import { Cursor, listHeaders, readFields, writeField, writeHeaders } from "../src/native/packed.ts";
+import type { RawBuffer } from "../src/native/memory.ts";
 
 const buffer = (size: number): RawBuffer => Buffer.alloc(size) as unknown as RawBuffer;
 

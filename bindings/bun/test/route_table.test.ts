@@ -1,6 +1,8 @@
 /** Routes: what is refused, what parameters are, and what comes first after a reload. */
 import { describe, expect, test } from "bun:test";
-import { parseRoutes, Route, RouteTable } from "../src/route_table.ts";
+import { parseRoutes } from "../src/server/routes/parse_routes.ts";
+import { Route } from "../src/server/routes/route.ts";
+import { RouteTable } from "../src/server/routes/route_table.ts";
 
 const fetch = (): Response => new Response("ok");
 const route = (pattern: string, method = ""): Route => new Route(method, pattern, fetch, false);

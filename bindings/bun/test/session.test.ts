@@ -1,7 +1,7 @@
 /** Sessions in the web's shape: their life and their datagrams. */
 import { afterAll, describe, expect, test } from "bun:test";
 import { WebTransportSession } from "../src/webtransport/session.ts";
-import { ERROR } from "../src/layout.ts";
+import { ERROR } from "../src/native/layout.ts";
 import { calls, engine, failure, opening, play, settle, withFakeLibrary } from "./fake_library.ts";
 
 withFakeLibrary();

@@ -1,8 +1,8 @@
 /** Streams of sessions in the web's shape. */
 import { describe, expect, test } from "bun:test";
-import { ERROR } from "../src/layout.ts";
-import type { SessionStream } from "../src/webtransport/session_stream.ts";
-import { WebTransportError } from "../src/webtransport/webtransport_error.ts";
+import { ERROR } from "../src/native/layout.ts";
+import type { SessionStream } from "../src/webtransport/streams/session_stream.ts";
+import { WebTransportError } from "../src/webtransport/streams/webtransport_error.ts";
 import { calls, engine, failure, opening, play, settle, withFakeLibrary, type Playing } from "./fake_library.ts";
 
 withFakeLibrary();

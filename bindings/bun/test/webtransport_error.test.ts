@@ -1,6 +1,6 @@
 /** The error class of WebTransport. */
 import { expect, test } from "bun:test";
-import { codeOf, WebTransportError } from "../src/webtransport/webtransport_error.ts";
+import { codeOf, WebTransportError } from "../src/webtransport/streams/webtransport_error.ts";
 
 test("W17 WebTransportError is a DOMException with source and code", () => {
   const error = new WebTransportError("lost", { source: "session", streamErrorCode: 7 });

@@ -4,6 +4,7 @@
  */
 import { readdirSync } from "node:fs";
 import { createH3Server } from "../../../bindings/bun/src/index.ts";
+import type { H3Server as Behind } from "../../../bindings/bun/src/server/server.ts";
 import { echo } from "../../interop/sessions.ts";
 
 const part = new Uint8Array(64 << 10);
@@ -63,7 +64,7 @@ const PATIENCE = 25_000;
 
 function held(): Record<string, number> {
   const { requests_active, handshakes_pending, sessions_active, session_streams_active } = server.stats();
-  const { exchanges, connections, sessions } = server.dispatcher;
+  const { exchanges, connections, sessions } = (server as Behind).dispatcher;
   return {
     requests_active: requests_active!,
     handshakes_pending: handshakes_pending!,

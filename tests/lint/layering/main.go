@@ -77,6 +77,12 @@ var rules = []rule{
 	{"the C side neither prints, exits nor takes signals", []string{"capi"}, ".c", forbidC},
 	{"its headers neither", []string{"capi"}, ".h", forbidC},
 	{"no JSCallback in the bindings", []string{"bindings"}, ".ts", forbidJSCallback},
+	{"the Bun package's rooms import as the table of bunRooms says", []string{bunSource}, ".ts", againstTable},
+	{"no circle of files in the Bun package, types included", []string{bunSource}, ".ts", inCircle},
+	{"the map in the Bun package's index.ts says what each of its files holds", []string{bunSource}, ".ts", unmappedScript},
+	{"of the Bun package only native imports bun:ffi", []string{bunSource}, ".ts", foreignFFI},
+	{"the Bun package's index.ts only exports what others have", []string{bunSource}, ".ts", moreThanExports},
+	{"the Bun package's index.ts is imported by nobody in it", []string{bunSource}, ".ts", indexImported},
 }
 
 func main() {

@@ -1,5 +1,4 @@
 /** What getStats() of a session gives. */
-import type { SessionCore } from "./session_core.ts";
 
 /**
  * Counters of a session's connection. Times are in milliseconds.
@@ -48,14 +47,10 @@ const MEMBERS = [
   ["minRtt", "min_rtt_us", 1e-3],
 ] as const;
 
-/** Puts a session's statistics together: the library's counters, and those of the queues on this side. */
-export function connectionStats(counters: Record<string, number>, core: SessionCore): WebTransportConnectionStats {
+/** Puts a session's statistics together: the library's counters, and what the queues on this side have lost. */
+export function connectionStats(counters: Record<string, number>, lost: WebTransportDatagramStats): WebTransportConnectionStats {
   const stats: WebTransportConnectionStats = {
-    datagrams: {
-      droppedIncoming: core.inbox.dropped + (counters.datagrams_dropped_in ?? 0),
-      expiredIncoming: core.inbox.expired,
-      expiredOutgoing: core.outbox.expired + core.unsent.expired,
-    },
+    datagrams: { ...lost, droppedIncoming: lost.droppedIncoming + (counters.datagrams_dropped_in ?? 0) },
     estimatedSendRate: null,
     atSendCapacity: false,
   };

@@ -1,5 +1,5 @@
 /** What keying material of a session is asked for with. */
-import { bytesOf, type BufferSource } from "./buffer_source.ts";
+import { bytesOf, type BufferSource } from "../common/buffer_source.ts";
 
 /** Bytes that a label or a context may have. */
 const LONGEST_NAME = 255;

@@ -1,16 +1,16 @@
 /** A WebTransport session in the web's shape. */
-import { WT_STREAM } from "../layout.ts";
-import type { WebTransportBidirectionalStream } from "./bidirectional_stream.ts";
-import { bytesOf, type BufferSource } from "./buffer_source.ts";
+import { WT_STREAM } from "../native/layout.ts";
+import type { WebTransportBidirectionalStream } from "./streams/bidirectional_stream.ts";
+import { bytesOf, type BufferSource } from "../common/buffer_source.ts";
 import { checkCloseInfo, type WebTransportCloseInfo } from "./close_info.ts";
 import { connectionStats, type WebTransportConnectionStats } from "./connection_stats.ts";
-import { datagramResult, type DatagramResult } from "../datagram_result.ts";
-import type { WebTransportReceiveStream } from "./receive_stream.ts";
+import { datagramResult, type DatagramResult } from "../native/datagram_result.ts";
+import type { WebTransportReceiveStream } from "./streams/receive_stream.ts";
 import { checkLength, checkName } from "./keying_material.ts";
-import { checkGroup, checkOrder, WebTransportSendGroup } from "./send_group.ts";
-import type { WebTransportSendStream } from "./send_stream.ts";
+import { checkGroup, checkOrder, WebTransportSendGroup } from "./streams/send_group.ts";
+import type { WebTransportSendStream } from "./streams/send_stream.ts";
 import type { DatagramHandler, OpenOptions, SessionCore } from "./session_core.ts";
-import type { WebTransportDatagramDuplexStream } from "./session_datagrams.ts";
+import type { WebTransportDatagramDuplexStream } from "./datagrams/duplex.ts";
 
 /** What createBidirectionalStream() and createUnidirectionalStream() take. */
 export interface WebTransportSendStreamOptions {
@@ -155,7 +155,12 @@ export class WebTransportSession implements AsyncDisposable {
     core.mustNotHaveFailed();
     const counters = core.snapshot() ?? (await core.lastCounters());
     core.mustNotHaveFailed();
-    return connectionStats(counters, core);
+    const { inbox, outbox, unsent } = core;
+    return connectionStats(counters, {
+      droppedIncoming: inbox.dropped,
+      expiredIncoming: inbox.expired,
+      expiredOutgoing: outbox.expired + unsent.expired,
+    });
   }
 
   /**

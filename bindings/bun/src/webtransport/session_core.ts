@@ -2,34 +2,33 @@
  * A session by its handle: its state, and where its events go. The classes of the web's shape show it; it knows neither of server nor
  * of client, so that both can use it.
  */
-import { ERROR, FLAG, SEND_FLAG, WT_OPEN, WT_STREAM } from "../layout.ts";
-import { errorName } from "../errors.ts";
-import { attempt, callLogged } from "../failure.ts";
-import { lastError, library } from "../library.ts";
-import type { LogRecord } from "../log.ts";
-import { scratch } from "../memory.ts";
-import type { Pump } from "../pump.ts";
-import type { WebTransportBidirectionalStream } from "./bidirectional_stream.ts";
+import { ERROR, FLAG, SEND_FLAG, WT_OPEN, WT_STREAM } from "../native/layout.ts";
+import { errorName } from "../native/errors.ts";
+import { attempt, callLogged } from "../common/failure.ts";
+import { lastError, library } from "../native/library.ts";
+import type { Reporter } from "../common/log.ts";
+import { scratch } from "../native/memory.ts";
+import type { Pump } from "../queue/pump.ts";
+import type { WebTransportBidirectionalStream } from "./streams/bidirectional_stream.ts";
 import { encodeReason, type WebTransportCloseInfo } from "./close_info.ts";
-import { DatagramInbox } from "./datagram_inbox.ts";
-import { DatagramOutbox } from "./datagram_outbox.ts";
-import { IncomingStreams } from "./incoming_streams.ts";
-import { Outcome } from "./outcome.ts";
-import type { WebTransportReceiveStream } from "./receive_stream.ts";
-import { untilTaken } from "../retry.ts";
-import type { WebTransportSendGroup } from "./send_group.ts";
-import { WebTransportDatagramDuplexStream } from "./session_datagrams.ts";
-import { SessionStream } from "./session_stream.ts";
-import { sessionStats, sessionStatsOf } from "../stats.ts";
-import { WebTransportError } from "./webtransport_error.ts";
+import { DatagramInbox } from "./datagrams/inbox.ts";
+import { DatagramOutbox } from "./datagrams/outbox.ts";
+import { IncomingStreams } from "./streams/incoming_streams.ts";
+import { Outcome } from "../common/outcome.ts";
+import type { WebTransportReceiveStream } from "./streams/receive_stream.ts";
+import { untilTaken } from "../native/retry.ts";
+import type { WebTransportSendGroup } from "./streams/send_group.ts";
+import { WebTransportDatagramDuplexStream } from "./datagrams/duplex.ts";
+import type { SessionSink } from "../queue/session_events.ts";
+import { SessionStream } from "./streams/session_stream.ts";
+import { sessionStats, sessionStatsOf } from "../native/stats.ts";
+import { WebTransportError } from "./streams/webtransport_error.ts";
 
 /** What a session belongs to: a server, or a client. */
-export interface SessionHost {
+export interface SessionHost extends Reporter {
   readonly pump: Pump;
   /** How many datagrams of a session may wait to be read, until the session says otherwise. */
   readonly incomingDatagrams: number;
-  /** Passes a message on. */
-  report(record: LogRecord): void;
 }
 
 /** How far a session has come, in the standard's words. */
@@ -61,7 +60,7 @@ interface Ending {
 }
 
 /** One session. What hangs on it is made when it is first asked for. */
-export class SessionCore {
+export class SessionCore implements SessionSink {
   state: SessionState = "connecting";
   /** What the two sides have agreed to speak; empty: nothing. */
   protocol = "";

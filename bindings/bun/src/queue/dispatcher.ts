@@ -1,0 +1,256 @@
+/** Reads events and brings each to whom it concerns. Handles nothing itself: it knows what takes them by interfaces of its own. */
+import { attempt, inWords } from "../common/failure.ts";
+import { LOG_LEVELS, type LogRecord, type Reporter } from "../common/log.ts";
+import { H3Error, errorName } from "../native/errors.ts";
+import { ERROR, EVENT, FLAG, H3_INTERNAL_ERROR } from "../native/layout.ts";
+import { library } from "../native/library.ts";
+import { Connection } from "./connection.ts";
+import { AUX, CODE, CONN, OBJECT, PARENT, RecordReader, STATUS, TYPE, USER_DATA, type QueueMemory } from "./records.ts";
+import { SessionEvents } from "./session_events.ts";
+
+/** Where requests of one native route go. Its index is the route's user data. */
+export interface Target {
+  /** Whose route it is; undefined while that does not run. */
+  readonly owner: Reporter | undefined;
+  /** Takes the REQUEST at `at`. */
+  request(handle: number, at: number): void;
+  /** Takes the SESSION_REQUEST at `at`. */
+  sessionRequest(handle: number, at: number): void;
+}
+
+/** Takes the events of a request that its first one has not settled. */
+export interface RequestSink {
+  /** Whose request it is. */
+  readonly owner: Reporter;
+  /** What messages say of it. */
+  about(): Partial<LogRecord>;
+  /** BODY. */
+  piece(bytes: Uint8Array): void;
+  /** BODY_END. */
+  bodyEnd(): void;
+  /** WRITABLE. */
+  writable(): void;
+  /** H3_DATAGRAM. */
+  datagram(payload: Uint8Array<ArrayBuffer>): void;
+  /** STREAM_CLOSED, with all in order. */
+  finished(): void;
+  /** It has ended early. */
+  fail(reason: unknown): void;
+}
+
+/** What a native server or client belongs to. */
+export interface Owner extends Reporter {
+  /** QUIC_DATAGRAM. */
+  quicDatagram(payload: Uint8Array<ArrayBuffer>, connection: Connection): void;
+  /** SERVER_STOPPED. */
+  stopped(): void;
+}
+
+/** Events of requests that are there. WRITABLE is one of streams, too. */
+const OF_REQUESTS: ReadonlySet<number> = new Set([
+  EVENT.REQUEST,
+  EVENT.BODY,
+  EVENT.BODY_END,
+  EVENT.WRITABLE,
+  EVENT.STREAM_CLOSED,
+  EVENT.H3_DATAGRAM,
+]);
+
+/** The name of an event type. */
+function eventName(type: number): string {
+  return Object.entries(EVENT).find(([, value]) => value === type)?.[0] ?? String(type);
+}
+
+/** The events of one queue. */
+export class Dispatcher {
+  /** Requests that are not answered yet, by handle. */
+  readonly exchanges = new Map<number, RequestSink>();
+  /** Open connections, by handle. */
+  readonly connections = new Map<number, Connection>();
+  /** What runs, by handle: it is kept alive by this. */
+  readonly owners = new Map<number, Owner>();
+  /** The queue's records. */
+  readonly records: RecordReader;
+  /** Sessions and their streams. */
+  readonly sessions: SessionEvents;
+  /** The engine or the pump has failed for good. */
+  dead = false;
+
+  #targets: (Target | undefined)[] = [];
+  #unused: number[] = [];
+  #u32: Uint32Array;
+
+  constructor(memory: QueueMemory) {
+    this.records = new RecordReader(memory);
+    this.#u32 = memory.u32;
+    this.sessions = new SessionEvents(this.records);
+  }
+
+  /** Gives a target its index. */
+  addTarget(target: Target): number {
+    const index = this.#unused.pop() ?? this.#targets.length;
+    this.#targets[index] = target;
+    return index;
+  }
+
+  /** Takes a target's index back: no event of its server comes any more. */
+  removeTarget(index: number): void {
+    this.#targets[index] = undefined;
+    this.#unused.push(index);
+  }
+
+  /**
+   * Deals with the record at `at`, which stays as it is only until this returns. Never throws: what goes wrong with one record ends
+   * what that record is about, and nothing else.
+   */
+  dispatch(at: number): void {
+    try {
+      this.#bring(at);
+    } catch (error) {
+      this.#failed(at, error);
+    }
+  }
+
+  #bring(at: number): void {
+    const word = at >>> 2;
+    const u32 = this.#u32;
+    const type = u32[word + TYPE]! & 0xffff;
+    if (type === EVENT.REQUEST) {
+      const handle = this.records.u64(word + OBJECT);
+      const target = this.#targets[u32[word + USER_DATA]!];
+      if (target !== undefined) target.request(handle, at);
+      else library().zig_h3_response_reset(handle, H3_INTERNAL_ERROR); // cannot be: no request comes after its server's end
+      return;
+    }
+    if (type > EVENT.SESSION_REQUEST) return this.sessions.dispatch(type, at);
+    const object = this.records.u64(word + OBJECT);
+    const flags = u32[word + TYPE]! >>> 16;
+    switch (type) {
+      case EVENT.BODY:
+        return this.exchanges.get(object)?.piece(this.records.data(at)); // undefined, here and below: given up meanwhile
+      case EVENT.BODY_END:
+        return this.exchanges.get(object)?.bodyEnd();
+      case EVENT.WRITABLE:
+        return this.#writable(object, flags);
+      case EVENT.STREAM_CLOSED:
+        return this.#closed(object, u32[word + CODE]! | 0, flags);
+      case EVENT.CONN_OPENED: {
+        const parent = this.records.u64(word + PARENT);
+        this.connections.set(object, new Connection(object, parent, this.records.meta(at)));
+        return;
+      }
+      case EVENT.CONN_CLOSED:
+        this.connections.delete(object);
+        return;
+      case EVENT.QUIC_DATAGRAM:
+        return this.#quicDatagram(object, at);
+      case EVENT.H3_DATAGRAM:
+        return this.exchanges.get(object)?.datagram(this.records.data(at));
+      case EVENT.SESSION_REQUEST:
+        return this.#targets[u32[word + USER_DATA]!]?.sessionRequest(object, at); // the engine rejects what nobody decides
+      case EVENT.SERVER_STOPPED: {
+        if ((u32[word + CODE]! | 0) === ERROR.IO) this.#log(object, "error", `the socket has failed: ${this.records.text(at)}`);
+        this.owners.get(object)?.stopped();
+        return;
+      }
+      case EVENT.LOG: {
+        const level = LOG_LEVELS[u32[word + STATUS]!] ?? "info";
+        return this.#log(object, level, this.records.text(at));
+      }
+      case EVENT.LOST: {
+        const lost = this.records.u64(word + AUX);
+        return this.#log(0, "warn", `${lost} events were dropped, for the queue was full: ${eventName(u32[word + STATUS]!)}`);
+      }
+      case EVENT.FATAL:
+        return this.broken(new H3Error(ERROR.FATAL, `the engine has failed: ${this.records.text(at)}`));
+      // SERVER_STARTED tells nothing that start() did not; later versions of the library may have more types.
+    }
+  }
+
+  /** Nothing more will come: ends everything, on the engine's side too, where it lives. */
+  broken(error: unknown): void {
+    if (this.dead) return;
+    this.dead = true;
+    const native = library();
+    const owners = [...this.owners];
+    for (const [handle] of owners) native.zig_h3_server_stop(handle, 0); // an engine that has died stops nothing, and nothing goes on
+    for (const handle of [...this.exchanges.keys()]) attempt(() => this.#end(handle, error));
+    this.sessions.broken();
+    for (const [, owner] of owners) {
+      attempt(() => owner.stopped());
+      owner.report({ level: "error", tier: "engine", message: inWords(error), error });
+    }
+  }
+
+  /** Dealing with the record at `at` has thrown: tells so, and gives up what the record is about. */
+  #failed(at: number, error: unknown): void {
+    const u32 = this.#u32;
+    const word = at >>> 2;
+    const type = u32[word + TYPE]! & 0xffff;
+    const object = this.records.u64(word + OBJECT);
+    const exchange = this.exchanges.get(object);
+    const message = `${eventName(type)} could not be dealt with: ${inWords(error)}`;
+        for (const owner of this.#owners(type, object, word)) owner.report({ level: "error", tier: "engine", message, error, ...exchange?.about() });
+    if (type >= EVENT.SESSION_REQUEST || (type === EVENT.WRITABLE && exchange === undefined)) {
+      this.sessions.giveUp(type, object, error);
+    } else if (OF_REQUESTS.has(type)) {
+      library().zig_h3_response_reset(object, H3_INTERNAL_ERROR); // stale by now is fine
+      attempt(() => this.#end(object, error));
+    }
+  }
+
+  /** Whom a record concerns: all that run, where it cannot be told. */
+  #owners(type: number, object: number, word: number): Iterable<Reporter> {
+    const u32 = this.#u32;
+    const asks = type === EVENT.REQUEST || type === EVENT.SESSION_REQUEST;
+    const asked = asks ? this.#targets[u32[word + USER_DATA]!]?.owner : this.exchanges.get(object)?.owner;
+    const conn = this.records.u64(word + CONN);
+    const owner = asked ?? this.owners.get(this.connections.get(conn)?.owner ?? 0) ?? this.sessions.host(object);
+    return owner === undefined ? [...this.owners.values()] : [owner];
+  }
+
+  #quicDatagram(object: number, at: number): void {
+    const connection = this.connections.get(object);
+    const owner = connection === undefined ? undefined : this.owners.get(connection.owner);
+    owner?.quicDatagram(this.records.data(at), connection!);
+  }
+
+  #writable(object: number, flags: number): void {
+    const exchange = this.exchanges.get(object);
+    if (exchange !== undefined) exchange.writable();
+    else this.sessions.writable(object, flags);
+  }
+
+  #closed(object: number, code: number, flags: number): void {
+    const exchange = this.exchanges.get(object);
+    if (exchange === undefined) return;
+    if (code === 0) {
+      this.exchanges.delete(object);
+      exchange.finished();
+      return;
+    }
+    const remote = (flags & FLAG.REMOTE) !== 0;
+    const reason =
+      code === ERROR.TOO_LARGE
+        ? new H3Error(code, "the request's body is larger than maxRequestBodySize")
+        : new DOMException(
+            code === ERROR.TIMEOUT
+              ? "The request was aborted: it ran out of time"
+              : `The request was aborted by ${remote ? "the client" : "the server"} (${errorName(code)})`,
+            "AbortError",
+          );
+    this.#end(object, reason);
+  }
+
+  #end(object: number, reason: unknown): void {
+    const exchange = this.exchanges.get(object);
+    this.exchanges.delete(object);
+    exchange?.fail(reason);
+  }
+
+  #log(object: number, level: (typeof LOG_LEVELS)[number], message: string): void {
+    const owner = this.owners.get(object);
+    if (owner !== undefined) owner.report({ level, tier: "engine", message });
+    else for (const owner of this.owners.values()) owner.report({ level, tier: "engine", message });
+  }
+}

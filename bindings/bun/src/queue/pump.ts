@@ -1,0 +1,221 @@
+/**
+ * Moves events from a queue of the native library to this thread.
+ *
+ * All servers of a thread that pump the same way share one pump, and so one queue: it lives from the first of them to the last.
+ * The loop drains until the queue is empty, asks for a wake-up, and sleeps on a descriptor; it never spins. Records are read where
+ * they stand, in the queue's own memory, which is mapped once.
+ */
+import { EVENT, RECORD_ALIGN } from "../native/layout.ts";
+import { check, library } from "../native/library.ts";
+import { mapped, scratch, type RawBuffer } from "../native/memory.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import type { QueueMemory } from "./records.ts";
+
+/** Records that are looked at before their memory is given back. */
+const BATCH = 64;
+
+/** Milliseconds of draining after which the host's timers and I/O get a turn. */
+const TURN = 4;
+
+/** How often an unref()ed pump looks, in ms: sleeping on the descriptor would keep the process. */
+const UNREF_INTERVAL = 2;
+
+/** The pumps of this thread by their interval. */
+const pumps = new Map<number, Pump>();
+
+/** Drains one queue. */
+export class Pump {
+  /** The queue's handle. */
+  readonly queue: number;
+  readonly dispatcher: Dispatcher;
+
+  #interval: number;
+  #memory: QueueMemory;
+  #fd: number;
+  #users = 0;
+  /** How many of the users want the process to live on. */
+  #refs = 0;
+  #timer: Timer | undefined;
+  #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  /** The loop that sleeps on the descriptor is under way. */
+  #looping = false;
+  #draining = false;
+  #flushing = false;
+  #freed = false;
+
+  /** The pump of this thread that looks every `interval` ms, or sleeps when that is 0; call release() when done with it. */
+  static acquire(interval: number): Pump {
+    let pump = pumps.get(interval);
+    if (pump === undefined || pump.dispatcher.dead) pumps.set(interval, (pump = new Pump(interval)));
+    pump.#users++;
+    return pump;
+  }
+
+  private constructor(interval: number) {
+    const native = library();
+    const memory = scratch();
+    const at = memory.results;
+    check(native.zig_h3_queue_new(0, at));
+    this.queue = memory.u64(0);
+    check(native.zig_h3_queue_map(this.queue, at, at + 8));
+    const all = mapped(memory.u64(0), memory.u64(8), "zig_h3_queue_collected", this.queue);
+    this.#memory = {
+      bytes: Buffer.from(all) as unknown as RawBuffer,
+      u8: new Uint8Array(all),
+      words: new Int32Array(all),
+      u32: new Uint32Array(all),
+    };
+    check(native.zig_h3_queue_fd(this.queue, at));
+    this.#fd = memory.words[0]!;
+    this.#interval = interval;
+    this.dispatcher = new Dispatcher(this.#memory);
+    // Bun 1.3 does not tell of the end of the memory (see mapped()); a Worker that is terminated there leaves its queue behind.
+    if (!Bun.isMainThread) process.once("exit", this.#free);
+  }
+
+  /** Gives up one acquire(). The last one frees the queue, once the events at hand are dealt with. */
+  release(): void {
+    if (--this.#users > 0) return;
+    if (pumps.get(this.#interval) === this) pumps.delete(this.#interval);
+    this.#sleepNoMore();
+    if (!this.#draining) this.#free();
+  }
+
+  /** One more user wants the process to live on; the first one starts the pump. */
+  ref(): void {
+    this.#refs++;
+    this.#run();
+  }
+
+  /** Takes a ref() back. */
+  unref(): void {
+    this.#refs--;
+    this.#run();
+  }
+
+  /** Starts the pump, or goes on with it in the way that the refs ask for. */
+  #run(): void {
+    if (this.#freed || this.#users === 0 || this.dispatcher.dead) return;
+    if (this.#interval === 0 && this.#refs > 0) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+      if (!this.#looping) void this.#loop();
+      return;
+    }
+    this.#reader?.cancel().catch(() => {});
+    this.#timer ??= setInterval(() => this.#turn(), this.#interval || UNREF_INTERVAL);
+    if (this.#refs > 0) this.#timer.ref();
+    else this.#timer.unref();
+  }
+
+  /** Drains, sleeps, drains, as long as there is a ref. */
+  async #loop(): Promise<void> {
+    this.#looping = true;
+    const native = library();
+    try {
+      for (;;) {
+        if (!(await this.#drain()) || this.#refs === 0 || this.#users === 0) return;
+        const armed = native.zig_h3_queue_arm(this.queue);
+        if (armed === 1) continue;
+        check(armed);
+        this.#reader ??= Bun.file(this.#fd).stream().getReader() as ReadableStreamDefaultReader<Uint8Array>;
+        const { done } = await this.#reader.read();
+        if (done) this.#reader = undefined; // cancelled, by unref() or by the end: the next round sees which
+      }
+    } catch (error) {
+      this.#broken(error);
+    } finally {
+      this.#looping = false;
+      const reader = this.#reader;
+      this.#reader = undefined;
+      reader?.cancel().catch(() => {});
+      // A ref() may have come while the loop was on its way out.
+      if (this.#refs > 0) this.#run();
+    }
+  }
+
+  /** Drains until the queue is empty, giving the host a turn now and then. False: the pump has ended meanwhile. */
+  async #drain(): Promise<boolean> {
+    let until = performance.now() + TURN;
+    while (this.#batch()) {
+      if (performance.now() < until) {
+        await undefined; // handlers that wait only for what is there go on, so that their answers join this batch
+      } else {
+        await new Promise<void>((resolve) => setImmediate(resolve));
+        until = performance.now() + TURN;
+      }
+      if (this.#freed || this.dispatcher.dead) return false;
+    }
+    return !this.#freed && !this.dispatcher.dead;
+  }
+
+  /** One look of the interval form. */
+  #turn(): void {
+    const until = performance.now() + TURN;
+    try {
+      while (this.#batch() && performance.now() < until);
+    } catch (error) {
+      this.#broken(error);
+    }
+  }
+
+  /** No event comes any more: ends all that waits for one, and this with it. Who makes a server from now on gets another pump. */
+  #broken(error: unknown): void {
+    this.dispatcher.broken(error);
+    if (pumps.get(this.#interval) === this) pumps.delete(this.#interval);
+    this.#sleepNoMore();
+    if (this.#users === 0) this.#free();
+  }
+
+  /** Dispatches up to BATCH records. False: there were none. */
+  #batch(): boolean {
+    if (this.#freed) return false;
+    const native = library();
+    const memory = scratch();
+    const count = native.zig_h3_queue_peek(this.queue, BATCH, memory.results);
+    if (count === 0) return false;
+    check(count);
+    const begin = memory.words[0]!;
+    const bytes = memory.words[2]!;
+    const { u32 } = this.#memory;
+    this.#draining = true;
+    let at = begin;
+    const end = begin + bytes;
+    while (at < end) {
+      const word = at >>> 2;
+      const size = u32[word]!;
+      if ((u32[word + 1]! & 0xffff) !== EVENT.PAD) this.dispatcher.dispatch(at);
+      at += (size + RECORD_ALIGN - 1) & -RECORD_ALIGN;
+    }
+    this.#draining = false;
+    check(native.zig_h3_queue_advance(this.queue, bytes));
+    native.zig_h3_flush();
+    if (this.dispatcher.dead) this.#broken(undefined); // there was FATAL among them
+    if (this.#users === 0) this.#free();
+    return true;
+  }
+
+  /** Sees to it that what was sent with LATER is on its way soon: after the batch, or else after the microtasks at hand. */
+  flushSoon(): void {
+    if (this.#draining || this.#flushing) return;
+    this.#flushing = true;
+    queueMicrotask(() => {
+      this.#flushing = false;
+      library().zig_h3_flush();
+    });
+  }
+
+  #sleepNoMore(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#reader?.cancel().catch(() => {});
+  }
+
+  #free = (): void => {
+    if (this.#freed) return;
+    this.#freed = true;
+    process.off("exit", this.#free);
+    this.#sleepNoMore();
+    library().zig_h3_queue_free(this.queue);
+  };
+}

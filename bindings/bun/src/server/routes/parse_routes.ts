@@ -1,0 +1,96 @@
+/** Takes the option `routes` apart. */
+import { checkOrigins } from "../api/origins.ts";
+import type { H3DatagramHandler, Handler, RouteDefinition, SessionHandler } from "../api/types.ts";
+import { Route } from "./route.ts";
+import { asHandler } from "./static_route.ts";
+
+/**
+ * Takes the option `routes` apart, in either form.
+ * @throws TypeError that names the route
+ */
+export function parseRoutes(routes: unknown): Route[] {
+  if (routes === undefined || routes === null) return [];
+  if (Array.isArray(routes)) return routes.flatMap(parseDefinition);
+  // A Map has no properties: its routes would be lost in silence.
+  if (typeof routes !== "object" || Symbol.iterator in routes) throw new TypeError("routes must be an object or an array");
+  return Object.entries(routes).flatMap(parseEntry);
+}
+
+const DEFINITION_KEYS = new Set(["method", "pattern", "mode", "fetch", "h3Datagram", "webtransport", "origins"]);
+
+function parseDefinition(value: unknown, index: number): Route[] {
+  if (typeof value !== "object" || value === null) throw new TypeError(`routes[${index}] must be an object`);
+  const route = value as Partial<Record<keyof RouteDefinition, unknown>>;
+  const { method = undefined, pattern, mode = "streaming", fetch } = route;
+  if (typeof pattern !== "string") throw new TypeError(`routes[${index}].pattern must be a string`);
+  const where = `route "${pattern}"`;
+  for (const key of Object.keys(route)) {
+    if (!DEFINITION_KEYS.has(key)) throw new TypeError(`${where}: unknown key "${key}" (known: ${[...DEFINITION_KEYS].join(", ")})`);
+  }
+  if (method !== undefined && typeof method !== "string") throw new TypeError(`${where}: method must be a string`);
+  if (method === "") throw new TypeError(`${where}: the method is empty`);
+  if (mode !== "buffered" && mode !== "streaming") {
+    throw new TypeError(`${where}: mode must be "buffered" or "streaming", not ${JSON.stringify(mode)}`);
+  }
+  const { h3Datagram, sessions } = parseExtras(pattern, route);
+  if (fetch === undefined) {
+    if (sessions === undefined) throw new TypeError(`${where} has no handler: fetch is missing`);
+    for (const key of ["method", "mode", "h3Datagram"] as const) {
+      if (route[key] !== undefined) throw new TypeError(`${where}: ${key} is about requests, which fetch would take`);
+    }
+    return [sessions];
+  }
+  if (typeof fetch !== "function") throw new TypeError(`${where}: fetch must be a function`);
+  if (h3Datagram !== undefined && mode === "buffered") {
+    throw new TypeError(`${where}: h3Datagram needs mode "streaming": datagrams come while the body does`);
+  }
+  const own = new Route(method ?? "", pattern, fetch as Handler, mode === "buffered", { h3Datagram });
+  return sessions === undefined ? [own] : [own, sessions];
+}
+
+/** What both forms have beside handlers of requests: who takes datagrams, and the route of sessions. */
+function parseExtras(
+  pattern: string,
+  value: { h3Datagram?: unknown; webtransport?: unknown; origins?: unknown },
+): { h3Datagram: H3DatagramHandler | undefined; sessions: Route | undefined } {
+  const { h3Datagram, webtransport } = value;
+  for (const [name, handler] of Object.entries({ h3Datagram, webtransport })) {
+    if (handler !== undefined && typeof handler !== "function") throw new TypeError(`route "${pattern}": ${name} must be a function`);
+  }
+  const origins = checkOrigins(`route "${pattern}": origins`, value.origins);
+  if (webtransport === undefined) {
+    if (origins !== undefined) throw new TypeError(`route "${pattern}": origins is about sessions, which webtransport would take`);
+    return { h3Datagram: h3Datagram as H3DatagramHandler | undefined, sessions: undefined };
+  }
+  const sessions = new Route("CONNECT", pattern, null, false, { webtransport: webtransport as SessionHandler, origins });
+  return { h3Datagram: h3Datagram as H3DatagramHandler | undefined, sessions };
+}
+
+/** Keys of an object at a path that are no methods: those are in upper case. */
+const EXTRA_KEYS = new Set(["fetch", "h3Datagram", "webtransport", "origins"]);
+
+function parseEntry([pattern, value]: [string, unknown]): Route[] {
+  if (value === false) return [new Route("", pattern, null, false)];
+  const whole = asHandler(pattern, value);
+  if (whole !== undefined) return [new Route("", pattern, whole, false)];
+  if (typeof value === "object" && value !== null && ("dir" in value || Object.prototype.toString.call(value) === "[object HTMLBundle]")) {
+    throw new TypeError(`route "${pattern}": folders and HTML imports are not served here; a function may give a Bun.file()`);
+  }
+  const isMap = typeof value === "object" && value !== null && !Array.isArray(value) && Object.keys(value).length > 0;
+  if (!isMap) {
+    throw new TypeError(`route "${pattern}" must be a function, an object of functions by method, a Response, a file or false`);
+  }
+  const extras = value as { fetch?: unknown; h3Datagram?: unknown; webtransport?: unknown; origins?: unknown };
+  const { h3Datagram, sessions } = parseExtras(pattern, extras);
+  const methods = Object.entries(value).filter(([key]) => !EXTRA_KEYS.has(key));
+  if (extras.fetch !== undefined) methods.unshift(["", extras.fetch]);
+  if (methods.length === 0 && h3Datagram !== undefined) {
+    throw new TypeError(`route "${pattern}": h3Datagram is about requests, which fetch or a method would take`);
+  }
+  const own = methods.map(([method, value]) => {
+    const handler = asHandler(pattern, value);
+    if (handler === undefined) throw new TypeError(`route "${pattern}": ${method || "fetch"} must be a function, a Response or a file`);
+    return new Route(method, pattern, handler, false, { h3Datagram });
+  });
+  return sessions === undefined ? own : [...own, sessions];
+}

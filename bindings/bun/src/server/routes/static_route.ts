@@ -1,0 +1,66 @@
+/** Routes whose answer is a Response or a file, the same for every request. */
+import { peek } from "../../common/peek.ts";
+import { BODY, bodyKind } from "../../http/body_kind.ts";
+import { guessContentType } from "../../http/content_type.ts";
+import { isFile, isThere, isWhole, wholeFile } from "../../http/file_slice.ts";
+import { LARGEST_WHOLE } from "../../http/outgoing_bytes.ts";
+import { trailersOf, withTrailers, type Trailers } from "../../http/trailers.ts";
+import type { RouteHandler } from "./route.ts";
+
+/**
+ * What answers by what stands at a path or a method; undefined when it is neither a function nor a Response nor a file.
+ * @throws TypeError for a Response that cannot be sent again and again
+ */
+export function asHandler(pattern: string, value: unknown): RouteHandler | undefined {
+  if (typeof value === "function") return value as RouteHandler;
+  if (value instanceof Blob) return fileOf(new Response(value)) ?? staticHandler(new Response(value));
+  if (!(value instanceof Response)) return undefined;
+  if (value.bodyUsed) throw new TypeError(`route "${pattern}": the body of the Response is used`);
+  if (value.status < 200 || value.status > 599) {
+    throw new TypeError(`route "${pattern}": the status ${value.status} of the Response is not within 200 to 599`);
+  }
+  const file = fileOf(value);
+  if (file !== undefined) return file;
+  if (bodyKind(value) === BODY.STREAM) {
+    throw new TypeError(`route "${pattern}": the body of a static Response must not be a stream, which can be sent only once`);
+  }
+  return staticHandler(shareable(value.clone() as Response), trailersOf(value));
+}
+
+/**
+ * The same response, with a content-type, which HEAD is told then, too. A large body becomes a Blob, which all clones have in common.
+ */
+function shareable(response: Response): Response {
+  if (bodyKind(response) !== BODY.BYTES) return response;
+  const bytes = peek((response.clone() as Response).bytes());
+  if (bytes instanceof Promise || bytes.length === 0) return response;
+  if (!response.headers.has("content-type")) response.headers.set("content-type", guessContentType(bytes));
+  return bytes.length <= LARGEST_WHOLE ? response : new Response(new Blob([bytes]), response);
+}
+
+/** Gives the same response again and again. */
+function staticHandler(template: Response, trailers?: Trailers): RouteHandler {
+  return () => again(template.clone() as Response, trailers);
+}
+
+function again(response: Response, trailers: Trailers | undefined): Response {
+  return trailers === undefined ? response : withTrailers(response, trailers);
+}
+
+/** What answers with a file; undefined when the response has none. Before anything else looks at the response: see wholeFile(). */
+function fileOf(response: Response): RouteHandler | undefined {
+  const body = peek((response.clone() as Response).blob());
+  if (!(body instanceof Promise)) return isFile(body) ? fileHandler(body, response, trailersOf(response)) : undefined;
+  body.catch(() => {}); // a stream, which cannot be a static body
+  return undefined;
+}
+
+/** Gives a file as it is at each request. One that is not there, or no more, leaves the path to `fetch`, as in Bun.serve(). */
+function fileHandler(file: Bun.BunFile, like: { status?: number; headers?: Headers }, trailers?: Trailers): RouteHandler {
+  const init = { status: like.status ?? 200, headers: new Headers(like.headers) };
+  const make = isWhole(file) ? () => wholeFile(file, init) : () => new Response(file, init);
+  return async (request, server) => {
+    if (await isThere(file)) return again(make(), trailers);
+    return server.fallback?.call(server, request, server) ?? new Response(null, { status: 404 });
+  };
+}

@@ -1,0 +1,122 @@
+/** One stream of a session, from its opening to its end: brings the library's events to its two sides. */
+import { errorName } from "../../native/errors.ts";
+import { ERROR, WT_STREAM } from "../../native/layout.ts";
+import type { StreamOwner, StreamSink } from "../../queue/session_events.ts";
+import { WebTransportBidirectionalStream } from "./bidirectional_stream.ts";
+import { ReceiveSide } from "./receive_side.ts";
+import { WebTransportReceiveStream } from "./receive_stream.ts";
+import type { WebTransportSendGroup } from "./send_group.ts";
+import { SendSide } from "./send_side.ts";
+import { WebTransportSendStream } from "./send_stream.ts";
+import { WebTransportError } from "./webtransport_error.ts";
+
+/** A stream by its handle. The web's stream objects are made when they are asked for. */
+export class SessionStream implements StreamSink {
+  /** Resolves when the peer's limit has let the stream open. */
+  readonly opening: Promise<void>;
+  readonly core: StreamOwner;
+  readonly #sending: SendSide | undefined;
+  readonly #receiving: ReceiveSide | undefined;
+  #readable: WebTransportReceiveStream | undefined;
+  #writable: WebTransportSendStream | undefined;
+  #both: WebTransportBidirectionalStream | undefined;
+  /** Who waits for a stream of ours to be opened; undefined: it is there, or will never be. */
+  #opening: PromiseWithResolvers<void> | undefined;
+
+  /** @param remote the peer has opened it; else it is still to be opened */
+  constructor(core: StreamOwner, handle: number, kind: number, remote: boolean, group: WebTransportSendGroup | null, order: number) {
+    this.core = core;
+    const both = kind === WT_STREAM.BIDIRECTIONAL;
+    this.#sending = both || !remote ? new SendSide(handle, group, order) : undefined;
+    this.#receiving = both || remote ? new ReceiveSide(handle) : undefined;
+    if (!remote) this.#opening = Promise.withResolvers<void>();
+    this.opening = this.#opening?.promise ?? Promise.resolve();
+    this.opening.catch(() => {}); // its end may come before whoever asked for it looks
+  }
+
+  /** The stream as an object of two sides. */
+  get both(): WebTransportBidirectionalStream {
+    return (this.#both ??= new WebTransportBidirectionalStream(this));
+  }
+
+  /** The peer's side. Streams that we opened one way have none. */
+  get readable(): WebTransportReceiveStream {
+    return (this.#readable ??= new WebTransportReceiveStream(this.#receiving!));
+  }
+
+  /** Our side. Streams that the peer opened one way have none. */
+  get writable(): WebTransportSendStream {
+    return (this.#writable ??= new WebTransportSendStream(this.core, this.#sending!));
+  }
+
+  /** It is there: STREAM_OPENED. */
+  opened(): void {
+    this.#opening?.resolve();
+    this.#opening = undefined;
+  }
+
+  /** Bytes have come: STREAM_DATA. */
+  data(bytes: Uint8Array<ArrayBuffer>, end: boolean): void {
+    this.#receiving?.push(bytes, end);
+  }
+
+  /** The peer has given its side up: STREAM_RESET. */
+  reset(code: number): void {
+    this.#receiving?.reset(code);
+  }
+
+  /** The peer wants no more of our side: STREAM_STOPPED. */
+  stopped(code: number): void {
+    this.#sending?.stopped(code);
+  }
+
+  /** What became of an atomic write: STREAM_ATOMIC. */
+  atomic(code: number): void {
+    this.#sending?.atomic(code);
+  }
+
+  /** The library takes bytes again: WRITABLE. */
+  writableAgain(): void {
+    this.#sending?.writable();
+  }
+
+  /** All that was written, and its end, is on its way: WRITABLE with the flag END. */
+  flushed(): void {
+    this.#sending?.flushed();
+  }
+
+  /** It has ended: STREAM_ENDED. What has come completely can still be read. */
+  ended(code: number): void {
+    if (this.#opening !== undefined) {
+      const error =
+        code === ERROR.QUEUE_FULL
+          ? new DOMException("The peer's limit of streams is reached", "QuotaExceededError")
+          : new DOMException(`The stream could not be opened (${errorName(code)})`, "InvalidStateError");
+      this.#opening.reject(error);
+      this.#opening = undefined;
+    }
+    if (code === 0) this.#sending?.flushed();
+    const error = new WebTransportError(`The stream was lost with its session (${errorName(code)})`, { source: "session" });
+    this.#sending?.fail(error);
+    if (!this.#receiving?.complete) this.#receiving?.fail(error);
+  }
+
+  /** The session has ended. */
+  fail(error: unknown): void {
+    this.#opening?.reject(new DOMException("The session has ended", "InvalidStateError"));
+    this.#opening = undefined;
+    this.#sending?.fail(error);
+    this.#receiving?.fail(error);
+  }
+
+  /** It cannot be gone on with, after a fault on this side. */
+  givenUp(why: string): void {
+    this.fail(new WebTransportError(why, { source: "stream" }));
+  }
+
+  /** Nobody wants it: both sides are given up with code 0. */
+  discard(): void {
+    this.#sending?.reset(0);
+    this.#receiving?.stop(0);
+  }
+}
