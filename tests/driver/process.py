@@ -15,6 +15,10 @@ class Failure(Exception):
     """A step of a suite that went wrong, in words; the suite counts as one failed test more."""
 
 
+class Skipped(Exception):
+    """A suite that cannot run on this machine, and what is missing; it is named, and counts as nothing."""
+
+
 class Log:
     """What a suite wrote, kept in memory to be shown if it fails and in build/test-logs to be read afterwards."""
 

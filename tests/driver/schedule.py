@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 from .count import Count
-from .process import ROOT, Failure, Log, must
+from .process import ROOT, Failure, Log, Skipped, must
 
 LANES = 2
 SETUP_LIMIT = 600
@@ -42,6 +42,10 @@ class Printer:
                 print(log.text(), end="" if log.text().endswith("\n") else "\n")
                 print(f"---- end of {name}", flush=True)
 
+    def skipped(self, name, missing):
+        with self.lock:
+            print(f"skip {name:<14} {missing}", flush=True)
+
 
 def run_one(suite, printer):
     log, count, begin = Log(suite.name), Count(), time.monotonic()
@@ -49,6 +53,10 @@ def run_one(suite, printer):
         suite.run(log, count)
         if count.passed + count.failed == 0:
             raise Failure("nothing ran")
+    except Skipped as missing:
+        log.line(f"skipped: {missing}")
+        printer.skipped(suite.name, missing)
+        return
     except Failure as failure:
         log.line(f"failed: {failure}")
         count.failed += 1

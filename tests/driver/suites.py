@@ -13,7 +13,7 @@ from invariants.abi import header, reproducible
 from invariants.host import check as host_checks
 
 from . import count as counts
-from .process import ROOT, Failure, Server, must, run
+from .process import ROOT, Failure, Server, Skipped, must, run
 from .schedule import Suite
 
 BUILD = ROOT / "build"
@@ -22,6 +22,7 @@ BUN = ROOT / "bindings/bun/node_modules/.bin/bun"
 BUN_1_3 = BUILD / "bun-1.3/node_modules/.bin/bun"
 TSC = ROOT / "bindings/bun/node_modules/.bin/tsc"
 PYTHON = BUILD / "venv/bin/python"  # with aioquic
+LUAJIT = BUILD / "luajit/luajit"
 PROGRAMS = BUILD / "tests"
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-pedantic"]
 PEERS = ROOT / "tests/peers"  # a Go module of its own: docs/architecture.md, Dependencies
@@ -220,6 +221,34 @@ def python(log, count):
     serve(log, count, [sys.executable, ROOT / "tests/python/serve.py", LIBRARY], REQUESTS, 180)
 
 
+# ------------------------------------------------------------------------------------------------------------- other runtimes
+
+
+def consumer(log, count, *command):
+    """A program in another runtime that serves until its standard input ends, tried by aioquic."""
+    count.add(counts.of_program(log, *run(log, [PYTHON, ROOT / "tests/aioquic/consumer.py", *command], 120)))
+
+
+def luajit(log, count):
+    if not LUAJIT.exists():
+        raise Skipped("there is no luajit, and no apt-get to have it from")
+    consumer(log, count, LUAJIT, ROOT / "tests/luajit/serve.lua", LIBRARY, ROOT / "include/zig_h3.h")
+
+
+def node(log, count):
+    consumer(log, count, "node", ROOT / "tests/node/serve.mjs", LIBRARY)
+
+
+def rust(log, count):
+    if not shutil.which("rustc"):
+        raise Skipped("there is no rustc")
+    program, folder = PROGRAMS / "serve-rust", LIBRARY.parent
+    PROGRAMS.mkdir(parents=True, exist_ok=True)
+    linked = ["-L", folder, "-l", "zigquicheh3", "-C", f"link-arg=-Wl,-rpath,{folder}"]
+    must(log, ["rustc", "--edition", "2021", "-O", "-D", "warnings", *linked, "-o", program, ROOT / "tests/rust/serve.rs"], 240)
+    consumer(log, count, program)
+
+
 # ------------------------------------------------------------------------------------------------------------------------- bun
 
 
@@ -324,6 +353,9 @@ ALL = [
     Suite("c:serve", "a C program serves 10,000 requests", c_serve, alone=True),
     Suite("c:sanitized", "both again with an instrumented library, under both sanitizers", sanitized_library, alone=True),
     Suite("python", "a Python program serves 10,000 requests", python, alone=True),
+    Suite("luajit", "a consumer in LuaJIT: poll on the queue's descriptor", luajit),
+    Suite("node", "a consumer in Node: koffi, zig_h3_next_events on a timer", node),
+    Suite("rust", "a consumer in Rust: zig_h3_queue_wait, no crates", rust),
     Suite("host", "what the library must not do to a Bun process (A10, signals, collector)", host, alone=True),
     Suite("bindings", "bun test in bindings/bun", bun_tests("bindings/bun", 300), alone=True),
     Suite("bun", "bun test in tests/bun: behaviours, end to end, of clients that offer no DATAGRAM", behaviours(False), alone=True),
