@@ -30,6 +30,8 @@ GO_PACKAGES = {ROOT: ["./engine/...", "./eventq/...", "./capi/...", "./tests/...
 GO_FOLDERS = ["engine", "eventq", "capi", "tests"]
 TYPESCRIPT = ["bindings/bun", "tests/bun", "tests/bench", "tests/invariants/host", "tests/demo", "tests/demo-wt", "tests/wpt"]
 
+CONSUMERS = ("python", "luajit", "node", "deno", "ruby", "rust")  # tests/: what docs/runtimes.md quotes
+
 # Consumers of a sanitized library serve fewer requests: what they would find shows in the first few hundred.
 REQUESTS, SANITIZED_REQUESTS = 10000, 2000
 
@@ -78,9 +80,19 @@ def samples(log, count):
             text = f"import {{ createH3Server, type Handler }} from {package};\n" + "".join(f"declare const {name}: Handler;\n" for name in names) + text
         (folder / f"sample{i}.ts").write_text(re.sub(r'"(\./bindings/bun/src/index\.ts|zig-h3)"', package, text))
     (folder / "tsconfig.json").write_text(json.dumps({"extends": f"{ROOT}/tests/bun/tsconfig.json", "include": ["sample*.ts"]}))
+    excerpts(log, count)
     compiler = ["gcc", "-std=c11", *WARNINGS, "-fsyntax-only", f"-I{BUILD}/include", folder / "sample.c"]
     count.check(log, len(code["c"]) == 1 and run(log, compiler, 60)[0] == 0, "the C sample of docs/abi.md compiles")
     count.check(log, run(log, [TSC, "-p", folder], 60)[0] == 0, f"{len(code['ts'])} TypeScript samples of the documents compile")
+
+
+def excerpts(log, count):
+    """What docs/runtimes.md shows stands, line by line, in a consumer that is run."""
+    run_ones = {f for folder in CONSUMERS for f in (ROOT / "tests" / folder).iterdir() if f.suffix in (".py", ".lua", ".mjs", ".ts", ".rb", ".rs")}
+    lines = {line.strip() for f in run_ones for line in f.read_text().splitlines()}
+    shown = re.findall(r"```\w+\n(.*?)```", (ROOT / "docs/runtimes.md").read_text(), re.DOTALL)
+    other = sorted({line.strip() for text in shown for line in text.splitlines()} - lines - {""})
+    count.check(log, shown and not other, f"the snippets of docs/runtimes.md are lines of the consumers: {other}")
 
 
 def layering(log, count):
@@ -219,14 +231,15 @@ def sanitized_library(log, count):
 
 def python(log, count):
     serve(log, count, [sys.executable, ROOT / "tests/python/serve.py", LIBRARY], REQUESTS, 180)
+    consumer(log, count, sys.executable, ROOT / "tests/python/aio.py", LIBRARY)
 
 
 # ------------------------------------------------------------------------------------------------------------- other runtimes
 
 
-def consumer(log, count, *command):
+def consumer(log, count, *command, env=None):
     """A program in another runtime that serves until its standard input ends, tried by aioquic."""
-    count.add(counts.of_program(log, *run(log, [PYTHON, ROOT / "tests/aioquic/consumer.py", *command], 120)))
+    count.add(counts.of_program(log, *run(log, [PYTHON, ROOT / "tests/aioquic/consumer.py", *command], 120, env=env)))
 
 
 def luajit(log, count):
@@ -237,6 +250,19 @@ def luajit(log, count):
 
 def node(log, count):
     consumer(log, count, "node", ROOT / "tests/node/serve.mjs", LIBRARY)
+
+
+def deno(log, count):
+    program, source = ROOT / "tests/deno/node_modules/.bin/deno", ROOT / "tests/deno/serve.ts"
+    env = {"DENO_DIR": BUILD / "deno"}
+    count.check(log, run(log, [program, "check", source], 60, env=env)[0] == 0, "deno has nothing to say about its consumer")
+    consumer(log, count, program, "run", "--no-prompt", "--allow-ffi", source, LIBRARY, env=env)
+
+
+def ruby(log, count):
+    if not shutil.which("ruby"):
+        raise Skipped("there is no ruby")
+    consumer(log, count, "ruby", "-w", ROOT / "tests/ruby/serve.rb", LIBRARY)
 
 
 def rust(log, count):
@@ -352,9 +378,11 @@ ALL = [
     Suite("c", "the programs in tests/c against the library", c_programs, alone=True),
     Suite("c:serve", "a C program serves 10,000 requests", c_serve, alone=True),
     Suite("c:sanitized", "both again with an instrumented library, under both sanitizers", sanitized_library, alone=True),
-    Suite("python", "a Python program serves 10,000 requests", python, alone=True),
+    Suite("python", "a Python program serves 10,000 requests; a consumer in asyncio", python, alone=True),
     Suite("luajit", "a consumer in LuaJIT: poll on the queue's descriptor", luajit),
     Suite("node", "a consumer in Node: koffi, zig_h3_next_events on a timer", node),
+    Suite("deno", "a consumer in Deno: zig_h3_queue_wait that gives a promise", deno),
+    Suite("ruby", "a consumer in Ruby: Fiddle, the descriptor in IO.select", ruby),
     Suite("rust", "a consumer in Rust: zig_h3_queue_wait, no crates", rust),
     Suite("host", "what the library must not do to a Bun process (A10, signals, collector)", host, alone=True),
     Suite("bindings", "bun test in bindings/bun", bun_tests("bindings/bun", 300), alone=True),

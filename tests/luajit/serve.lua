@@ -60,7 +60,7 @@ end
 must(h3.zig_h3_queue_fd(queue, fd))
 local event, bytes, fds = ffi.new "zig_h3_event", ffi.new "char[512]", ffi.new("struct pollfd[2]", { { fd[0], 1 }, { 0, 1 } })
 while seen[h3.ZIG_H3_EVENT_SERVER_STOPPED] == 0 do
-  if must(h3.zig_h3_queue_arm(queue)) == 0 and ffi.C.poll(fds, 2, next(answers) and 1 or -1) > 0 then -- 1: there are events already
+  if must(h3.zig_h3_queue_arm(queue)) == 0 and ffi.C.poll(fds, 2, next(answers) and 1 or -1) > 0 then
     ffi.C.read(fd[0], bytes, 8) -- does not block
     if fds[1].revents ~= 0 and ffi.C.read(0, bytes, 512) == 0 then
       fds[1].fd = -1 -- which poll passes over
