@@ -17,6 +17,20 @@ static uint64_t least(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+uint64_t account_room(const struct account *account, uint64_t want, uint64_t own)
+{
+    const uint64_t mark = atomic_load_explicit(&account->high_water, memory_order_relaxed);
+    const uint64_t most = atomic_load_explicit(&account->most, memory_order_relaxed);
+    const uint64_t queued = atomic_load_explicit(&account->queued, memory_order_relaxed);
+    if (own >= mark)
+        return 0;
+    const uint64_t floor = own < ACCOUNT_FLOOR ? ACCOUNT_FLOOR - own : 0;
+    uint64_t room = queued < most ? most - queued : 0;
+    if (room < floor)
+        room = floor;
+    return least(want, least(mark - own, room));
+}
+
 uint64_t account_take(struct account *account, uint64_t want, uint64_t own)
 {
     const uint64_t mark = atomic_load_explicit(&account->high_water, memory_order_relaxed);

@@ -29,6 +29,9 @@ struct account *account_at(uint32_t number);
 /* Takes room for up to want more bytes of an object of which own bytes wait. Returns for how many; 0 only when own is not 0. */
 uint64_t account_take(struct account *account, uint64_t want, uint64_t own);
 
+/* For how many of want more bytes of an object of which own bytes wait there is room now. Takes none. */
+uint64_t account_room(const struct account *account, uint64_t want, uint64_t own);
+
 /* Takes room for a whole body of len bytes. False when it is larger than ACCOUNT_FLOOR, and others fill the account. */
 bool account_admit(struct account *account, uint64_t len);
 

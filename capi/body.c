@@ -8,13 +8,15 @@
 
 int32_t body_prepare(struct body *body, const void *data, size_t len)
 {
-    *body = (struct body){.data = data, .len = len};
+    body_of(body, body->room, len);
     if (len > BODY_INLINE_MAX) {
-        body->chunk = chunk_take(len);
+        body->bytes = body->chunk = chunk_take(len);
         if (body->chunk == NULL)
             return error_set(ZIG_H3_ERR_NO_MEMORY, "no memory for the body");
         memcpy(body->chunk, data, len);
         chunk_filled(body->chunk);
+    } else if (len > 0) {
+        memcpy(body->room, data, len);
     }
     return ZIG_H3_OK;
 }
@@ -49,6 +51,6 @@ void body_fill(const struct body *body, zig_h3_record *record, size_t meta_len)
         record->flags |= SUBMIT_CHUNK;
         record->aux = (uint64_t)(uintptr_t)body->chunk;
     } else if (body->len > 0) {
-        memcpy(submission_payload(record) + ((meta_len + 7) & ~(size_t)7), body->data, body->len);
+        memcpy(submission_payload(record) + ((meta_len + 7) & ~(size_t)7), body->bytes, body->len);
     }
 }

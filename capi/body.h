@@ -1,4 +1,5 @@
-/* A body on its way to the engine: in the record up to BODY_INLINE_MAX, in a chunk beyond. */
+/* A body on its way to the engine: in the record up to BODY_INLINE_MAX, in a chunk beyond. It is copied before anything is locked or
+ * claimed: see given.h. */
 #ifndef CAPI_BODY_H
 #define CAPI_BODY_H
 
@@ -15,13 +16,23 @@
 #define BODY_MAX ((size_t)2 << 30)
 
 struct body {
-    const void *data;
+    const uint8_t *bytes; /* in room, or in the chunk */
     size_t len;
     uint8_t *chunk;
     struct account *account; /* that has room taken for it, or NULL */
+    uint8_t room[BODY_INLINE_MAX];
 };
 
-/* Copies what will not ride in the record. 0, or a code with the words set. */
+/* A body of bytes that are a copy already, and ride in the record. */
+static inline void body_of(struct body *body, const uint8_t *bytes, size_t len)
+{
+    body->bytes = bytes;
+    body->len = len;
+    body->chunk = NULL;
+    body->account = NULL;
+}
+
+/* Copies it. 0, or a code with the words set. */
 int32_t body_prepare(struct body *body, const void *data, size_t len);
 
 /* The same for a body that is taken whole, and counts against the server's limit if it does not ride in the record: the record that it
@@ -36,7 +47,7 @@ static inline void body_charge(const struct body *body, struct slot *slot)
         handle_charge(slot, body->len);
 }
 
-/* Gives the copy back, if there is one, and the room: the body was not sent. */
+/* Gives the copy back, and the room: the body was not sent. */
 void body_drop(struct body *body);
 
 /* Puts the body behind meta_len bytes that are in the record already, and says so in its head. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cancel.h"
 #include "error.h"
 #include "state.h"
 #include "submission.h"
@@ -92,13 +93,15 @@ int32_t command_post(struct command *command)
 {
     command->abandoned = 1;
     atomic_store_explicit(&command->owners, 1, memory_order_release);
+    const int held = cancel_hold();
     int32_t code = submit(command);
+    cancel_allow(held);
     if (code != ZIG_H3_OK)
         free(command);
     return code;
 }
 
-int32_t command_call(struct command *command, uint64_t *result)
+static int32_t call(struct command *command, uint64_t *result)
 {
     atomic_store_explicit(&command->owners, 2, memory_order_release);
     int32_t code = submit(command);
@@ -119,10 +122,21 @@ int32_t command_call(struct command *command, uint64_t *result)
         code = state_now() != 0 ? state_check() : error_set(ZIG_H3_ERR_TIMEOUT, "the engine gave no answer within ten seconds");
     } else if ((code = command->code) != ZIG_H3_OK)
         error_copy(code, command->text, strlen(command->text));
-    else if (result != NULL)
+    else
         *result = command->result;
     pthread_mutex_unlock(&lock);
     let_go(command);
+    return code;
+}
+
+int32_t command_call(struct command *command, uint64_t *result)
+{
+    uint64_t number = 0;
+    const int held = cancel_hold();
+    const int32_t code = call(command, &number);
+    cancel_allow(held);
+    if (code == ZIG_H3_OK && result != NULL)
+        *result = number; /* memory of the caller's: without the lock */
     return code;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "given.h"
 #include "state.h"
 #include "submission.h"
 #include "versioned.h"
@@ -57,15 +58,8 @@ int32_t datagram_full(void)
     return error_set(ZIG_H3_ERR_QUEUE_FULL, "no room in the submission ring");
 }
 
-static int32_t datagram_send(zig_h3_handle object, enum handle_kind kind, const void *data, size_t len, uint32_t max_age_ms,
-                             uint32_t flags)
+static int32_t send_copied(zig_h3_handle object, enum handle_kind kind, const struct given *payload, size_t len, uint32_t max_age_ms)
 {
-    if (state_now() != 0)
-        return state_check();
-    if (flags & ~(uint32_t)ZIG_H3_SEND_LATER)
-        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "unknown flags");
-    if (data == NULL && len > 0)
-        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a null pointer with a length");
     uint64_t word;
     struct slot *slot = handle_lock(object, kind, &word);
     if (slot == NULL)
@@ -86,11 +80,31 @@ static int32_t datagram_send(zig_h3_handle object, enum handle_kind kind, const 
             record->data_len = (uint32_t)len;
             record->aux = 0;
             if (len > 0)
-                memcpy(submission_payload(record), data, len);
+                memcpy(submission_payload(record), payload->bytes, len);
             submission_publish(&at, true);
         }
     }
     handle_unlock(slot, 0);
+    return code;
+}
+
+static int32_t datagram_send(zig_h3_handle object, enum handle_kind kind, const void *data, size_t len, uint32_t max_age_ms,
+                             uint32_t flags)
+{
+    if (state_now() != 0)
+        return state_check();
+    if (flags & ~(uint32_t)ZIG_H3_SEND_LATER)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "unknown flags");
+    if (data == NULL && len > 0)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a null pointer with a length");
+    uint64_t word;
+    if (handle_find(object, kind, &word) == NULL)
+        return handle_error(object, kind);
+    struct given payload;
+    int32_t code = given_copy(&payload, data, len > DATAGRAM_MAX ? 0 : len); /* one that is larger is refused for that */
+    if (code == ZIG_H3_OK)
+        code = send_copied(object, kind, &payload, len, max_age_ms);
+    given_drop(&payload);
     if (code == ZIG_H3_OK && !(flags & ZIG_H3_SEND_LATER))
         h3_ring_wake(submission_ring);
     return code;

@@ -3,6 +3,7 @@
 
 #include "datagram.h"
 #include "error.h"
+#include "given.h"
 #include "state.h"
 #include "submission.h"
 #include "versioned.h"
@@ -17,8 +18,7 @@ static size_t behind(size_t at, uint32_t len, size_t list_len)
     return next < list_len ? next : list_len;
 }
 
-/* Reads the head at an offset; false when it, or its bytes, end beyond the list. Each time it is read it is checked: another thread of the
- * host may have written there since. */
+/* Reads the head at an offset; false when it, or its bytes, end beyond the list. */
 static bool head_at(const uint8_t *list, size_t list_len, size_t at, zig_h3_datagram *head)
 {
     if (at >= list_len || list_len - at < sizeof *head)
@@ -133,17 +133,9 @@ static int32_t send_portion(uint8_t *list, size_t list_len, size_t *from, size_t
     return count;
 }
 
-int32_t zig_h3_send_datagrams(void *list, size_t list_len, uint32_t flags)
+/* Sends a list, and writes what became of each datagram into its head. Returns how many were queued. */
+static int32_t send_all(uint8_t *list, size_t list_len)
 {
-    int32_t code = state_check();
-    if (code != 0)
-        return code;
-    if (flags & ~(uint32_t)ZIG_H3_SEND_LATER)
-        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "unknown flags");
-    if (list == NULL && list_len > 0)
-        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a null pointer with a length");
-    if (!well_formed(list, list_len))
-        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a list that ends inside a datagram");
     int32_t count = 0;
     zig_h3_datagram head;
     for (size_t from = 0; head_at(list, list_len, from, &head);) {
@@ -154,8 +146,38 @@ int32_t zig_h3_send_datagrams(void *list, size_t list_len, uint32_t flags)
             submission_claim(&at, room);
         count += send_portion(list, list_len, &from, to, &at);
     }
-    if (count > 0 && !(flags & ZIG_H3_SEND_LATER))
-        h3_ring_wake(submission_ring);
     return count;
+}
+
+/* Hands the results out, where the copy says that the heads stand. */
+static void tell_results(uint8_t *list, const uint8_t *copy, size_t list_len)
+{
+    zig_h3_datagram head;
+    for (size_t at = 0; head_at(copy, list_len, at, &head); at = behind(at, head.len, list_len))
+        memcpy(list + at + offsetof(zig_h3_datagram, result), &head.result, sizeof head.result);
+}
+
+int32_t zig_h3_send_datagrams(void *list, size_t list_len, uint32_t flags)
+{
+    int32_t code = state_check();
+    if (code != 0)
+        return code;
+    if (flags & ~(uint32_t)ZIG_H3_SEND_LATER)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "unknown flags");
+    if (list == NULL && list_len > 0)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a null pointer with a length");
+    struct given copy;
+    if ((code = given_copy(&copy, list, list_len)) != ZIG_H3_OK)
+        return code;
+    if (well_formed(copy.bytes, list_len)) {
+        code = send_all(copy.bytes, list_len);
+        tell_results(list, copy.bytes, list_len);
+    } else {
+        code = error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a list that ends inside a datagram");
+    }
+    given_drop(&copy);
+    if (code > 0 && !(flags & ZIG_H3_SEND_LATER))
+        h3_ring_wake(submission_ring);
+    return code;
 }
 VERSIONED(zig_h3_send_datagrams);

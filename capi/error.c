@@ -14,9 +14,14 @@
 
 /*
  * One pointer a thread, and the buffer for what is not a literal in the heap: a library that is loaded late draws on the scarce room
- * that the loader keeps for thread-local variables.
+ * that the loader keeps for thread-local variables. The pointer lies there from the start of each thread, so that a call that fails in a
+ * signal handler does not make the loader find memory for it.
  */
-static _Thread_local const char *last_text;
+static _Thread_local const char *last_text
+#ifdef __ELF__
+    __attribute__((tls_model("initial-exec")))
+#endif
+    ;
 static pthread_key_t buffer_key;
 static bool buffer_keyed; /* the process had a key left: without one there are names instead of words */
 static pthread_once_t buffer_once = PTHREAD_ONCE_INIT;

@@ -27,6 +27,7 @@ int32_t zig_h3_next_event(zig_h3_handle handle, zig_h3_event *event)
         event->data = event->meta + ((record->meta_len + 7u) & ~7u);
         h3_ring_take(queue->ring, record);
         queue->held = 1;
+        queue->spanned = 0;
         code = 1;
     } else {
         code = queue_nothing_now(queue);
@@ -56,17 +57,18 @@ int32_t zig_h3_next_events(zig_h3_handle handle, void *buffer, size_t capacity, 
         queue_release(queue);
     const zig_h3_record *record = NULL;
     while (count < max && (record = h3_ring_peek(queue->ring)) != NULL) {
-        const size_t room = ((size_t)record->size + 63) & ~(size_t)63;
+        const size_t size = h3_ring_peeked(queue->ring), room = (size + 63) & ~(size_t)63;
         if (room > capacity - used) {
             if (count == 0)
                 used = room;
             break;
         }
         queue_foresee(record);
-        memcpy((uint8_t *)buffer + used, record, record->size);
+        memcpy((uint8_t *)buffer + used, record, size);
         used += room;
         count++;
         h3_ring_take(queue->ring, record);
+        queue->spanned = 0;
     }
     code = (int32_t)count;
     if (count > 0)
@@ -87,6 +89,7 @@ int32_t zig_h3_queue_peek(zig_h3_handle handle, uint32_t max, zig_h3_queue_span 
     int32_t code;
     if (span == NULL)
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "span is NULL");
+    *span = (zig_h3_queue_span){0};
     if (queue_is_empty(handle))
         return 0;
     struct queue *queue = queue_enter(handle, &code);
@@ -94,10 +97,14 @@ int32_t zig_h3_queue_peek(zig_h3_handle handle, uint32_t max, zig_h3_queue_span 
         return code;
     if (queue->held)
         queue_release(queue);
-    code = (int32_t)h3_ring_span(queue->ring, max > INT32_MAX ? INT32_MAX : max, &span->offset, &span->bytes);
+    zig_h3_queue_span found;
+    code = (int32_t)h3_ring_span(queue->ring, max > INT32_MAX ? INT32_MAX : max, &found.offset, &found.bytes);
+    queue->spanned = code > 0;
     if (code == 0)
         code = queue_nothing_now(queue);
     queue_leave(queue);
+    if (code > 0)
+        *span = found;
     return code;
 }
 VERSIONED(zig_h3_queue_peek);
@@ -110,7 +117,9 @@ int32_t zig_h3_queue_advance(zig_h3_handle handle, uint64_t bytes)
         return code;
     if (queue->held)
         queue_release(queue);
-    if (h3_ring_advance(queue->ring, bytes) != 0)
+    if (bytes > 0 && !queue->spanned) /* what the span began with was taken by another call: these would be events that nobody has seen */
+        code = error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "no span is there: an event was taken in another way since");
+    else if (h3_ring_advance(queue->ring, bytes) != 0)
         code = error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "bytes ends inside a record, or beyond what is queued");
     else
         code = ZIG_H3_OK;

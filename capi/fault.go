@@ -44,7 +44,7 @@ func fault(name string, value any, stack []byte) {
 			registry.Lock()
 			defer registry.Unlock()
 			for _, q := range registry.queues {
-				C.queue_kick(q.c)
+				C.queue_kick(q.c, C.zig_h3_handle(q.handle))
 			}
 		})
 	})

@@ -1,8 +1,17 @@
 #include "handle.h"
 
+#include <limits.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <time.h>
+#ifdef __linux__
+#include <errno.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
+#include "cancel.h"
 #include "error.h"
 #include "submission.h"
 
@@ -40,6 +49,8 @@ static int32_t classify(zig_h3_handle handle, enum handle_kind kind)
             return ZIG_H3_ERR_INVALID_HANDLE;
         if (word & SLOT_FORGOTTEN)
             return ZIG_H3_ERR_STALE_HANDLE;
+        if (word & SLOT_UNTOLD)
+            return ZIG_H3_ERR_INVALID_HANDLE;
         return live_kind == kind ? ZIG_H3_OK : ZIG_H3_ERR_WRONG_KIND;
     }
     if (generation_of(handle) < generation_of(word) || (word & SLOT_WRAPPED))
@@ -71,10 +82,54 @@ struct slot *handle_lock(zig_h3_handle handle, enum handle_kind kind, uint64_t *
             if (atomic_compare_exchange_weak_explicit(&slot->word, &seen, seen | SLOT_LOCKED, memory_order_acquire,
                                                       memory_order_relaxed))
                 return slot;
-        } else if (turns > HANDLE_SPINS) {
-            sched_yield();
+        } else {
+            handle_pause(slot, *word, turns);
         }
     }
+}
+
+#ifdef __linux__
+/* The lock and the other state bits: the half of a word that the kernel compares. */
+static uint32_t *futex_of(struct slot *slot)
+{
+    return (uint32_t *)(void *)&slot->word;
+}
+
+/* By syscall(), which is no cancellation point and leaves nothing behind but errno. */
+static void sleep_until_unlocked(struct slot *slot, uint64_t word)
+{
+    if (!(word & SLOT_AWAITED) &&
+        !atomic_compare_exchange_strong_explicit(&slot->word, &word, word | SLOT_AWAITED, memory_order_relaxed, memory_order_relaxed))
+        return;
+    const int error = errno;
+    syscall(SYS_futex, futex_of(slot), FUTEX_WAIT_PRIVATE, (uint32_t)(word | SLOT_AWAITED), NULL, NULL, 0);
+    errno = error;
+}
+
+void handle_wake(struct slot *slot)
+{
+    const int error = errno;
+    syscall(SYS_futex, futex_of(slot), FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+    errno = error;
+}
+#else
+static void sleep_until_unlocked(struct slot *slot, uint64_t word)
+{
+    (void)slot, (void)word;
+    const int held = cancel_hold();
+    nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+    cancel_allow(held);
+}
+
+void handle_wake(struct slot *slot) { (void)slot; }
+#endif
+
+void handle_pause(struct slot *slot, uint64_t word, unsigned turns)
+{
+    if (turns > HANDLE_SPINS + HANDLE_YIELDS)
+        sleep_until_unlocked(slot, word);
+    else if (turns > HANDLE_SPINS)
+        sched_yield();
 }
 
 static struct slot *take_slot(void)
@@ -115,10 +170,15 @@ zig_h3_handle handle_issue(enum handle_kind kind, uint64_t state, struct slot **
     return name | (uint64_t)(slot - handle_slots);
 }
 
+void handle_tell(struct slot *slot)
+{
+    atomic_fetch_and_explicit(&slot->word, ~(uint64_t)SLOT_UNTOLD, memory_order_release);
+}
+
 void handle_withdraw(struct slot *slot)
 {
-    atomic_fetch_and_explicit(&slot->word, ~HANDLE_KIND_MASK, memory_order_acq_rel);
-    handle_recycle(slot);
+    if (!(atomic_fetch_and_explicit(&slot->word, ~HANDLE_KIND_MASK, memory_order_acq_rel) & SLOT_LOCKED))
+        handle_recycle(slot);
 }
 
 void handle_recycle(struct slot *slot)

@@ -59,12 +59,15 @@ enum {
     SLOT_STOPPED = 1 << 8,   /* request, stream: no more is received: stopped, or (stream) finished by the peer */
     SLOT_WRAPPED = 1 << 9,   /* generations have gone round once: none is unheard of any more */
     SLOT_DECIDED = 1 << 10,  /* session: accepted, rejected or closed by the host */
-    SLOT_OPEN = 1 << 11      /* session: its SESSION_OPENED is out */
+    SLOT_OPEN = 1 << 11,     /* session: its SESSION_OPENED is out */
+    SLOT_UNTOLD = 1 << 12,   /* no host has the number yet: it is taken for one that was never given out */
+    SLOT_AWAITED = 1 << 13   /* somebody sleeps until the slot is unlocked */
 };
 
-/* How often a locked slot is looked at before its holder gets the processor, which it may be waiting for: it has something to copy, but
- * no more than a mebibyte. */
+/* How often a locked slot is looked at before its holder gets the processor, which it may be waiting for, and how often it does before
+ * whoever waits goes to sleep: the holder may be of a lower priority, and not run otherwise. */
 #define HANDLE_SPINS 64
+#define HANDLE_YIELDS 128
 
 /* What the reactor must look at besides the submission ring, because that was full when it happened. */
 enum {
@@ -111,13 +114,23 @@ struct slot *handle_base(void);
 int32_t handle_error(zig_h3_handle handle, enum handle_kind kind);
 
 /*
- * Issues a handle to a host thread, with these state bits; 0 when all slots are in use. Nobody knows it yet: what its slot has to say
- * besides may still be filled in.
+ * Issues a handle to a host thread, with these state bits; 0 when all slots are in use. With SLOT_UNTOLD what its slot has to say besides
+ * may still be filled in, up to handle_tell().
  */
 zig_h3_handle handle_issue(enum handle_kind kind, uint64_t state, struct slot **slot);
 
-/* Takes it back, never used. */
+/* The number goes out now: it is a live handle. */
+void handle_tell(struct slot *slot);
+
+/* Takes it back, never used. Whoever guessed the number and is inside gives the slot back when he leaves. */
 void handle_withdraw(struct slot *slot);
+
+/* Waits a little for the host thread that has locked a slot, the longer the more turns it has taken: until it may be worth looking again.
+ * word is the slot's as it was seen. */
+void handle_pause(struct slot *slot, uint64_t word, unsigned turns);
+
+/* Wakes whoever handle_pause() has put to sleep. */
+void handle_wake(struct slot *slot);
 
 /* Gives a released slot back, and to the account what its object still had there. Called by whoever finds it both released and
  * unlocked. */
@@ -137,7 +150,7 @@ static inline struct slot *handle_find(zig_h3_handle handle, enum handle_kind ki
     uint64_t now = atomic_load_explicit(&slot->word, memory_order_acquire);
     *word = now;
     if ((now ^ handle) >> HANDLE_GENERATION_SHIFT == 0 && handle >> HANDLE_KIND_SHIFT == kind &&
-        !(now & SLOT_FORGOTTEN))
+        !(now & (SLOT_FORGOTTEN | SLOT_UNTOLD)))
         return slot;
     return NULL;
 }
@@ -161,9 +174,11 @@ static inline void handle_charge(struct slot *slot, uint64_t n)
 static inline void handle_unlock(struct slot *slot, uint64_t set)
 {
     uint64_t now = atomic_load_explicit(&slot->word, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(&slot->word, &now, (now | set) & ~(uint64_t)SLOT_LOCKED, memory_order_acq_rel,
-                                                  memory_order_relaxed)) {
+    while (!atomic_compare_exchange_weak_explicit(&slot->word, &now, (now | set) & ~(uint64_t)(SLOT_LOCKED | SLOT_AWAITED),
+                                                  memory_order_acq_rel, memory_order_relaxed)) {
     }
+    if (now & SLOT_AWAITED)
+        handle_wake(slot);
     if ((now & HANDLE_KIND_MASK) == 0)
         handle_recycle(slot);
 }

@@ -1,8 +1,10 @@
 #include "queue.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "command.h"
 #include "error.h"
@@ -40,9 +42,9 @@ static struct queue *queue_take(size_t capacity, int32_t *code)
         }
     }
     queue->ring = ring;
-    queue->held = 0;
+    queue->held = queue->spanned = 0;
     atomic_store(&queue->refill, 0);
-    atomic_store(&queue->woken, 0);
+    atomic_store(&queue->woken, woken_of(0, false));
     atomic_store(&queue->owners, 1);
     atomic_store(&queue->consumer, consumer_of(0, CONSUMER_GONE));
     return queue;
@@ -62,6 +64,7 @@ void queue_let_go(struct queue *queue)
 
 void queue_named(struct queue *queue, zig_h3_handle handle)
 {
+    atomic_store(&queue->woken, woken_of(handle, false));
     atomic_store(&queue->consumer, consumer_of(handle, CONSUMER_NONE));
 }
 
@@ -70,10 +73,12 @@ void *queue_memory(struct queue *queue)
     return queue->ring;
 }
 
-void queue_kick(struct queue *queue)
+void queue_kick(struct queue *queue, zig_h3_handle handle)
 {
-    atomic_store(&queue->woken, 1);
-    h3_ring_wake(queue->ring);
+    uint64_t not_yet = woken_of(handle, false);
+    /* What holds another handle is another queue's by now, and not to be woken. Its ring may be: whoever sleeps on that looks again. */
+    atomic_compare_exchange_strong(&queue->woken, &not_yet, woken_of(handle, true));
+    h3_ring_wake(atomic_load_explicit(&queue->ring, memory_order_acquire));
 }
 
 static void unsubmitted(void *object)
@@ -184,9 +189,10 @@ int32_t zig_h3_queue_map(zig_h3_handle handle, const void **base, size_t *size)
     if (slot == NULL)
         return handle_error(handle, KIND_QUEUE);
     struct queue *queue = (struct queue *)(uintptr_t)atomic_load(&slot->object);
-    *base = queue->ring;
-    *size = h3_ring_bytes(queue->ring);
+    h3_ring *const ring = queue->ring;
     handle_unlock(slot, 0);
+    *base = ring;
+    *size = h3_ring_bytes(ring);
     return ZIG_H3_OK;
 }
 VERSIONED(zig_h3_queue_map);
@@ -202,8 +208,12 @@ int32_t zig_h3_queue_fd(zig_h3_handle handle, int32_t *fd)
     struct slot *slot = handle_lock(handle, KIND_QUEUE, &word);
     if (slot == NULL)
         return handle_error(handle, KIND_QUEUE);
-    *fd = h3_ring_fd(((struct queue *)(uintptr_t)atomic_load(&slot->object))->ring);
+    const int own = fcntl(h3_ring_fd(((struct queue *)(uintptr_t)atomic_load(&slot->object))->ring), F_DUPFD_CLOEXEC, 0);
+    const int error = errno;
     handle_unlock(slot, 0);
+    if (own < 0)
+        return error_format(ZIG_H3_ERR_LIMIT, "no descriptor is left for the queue: %s", strerror(error));
+    *fd = own;
     return ZIG_H3_OK;
 }
 VERSIONED(zig_h3_queue_fd);

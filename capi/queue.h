@@ -23,13 +23,20 @@ static inline uint64_t consumer_of(zig_h3_handle handle, enum consumer who)
     return handle << 2 | who;
 }
 
+/* Whether zig_h3_queue_wake() was called: with the handle, so that a call that comes late wakes nobody else's queue. */
+static inline uint64_t woken_of(zig_h3_handle handle, bool woken)
+{
+    return handle << 1 | woken;
+}
+
 struct queue {
     _Atomic uint32_t refill;   /* the engine shall look at it: the first field, queue.go reads it in place */
-    _Atomic uint32_t woken;    /* zig_h3_queue_wake() was called */
+    _Atomic uint64_t woken;    /* woken_of() */
     _Atomic uint64_t consumer; /* consumer_of() */
     _Atomic uint32_t owners;   /* the engine, and a thread that waits: the last one gives it back */
     h3_ring *_Atomic ring;     /* atomic for queue_is_empty(), which may look at it while the struct is given to another queue */
-    uint32_t held; /* next_event gave out a record that is still taken: the next draining call releases it */
+    uint32_t spanned; /* a span was told, and nothing was taken since but from its beginning */
+    uint32_t held;    /* next_event gave out a record that is still taken: the next draining call releases it */
     struct queue *next;
 };
 
@@ -71,7 +78,7 @@ void queue_release(struct queue *queue);
  * bad: the FATAL event comes before it, and may have come since the first look. */
 static inline int32_t queue_nothing_now(struct queue *queue)
 {
-    if (atomic_load_explicit(&library_state, memory_order_acquire) == 0)
+    if (state_of(memory_order_acquire) == 0)
         return 0;
     return h3_ring_peek(queue->ring) != NULL ? 0 : state_check();
 }
@@ -91,7 +98,7 @@ void queue_named(struct queue *queue, zig_h3_handle handle);
 void *queue_memory(struct queue *queue);
 
 /* Wakes whoever waits on it, whatever for. */
-void queue_kick(struct queue *queue);
+void queue_kick(struct queue *queue, zig_h3_handle handle);
 
 /* Lets go of it; nobody produces to it any more. */
 void queue_let_go(struct queue *queue);

@@ -1,6 +1,7 @@
 /* The ends of a response: the last part of its body, trailers, a reset. */
 #include "body.h"
 #include "error.h"
+#include "given.h"
 #include "handle.h"
 #include "header_check.h"
 #include "response.h"
@@ -58,16 +59,10 @@ int32_t zig_h3_response_end(zig_h3_handle request, const void *data, size_t len)
 }
 VERSIONED(zig_h3_response_end);
 
-int32_t zig_h3_response_send_trailers(zig_h3_handle request, const void *trailers, size_t trailers_len)
+static int32_t send_trailers(zig_h3_handle request, const struct given *list, size_t len)
 {
-    int32_t code = state_check();
-    if (code != 0)
-        return code;
-    if (trailers == NULL && trailers_len > 0)
-        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a null pointer with a length");
-    if (trailers_len > HEADER_LIST_MAX)
-        return error_set(ZIG_H3_ERR_TOO_LARGE, "trailers of more than 64 KiB");
     uint64_t word, set = 0;
+    int32_t code = ZIG_H3_OK;
     struct slot *slot = handle_lock(request, KIND_REQUEST, &word);
     if (slot == NULL)
         return handle_error(request, KIND_REQUEST);
@@ -78,11 +73,11 @@ int32_t zig_h3_response_send_trailers(zig_h3_handle request, const void *trailer
     struct submission at;
     const bool start = !(word & SLOT_GONE);
     const size_t headers = start ? response_headers_room(slot) : 0;
-    zig_h3_record *record = submission_claim(&at, headers + trailers_len);
+    zig_h3_record *record = submission_claim(&at, headers + len);
     if (record == NULL) {
         code = submission_full();
     } else {
-        int64_t n = trailers_len == 0 ? 0 : header_check_list(trailers, trailers_len, submission_payload(record) + headers);
+        int64_t n = len == 0 ? 0 : header_check_list(list->bytes, len, submission_payload(record) + headers);
         if (n < 0) {
             submission_abandon(&at);
             code = (int32_t)n;
@@ -100,6 +95,28 @@ int32_t zig_h3_response_send_trailers(zig_h3_handle request, const void *trailer
         }
     }
     handle_unlock(slot, set);
+    return code;
+}
+
+int32_t zig_h3_response_send_trailers(zig_h3_handle request, const void *trailers, size_t trailers_len)
+{
+    int32_t code = state_check();
+    if (code != 0)
+        return code;
+    if (trailers == NULL && trailers_len > 0)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a null pointer with a length");
+    if (trailers_len > HEADER_LIST_MAX)
+        return error_set(ZIG_H3_ERR_TOO_LARGE, "trailers of more than 64 KiB");
+    uint64_t word;
+    if (handle_find(request, KIND_REQUEST, &word) == NULL)
+        return handle_error(request, KIND_REQUEST);
+    if (word & SLOT_ENDED)
+        return response_ended(word);
+    struct given list;
+    code = given_copy(&list, trailers, trailers_len);
+    if (code == ZIG_H3_OK)
+        code = send_trailers(request, &list, trailers_len);
+    given_drop(&list);
     return code;
 }
 VERSIONED(zig_h3_response_send_trailers);

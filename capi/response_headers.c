@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "given.h"
 #include "handle.h"
 #include "header_check.h"
 #include "response.h"
@@ -55,6 +56,15 @@ static struct response *response_grow(struct slot *slot, size_t more, int32_t *c
     return grown;
 }
 
+/* 0 as long as a response's headers are still here, for what comes before the lock. */
+static int32_t unsent(zig_h3_handle request)
+{
+    uint64_t word;
+    if (handle_find(request, KIND_REQUEST, &word) == NULL)
+        return handle_error(request, KIND_REQUEST);
+    return word & (SLOT_GONE | SLOT_ENDED) ? response_ended(word) : ZIG_H3_OK;
+}
+
 /* Locks a response whose headers are still here; NULL with *code set. */
 static struct slot *lock_unsent(zig_h3_handle request, int32_t *code)
 {
@@ -90,6 +100,24 @@ int32_t zig_h3_response_status(zig_h3_handle request, uint32_t status)
 }
 VERSIONED(zig_h3_response_status);
 
+static int32_t add_header(zig_h3_handle request, const struct given *name, size_t name_len, const struct given *value, size_t value_len)
+{
+    int32_t code;
+    int64_t n = -1;
+    struct slot *slot = lock_unsent(request, &code);
+    if (slot == NULL)
+        return code;
+    struct response *response = response_grow(slot, HEADER_FRAME + name_len + value_len, &code);
+    if (response != NULL) {
+        n = header_check_field(name->bytes, name_len, value->bytes, value_len, response->headers + response->len);
+        if (n >= 0)
+            response->len += (uint32_t)n;
+        code = n < 0 ? (int32_t)n : ZIG_H3_OK;
+    }
+    handle_unlock(slot, n >= 0 ? SLOT_BEGUN : 0);
+    return code;
+}
+
 int32_t zig_h3_response_header(zig_h3_handle request, const char *name, size_t name_len, const char *value, size_t value_len)
 {
     int32_t code = state_check();
@@ -97,24 +125,38 @@ int32_t zig_h3_response_header(zig_h3_handle request, const char *name, size_t n
         return code;
     if ((name == NULL && name_len > 0) || (value == NULL && value_len > 0))
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a null pointer with a length");
+    if ((code = unsent(request)) != ZIG_H3_OK)
+        return code;
+    if (name_len > HEADER_LIST_MAX || value_len > HEADER_LIST_MAX)
+        return error_set(ZIG_H3_ERR_TOO_LARGE, "headers of more than 64 KiB");
+    struct given own_name, own_value;
+    if ((code = given_copy(&own_name, name, name_len)) != ZIG_H3_OK)
+        return code;
+    if ((code = given_copy(&own_value, value, value_len)) == ZIG_H3_OK)
+        code = add_header(request, &own_name, name_len, &own_value, value_len);
+    given_drop(&own_name);
+    given_drop(&own_value);
+    return code;
+}
+VERSIONED(zig_h3_response_header);
+
+static int32_t add_headers(zig_h3_handle request, const struct given *list, size_t len)
+{
+    int32_t code;
+    int64_t n = -1;
     struct slot *slot = lock_unsent(request, &code);
     if (slot == NULL)
         return code;
-    struct response *response = NULL;
-    int64_t n = -1;
-    if (name_len > HEADER_LIST_MAX || value_len > HEADER_LIST_MAX) {
-        code = error_set(ZIG_H3_ERR_TOO_LARGE, "headers of more than 64 KiB");
-    } else if ((response = response_grow(slot, HEADER_FRAME + name_len + value_len, &code)) != NULL) {
-        n = header_check_field((const uint8_t *)name, name_len, (const uint8_t *)value, value_len, response->headers + response->len);
-        if (n < 0)
-            code = (int32_t)n;
-        else
+    struct response *response = response_grow(slot, len, &code);
+    if (response != NULL) {
+        n = header_check_list(list->bytes, len, response->headers + response->len);
+        if (n >= 0)
             response->len += (uint32_t)n;
+        code = n < 0 ? (int32_t)n : ZIG_H3_OK;
     }
     handle_unlock(slot, n >= 0 ? SLOT_BEGUN : 0);
     return code;
 }
-VERSIONED(zig_h3_response_header);
 
 int32_t zig_h3_response_headers(zig_h3_handle request, const void *headers, size_t headers_len)
 {
@@ -123,19 +165,14 @@ int32_t zig_h3_response_headers(zig_h3_handle request, const void *headers, size
         return code;
     if (headers == NULL && headers_len > 0)
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a null pointer with a length");
-    struct slot *slot = lock_unsent(request, &code);
-    if (slot == NULL)
+    if ((code = unsent(request)) != ZIG_H3_OK)
         return code;
-    int64_t n = -1;
-    struct response *response = response_grow(slot, headers_len, &code);
-    if (response != NULL) {
-        n = header_check_list(headers, headers_len, response->headers + response->len);
-        if (n < 0)
-            code = (int32_t)n;
-        else
-            response->len += (uint32_t)n;
-    }
-    handle_unlock(slot, n >= 0 ? SLOT_BEGUN : 0);
+    if (headers_len > HEADER_LIST_MAX)
+        return error_set(ZIG_H3_ERR_TOO_LARGE, "headers of more than 64 KiB");
+    struct given list;
+    if ((code = given_copy(&list, headers, headers_len)) == ZIG_H3_OK)
+        code = add_headers(request, &list, headers_len);
+    given_drop(&list);
     return code;
 }
 VERSIONED(zig_h3_response_headers);

@@ -1,14 +1,66 @@
 /* A whole response in one call. */
-#include <sched.h>
-
 #include "body.h"
 #include "error.h"
+#include "given.h"
 #include "handle.h"
 #include "header_check.h"
 #include "response.h"
 #include "state.h"
 #include "submission.h"
 #include "versioned.h"
+
+/* What send_copied() returns when something has happened to the request's slot since it looked. */
+#define SEND_AGAIN 1
+
+/* Sends what was copied. The record is claimed while the slot is locked by nobody, so that nothing waits behind it but what takes it from
+ * here. */
+static int32_t send_copied(zig_h3_handle request, uint32_t status, const struct given *list, size_t list_len, const struct body *body,
+                           uint32_t flags)
+{
+    uint64_t word;
+    struct slot *slot;
+    for (unsigned turns = 0;; turns++) {
+        slot = handle_find(request, KIND_REQUEST, &word);
+        if (slot == NULL)
+            return handle_error(request, KIND_REQUEST);
+        if (word & (SLOT_BEGUN | SLOT_GONE | SLOT_ENDED))
+            return response_ended(word);
+        if (!(word & SLOT_LOCKED))
+            break;
+        handle_pause(slot, word, turns);
+    }
+    struct submission at;
+    zig_h3_record *record = submission_claim(&at, ((list_len + 7) & ~(size_t)7) + body_inline(body));
+    if (record == NULL)
+        return submission_full();
+    const int64_t n = list_len == 0 ? 0 : header_check_list(list->bytes, list_len, submission_payload(record));
+    if (n < 0) {
+        submission_abandon(&at);
+        return (int32_t)n;
+    }
+    record->type = SUBMIT_SEND;
+    record->flags = flags & ZIG_H3_SEND_FORGET ? SUBMIT_FORGET : 0;
+    record->object = request;
+    record->status = status;
+    record->aux = 0;
+    body_fill(body, record, (size_t)n);
+
+    /* One step from untouched to ended: from here on the record is all that there is of this response. Nothing has to be locked, unless
+     * the body is to be noted. */
+    uint64_t set = flags & ZIG_H3_SEND_FORGET ? SLOT_ENDED | SLOT_GONE | SLOT_FORGOTTEN : SLOT_ENDED | SLOT_GONE;
+    if (body->account != NULL)
+        set |= SLOT_LOCKED;
+    if (!atomic_compare_exchange_strong_explicit(&slot->word, &word, word | set, memory_order_acq_rel, memory_order_relaxed)) {
+        submission_abandon(&at);
+        return SEND_AGAIN;
+    }
+    if (body->account != NULL) {
+        body_charge(body, slot);
+        handle_unlock(slot, 0);
+    }
+    submission_publish(&at, (flags & ZIG_H3_SEND_LATER) != 0);
+    return ZIG_H3_OK;
+}
 
 int32_t zig_h3_response_send(zig_h3_handle request, uint32_t status, const void *headers, size_t headers_len, const void *data,
                              size_t data_len, uint32_t flags)
@@ -32,54 +84,20 @@ int32_t zig_h3_response_send(zig_h3_handle request, uint32_t status, const void 
     if (data_len > BODY_MAX)
         return error_set(ZIG_H3_ERR_TOO_LARGE, "a body of more than 2 GiB");
 
+    struct given list;
     struct body body;
-    int32_t code = body_admit(&body, slot, data, data_len);
+    int32_t code = given_copy(&list, headers, headers_len);
     if (code != ZIG_H3_OK)
         return code;
-    struct submission at;
-    zig_h3_record *record = submission_claim(&at, ((headers_len + 7) & ~(size_t)7) + body_inline(&body));
-    if (record == NULL) {
-        body_drop(&body);
-        return submission_full();
+    code = body_admit(&body, slot, data, data_len);
+    if (code == ZIG_H3_OK) {
+        do {
+            code = send_copied(request, status, &list, headers_len, &body, flags);
+        } while (code == SEND_AGAIN);
+        if (code != ZIG_H3_OK)
+            body_drop(&body);
     }
-    int64_t list_len = headers_len == 0 ? 0 : header_check_list(headers, headers_len, submission_payload(record));
-    if (list_len < 0) {
-        code = (int32_t)list_len;
-        goto refused;
-    }
-    record->type = SUBMIT_SEND;
-    record->flags = flags & ZIG_H3_SEND_FORGET ? SUBMIT_FORGET : 0;
-    record->object = request;
-    record->status = status;
-    record->aux = 0;
-    body_fill(&body, record, (size_t)list_len);
-
-    /* One step from untouched to ended: from here on the record is all that there is of this response. Nothing has to be locked, unless
-     * the body is to be noted. */
-    uint64_t set = flags & ZIG_H3_SEND_FORGET ? SLOT_ENDED | SLOT_GONE | SLOT_FORGOTTEN : SLOT_ENDED | SLOT_GONE;
-    if (body.account != NULL)
-        set |= SLOT_LOCKED;
-    unsigned turns = 0;
-    while ((word & SLOT_LOCKED) || !atomic_compare_exchange_weak_explicit(&slot->word, &word, word | set, memory_order_acq_rel,
-                                                                          memory_order_relaxed)) {
-        if (++turns > HANDLE_SPINS)
-            sched_yield();
-        slot = handle_find(request, KIND_REQUEST, &word);
-        if (slot == NULL || (word & (SLOT_BEGUN | SLOT_GONE | SLOT_ENDED))) {
-            code = slot == NULL ? handle_error(request, KIND_REQUEST) : response_ended(word);
-            goto refused;
-        }
-    }
-    if (body.account != NULL) {
-        body_charge(&body, slot);
-        handle_unlock(slot, 0);
-    }
-    submission_publish(&at, (flags & ZIG_H3_SEND_LATER) != 0);
-    return ZIG_H3_OK;
-
-refused:
-    submission_abandon(&at);
-    body_drop(&body);
+    given_drop(&list);
     return code;
 }
 VERSIONED(zig_h3_response_send);

@@ -9,6 +9,7 @@
 #endif
 #include "ring.h"
 
+#include "cancel.h"
 #include "prefetch.h"
 
 #include <errno.h>
@@ -38,6 +39,7 @@ struct h3_ring {
     _Alignas(128) uint64_t read;
     uint64_t rung;
     int32_t read_fd; /* wake_fd itself, or the other end of the pipe */
+    uint32_t peeked; /* size of the record that peek gave: it is not read again from memory that the host may write by mistake */
     /* Producers: head as one of them last saw it, which saves reading the consumer's line each time. */
     _Alignas(128) _Atomic uint64_t seen;
     /* Free list. */
@@ -85,8 +87,9 @@ static int h3_renew_wake(h3_ring *ring) {
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (fd < 0) return -1;
     int result = dup3(fd, ring->wake_fd, O_CLOEXEC);
-    int error = errno;
+    const int error = errno, held = cancel_hold();
     close(fd);
+    cancel_allow(held);
     errno = error;
     return result < 0 ? -1 : 0;
 }
@@ -271,10 +274,11 @@ void h3_ring_wake(h3_ring *ring) {
     h3_fence();
     if (atomic_load_explicit(&ring->armed, memory_order_relaxed) != 1 || !atomic_compare_exchange_strong(&ring->armed, &armed, 0)) return;
     const uint64_t one = 1;
-    int error = errno;
+    const int error = errno, held = cancel_hold();
     /* EAGAIN means that the descriptor is readable as it is. */
     while (write(ring->wake_fd, &one, sizeof one) < 0 && errno == EINTR) {
     }
+    cancel_allow(held);
     errno = error;
 }
 
@@ -302,7 +306,10 @@ const zig_h3_record *h3_ring_peek(h3_ring *ring) {
     while (ring->read - atomic_load_explicit(&ring->head, memory_order_relaxed) != ring->capacity &&
            (size = h3_published(ring, ring->read)) != 0) {
         const zig_h3_record *record = h3_at(ring, ring->read);
-        if (record->type != ZIG_H3_EVENT_PAD) return record;
+        if (record->type != ZIG_H3_EVENT_PAD) {
+            ring->peeked = (uint32_t)size;
+            return record;
+        }
         int nothing_held = ring->read == atomic_load_explicit(&ring->head, memory_order_relaxed);
         ring->read += h3_round(size);
         if (nothing_held) h3_ring_release(ring);
@@ -310,7 +317,12 @@ const zig_h3_record *h3_ring_peek(h3_ring *ring) {
     return NULL;
 }
 
-void h3_ring_take(h3_ring *ring, const zig_h3_record *record) { ring->read += h3_round(record->size); }
+uint32_t h3_ring_peeked(const h3_ring *ring) { return ring->peeked; }
+
+void h3_ring_take(h3_ring *ring, const zig_h3_record *record) {
+    (void)record;
+    ring->read += h3_round(ring->peeked);
+}
 
 uint32_t h3_ring_span(h3_ring *ring, uint32_t max, uint64_t *offset, uint64_t *bytes) {
     h3_ring_peek(ring); /* passes leading fillers, so that no later look moves the beginning of the span */

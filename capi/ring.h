@@ -76,7 +76,10 @@ void h3_ring_wake(h3_ring *ring);
 /* The next published record, or NULL. Fillers are passed over. The record is not taken: the next call gives the same. */
 const zig_h3_record *h3_ring_peek(h3_ring *ring);
 
-/* Takes the record that peek gave. Its memory stays as it is until release. */
+/* The size of the record that peek gave last. */
+uint32_t h3_ring_peeked(const h3_ring *ring);
+
+/* Takes the record that peek gave last. Its memory stays as it is until release. */
 void h3_ring_take(h3_ring *ring, const zig_h3_record *record);
 
 /* Gives the memory of all that was taken back to the producers. */

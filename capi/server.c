@@ -246,8 +246,10 @@ int32_t zig_h3_server_certificate_hash(zig_h3_handle handle, uint8_t *hash)
     struct server *server = server_lock(handle, &slot);
     if (server == NULL)
         return handle_error(handle, KIND_SERVER);
-    memcpy(hash, server->certificate_hash, sizeof server->certificate_hash);
+    uint8_t own[sizeof server->certificate_hash];
+    memcpy(own, server->certificate_hash, sizeof own);
     handle_unlock(slot, 0);
+    memcpy(hash, own, sizeof own); /* memory of the caller's: without the lock */
     return ZIG_H3_OK;
 }
 VERSIONED(zig_h3_server_certificate_hash);

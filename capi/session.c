@@ -110,10 +110,15 @@ int32_t zig_h3_wt_stats_snapshot(zig_h3_handle handle, uint64_t *values, size_t 
     if (slot == NULL)
         return handle_error(handle, KIND_SESSION);
     struct session *session = session_of(slot);
+    uint64_t now[SESSION_STATS_MAX];
     /* The names were set before there was a session. */
-    for (size_t i = 0; i < count && i < names.count; i++)
-        values[i] = atomic_load_explicit(&session->stats[i], memory_order_relaxed);
+    for (size_t i = 0; i < names.count; i++)
+        now[i] = atomic_load_explicit(&session->stats[i], memory_order_relaxed);
     handle_unlock(slot, 0);
+    if (count > names.count)
+        count = names.count;
+    if (count > 0)
+        memcpy(values, now, count * sizeof *values); /* memory of the caller's: without the lock */
     return (int32_t)names.count;
 }
 VERSIONED(zig_h3_wt_stats_snapshot);

@@ -3,12 +3,22 @@
 
 #include "body.h"
 #include "error.h"
+#include "given.h"
 #include "handle.h"
 #include "header_check.h"
 #include "session.h"
 #include "state.h"
 #include "submission.h"
 #include "versioned.h"
+
+/* 0 as long as a session is not decided, for what comes before the lock. */
+static int32_t undecided(zig_h3_handle session)
+{
+    uint64_t word;
+    if (handle_find(session, KIND_SESSION, &word) == NULL)
+        return handle_error(session, KIND_SESSION);
+    return word & SLOT_DECIDED ? session_not_open(word) : ZIG_H3_OK;
+}
 
 /* Locks a session that is not decided; NULL with *code set. */
 static struct slot *lock_undecided(zig_h3_handle session, int32_t *code)
@@ -28,9 +38,9 @@ static struct slot *lock_undecided(zig_h3_handle session, int32_t *code)
 }
 
 /* Puts the headers, checked, and the body into a claimed record and publishes it; without a good list of headers it is given up. */
-static int32_t submit(struct submission *at, const void *headers, size_t headers_len, const struct body *body)
+static int32_t submit(struct submission *at, const struct given *headers, size_t headers_len, const struct body *body)
 {
-    int64_t n = headers_len == 0 ? 0 : header_check_list(headers, headers_len, submission_payload(at->record));
+    int64_t n = headers_len == 0 ? 0 : header_check_list(headers->bytes, headers_len, submission_payload(at->record));
     if (n < 0) {
         submission_abandon(at);
         return (int32_t)n;
@@ -47,6 +57,32 @@ static size_t headers_room(size_t headers_len)
     return (headers_len + 7) & ~(size_t)7;
 }
 
+/* Beyond what a peer can have offered: protocols have 16 bits for their length. */
+#define PROTOCOL_MAX ((size_t)1 << 16)
+
+static int32_t accept_copied(zig_h3_handle session, bool named, const struct given *name, size_t name_len, const struct given *headers,
+                             size_t headers_len)
+{
+    int32_t code;
+    struct slot *slot = lock_undecided(session, &code);
+    if (slot == NULL)
+        return code;
+    struct submission at;
+    struct body protocol; /* what was offered came in a header, so that it fits a record */
+    body_of(&protocol, name->bytes, name_len);
+    if (named && !session_offers(slot, (const char *)name->bytes, name_len)) {
+        code = error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a protocol that the peer did not offer");
+    } else if (submission_claim(&at, headers_room(headers_len) + name_len) == NULL) {
+        code = submission_full();
+    } else {
+        at.record->type = SUBMIT_ACCEPT;
+        at.record->object = session;
+        code = submit(&at, headers, headers_len, &protocol);
+    }
+    handle_unlock(slot, code == ZIG_H3_OK ? SLOT_DECIDED : 0);
+    return code;
+}
+
 int32_t zig_h3_wt_accept(zig_h3_handle session, const char *protocol, const void *headers, size_t headers_len)
 {
     int32_t code = state_check();
@@ -56,25 +92,41 @@ int32_t zig_h3_wt_accept(zig_h3_handle session, const char *protocol, const void
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a null pointer with a length");
     if (headers_len > HEADER_LIST_MAX)
         return error_set(ZIG_H3_ERR_TOO_LARGE, "headers of more than 64 KiB");
-    struct slot *slot = lock_undecided(session, &code);
-    if (slot == NULL)
+    if ((code = undecided(session)) != ZIG_H3_OK)
         return code;
-    /* What was offered came in a header, so that it fits a record inline. */
-    const struct body name = {.data = protocol, .len = protocol == NULL ? 0 : strlen(protocol)};
-    struct submission at;
-    if (protocol != NULL && !session_offers(slot, protocol, name.len)) {
-        code = error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a protocol that the peer did not offer");
-    } else if (submission_claim(&at, headers_room(headers_len) + name.len) == NULL) {
-        code = submission_full();
-    } else {
-        at.record->type = SUBMIT_ACCEPT;
-        at.record->object = session;
-        code = submit(&at, headers, headers_len, &name);
-    }
-    handle_unlock(slot, code == ZIG_H3_OK ? SLOT_DECIDED : 0);
+    struct given list, name;
+    const size_t protocol_len = protocol == NULL ? 0 : strnlen(protocol, PROTOCOL_MAX);
+    if ((code = given_copy(&list, headers, headers_len)) != ZIG_H3_OK)
+        return code;
+    if ((code = given_copy(&name, protocol, protocol_len)) == ZIG_H3_OK)
+        code = accept_copied(session, protocol != NULL, &name, protocol_len, &list, headers_len);
+    given_drop(&name);
+    given_drop(&list);
     return code;
 }
 VERSIONED(zig_h3_wt_accept);
+
+static int32_t reject_copied(zig_h3_handle session, uint32_t status, const struct given *headers, size_t headers_len,
+                             const struct body *body)
+{
+    int32_t code;
+    struct slot *slot = lock_undecided(session, &code);
+    if (slot == NULL)
+        return code;
+    struct submission at;
+    if (submission_claim(&at, headers_room(headers_len) + body_inline(body)) == NULL) {
+        code = submission_full();
+    } else {
+        at.record->type = SUBMIT_REJECT;
+        at.record->object = session;
+        at.record->status = status;
+        code = submit(&at, headers, headers_len, body);
+        if (code == ZIG_H3_OK)
+            body_charge(body, slot);
+    }
+    handle_unlock(slot, code == ZIG_H3_OK ? SLOT_DECIDED | SLOT_ENDED : 0);
+    return code;
+}
 
 int32_t zig_h3_wt_reject(zig_h3_handle session, uint32_t status, const void *headers, size_t headers_len, const void *data,
                          size_t data_len)
@@ -94,27 +146,16 @@ int32_t zig_h3_wt_reject(zig_h3_handle session, uint32_t status, const void *hea
     struct slot *slot = handle_find(session, KIND_SESSION, &word);
     if (slot == NULL)
         return handle_error(session, KIND_SESSION);
-    struct body body; /* copied before the slot is locked, as zig_h3_response_end() does */
-    struct submission at;
-    code = body_admit(&body, slot, data, data_len);
-    if (code != ZIG_H3_OK)
+    struct given list;
+    struct body body;
+    if ((code = given_copy(&list, headers, headers_len)) != ZIG_H3_OK)
         return code;
-    slot = lock_undecided(session, &code);
-    if (slot != NULL) {
-        if (submission_claim(&at, headers_room(headers_len) + body_inline(&body)) == NULL) {
-            code = submission_full();
-        } else {
-            at.record->type = SUBMIT_REJECT;
-            at.record->object = session;
-            at.record->status = status;
-            code = submit(&at, headers, headers_len, &body);
-            if (code == ZIG_H3_OK)
-                body_charge(&body, slot);
-        }
-        handle_unlock(slot, code == ZIG_H3_OK ? SLOT_DECIDED | SLOT_ENDED : 0);
+    if ((code = body_admit(&body, slot, data, data_len)) == ZIG_H3_OK) {
+        code = reject_copied(session, status, &list, headers_len, &body);
+        if (code != ZIG_H3_OK)
+            body_drop(&body);
     }
-    if (code != ZIG_H3_OK)
-        body_drop(&body);
+    given_drop(&list);
     return code;
 }
 VERSIONED(zig_h3_wt_reject);

@@ -21,7 +21,10 @@ int32_t zig_h3_wt_close(zig_h3_handle session, uint32_t error_code, const char *
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a null pointer with a length");
     if (reason_len > REASON_MAX)
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a reason of more than 1024 bytes");
-    if (!utf8_valid((const uint8_t *)reason, reason_len))
+    uint8_t copy[REASON_MAX]; /* read once: what is checked is what is sent */
+    if (reason_len > 0)
+        memcpy(copy, reason, reason_len);
+    if (!utf8_valid(copy, reason_len))
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a reason that is not UTF-8");
     uint64_t word, set = 0;
     struct slot *slot = handle_lock(session, KIND_SESSION, &word);
@@ -35,7 +38,7 @@ int32_t zig_h3_wt_close(zig_h3_handle session, uint32_t error_code, const char *
         } else {
             *record = (zig_h3_record){.type = SUBMIT_CLOSE, .object = session, .status = error_code, .data_len = (uint32_t)reason_len};
             if (reason_len > 0)
-                memcpy(submission_payload(record), reason, reason_len);
+                memcpy(submission_payload(record), copy, reason_len);
             submission_publish(&at, false);
             set = SLOT_DECIDED | SLOT_ENDED;
         }

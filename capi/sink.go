@@ -47,7 +47,7 @@ func (s *queueSink) Issue(kind sink.Kind, parent sink.Handle, obj any) (sink.Han
 	}
 }
 
-// issue gives out the handle of an object of the engine's.
+// issue gives out the handle of an object of the engine's. To the host it is no live one before the event that tells of the object.
 func (s *queueSink) issue(kind uint64, parent sink.Handle, object unsafe.Pointer) (sink.Handle, bool) {
 	index, ok := takeSlot()
 	if !ok {
@@ -61,7 +61,7 @@ func (s *queueSink) issue(kind uint64, parent sink.Handle, object unsafe.Pointer
 	if kind == kindSession {
 		p.codes.Store(uint64(s.number))
 	}
-	return sink.Handle(name(kind, index, 0)), true
+	return sink.Handle(name(kind, index, 0, C.SLOT_UNTOLD)), true
 }
 
 // bind tells the reactor what a slot's handle stands for.
@@ -119,9 +119,17 @@ func (s *queueSink) Abort(r sink.Record) {
 func (s *queueSink) Commit(r sink.Record, ev *sink.Event) {
 	switch ev.Type {
 	case sink.EventRequest:
-		noteRequest(r.Payload, ev)
-	case sink.EventBody:
-		arrive(uint64(ev.Object), ev.DataLen)
+		announce(uint64(ev.Object), ofRequest(r.Payload, ev))
+	case sink.EventConnOpened, sink.EventSessionRequest:
+		announce(uint64(ev.Object), 0)
+	case sink.EventBody, sink.EventBodyEnd, sink.EventH3Datagram, sink.EventDatagramsDropped:
+		if forgotten(uint64(ev.Object)) { // the host has answered with FORGET, the answer is on its way
+			s.Abort(r)
+			return
+		}
+		if ev.Type == sink.EventBody {
+			arrive(uint64(ev.Object), ev.DataLen)
+		}
 	case sink.EventSessionOpened:
 		gain(uint64(ev.Object), C.SLOT_OPEN)
 	case sink.EventStreamOpened, sink.EventStreamData, sink.EventStreamReset, sink.EventStreamStopped:
@@ -149,26 +157,27 @@ func (s *queueSink) commit(r sink.Record, ev *sink.Event) {
 // headRequest is how the packed list of a HEAD request begins: u16 name length, u32 value length, the name, the value.
 var headRequest = []byte("\x07\x00\x04\x00\x00\x00:methodHEAD")
 
-// noteRequest tells the slot what its response's calls have to know.
-func noteRequest(payload []byte, ev *sink.Event) {
-	var bits uint64
+// ofRequest gives what the slot of a request has to know for its response's calls.
+func ofRequest(payload []byte, ev *sink.Event) (bits uint64) {
 	if bytes.HasPrefix(payload, headRequest) {
 		bits = C.SLOT_HEAD
 	}
 	if ev.Flags&sink.FlagBuffered != 0 {
 		bits |= C.SLOT_BUFFERED
 	}
-	if bits != 0 {
-		gain(uint64(ev.Object), bits)
-	}
+	return bits
 }
 
 // noteStream tells the slot of a stream which of its sides are over.
 func (s *queueSink) noteStream(ev *sink.Event) {
 	h := uint64(ev.Object)
 	switch {
-	case ev.Type == sink.EventStreamOpened && ev.Flags&sink.FlagRemote != 0 && ev.Status == C.ZIG_H3_WT_UNIDIRECTIONAL:
-		gain(h, C.SLOT_ENDED|C.SLOT_RESET)
+	case ev.Type == sink.EventStreamOpened && ev.Flags&sink.FlagRemote != 0:
+		if ev.Status == C.ZIG_H3_WT_UNIDIRECTIONAL {
+			announce(h, C.SLOT_ENDED|C.SLOT_RESET)
+		} else {
+			announce(h, 0)
+		}
 	case ev.Type == sink.EventStreamStopped:
 		if gain(h, C.SLOT_ENDED|C.SLOT_RESET) {
 			s.settle(ev.Object)
@@ -218,7 +227,11 @@ func (s *queueSink) settle(h sink.Handle) {
 // owed emits the WRITABLE event of a write that found no room in the submission ring, unless Drained has it still to do.
 func (s *queueSink) owed(h sink.Handle) { s.Drained(h, 0) }
 
+// writable tells a consumer that was refused of room, unless it has ended the response or this side of the stream meanwhile.
 func (s *queueSink) writable(h sink.Handle, room uint64) {
+	if slots[indexOf(uint64(h))].word.Load()&C.SLOT_ENDED != 0 {
+		return
+	}
 	r, _ := s.Reserve(sink.Terminal, 0, nil)
 	parent := sink.Handle(s.server.handle)
 	if uint64(h)>>kindShift == kindStream {

@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 	"testing"
+	"time"
 	"unsafe"
 
 	"zigh3/engine/server"
@@ -79,6 +80,79 @@ func TestWritableComesOnceHalfOfTheMarkIsFree(t *testing.T) {
 		t.Fatalf("%d events for one refusal, credit %d", len(got), p.credit.Load())
 	}
 }
+
+func TestWritableIsNotToldOfWhatTheHostHasEnded(t *testing.T) {
+	s, ring := testSink(t, 1000)
+	h := issueRequest(t, s)
+	defer release(h)
+	charge(s, h, 1000)
+	refuse(h)
+	const slotEnded = 1 << 6
+	gain(h, slotEnded)
+	s.Drained(sink.Handle(h), 1000)
+	if got := take(ring); len(got) != 0 {
+		t.Fatalf("events %+v", got)
+	}
+}
+
+// The engine hears of an answer that forgets only later.
+func TestNothingMoreIsToldOfARequestThatWasForgotten(t *testing.T) {
+	s, ring := testSink(t, 1000)
+	h := issueRequest(t, s)
+	defer release(h)
+	const slotForgotten = 1 << 1
+	commit := func(typ sink.EventType) {
+		rec, _ := s.Reserve(sink.Bulk, 10, nil)
+		s.Commit(rec, &sink.Event{Type: typ, Object: sink.Handle(h), DataLen: 10})
+	}
+	commit(sink.EventRequest)
+	commit(sink.EventBody)
+	gain(h, slotForgotten)
+	for _, typ := range []sink.EventType{sink.EventBody, sink.EventBodyEnd, sink.EventH3Datagram, sink.EventDatagramsDropped} {
+		commit(typ)
+	}
+	if got := take(ring); len(got) != 2 {
+		t.Fatalf("events %+v", got)
+	}
+	if got := arrivedOf(h); got != 10 {
+		t.Fatalf("%d bytes arrived", got)
+	}
+}
+
+// A number that a host guesses is none before the event that tells of it.
+func TestHandlesAreNotLiveBeforeTheirEvent(t *testing.T) {
+	const slotUntold = 1 << 12
+	for _, c := range []struct {
+		kind sink.Kind
+		obj  any
+		ev   sink.Event
+	}{
+		{sink.KindRequest, new(server.Request), sink.Event{Type: sink.EventRequest}},
+		{sink.KindSession, new(session.Session), sink.Event{Type: sink.EventSessionRequest}},
+		{sink.KindStream, new(session.Stream), sink.Event{Type: sink.EventStreamOpened, Flags: sink.FlagRemote}},
+		{sink.KindStream, new(session.Stream), sink.Event{Type: sink.EventStreamOpened, Flags: sink.FlagRemote, Status: 1}},
+		{sink.KindConn, noSender{}, sink.Event{Type: sink.EventConnOpened}},
+	} {
+		s, _ := testSink(t, 1000)
+		h, _ := s.Issue(c.kind, 0, c.obj)
+		p := &slots[indexOf(uint64(h))]
+		if p.word.Load()&slotUntold == 0 {
+			t.Errorf("kind %d: live when it is issued", c.kind)
+		}
+		rec, _ := s.Reserve(sink.Bulk, 0, nil)
+		c.ev.Object = h
+		s.Commit(rec, &c.ev)
+		if p.word.Load()&slotUntold != 0 {
+			t.Errorf("event %d: not live afterwards", c.ev.Type)
+		}
+		s.Release(h)
+	}
+}
+
+type noSender struct{}
+
+func (noSender) SendDatagram([]byte, time.Duration) {}
+func (noSender) DatagramOversized()                 {}
 
 func TestDrainedBeyondTheAccountEndsAtZero(t *testing.T) {
 	s, _ := testSink(t, 1000)

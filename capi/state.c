@@ -4,7 +4,7 @@
 
 #include "error.h"
 
-_Atomic int32_t library_state;
+struct library_state library_state;
 
 /* Written once, before the state is: whoever reads ZIG_H3_ERR_FATAL may read the text. */
 static char fatal_text[512] = "the engine has died of a fault of its own";
@@ -20,13 +20,13 @@ void state_fatal(const char *text, size_t len)
         memcpy(fatal_text, text, len);
         fatal_text[len] = 0;
     }
-    int32_t fine = 0;
-    atomic_compare_exchange_strong(&library_state, &fine, ZIG_H3_ERR_FATAL);
+    int32_t fine = STATE_FINE;
+    atomic_compare_exchange_strong(&library_state.now, &fine, ZIG_H3_ERR_FATAL);
 }
 
 int32_t state_check(void)
 {
-    int32_t state = atomic_load_explicit(&library_state, memory_order_acquire);
+    const int32_t state = state_of(memory_order_acquire);
     if (state == 0)
         return 0;
     return error_set(state, state == ZIG_H3_ERR_FATAL ? fatal_text : "called in a forked child: the engine's threads are not there");

@@ -2,8 +2,10 @@
 #include "stats.h"
 
 #include <errno.h>
+#include <string.h>
 #include <time.h>
 
+#include "cancel.h"
 #include "error.h"
 #include "handle.h"
 #include "server.h"
@@ -28,11 +30,13 @@ const char *stats_names_at(struct stats_names *n, uint32_t index)
     struct timespec deadline;
     clock_gettime(CLOCK_REALTIME, &deadline);
     deadline.tv_sec += 10;
+    const int held = cancel_hold();
     pthread_mutex_lock(&n->lock);
     while (n->count == 0 && pthread_cond_timedwait(&n->given, &n->lock, &deadline) != ETIMEDOUT) {
     }
     const char *name = index < n->count ? n->list[index] : NULL;
     pthread_mutex_unlock(&n->lock);
+    cancel_allow(held);
     return name;
 }
 
@@ -68,10 +72,15 @@ int32_t zig_h3_stats_snapshot(zig_h3_handle handle, uint64_t *values, size_t cou
     if (slot == NULL)
         return handle_error(handle, KIND_SERVER);
     struct server *server = (struct server *)(uintptr_t)atomic_load(&slot->object);
+    uint64_t now[SERVER_STATS_MAX];
     /* The names were set before there was a server. */
-    for (size_t i = 0; i < count && i < names.count; i++)
-        values[i] = i == 0 ? uptime_ms(server) : atomic_load_explicit(&server->stats[i], memory_order_relaxed);
+    for (size_t i = 0; i < names.count; i++)
+        now[i] = i == 0 ? uptime_ms(server) : atomic_load_explicit(&server->stats[i], memory_order_relaxed);
     handle_unlock(slot, 0);
+    if (count > names.count)
+        count = names.count;
+    if (count > 0)
+        memcpy(values, now, count * sizeof *values); /* memory of the caller's: without the lock */
     return (int32_t)names.count;
 }
 VERSIONED(zig_h3_stats_snapshot);

@@ -10,6 +10,26 @@
 #define STOP_CODE_SHIFT 32
 #define RESET_CODE_MASK ((uint64_t)UINT32_MAX)
 
+static int32_t stream_ended(uint64_t word, uint64_t none_of)
+{
+    return error_set(ZIG_H3_ERR_ENDED, word & none_of & SLOT_STOPPED ? "the peer's side of the stream has ended, or was stopped"
+                                       : word & SLOT_RESET           ? "this side was reset or stopped, or is not there"
+                                                                     : "this side of the stream has ended");
+}
+
+struct slot *stream_find(zig_h3_handle stream, uint64_t none_of, int32_t *code)
+{
+    uint64_t word;
+    struct slot *slot = handle_find(stream, KIND_STREAM, &word);
+    if (slot == NULL)
+        *code = handle_error(stream, KIND_STREAM);
+    else if (word & none_of)
+        *code = stream_ended(word, none_of);
+    else
+        return slot;
+    return NULL;
+}
+
 struct slot *stream_lock(zig_h3_handle stream, uint64_t *word, uint64_t none_of, int32_t *code)
 {
     struct slot *slot = handle_lock(stream, KIND_STREAM, word);
@@ -19,9 +39,7 @@ struct slot *stream_lock(zig_h3_handle stream, uint64_t *word, uint64_t none_of,
     }
     if (*word & none_of) {
         handle_unlock(slot, 0);
-        *code = error_set(ZIG_H3_ERR_ENDED, *word & none_of & SLOT_STOPPED ? "the peer's side of the stream has ended, or was stopped"
-                                            : *word & SLOT_RESET           ? "this side was reset or stopped, or is not there"
-                                                                           : "this side of the stream has ended");
+        *code = stream_ended(*word, none_of);
         return NULL;
     }
     return slot;

@@ -9,33 +9,38 @@
 /* Most bytes of one such write: QUIC takes as much of one call. */
 #define ATOMIC_MAX ((size_t)64 << 10)
 
-/* Hands a write over, or says why not. The slot is locked. */
-static int32_t submit_atomic(struct slot *slot, zig_h3_handle stream, const void *data, size_t len)
+static int32_t no_room(void)
 {
-    struct account *const account = handle_account(slot);
+    return error_set(ZIG_H3_ERR_WOULD_BLOCK, "the high-water mark of bytes waits for the network");
+}
+
+/* Why a write cannot be taken now, before it is copied; or 0. */
+static int32_t unfit(const struct slot *slot, size_t len)
+{
+    const struct account *account = handle_account(slot);
     if (len > atomic_load_explicit(&account->high_water, memory_order_relaxed))
         return error_set(ZIG_H3_ERR_TOO_LARGE, "an atomic write of more than the high-water mark");
-    const uint64_t room = account_take(account, len, atomic_load_explicit(&slot->credit, memory_order_acquire) >> 1);
-    if (room < len) {
+    return account_room(account, len, atomic_load_explicit(&slot->credit, memory_order_acquire) >> 1) < len ? no_room() : ZIG_H3_OK;
+}
+
+/* Hands a write over, or says why not. The slot is locked. */
+static int32_t submit_atomic(struct slot *slot, zig_h3_handle stream, const struct body *body)
+{
+    struct account *const account = handle_account(slot);
+    const uint64_t room = account_take(account, body->len, atomic_load_explicit(&slot->credit, memory_order_acquire) >> 1);
+    if (room < body->len) {
         account_give(account, room);
-        return error_set(ZIG_H3_ERR_WOULD_BLOCK, "the high-water mark of bytes waits for the network");
-    }
-    struct body body;
-    int32_t code = body_prepare(&body, data, len);
-    if (code != ZIG_H3_OK) {
-        account_give(account, len);
-        return code;
+        return no_room();
     }
     struct submission at;
-    zig_h3_record *record = submission_claim(&at, body_inline(&body));
+    zig_h3_record *record = submission_claim(&at, body_inline(body));
     if (record == NULL) {
-        body_drop(&body);
-        account_give(account, len);
+        account_give(account, body->len);
         return submission_full();
     }
     *record = (zig_h3_record){.type = SUBMIT_ATOMIC, .object = stream};
-    body_fill(&body, record, 0);
-    handle_charge(slot, len);
+    body_fill(body, record, 0);
+    handle_charge(slot, body->len);
     submission_publish(&at, false);
     return ZIG_H3_OK;
 }
@@ -50,11 +55,17 @@ int32_t zig_h3_wt_stream_write_atomic(zig_h3_handle stream, const void *data, si
     if (len > ATOMIC_MAX)
         return error_set(ZIG_H3_ERR_TOO_LARGE, "an atomic write of more than 64 KiB");
     uint64_t word;
-    struct slot *slot = stream_lock(stream, &word, SLOT_ENDED, &code);
-    if (slot == NULL)
+    struct body body;
+    struct slot *slot = stream_find(stream, SLOT_ENDED, &code);
+    if (slot == NULL || (code = unfit(slot, len)) != ZIG_H3_OK || (code = body_prepare(&body, data, len)) != ZIG_H3_OK)
         return code;
-    code = submit_atomic(slot, stream, data, len);
-    handle_unlock(slot, 0);
+    slot = stream_lock(stream, &word, SLOT_ENDED, &code);
+    if (slot != NULL) {
+        code = submit_atomic(slot, stream, &body);
+        handle_unlock(slot, 0);
+    }
+    if (code != ZIG_H3_OK)
+        body_drop(&body);
     return code;
 }
 VERSIONED(zig_h3_wt_stream_write_atomic);

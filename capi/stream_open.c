@@ -23,11 +23,11 @@ int32_t zig_h3_wt_open_stream(zig_h3_handle session, uint32_t kind, uint32_t fla
         return handle_error(session, KIND_SESSION);
     struct slot *own;
     struct submission at;
-    zig_h3_handle stream;
+    zig_h3_handle stream = 0;
     const bool unidirectional = kind == ZIG_H3_WT_UNIDIRECTIONAL;
     if ((word & (SLOT_OPEN | SLOT_ENDED)) != SLOT_OPEN) {
         code = session_not_open(word);
-    } else if ((stream = handle_issue(KIND_STREAM, unidirectional ? SLOT_STOPPED : 0, &own)) == 0) {
+    } else if ((stream = handle_issue(KIND_STREAM, SLOT_UNTOLD | (unidirectional ? SLOT_STOPPED : 0), &own)) == 0) {
         code = error_set(ZIG_H3_ERR_LIMIT, "a million objects are open");
     } else if (submission_claim(&at, 0) == NULL) {
         handle_withdraw(own);
@@ -41,10 +41,12 @@ int32_t zig_h3_wt_open_stream(zig_h3_handle session, uint32_t kind, uint32_t fla
             .status = (uint32_t)atomic_load_explicit(&slot->codes, memory_order_relaxed),
             .aux = stream,
         };
+        handle_tell(own);
         submission_publish(&at, false);
-        *out = stream;
     }
     handle_unlock(slot, 0);
+    if (code == ZIG_H3_OK)
+        *out = stream;
     return code;
 }
 VERSIONED(zig_h3_wt_open_stream);

@@ -6,6 +6,29 @@
 #include "versioned.h"
 #include "writer.h"
 
+static int32_t write_part(zig_h3_handle stream, const void *data, size_t len, size_t *taken)
+{
+    int32_t code;
+    struct slot *slot = stream_find(stream, SLOT_ENDED, &code);
+    if (slot == NULL)
+        return code;
+    struct write write;
+    write.len = len;
+    write.start = write.discard = false;
+    code = writer_copy(&write, slot, data);
+    if (code != ZIG_H3_OK)
+        return code;
+    uint64_t word, set = 0;
+    slot = stream_lock(stream, &word, SLOT_ENDED, &code);
+    if (slot == NULL) {
+        body_drop(&write.body);
+        return code;
+    }
+    code = writer_write(slot, stream, &write, taken, &set);
+    handle_unlock(slot, set);
+    return code;
+}
+
 int32_t zig_h3_wt_stream_write(zig_h3_handle stream, const void *data, size_t len, size_t *taken)
 {
     int32_t code = state_check();
@@ -13,14 +36,12 @@ int32_t zig_h3_wt_stream_write(zig_h3_handle stream, const void *data, size_t le
         return code;
     if (taken == NULL || (data == NULL && len > 0))
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a null pointer");
-    *taken = 0;
-    uint64_t word, set = 0;
-    struct slot *slot = stream_lock(stream, &word, SLOT_ENDED, &code);
-    if (slot == NULL)
-        return code;
-    const struct write write = {.data = data, .len = len};
-    code = writer_write(slot, stream, &write, taken, &set);
-    handle_unlock(slot, set);
+    size_t part;
+    do {
+        part = 0;
+        code = write_part(stream, data, len, &part);
+    } while (code == WRITER_AGAIN);
+    *taken = part;
     return code;
 }
 VERSIONED(zig_h3_wt_stream_write);

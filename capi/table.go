@@ -90,11 +90,11 @@ func issue(kind, object uint64) (uint64, bool) {
 	if !ok {
 		return 0, false
 	}
-	return name(kind, index, object), true
+	return name(kind, index, object, 0), true
 }
 
-// name makes a taken slot an object's and gives its handle.
-func name(kind uint64, index uint32, object uint64) uint64 {
+// name makes a taken slot an object's, with these state bits, and gives its handle.
+func name(kind uint64, index uint32, object, state uint64) uint64 {
 	p := &slots[index]
 	p.object.Store(object)
 	word := p.word.Load()
@@ -105,8 +105,25 @@ func name(kind uint64, index uint32, object uint64) uint64 {
 	}
 	name := kind<<kindShift | generation<<generationShift
 	p.arrived.Store(generation << arrivedBits)
-	p.word.Store(name | wrapped)
+	p.word.Store(name | wrapped | state)
 	return name | uint64(index)
+}
+
+// announce sets state bits of an object that the consumer is about to hear of: from now on its handle is a live one.
+func announce(h, bits uint64) {
+	p := &slots[indexOf(h)]
+	for {
+		word := p.word.Load()
+		if (word^h)&nameMask != 0 || p.word.CompareAndSwap(word, word&^C.SLOT_UNTOLD|bits) {
+			return
+		}
+	}
+}
+
+// forgotten reports whether the host has made the handle of an object stale that the engine still has.
+func forgotten(h uint64) bool {
+	word := slots[indexOf(h)].word.Load()
+	return (word^h)&nameMask == 0 && word&C.SLOT_FORGOTTEN != 0
 }
 
 // gain sets state bits of an object. It reports false when that has ended: then nothing happens.

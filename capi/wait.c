@@ -1,9 +1,11 @@
 /* Blocking on a queue, for threads that may. */
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "cancel.h"
 #include "error.h"
 #include "queue.h"
 #include "submission.h"
@@ -16,24 +18,57 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* Sleeps until the descriptor is readable or the deadline has passed (-1: none), and makes it unreadable again. */
-static void sleep_on(h3_ring *ring, int64_t deadline)
+/* A thread that waits, for who cleans up after it. */
+struct waiter {
+    struct queue *queue;
+    uint64_t inside;
+};
+
+/* Lets the queue go to the next thread; false when it was freed meanwhile. */
+static bool leave(struct queue *queue, uint64_t inside)
 {
-    struct pollfd waiting = {.fd = h3_ring_fd(ring), .events = POLLIN};
+    const uint64_t nobody = consumer_of(inside >> 2, CONSUMER_NONE);
+    const bool live = atomic_compare_exchange_strong(&queue->consumer, &inside, nobody);
+    queue_let_go(queue);
+    return live;
+}
+
+/* The thread was cancelled while it slept: nothing was taken, so nothing is lost. */
+static void cancelled(void *argument)
+{
+    const struct waiter *waiter = argument;
+    h3_ring_disarm(waiter->queue->ring);
+    leave(waiter->queue, waiter->inside);
+}
+
+/* Sleeps until the descriptor is readable or the deadline has passed (-1: none), and makes it unreadable again. False when a signal handler
+ * ran. The one place of the library where a thread can be cancelled. */
+static bool sleep_on(struct waiter *waiter, int64_t deadline)
+{
+    struct pollfd waiting = {.fd = h3_ring_fd(waiter->queue->ring), .events = POLLIN};
     int64_t left = -1;
     if (deadline >= 0 && (left = deadline - now_ms()) < 0)
         left = 0;
-    if (poll(&waiting, 1, (int)left) > 0) {
+    int ready;
+    pthread_cleanup_push(cancelled, waiter);
+    ready = poll(&waiting, 1, (int)left);
+    pthread_cleanup_pop(0);
+    const bool interrupted = ready < 0 && errno == EINTR;
+    if (ready > 0) {
         uint64_t count;
+        const int held = cancel_hold();
         while (read(waiting.fd, &count, sizeof count) < 0 && errno == EINTR) {
         }
+        cancel_allow(held);
     }
+    return !interrupted;
 }
 
 static int32_t wait_inside(struct queue *queue, uint64_t inside, int32_t timeout_ms)
 {
     const int64_t deadline = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
-    for (;;) {
+    struct waiter waiter = {queue, inside};
+    for (bool interrupted = false;;) {
         if (h3_ring_peek(queue->ring) != NULL)
             return 1;
         int32_t code = queue_nothing_now(queue);
@@ -41,16 +76,17 @@ static int32_t wait_inside(struct queue *queue, uint64_t inside, int32_t timeout
             return code;
         if (state_now() != 0)
             continue; /* the FATAL event has come since */
-        if (atomic_exchange(&queue->woken, 0) != 0)
+        uint64_t woken = woken_of(inside >> 2, true);
+        if (atomic_compare_exchange_strong(&queue->woken, &woken, woken_of(inside >> 2, false)))
             return 0;
-        if (timeout_ms == 0 || (deadline >= 0 && now_ms() >= deadline))
+        if (interrupted || timeout_ms == 0 || (deadline >= 0 && now_ms() >= deadline))
             return 0;
         if (h3_ring_arm(queue->ring) != 0)
             return 1;
         /* Whoever wants this thread to come back says so first and looks for an armed ring then; so look once more now. */
-        if (atomic_load(&queue->woken) == 0 && atomic_load(&queue->consumer) == inside && state_now() == 0) {
+        if (atomic_load(&queue->woken) == woken_of(inside >> 2, false) && atomic_load(&queue->consumer) == inside && state_now() == 0) {
             queue_release(queue);
-            sleep_on(queue->ring, deadline);
+            interrupted = !sleep_on(&waiter, deadline);
         }
         h3_ring_disarm(queue->ring);
         if (atomic_load(&queue->consumer) != inside)
@@ -94,26 +130,22 @@ int32_t zig_h3_queue_wait(zig_h3_handle handle, int32_t timeout_ms)
         return code;
     if (queue->held)
         queue_release(queue);
-    uint64_t mine = consumer_of(handle, CONSUMER_WAITS);
+    const uint64_t mine = consumer_of(handle, CONSUMER_WAITS);
     code = wait_inside(queue, mine, timeout_ms);
-    if (!atomic_compare_exchange_strong(&queue->consumer, &mine, consumer_of(handle, CONSUMER_NONE)))
-        code = handle_error(handle, KIND_QUEUE);
-    queue_let_go(queue);
-    return code;
+    return leave(queue, mine) ? code : handle_error(handle, KIND_QUEUE);
 }
 VERSIONED(zig_h3_queue_wait);
 
+/* Safe in a signal handler: it takes no lock, which the thread that was interrupted may hold. Structs and rings of queues are never given
+ * back, so that a queue that is freed just now needs none: then nobody is woken, or one who sleeps again at once. */
 int32_t zig_h3_queue_wake(zig_h3_handle handle)
 {
-    int32_t code = state_check();
-    if (code != 0)
-        return code;
-    uint64_t word;
-    struct slot *slot = handle_lock(handle, KIND_QUEUE, &word);
-    if (slot == NULL)
+    if (state_now() != 0)
+        return state_check();
+    struct queue *queue = queue_find(handle);
+    if (queue == NULL)
         return handle_error(handle, KIND_QUEUE);
-    queue_kick((struct queue *)(uintptr_t)atomic_load(&slot->object));
-    handle_unlock(slot, 0);
+    queue_kick(queue, handle);
     return ZIG_H3_OK;
 }
 VERSIONED(zig_h3_queue_wake);

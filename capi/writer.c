@@ -1,6 +1,5 @@
 #include "writer.h"
 
-#include "body.h"
 #include "error.h"
 #include "response.h"
 #include "submission.h"
@@ -30,32 +29,37 @@ static bool charge(struct slot *slot, uint64_t n, bool cut, uint64_t half)
     return cut && next >> 1 <= half;
 }
 
-int32_t writer_write(struct slot *slot, zig_h3_handle handle, const struct write *write, size_t *taken, uint64_t *set)
+int32_t writer_copy(struct write *write, const struct slot *slot, const void *data)
+{
+    size_t part = 0;
+    if (!write->discard)
+        part = (size_t)account_room(handle_account(slot), write->len, atomic_load_explicit(&slot->credit, memory_order_acquire) >> 1);
+    return body_prepare(&write->body, data, part);
+}
+
+int32_t writer_write(struct slot *slot, zig_h3_handle handle, struct write *write, size_t *taken, uint64_t *set)
 {
     struct account *const account = handle_account(slot);
+    struct body *const body = &write->body;
     size_t part = 0;
     if (!write->discard && write->len > 0) {
-        do {
-            uint64_t own = atomic_load_explicit(&slot->credit, memory_order_acquire) >> 1;
-            part = (size_t)account_take(account, write->len, own);
-        } while (part == 0 && !owe_writable(slot, account_mark(account) / 2));
-        if (part == 0)
-            return error_set(ZIG_H3_ERR_WOULD_BLOCK, "the high-water mark of bytes waits for the network");
+        part = (size_t)account_take(account, body->len, atomic_load_explicit(&slot->credit, memory_order_acquire) >> 1);
+        if (part == 0) {
+            body_drop(body);
+            return owe_writable(slot, account_mark(account) / 2)
+                       ? error_set(ZIG_H3_ERR_WOULD_BLOCK, "the high-water mark of bytes waits for the network")
+                       : WRITER_AGAIN;
+        }
     }
     if (part == 0 && !write->start) {
         *taken = write->len; /* nothing to say: an empty write, or one to a HEAD request */
         return ZIG_H3_OK;
     }
-    struct body body;
-    int32_t code = body_prepare(&body, write->data, part);
-    if (code != ZIG_H3_OK) {
-        account_give(account, part);
-        return code;
-    }
+    body->len = part;
     struct submission at;
-    zig_h3_record *record = submission_claim(&at, (write->start ? response_headers_room(slot) : 0) + body_inline(&body));
+    zig_h3_record *record = submission_claim(&at, (write->start ? response_headers_room(slot) : 0) + body_inline(body));
     if (record == NULL) {
-        body_drop(&body);
+        body_drop(body);
         account_give(account, part);
         atomic_fetch_or_explicit(&slot->credit, 1, memory_order_acq_rel);
         handle_attention(slot, handle, ATTENTION_WRITABLE);
@@ -66,7 +70,7 @@ int32_t writer_write(struct slot *slot, zig_h3_handle handle, const struct write
     record->object = handle;
     record->aux = 0;
     size_t meta_len = write->start ? response_headers_fill(slot, record) : 0;
-    body_fill(&body, record, meta_len);
+    body_fill(body, record, meta_len);
     if (write->start) {
         response_headers_done(slot);
         *set = SLOT_GONE;

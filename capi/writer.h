@@ -7,17 +7,24 @@
 #include <stdint.h>
 
 #include "../include/zig_h3.h"
+#include "body.h"
 #include "handle.h"
 
 struct write {
-    const uint8_t *data;
     size_t len;
-    bool start;   /* of a response: its headers are still here, and go first */
-    bool discard; /* of a response to HEAD: everything is taken and nothing sent */
+    bool start;       /* of a response: its headers are still here, and go first */
+    bool discard;     /* of a response to HEAD: everything is taken and nothing sent */
+    struct body body; /* what there was room for when writer_copy() looked */
 };
 
-/* Sends what fits below the high-water mark. *taken gets how many bytes, and when that is fewer a WRITABLE event will come. The slot
+/* What writer_write() returns when there was no room when the bytes were to be copied and there is some now: begin again. */
+#define WRITER_AGAIN 1
+
+/* Copies what fits below the high-water mark now, with the slot not locked. 0, or a code with the words set. */
+int32_t writer_copy(struct write *write, const struct slot *slot, const void *data);
+
+/* Sends of that what still fits, or gives it up. *taken gets how many bytes, and when that is fewer a WRITABLE event will come. The slot
  * is locked; *set gets what its word gains. */
-int32_t writer_write(struct slot *slot, zig_h3_handle handle, const struct write *write, size_t *taken, uint64_t *set);
+int32_t writer_write(struct slot *slot, zig_h3_handle handle, struct write *write, size_t *taken, uint64_t *set);
 
 #endif

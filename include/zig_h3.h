@@ -23,10 +23,17 @@
  * Handles   are numbers below 2^53, never pointers. Zero, garbage, a handle of another kind and one whose object has ended are
  *           told apart from a live one by every call: ZIG_H3_ERR_INVALID_HANDLE, _WRONG_KIND, _STALE_HANDLE.
  * Ownership Inputs are copied before the call returns. Outputs are written to memory of yours. The only borrowed pointers are the
- *           two in zig_h3_event, and those that zig_h3_queue_map() documents.
+ *           two in zig_h3_event, and those that zig_h3_queue_map() documents. Your memory is read once, and neither read nor written while
+ *           another call or the engine would have to wait for it: a page that takes its time holds up the call that it was given to.
  * Threads   Any call may be made from any thread, except that one queue is drained by one thread at a time: a second one that
  *           comes in meanwhile gets ZIG_H3_ERR_BUSY.
- * Fork      In a child made by fork() without exec() every call returns ZIG_H3_ERR_FORKED: the engine's threads are not there.
+ * Signals   A signal handler may call zig_h3_queue_wake(), zig_h3_version(), zig_h3_abi_version(), zig_h3_struct_size(),
+ *           zig_h3_error_name() and zig_h3_event_name(), and nothing else: the thread that it interrupts may be inside a call.
+ * Cancel    No call is a cancellation point (pthread_cancel), except zig_h3_queue_wait() while it sleeps: a thread that is cancelled
+ *           there leaves the queue to the next one, and no event is lost. Asynchronous cancellation, and leaving a call by longjmp()
+ *           or an exception out of a handler, are not supported.
+ * Fork      In a child made by fork() or clone() without exec() every call returns ZIG_H3_ERR_FORKED: the engine's threads are not
+ *           there. (Without fork() itself, as by _Fork(), on Linux only. A child of vfork() must call nothing.)
  * Unload    The library stays in the process once loaded; dlclose() does nothing.
  *
  * Besides what is listed at a call, every call that takes a handle may return the three handle errors, and every one that returns a
@@ -74,7 +81,7 @@ enum zig_h3_error {
     ZIG_H3_ERR_FATAL = -9,               /* the engine has died of a fault of its own; the host lives */
     ZIG_H3_ERR_BUFFER_TOO_SMALL = -10,   /* your buffer does not hold the first event; it is still queued */
     ZIG_H3_ERR_CONFIG = -11,             /* an option that is unknown or impossible: last_error names it */
-    ZIG_H3_ERR_CERTIFICATE = -12,        /* certificate or key missing, unreadable or not a pair: last_error names the file */
+    ZIG_H3_ERR_CERTIFICATE = -12,        /* certificate or key missing, unreadable, no regular file or not a pair: last_error names it */
     ZIG_H3_ERR_ADDRESS_IN_USE = -13,     /* EADDRINUSE */
     ZIG_H3_ERR_ADDRESS_UNAVAILABLE = -14,/* EADDRNOTAVAIL: no interface has this address */
     ZIG_H3_ERR_PERMISSION = -15,         /* EACCES, EPERM */
@@ -106,7 +113,7 @@ enum zig_h3_error {
  *
  * Order holds for each object, and the end of a connection comes after the ends of all that it carried. Each request and each
  * connection has exactly one terminal event (marked T), after which its handle is stale; a request that was answered with
- * ZIG_H3_SEND_FORGET has none, the call took its place.
+ * ZIG_H3_SEND_FORGET has none, the call took its place: what follows of it was in the queue before, or on its way there.
  */
 enum zig_h3_event_type {
     ZIG_H3_EVENT_PAD = 0,               /* filler in a mapped queue, to be skipped; next_event and next_events never give it */
@@ -342,21 +349,23 @@ ZIG_H3_API void zig_h3_queue_collected(void *bytes, void *queue);
 
 /*
  * Says where the next events stand, at most max of them, without taking them: returns how many records the span holds, fillers
- * (ZIG_H3_EVENT_PAD) included, 0 if there is none. The records stay as they are until zig_h3_queue_advance().
+ * (ZIG_H3_EVENT_PAD) included, 0 if there is none: then *span is zero. The records stay as they are until zig_h3_queue_advance().
  * Or ZIG_H3_ERR_INVALID_ARGUMENT, _BUSY. Never blocks.
  */
 ZIG_H3_API int32_t zig_h3_queue_peek(zig_h3_handle queue, uint32_t max, zig_h3_queue_span *span);
 
 /*
  * Takes the records of a span, or its first ones: bytes must end where a record ends. Their memory is reused from now on.
- * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (bytes ends inside a record or beyond what is queued), _BUSY.
+ * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (bytes ends inside a record or beyond what is queued, or zig_h3_next_event() or
+ * zig_h3_next_events() has taken an event since the span was told: then ask for a new one), _BUSY.
  */
 ZIG_H3_API int32_t zig_h3_queue_advance(zig_h3_handle queue, uint64_t bytes);
 
 /*
- * The descriptor that becomes readable when an armed queue gets its next event, for select, poll, epoll, kqueue and event loops.
- * It belongs to the queue: never close it. Reading 8 bytes from it (it does not block) makes it unreadable again.
- * Returns 0 or ZIG_H3_ERR_INVALID_ARGUMENT (fd is NULL).
+ * A descriptor that becomes readable when an armed queue gets its next event, for select, poll, epoll, kqueue and event loops.
+ * It is yours, a new one with each call: close it when you need it no more, before or after the queue is freed. Reading 8 bytes from it
+ * (it does not block) makes it, and all others of the queue, unreadable again. Behind the queue's end it stays as it is.
+ * Returns 0 or ZIG_H3_ERR_INVALID_ARGUMENT (fd is NULL), _LIMIT (of descriptors).
  */
 ZIG_H3_API int32_t zig_h3_queue_fd(zig_h3_handle queue, int32_t *fd);
 
@@ -368,13 +377,14 @@ ZIG_H3_API int32_t zig_h3_queue_fd(zig_h3_handle queue, int32_t *fd);
 ZIG_H3_API int32_t zig_h3_queue_arm(zig_h3_handle queue);
 
 /*
- * Blocks, in C, until there is an event (1), timeout_ms have passed or zig_h3_queue_wake() was called (0). 0 ms looks and returns,
- * a negative number waits for ever. For threads that may block. Counts as draining: ZIG_H3_ERR_BUSY if another thread does.
+ * Blocks, in C, until there is an event (1), or timeout_ms have passed, zig_h3_queue_wake() was called or a signal handler has run on
+ * this thread while it slept (0): it may have set a flag that you look at. 0 ms looks and returns, a negative number waits for ever. For
+ * threads that may block. Counts as draining: ZIG_H3_ERR_BUSY if another thread does.
  */
 ZIG_H3_API int32_t zig_h3_queue_wait(zig_h3_handle queue, int32_t timeout_ms);
 
-/* Ends a wait on the queue, or the next one if nobody waits: several calls may count as one. From any thread.
- * Returns 0. */
+/* Ends a wait on the queue, or the next one if nobody waits: several calls may count as one. From any thread, and from a signal
+ * handler. Returns 0. */
 ZIG_H3_API int32_t zig_h3_queue_wake(zig_h3_handle queue);
 
 /* ------------------------------------------------------------------------------------------------------------------ servers */
@@ -493,7 +503,8 @@ ZIG_H3_API int32_t zig_h3_request_stop(zig_h3_handle request);
 /* --------------------------------------------------------------------------------------------------------------- responses */
 
 enum zig_h3_send_flag {
-    ZIG_H3_SEND_FORGET = 0x1, /* I want to hear no more of this request: its handle is stale from now on, no event follows */
+    ZIG_H3_SEND_FORGET = 0x1, /* I want to hear no more of this request: its handle is stale from now on, its body is stopped, and no event
+                                    follows but those that are in the queue already, or on their way there */
     ZIG_H3_SEND_LATER = 0x2   /* more follows at once: the engine need not be woken before zig_h3_flush() or a call without this */
 };
 
@@ -564,6 +575,7 @@ ZIG_H3_API int32_t zig_h3_response_reset(zig_h3_handle request, uint64_t error_c
  * _WRONG_STATE                   the session is not open yet, or was closed
  * _ENDED                         the request's response has ended
  * _STALE_HANDLE                  the session, request or connection has ended
+ * _NO_MEMORY                     of a datagram, or a list, of more than 4 KiB
  */
 
 /* Sends a raw QUIC datagram to the peer of a connection (option quic_datagrams). */
@@ -598,11 +610,12 @@ ZIG_H3_API int32_t zig_h3_send_datagrams(void *list, size_t list_len, uint32_t f
 
 /* Accepts a session: protocol (NULL for none) must be one that the peer offered in WT-Available-Protocols; headers is a packed list
  * for the response, or NULL. SESSION_OPENED follows, or SESSION_CLOSED; until then the session sends nothing. Returns 0, or
- * ZIG_H3_ERR_INVALID_ARGUMENT, _BAD_HEADER, _TOO_LARGE, _WRONG_STATE (it was decided already), _WOULD_BLOCK (nothing happened). */
+ * ZIG_H3_ERR_INVALID_ARGUMENT, _BAD_HEADER, _TOO_LARGE, _WRONG_STATE (it was decided already), _WOULD_BLOCK (nothing happened),
+ * _NO_MEMORY. */
 ZIG_H3_API int32_t zig_h3_wt_accept(zig_h3_handle session, const char *protocol, const void *headers, size_t headers_len);
 
 /* Rejects a session with a status from 300 to 599 (ZIG_H3_ERR_BAD_HEADER for another), headers and a body, as zig_h3_response_send()
- * has them. SESSION_CLOSED with ZIG_H3_ERR_CANCELLED follows. Returns as zig_h3_wt_accept(), and _NO_MEMORY. */
+ * has them. SESSION_CLOSED with ZIG_H3_ERR_CANCELLED follows. Returns as zig_h3_wt_accept(). */
 ZIG_H3_API int32_t zig_h3_wt_reject(zig_h3_handle session, uint32_t status, const void *headers, size_t headers_len,
                                     const void *body, size_t body_len);
 

@@ -11,11 +11,13 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/big"
 	"net"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"zigh3/engine/config"
@@ -146,17 +148,7 @@ func readPEM(text, path, what, key string) (name string, pem []byte, err error) 
 		return "", nil, &sink.Error{Code: sink.ErrCertificate, Text: fmt.Sprintf("the %s is missing: a certificate and its key belong together", what)}
 	}
 	name = fmt.Sprintf("%s file %q", what, path)
-	info, err := os.Stat(path)
-	if err == nil && info.Size() > maxPEMBytes {
-		err = fmt.Errorf("%d bytes is too large for PEM", info.Size())
-	}
-	if err == nil && info.IsDir() {
-		err = errors.New("is a directory")
-	}
-	if err == nil {
-		pem, err = os.ReadFile(path)
-	}
-	if err != nil {
+	if pem, err = readFile(path); err != nil {
 		var op *fs.PathError
 		reason := err
 		if errors.As(err, &op) {
@@ -165,6 +157,42 @@ func readPEM(text, path, what, key string) (name string, pem []byte, err error) 
 		return "", nil, &sink.Error{Code: sink.ErrCertificate, Text: name + ": " + reason.Error(), Err: err}
 	}
 	return name, pem, nil
+}
+
+// readable says why a file is none of PEM.
+func readable(info fs.FileInfo, err error) error {
+	switch {
+	case err != nil:
+		return err
+	case info.IsDir():
+		return errors.New("is a directory")
+	case !info.Mode().IsRegular():
+		return errors.New("is no regular file")
+	case info.Size() > maxPEMBytes:
+		return fmt.Errorf("%d bytes is too large for PEM", info.Size())
+	}
+	return nil
+}
+
+// readFile reads a file of PEM. What is no regular file is refused before it is opened, and again should it have come there since: a FIFO
+// would never let go of who opens it, a device may have no end.
+func readFile(path string) ([]byte, error) {
+	if err := readable(os.Stat(path)); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if err := readable(f.Stat()); err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxPEMBytes+1))
+	if err == nil && len(text) > maxPEMBytes {
+		err = errors.New("has grown too large for PEM")
+	}
+	return text, err
 }
 
 // developmentCertificate makes a certificate for this machine's own names, such as browsers accept by its hash.

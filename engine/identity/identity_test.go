@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -94,7 +95,10 @@ func TestC07CertificatesThatAreNone(t *testing.T) {
 	older := file("older.key", cert+"-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END EC PRIVATE KEY-----\n")
 	const encrypted = "it is encrypted, which is not supported: decrypt it first, with openssl pkey"
 	huge := file("huge.pem", strings.Repeat("x", 1<<20+1))
-	missing := filepath.Join(dir, "missing.pem")
+	missing, fifo := filepath.Join(dir, "missing.pem"), filepath.Join(dir, "fifo.pem")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		source config.CertificateSource
 		want   string
@@ -103,6 +107,8 @@ func TestC07CertificatesThatAreNone(t *testing.T) {
 		{config.CertificateSource{CertPath: certFile, KeyPath: missing}, fmt.Sprintf("key file %q: no such file or directory", missing)},
 		{config.CertificateSource{CertPath: dir, KeyPath: keyFile}, fmt.Sprintf("certificate file %q: is a directory", dir)},
 		{config.CertificateSource{CertPath: huge, KeyPath: keyFile}, fmt.Sprintf("certificate file %q: 1048577 bytes is too large for PEM", huge)},
+		{config.CertificateSource{CertPath: "/dev/zero", KeyPath: keyFile}, `certificate file "/dev/zero": is no regular file`},
+		{config.CertificateSource{CertPath: certFile, KeyPath: fifo}, fmt.Sprintf("key file %q: is no regular file", fifo)},
 		{config.CertificateSource{CertPath: certFile}, "the key is missing: a certificate and its key belong together"},
 		{config.CertificateSource{KeyPath: keyFile}, "the certificate is missing: a certificate and its key belong together"},
 		{config.CertificateSource{CertPath: garbage, KeyPath: keyFile}, fmt.Sprintf("certificate file %q: failed to find any PEM data in certificate input", garbage)},

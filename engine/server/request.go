@@ -312,14 +312,20 @@ func (r *Request) Reset(code uint64) {
 // Stop tells the peer that no more of the request's body is wanted. The response can still be given.
 func (r *Request) Stop() {
 	r.mu.Lock()
-	if !r.bodyDone {
-		r.bodyDone = true
-		r.x.Stop(http3.ErrCodeNoError)
-		if r.body != nil {
-			r.body.in.Quit()
-		}
-	}
+	r.unwanted()
 	r.Unlock()
+}
+
+// unwanted stops the request's body where it has not ended. r.mu is held.
+func (r *Request) unwanted() {
+	if r.bodyDone {
+		return
+	}
+	r.bodyDone = true
+	r.x.Stop(http3.ErrCodeNoError)
+	if r.body != nil {
+		r.body.in.Quit()
+	}
 }
 
 // Live calls f unless the request has ended; until f returns it does not end, and its handle is nobody else's.

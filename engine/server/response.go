@@ -9,7 +9,10 @@ import (
 // no terminal event is wanted.
 func (r *Request) Send(status int, headers []byte, body sink.Chunk, forget bool) {
 	r.mu.Lock()
-	r.forgot = r.forgot || forget
+	if forget {
+		r.forgot = true
+		r.unwanted()
+	}
 	if r.ended || r.begun {
 		body.Release()
 		r.Unlock()

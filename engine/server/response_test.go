@@ -2,12 +2,14 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 	"zigh3/engine/message"
 
 	"github.com/quic-go/quic-go"
@@ -272,6 +274,41 @@ func TestForgottenRequestsHaveNoEndThoughTheyAreReset(t *testing.T) {
 			t.Error("STREAM_CLOSED of a request that was forgotten")
 		}
 	})
+}
+
+// Who answers with FORGET hears no more of the upload, however long its answer takes: it is stopped at once.
+func TestForgottenRequestsHaveNoMoreBody(t *testing.T) {
+	withAndWithoutDatagram(t, testForgottenRequestsHaveNoMoreBody)
+}
+
+func testForgottenRequestsHaveNoMoreBody(t *testing.T) {
+	answered := make(chan bool, 1)
+	f := serve(t, "", 0, func(c *consumer, e event) {
+		if e.Type == sink.EventRequest {
+			c.forget(e, 200, string(pattern(1<<20)))
+			answered <- true
+		}
+	})
+	s, err := dialWindow(t, f.addr, 1<<10).OpenStreamSync(ctx(t)) // the answer waits for the client
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Write(post("/"))
+	within(t, "the answer", answered)
+	s.SetWriteDeadline(time.Now().Add(10 * time.Second))
+	var stopped *quic.StreamError
+	for err == nil {
+		_, err = s.Write(frame(wire.FrameData, string(pattern(1000))))
+	}
+	if !errors.As(err, &stopped) || !stopped.Remote || stopped.ErrorCode != quic.StreamErrorCode(http3.ErrCodeNoError) {
+		t.Errorf("the upload ended with %v", err)
+	}
+	f.Await(func() {
+		if f.Count(sink.EventRequest) != 1 || f.Count(sink.EventBody) != 0 || f.Count(sink.EventBodyEnd) != 0 {
+			t.Errorf("events: %v", f.Counts())
+		}
+	})
+	s.CancelRead(0x10c)
 }
 
 func TestResponseBeforeTheUploadEnds(t *testing.T) {

@@ -234,9 +234,7 @@ func (s *Server) stop(l *listening) {
 	copy(rec.Payload, text)
 	s.mu.Lock()
 	s.state, s.running = stateIdle, nil
-	s.mu.Unlock()
-	to.Commit(rec, &ev)
-	s.mu.Lock()
+	to.Commit(rec, &ev) // with the lock: a server that is started again has its port, and that stays, behind this
 	if s.state == stateIdle {
 		s.finishFree()
 	}

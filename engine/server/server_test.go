@@ -3,8 +3,10 @@ package server
 import (
 	"errors"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -79,6 +81,51 @@ func testL02_L03_StartAndStopTwice(t *testing.T) {
 			t.Errorf("events: %v", f.Counts())
 		}
 	})
+}
+
+// A server may be started again while it is just telling that it has stopped: that it runs is told behind that.
+func TestAServerThatIsStartedAgainIsToldToRunAfterItsStop(t *testing.T) {
+	w := &watched{Sink: newConsumer(t, nil)}
+	s := newTestServer(t, w, "")
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	again := make(chan error, 1)
+	w.stopping = func() {
+		go func() { again <- s.Start() }()
+		time.Sleep(50 * time.Millisecond) // time to get in front, if it can
+	}
+	s.Stop(0)
+	if err := within(t, "the second start", again); err != nil {
+		t.Fatal(err)
+	}
+	s.Free()
+	within(t, "the end", s.Done())
+	want := []sink.EventType{sink.EventServerStarted, sink.EventServerStopped, sink.EventServerStarted, sink.EventServerStopped}
+	if got := w.told; !slices.Equal(got, want) {
+		t.Errorf("events %v", got)
+	}
+}
+
+// watched notes what is told of a server, when that is done.
+type watched struct {
+	sink.Sink
+	stopping func() // while the first stop is told
+	mu       sync.Mutex
+	told     []sink.EventType
+}
+
+func (w *watched) Commit(r sink.Record, ev *sink.Event) {
+	if ev.Type == sink.EventServerStopped && w.stopping != nil {
+		w.stopping()
+		w.stopping = nil
+	}
+	w.Sink.Commit(r, ev)
+	if ev.Type == sink.EventServerStarted || ev.Type == sink.EventServerStopped {
+		w.mu.Lock()
+		w.told = append(w.told, ev.Type)
+		w.mu.Unlock()
+	}
 }
 
 func TestL09_ErrorsOfBinding(t *testing.T) {

@@ -1,5 +1,8 @@
-/* In a child made by fork() every call says so at once; the parent goes on as before, and a child that calls exec() is none of it. */
-#define _POSIX_C_SOURCE 200809L
+/* In a child made by fork(), or without the C library by clone(), every call says so at once; the parent goes on as before, and a child that
+ * calls exec() is none of it. */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -87,6 +90,13 @@ int main(void)
     pid_t child = fork();
     if (child == 0)
         _exit(in_child());
+    HOLDS(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+
+    child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0); /* nobody of whom pthread_atfork() knows */
+    if (child == 0) {
+        alarm(20);
+        _exit(in_child());
+    }
     HOLDS(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
 
     SAME(zig_h3_next_event(queue, &event), 1);

@@ -10,6 +10,7 @@
 #define _DEFAULT_SOURCE
 #include <pthread.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "handles.h"
 #include "peer.h"
@@ -253,7 +254,12 @@ static int32_t ask(struct dice *dice, zig_h3_handle queue, zig_h3_handle server)
     uint64_t values[64];
     switch (below(dice, 8)) {
     case 0: return zig_h3_queue_map(queue, &base, &size);
-    case 1: return zig_h3_queue_fd(queue, &fd);
+    case 1: {
+        const int32_t result = zig_h3_queue_fd(queue, &fd);
+        if (result == 0)
+            close(fd);
+        return result;
+    }
     case 2: return zig_h3_queue_arm(queue);
     case 3: return zig_h3_queue_wake(queue);
     case 4: return zig_h3_queue_wait(queue, (int32_t)below(dice, 3));

@@ -147,6 +147,7 @@ static void arming(void)
     SAME(poll(&readable, 1, 10000), 1);
     SAME(zig_h3_queue_wait(queue, 10000), 1);
     SAME(zig_h3_queue_free(queue), 0);
+    SAME(close(fd), 0);
 }
 
 /* One event in each of the three ways, and a buffer that is too small. */
@@ -180,7 +181,22 @@ static void draining(void)
     SAME(zig_h3_queue_advance(queue, 32), ZIG_H3_ERR_INVALID_ARGUMENT);
     SAME(zig_h3_queue_advance(queue, 128), ZIG_H3_ERR_INVALID_ARGUMENT);
     SAME(zig_h3_queue_advance(queue, 64), 0);
+    memset(&span, 0x55, sizeof span);
     SAME(zig_h3_queue_peek(queue, 9, &span), 0);
+    SAME(span.offset | span.bytes, 0);
+    /* A span of two, of which another call takes the first: the second is not taken for what was seen. */
+    zig_h3_event event;
+    SAME(zig_h3_server_start(server), 0);
+    SAME(zig_h3_server_stop(server, 0), 0);
+    while (zig_h3_queue_peek(queue, 9, &span) != 2)
+        rest(1);
+    const uint64_t both = span.bytes;
+    SAME(zig_h3_next_event(queue, &event), 1);
+    SAME(event.type, ZIG_H3_EVENT_SERVER_STARTED);
+    SAME(zig_h3_queue_advance(queue, both / 2), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_queue_advance(queue, both), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_next_event(queue, &event), 1);
+    SAME(event.type, ZIG_H3_EVENT_SERVER_STOPPED);
     SAME(zig_h3_queue_free(queue), 0);
     /* Its server went with it; the mapping is still readable. */
     SAME(zig_h3_server_start(server), ZIG_H3_ERR_STALE_HANDLE);

@@ -5,6 +5,8 @@
  * The loop drains until the queue is empty, asks for a wake-up, and sleeps on a descriptor; it never spins. Records are read where
  * they stand, in the queue's own memory, which is mapped once.
  */
+import { closeSync } from "node:fs";
+
 import { EVENT, RECORD_ALIGN } from "../native/layout.ts";
 import { check, library } from "../native/library.ts";
 import { mapped, scratch, type RawBuffer } from "../native/memory.ts";
@@ -215,7 +217,10 @@ export class Pump {
     if (this.#freed) return;
     this.#freed = true;
     process.off("exit", this.#free);
+    const asleep = this.#reader?.cancel() ?? Promise.resolve();
     this.#sleepNoMore();
+    // The descriptor is ours; once nothing of Bun's polls it any more it goes.
+    void asleep.catch(() => {}).then(() => closeSync(this.#fd));
     library().zig_h3_queue_free(this.queue);
   };
 }

@@ -1,0 +1,27 @@
+/*
+ * What a caller gave, copied before anything is locked or claimed, and read once: his memory may change meanwhile, or take seconds to read
+ * (a page that comes over a network, a debugger), and neither another thread's call nor the engine waits for that. What is checked is
+ * what is sent.
+ */
+#ifndef CAPI_GIVEN_H
+#define CAPI_GIVEN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Up to here it lies on the caller's stack. */
+#define GIVEN_ROOM 4096
+
+struct given {
+    uint8_t *bytes;
+    uint8_t *chunk; /* what is longer is there; else NULL */
+    uint8_t room[GIVEN_ROOM];
+};
+
+/* Copies len bytes. 0, or ZIG_H3_ERR_NO_MEMORY with the words set. */
+int32_t given_copy(struct given *given, const void *data, size_t len);
+
+/* Gives the copy's memory back. */
+void given_drop(struct given *given);
+
+#endif

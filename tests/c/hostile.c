@@ -1,0 +1,263 @@
+/*
+ * A hostile host: eight threads make every call with every wrong handle, parameters lie in memory that another process changes meanwhile,
+ * threads are cancelled wherever they are and come again, signal handlers wake queues. Nothing may crash or hang, every result is
+ * one that the header knows, and in the end the library is as good as new.
+ *
+ *     hostile [SEED]
+ *
+ * H3_STRESS=1 makes it last a minute.
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "handles.h"
+#include "check.h"
+
+enum { THREADS = 8, SHARED = 128 << 10 };
+
+static uint8_t *shared; /* what the other process changes */
+static _Atomic int over;
+static _Atomic uint32_t cancelled_threads;
+static _Atomic uint64_t main_queue;
+
+/* ---------------------------------------------------------------------------------------------------------------------- parameters */
+
+static const void *memory(struct dice *dice) { return shared + below(dice, 1024); }
+static size_t span(struct dice *dice) { return below(dice, 4) ? below(dice, 200) : below(dice, below(dice, 64) ? 9000 : SHARED - 1024); }
+static zig_h3_handle any(struct dice *dice)
+{
+    if (below(dice, 4) == 0) { /* one that will be given out next, or was before */
+        const zig_h3_handle handle = pick(dice, (enum kind)below(dice, KINDS));
+        return handle + ((below(dice, 5) - 2) << 20) + below(dice, 3) - 1;
+    }
+    return pick(dice, (enum kind)below(dice, KINDS));
+}
+
+/* A string: its end moves. */
+static const char *text(struct dice *dice)
+{
+    shared[SHARED - 1] = 0;
+    return (const char *)memory(dice);
+}
+
+/* ---------------------------------------------------------------------------------------------------------------------------- calls */
+
+static int32_t about_requests(struct dice *dice, zig_h3_handle handle)
+{
+    size_t taken;
+    switch (below(dice, 11)) {
+    case 0: return zig_h3_response_send(handle, (uint32_t)below(dice, 700), memory(dice), span(dice), memory(dice), span(dice), (uint32_t)below(dice, 5));
+    case 1: return zig_h3_response_status(handle, (uint32_t)below(dice, 700));
+    case 2: return zig_h3_response_header(handle, memory(dice), span(dice), memory(dice), span(dice));
+    case 3: return zig_h3_response_headers(handle, memory(dice), span(dice));
+    case 4: return zig_h3_response_write(handle, memory(dice), span(dice), &taken);
+    case 5: return zig_h3_response_end(handle, memory(dice), span(dice));
+    case 6: return zig_h3_response_send_trailers(handle, memory(dice), span(dice));
+    case 7: return zig_h3_response_reset(handle, roll(dice));
+    case 8: return zig_h3_request_consumed(handle, roll(dice));
+    case 9: return zig_h3_request_stop(handle);
+    default: return zig_h3_response_send_h3_datagram(handle, memory(dice), span(dice), 0, 0);
+    }
+}
+
+static int32_t about_sessions(struct dice *dice, zig_h3_handle handle)
+{
+    size_t taken;
+    uint64_t values[64];
+    zig_h3_handle opened;
+    switch (below(dice, 18)) {
+    case 0: return zig_h3_wt_accept(handle, text(dice), memory(dice), span(dice));
+    case 1: return zig_h3_wt_reject(handle, (uint32_t)below(dice, 700), memory(dice), span(dice), memory(dice), span(dice));
+    case 2: return zig_h3_wt_close(handle, 1, memory(dice), span(dice));
+    case 3: return zig_h3_wt_drain(handle);
+    case 4: return zig_h3_wt_max_datagram_size(handle);
+    case 5: return zig_h3_wt_stats_snapshot(handle, values, below(dice, 65));
+    case 6: return zig_h3_wt_export_keying_material(handle, memory(dice), below(dice, 300), memory(dice), below(dice, 300), values, below(dice, sizeof values));
+    case 7: return zig_h3_wt_open_stream(handle, (uint32_t)below(dice, 3), (uint32_t)below(dice, 3), &opened);
+    case 8: return zig_h3_wt_stream_write(handle, memory(dice), span(dice), &taken);
+    case 9: return zig_h3_wt_stream_write_atomic(handle, memory(dice), span(dice));
+    case 10: return zig_h3_wt_stream_commit(handle);
+    case 11: return zig_h3_wt_stream_end(handle);
+    case 12: return zig_h3_wt_stream_reset(handle, (uint32_t)roll(dice));
+    case 13: return zig_h3_wt_stream_stop(handle, (uint32_t)roll(dice));
+    case 14: return zig_h3_wt_stream_consumed(handle, roll(dice));
+    case 15: return zig_h3_wt_stream_priority(handle, 1, 1);
+    case 16: return zig_h3_wt_send_datagram(handle, memory(dice), span(dice), 0, 0);
+    default: return zig_h3_server_send_quic_datagram(handle, memory(dice), span(dice), 0, 0);
+    }
+}
+
+static int32_t about_servers(struct dice *dice, zig_h3_handle handle)
+{
+    uint16_t port;
+    uint8_t hash[32];
+    uint64_t values[64];
+    switch (below(dice, below(dice, 64) ? 4 : 9)) {
+    case 0: return zig_h3_server_port(handle, &port);
+    case 1: return zig_h3_server_certificate_hash(handle, hash);
+    case 2: return zig_h3_stats_snapshot(handle, values, below(dice, 65));
+    case 3: return zig_h3_flush();
+    case 4: return zig_h3_server_start(handle);
+    case 5: return zig_h3_server_stop(handle, 0);
+    case 6: return zig_h3_server_free(handle);
+    case 7: return zig_h3_server_add_queue(handle, any(dice));
+    default: return zig_h3_server_route(handle, below(dice, 2) ? NULL : "GET", "/*", (uint32_t)below(dice, 9), 0, NULL);
+    }
+}
+
+static int32_t about_queues(struct dice *dice, zig_h3_handle handle)
+{
+    static _Thread_local uint64_t room[2048];
+    zig_h3_event event;
+    zig_h3_queue_span where;
+    const void *base;
+    size_t size;
+    int32_t fd, code;
+    switch (below(dice, 11)) {
+    case 0: return zig_h3_next_event(handle, &event);
+    case 1: return zig_h3_next_events(handle, room, below(dice, sizeof room), (uint32_t)below(dice, 100), &size);
+    case 2: return zig_h3_queue_peek(handle, (uint32_t)below(dice, 100), &where);
+    case 3: return zig_h3_queue_advance(handle, roll(dice) >> below(dice, 64));
+    case 4: return zig_h3_queue_map(handle, &base, &size);
+    case 5:
+        code = zig_h3_queue_fd(handle, &fd);
+        if (code == 0)
+            close(fd);
+        return code;
+    case 6: return zig_h3_queue_arm(handle);
+    case 7: return zig_h3_queue_wait(handle, (int32_t)below(dice, 5));
+    case 8: return zig_h3_queue_wake(handle);
+    case 9: return zig_h3_send_datagrams(shared + below(dice, 1024), span(dice), (uint32_t)below(dice, 2));
+    default: return below(dice, 64) ? 0 : zig_h3_queue_free(handle);
+    }
+}
+
+static void make(struct dice *dice)
+{
+    zig_h3_handle queue = 0, server = 0;
+    if (zig_h3_queue_new(NULL, &queue) == 0)
+        remember(dice, QUEUE, queue);
+    zig_h3_server_config config = {.size = sizeof config, .hostname = "127.0.0.1", .options = (const char *)memory(dice),
+                                   .options_len = below(dice, 4) ? 0 : below(dice, 50)};
+    int32_t code = zig_h3_server_new(&config, queue, &server);
+    note(code);
+    if (code == 0) {
+        remember(dice, SERVER, server);
+        note(zig_h3_server_start(server));
+    }
+}
+
+static void *player(void *argument)
+{
+    struct dice dice = {.state = (uint64_t)(uintptr_t)argument};
+    while (!atomic_load(&over)) {
+        const zig_h3_handle handle = any(&dice);
+        switch (below(&dice, below(&dice, 500) ? 4 : 5)) {
+        case 0: note(about_requests(&dice, handle)); break;
+        case 1: note(about_sessions(&dice, handle)); break;
+        case 2: note(about_servers(&dice, handle)); break;
+        case 3: note(about_queues(&dice, handle)); break;
+        default: make(&dice);
+        }
+    }
+    return NULL;
+}
+
+/* Waits, and is cancelled there or between two calls. */
+static void *victim(void *argument)
+{
+    struct dice dice = {.state = (uint64_t)(uintptr_t)argument};
+    for (;;) {
+        note(zig_h3_queue_wait(below(&dice, 2) ? atomic_load(&main_queue) : any(&dice), (int32_t)below(&dice, 50)));
+        note(about_queues(&dice, any(&dice)));
+        pthread_testcancel();
+    }
+    return NULL;
+}
+
+static void *executioner(void *argument)
+{
+    struct dice dice = {.state = (uint64_t)(uintptr_t)argument};
+    while (!atomic_load(&over)) {
+        pthread_t thread;
+        void *result = NULL;
+        if (pthread_create(&thread, NULL, victim, (void *)(uintptr_t)roll(&dice)) != 0)
+            continue;
+        usleep((useconds_t)below(&dice, 5000));
+        pthread_kill(thread, SIGUSR1);
+        pthread_cancel(thread);
+        pthread_join(thread, &result);
+        if (result == PTHREAD_CANCELED)
+            atomic_fetch_add(&cancelled_threads, 1);
+    }
+    return NULL;
+}
+
+static void wake(int signal)
+{
+    (void)signal;
+    zig_h3_queue_wake(atomic_load(&main_queue));
+}
+
+/* Another process, so that no sanitizer takes what it does for a race of the library's. */
+static pid_t change(uint64_t seed)
+{
+    const pid_t parent = getpid(), child = fork();
+    if (child == 0) {
+        struct dice dice = {.state = seed};
+        while (getppid() == parent) {
+            for (int i = 0; i < 1000; i++)
+                shared[below(&dice, below(&dice, 2) ? SHARED - 1 : 1500)] = (uint8_t)(below(&dice, 2) ? below(&dice, 8) : roll(&dice));
+        }
+        _exit(0);
+    }
+    return child;
+}
+
+int main(int argc, char **argv)
+{
+    const uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 0) : (uint64_t)time(NULL);
+    const char *stress = getenv("H3_STRESS");
+    const unsigned seconds = stress != NULL && strcmp(stress, "1") == 0 ? 60 : 3;
+    struct dice dice = {.state = seed};
+    zig_h3_handle queue;
+    printf("seed %llu\n", (unsigned long long)seed);
+    fflush(stdout);
+    shared = mmap(NULL, SHARED, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    HOLDS(shared != MAP_FAILED);
+    const pid_t child = change(roll(&dice));
+    HOLDS(child > 0);
+    alarm(seconds + 150); /* what hangs fails */
+    const struct sigaction action = {.sa_handler = wake, .sa_flags = SA_ONSTACK | SA_RESTART};
+    SAME(sigaction(SIGUSR1, &action, NULL), 0);
+    MUST(zig_h3_queue_new(NULL, &queue));
+    atomic_store(&main_queue, queue);
+    for (int i = 0; i < 4; i++)
+        make(&dice);
+    pthread_t threads[THREADS + 1];
+    for (int i = 0; i < THREADS + 1; i++)
+        HOLDS(pthread_create(&threads[i], NULL, i < THREADS ? player : executioner, (void *)(uintptr_t)roll(&dice)) == 0);
+    sleep(seconds);
+    atomic_store(&over, 1);
+    for (int i = 0; i < THREADS + 1; i++)
+        HOLDS(pthread_join(threads[i], NULL) == 0);
+    HOLDS(kill(child, SIGKILL) == 0);
+    HOLDS(waitpid(child, NULL, 0) == child);
+    printf("%llu calls, %u threads cancelled, %u handles\n", (unsigned long long)calls, (unsigned)cancelled_threads, (unsigned)seen_count);
+    SAME(unknown, 0);
+    HOLDS(cancelled_threads > 0);
+    for (uint32_t i = 0; i < seen_count && i < SEEN; i++)
+        zig_h3_queue_free(seen[i]);
+    zig_h3_queue_free(queue);
+    MUST(zig_h3_queue_new(NULL, &queue)); /* the library is as good as new */
+    SAME(zig_h3_queue_wake(queue), 0);
+    SAME(zig_h3_queue_wait(queue, -1), 0);
+    SAME(zig_h3_queue_free(queue), 0);
+    return done();
+}
