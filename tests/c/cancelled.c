@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cancellable.h"
 #include "check.h"
 
 static zig_h3_handle queue, server;
@@ -83,10 +84,11 @@ static _Atomic int came_back;
 
 static void *call_cancelled(void *argument)
 {
+    pthread_cleanup_push(frames_are_gone, NULL);
     pthread_cancel(pthread_self());
-    const int32_t code = calls[(uintptr_t)argument]();
-    atomic_store(&came_back, code == 0 ? 1 : -1);
+    atomic_store(&came_back, calls[(uintptr_t)argument]() == 0 ? 1 : -1);
     pthread_testcancel();
+    pthread_cleanup_pop(0);
     return NULL;
 }
 
@@ -112,7 +114,9 @@ static void no_cancellation_points(void)
 
 static void *wait_for_ever(void *argument)
 {
+    pthread_cleanup_push(frames_are_gone, NULL);
     zig_h3_queue_wait(*(zig_h3_handle *)argument, -1);
+    pthread_cleanup_pop(0);
     return NULL;
 }
 
