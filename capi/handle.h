@@ -61,7 +61,8 @@ enum {
     SLOT_DECIDED = 1 << 10,  /* session: accepted, rejected or closed by the host */
     SLOT_OPEN = 1 << 11,     /* session: its SESSION_OPENED is out */
     SLOT_UNTOLD = 1 << 12,   /* no host has the number yet: it is taken for one that was never given out */
-    SLOT_AWAITED = 1 << 13   /* somebody sleeps until the slot is unlocked */
+    SLOT_AWAITED = 1 << 13,  /* somebody sleeps until the slot is unlocked */
+    SLOT_FLOODED = 1 << 14   /* session: so much waits for the consumer that no stream is opened: see flood.go */
 };
 
 /* How often a locked slot is looked at before its holder gets the processor, which it may be waiting for, and how often it does before

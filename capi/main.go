@@ -35,7 +35,8 @@
 //	boot, fault, log          the start; a panic; what libraries below would print
 //	reactor, vigil           the one goroutine that takes submissions; how long it stays awake for the next
 //	take, command, attention  what it does with a record; with a command; with slots that found no room in the ring
-//	queue, sink, sinks        a consumer's queue; what the engine emits, on its way into the event ring; sinks by number
+//	queue, sink, sinks, flood a consumer's queue; what the engine emits, on its way into the event ring; sinks by number; a consumer who
+//	                          asks for more than he drains
 //	server, session           a server, with its queues; sessions
 //	table, account, chunk     the memory that C and Go share
 //	failpoint, failpoint_off  faults on purpose, in a build for tests

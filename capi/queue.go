@@ -75,6 +75,7 @@ func (q *queue) free() {
 			}
 			time.Sleep(time.Millisecond)
 		}
+		dry(q.events)
 		retire(q.handle)
 		C.queue_let_go(q.c)
 	})
@@ -89,6 +90,7 @@ func refillQueues() {
 			q.refill.Store(0)
 			q.events.Refill()
 			q.events.TakeLost(q.reportLost)
+			ebb(q.events)
 		}
 	}
 }

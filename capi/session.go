@@ -93,4 +93,5 @@ func openStream(h *eventq.Head) {
 	release(stream)
 	s.commit(r, &sink.Event{Type: sink.EventStreamEnded, Object: sink.Handle(stream), Parent: sink.Handle(h.Object),
 		Code: sink.ErrClosed, Status: kind})
+	flood(s.events, h.Object)
 }

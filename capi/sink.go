@@ -142,6 +142,9 @@ func (s *queueSink) Commit(r sink.Record, ev *sink.Event) {
 		s.server.setPort(0)
 	}
 	s.commit(r, ev)
+	if ev.Type == sink.EventStreamEnded {
+		flood(s.events, uint64(ev.Parent))
+	}
 }
 
 func (s *queueSink) commit(r sink.Record, ev *sink.Event) {

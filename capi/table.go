@@ -140,6 +140,17 @@ func gain(h, bits uint64) bool {
 	}
 }
 
+// lose takes state bits of an object back, unless it has ended.
+func lose(h, bits uint64) {
+	p := &slots[indexOf(h)]
+	for {
+		word := p.word.Load()
+		if (word^h)&nameMask != 0 || p.word.CompareAndSwap(word, word&^bits) {
+			return
+		}
+	}
+}
+
 // arrive counts bytes that came for an object, unless it has ended.
 func arrive(h uint64, n uint32) {
 	p := &slots[indexOf(h)]

@@ -19,6 +19,16 @@ func (q *Queue) spill(h *Head, payload []byte) {
 	q.refill()
 }
 
+// Overflow gives how many records wait beside the ring.
+func (q *Queue) Overflow() int {
+	if q.gate.Load()&gateSpilling == 0 {
+		return 0
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.overflow.len()
+}
+
 // Refill moves what overflowed to the ring and lets bulk producers go on, as far as there is room. Call it when the consumer rang.
 func (q *Queue) Refill() {
 	q.mu.Lock()

@@ -649,13 +649,13 @@ ZIG_H3_API int32_t zig_h3_wt_export_keying_material(zig_h3_handle session, const
 
 enum zig_h3_wt_stream_kind { ZIG_H3_WT_BIDIRECTIONAL = 0, ZIG_H3_WT_UNIDIRECTIONAL = 1 };
 enum zig_h3_wt_open_flag {
-    ZIG_H3_WT_OPEN_WAIT = 0x1 /* wait for the peer's limit of streams instead of failing */
+    ZIG_H3_WT_OPEN_WAIT = 0x1 /* wait for the peer's limit of streams instead of failing; at most 4096 of a kind do */
 };
 
 /*
  * Opens a stream: *out is its handle at once, and takes writes at once; STREAM_OPENED or STREAM_ENDED follows. kind: enum
  * zig_h3_wt_stream_kind. Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT, _WRONG_STATE (the session is not open, or was closed), _LIMIT,
- * _WOULD_BLOCK.
+ * _WOULD_BLOCK (no room in the submission ring, or thousands of events wait that the queue has no room for: drain it).
  */
 ZIG_H3_API int32_t zig_h3_wt_open_stream(zig_h3_handle session, uint32_t kind, uint32_t flags, zig_h3_handle *out);
 

@@ -111,3 +111,25 @@ func TestW11_GoAwayBeforeTheAnswer(t *testing.T) {
 		t.Errorf("told %d times", n)
 	}
 }
+
+// However many streams a consumer asks for, 4,096 of a kind wait for the peer's limit and no more.
+func TestStreamsThatWaitForTheLimitAreBounded(t *testing.T) {
+	const most = 4096
+	f := serveSessions(t, "", answerAll)
+	openByHand(t, f, enginetest.Options{Dialect: enginetest.Draft15, MaxStreamsBidi: 10, MaxStreamsUni: 1, MaxData: 1 << 20})
+	o := f.waitType(sink.EventSessionOpened)
+	var last sink.Handle
+	f.Await(func() {
+		for range 1 + most + 1 {
+			last = f.Give()
+			f.session(o.Object).OpenStream(last, true, true)
+		}
+	})
+	e := f.wait("the end of one", func(e event) bool { return e.Type == sink.EventStreamEnded && e.Code == sink.ErrQueueFull })
+	if e.Object != last {
+		t.Errorf("stream %d did not wait, instead of %d", e.Object, last)
+	}
+	if n := len(f.opened()); n != 1 {
+		t.Errorf("%d streams were opened", n)
+	}
+}

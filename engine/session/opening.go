@@ -11,8 +11,11 @@ import (
 	"zigh3/engine/wire"
 )
 
+// waitingMost is how many streams of a kind may wait for the peer's limit, of a session or of a connection.
+const waitingMost = 4096
+
 // OpenStream opens a stream whose handle h the consumer's side has given out already. wait says that it waits for the peer's limit
-// of streams instead of failing.
+// of streams instead of failing, as long as not too many do.
 func (s *Session) OpenStream(h sink.Handle, unidirectional, wait bool) {
 	kind := Bidirectional
 	if unidirectional {
@@ -37,7 +40,7 @@ func (s *Session) OpenStream(h sink.Handle, unidirectional, wait bool) {
 		switch {
 		case allowed:
 			code = sink.OK
-		case wait:
+		case wait && len(s.waiting[kind]) < waitingMost:
 			s.waiting[kind] = append(s.waiting[kind], st)
 			code = sink.OK
 		default:
@@ -108,7 +111,7 @@ func (t *Set) open(st *Stream, wait bool) {
 
 // wait leaves a stream to the goroutine that opens those that wait, if it is to wait. t.mu is held, and given up.
 func (t *Set) wait(q *openQueue, st *Stream, wait bool) {
-	if !wait {
+	if !wait || len(q.waiting) >= waitingMost {
 		t.mu.Unlock()
 		st.s.flow.unopen(st.kind)
 		st.fail(sink.ErrQueueFull)

@@ -281,6 +281,10 @@ static void opening_without_room(void)
         *at.record = (zig_h3_record){.type = SUBMIT_COMMAND};
         submission_publish(&at, true);
     }
+    atomic_fetch_or(&handle_slots[session & (HANDLE_SLOTS - 1)].word, SLOT_FLOODED);
+    SAME(zig_h3_wt_open_stream(session, 0, 0, &out), ZIG_H3_ERR_WOULD_BLOCK);
+    HOLDS(strstr(zig_h3_last_error(), "thousands of events") != NULL);
+    atomic_fetch_and(&handle_slots[session & (HANDLE_SLOTS - 1)].word, ~(uint64_t)SLOT_FLOODED);
     const uint32_t used = atomic_load(&handle_table.used);
     SAME(zig_h3_wt_open_stream(session, 0, 0, &out), ZIG_H3_ERR_WOULD_BLOCK);
     SAME(zig_h3_wt_open_stream(session, 0, 0, &out), ZIG_H3_ERR_WOULD_BLOCK);
