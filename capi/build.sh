@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds the library: build/lib/libzigquicheh3.so (.dylib) and build/include/zig_h3.h. Arguments go to go build (for instance
+# Builds the library: build/lib/libzigquicheh3.so (.dylib) and build/include/zig_h3.h, with zig_h3.cdef.h for what
+# parses declarations without a preprocessor. Arguments go to go build (for instance
 # -tags failpoint); OUT names another folder than build. The same sources give the same bytes, wherever they lie.
 # ZIG_H3_OWN_CONGESTION=1 builds quic-go from a copy with this project's congestion control in it (capi/quicgo); else it is as it is.
 set -eu
@@ -30,3 +31,4 @@ case "$lib" in
 *.so) ln -sf "$lib" "$out/lib/$lib.1" ;; # the name that programs linked against it ask for
 esac
 cp include/zig_h3.h "$out/include/zig_h3.h"
+awk -f capi/cdef.awk include/zig_h3.h >"$out/include/zig_h3.cdef.h"

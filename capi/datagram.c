@@ -115,12 +115,14 @@ int32_t zig_h3_server_send_quic_datagram(zig_h3_handle conn, const void *data, s
     return datagram_send(conn, KIND_CONN, data, len, max_age_ms, flags);
 }
 VERSIONED(zig_h3_server_send_quic_datagram);
+ALSO(zig_h3_server_send_quic_datagram, zig_h3_conn_send_datagram);
 
 int32_t zig_h3_response_send_h3_datagram(zig_h3_handle request, const void *data, size_t len, uint32_t max_age_ms, uint32_t flags)
 {
     return datagram_send(request, KIND_REQUEST, data, len, max_age_ms, flags);
 }
 VERSIONED(zig_h3_response_send_h3_datagram);
+ALSO(zig_h3_response_send_h3_datagram, zig_h3_request_send_datagram);
 
 int32_t zig_h3_wt_send_datagram(zig_h3_handle session, const void *data, size_t len, uint32_t max_age_ms, uint32_t flags)
 {

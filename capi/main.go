@@ -25,6 +25,7 @@
 //	ring, submission          a ring of either kind; the submission ring, and the types of its records
 //	command                   what a call waits for (command.go)
 //	body, chunk, writer       a body on its way to the engine, in the record or beside it (chunk.go); writing by credit
+//	config                    structs of older and newer headers
 //	given, header_check, utf8 what a caller gave, copied before anything is locked or claimed; what is checked before it is taken
 //	cancel.h                  no cancellation point where the C library has one
 //	state, fork, signals      whether the library works: after a fault of its own, in a forked child; what Go's start-up does to a signal

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "config.h"
 #include "error.h"
 #include "submission.h"
 #include "versioned.h"
@@ -14,6 +15,9 @@
 #define CAPACITY_DEFAULT ((uint32_t)1 << 20)
 #define CAPACITY_MIN ((uint32_t)512 << 10)
 #define CAPACITY_MAX ((uint32_t)256 << 20)
+
+/* The first zig_h3_queue_config. */
+#define CONFIG_LEAST 8u
 
 static pthread_mutex_t idle_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct queue *idle;
@@ -93,10 +97,10 @@ int32_t zig_h3_queue_new(const zig_h3_queue_config *config, zig_h3_handle *out)
         return code;
     if (out == NULL)
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "out is NULL");
-    if (config != NULL && config->size != sizeof *config)
-        return error_format(ZIG_H3_ERR_INVALID_ARGUMENT, "config->size is %u instead of %u", (unsigned)config->size,
-                            (unsigned)sizeof *config);
-    uint32_t capacity = config == NULL || config->capacity == 0 ? CAPACITY_DEFAULT : config->capacity;
+    zig_h3_queue_config given = {0};
+    if (config != NULL && (code = config_read(&given, sizeof given, config, CONFIG_LEAST)) != ZIG_H3_OK)
+        return code;
+    const uint32_t capacity = given.capacity == 0 ? CAPACITY_DEFAULT : given.capacity;
     if (capacity < CAPACITY_MIN || capacity > CAPACITY_MAX || (capacity & (capacity - 1)) != 0)
         return error_format(ZIG_H3_ERR_CONFIG, "capacity %u is no power of two from 512 KiB to 256 MiB", (unsigned)capacity);
     if (submission_ring == NULL)

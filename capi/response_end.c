@@ -58,6 +58,7 @@ int32_t zig_h3_response_end(zig_h3_handle request, const void *data, size_t len)
     return ZIG_H3_OK;
 }
 VERSIONED(zig_h3_response_end);
+ALSO(zig_h3_response_end, zig_h3_request_end);
 
 static int32_t send_trailers(zig_h3_handle request, const struct given *list, size_t len)
 {
@@ -120,6 +121,7 @@ int32_t zig_h3_response_send_trailers(zig_h3_handle request, const void *trailer
     return code;
 }
 VERSIONED(zig_h3_response_send_trailers);
+ALSO(zig_h3_response_send_trailers, zig_h3_request_send_trailers);
 
 int32_t zig_h3_response_reset(zig_h3_handle request, uint64_t error_code)
 {
@@ -140,3 +142,4 @@ int32_t zig_h3_response_reset(zig_h3_handle request, uint64_t error_code)
     return ZIG_H3_OK;
 }
 VERSIONED(zig_h3_response_reset);
+ALSO(zig_h3_response_reset, zig_h3_request_reset);

@@ -50,3 +50,4 @@ int32_t zig_h3_response_write(zig_h3_handle request, const void *data, size_t le
     return code;
 }
 VERSIONED(zig_h3_response_write);
+ALSO(zig_h3_response_write, zig_h3_request_write);

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "command.h"
+#include "config.h"
 #include "error.h"
 #include "handle.h"
 #include "state.h"
@@ -13,6 +14,9 @@
 
 /* Longest string that a call takes along to the engine. */
 #define STRING_MAX ((size_t)16 << 20)
+
+/* The first zig_h3_server_config. */
+#define CONFIG_LEAST 48u
 
 static pthread_mutex_t idle_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct server *idle;
@@ -62,25 +66,25 @@ static size_t length(const char *text)
     return text == NULL ? 0 : strlen(text);
 }
 
-int32_t zig_h3_server_new(const zig_h3_server_config *config, zig_h3_handle queue, zig_h3_handle *out)
+int32_t zig_h3_server_new(const zig_h3_server_config *given, zig_h3_handle queue, zig_h3_handle *out)
 {
+    zig_h3_server_config config;
     int32_t code = state_check();
     if (code != 0)
         return code;
-    if (config == NULL || out == NULL)
+    if (given == NULL || out == NULL)
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "config or out is NULL");
-    if (config->size != sizeof *config)
-        return error_format(ZIG_H3_ERR_INVALID_ARGUMENT, "config->size is %u instead of %u", (unsigned)config->size,
-                            (unsigned)sizeof *config);
-    if (config->reserved != 0)
+    if ((code = config_read(&config, sizeof config, given, CONFIG_LEAST)) != ZIG_H3_OK)
+        return code;
+    if (config.reserved != 0)
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "config->reserved is not 0");
-    if (config->options == NULL && config->options_len > 0)
+    if (config.options == NULL && config.options_len > 0)
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "options is NULL, options_len is not 0");
     uint64_t word;
     if (handle_find(queue, KIND_QUEUE, &word) == NULL)
         return handle_error(queue, KIND_QUEUE);
-    const char *strings[] = {config->hostname, config->cert_path, config->key_path, config->options};
-    const size_t lens[] = {length(config->hostname), length(config->cert_path), length(config->key_path), config->options_len};
+    const char *strings[] = {config.hostname, config.cert_path, config.key_path, config.options};
+    const size_t lens[] = {length(config.hostname), length(config.cert_path), length(config.key_path), config.options_len};
     for (unsigned i = 0; i < COMMAND_STRINGS; i++) {
         if (lens[i] > STRING_MAX)
             return error_set(ZIG_H3_ERR_CONFIG, "a string of the configuration is longer than 16 MiB");
@@ -96,7 +100,7 @@ int32_t zig_h3_server_new(const zig_h3_server_config *config, zig_h3_handle queu
     command->object = server;
     command->unsubmitted = unsubmitted;
     command->queue = queue;
-    command->port = config->port;
+    command->port = config.port;
     return command_call(command, out);
 }
 VERSIONED(zig_h3_server_new);

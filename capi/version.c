@@ -23,6 +23,12 @@ uint32_t zig_h3_abi_version(void)
 }
 VERSIONED(zig_h3_abi_version);
 
+uint32_t zig_h3_abi_minor(void)
+{
+    return ZIG_H3_ABI_MINOR;
+}
+VERSIONED(zig_h3_abi_minor);
+
 size_t zig_h3_struct_size(uint32_t kind)
 {
     switch (kind) {

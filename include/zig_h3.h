@@ -59,8 +59,11 @@ extern "C" {
 #define ZIG_H3_API
 #endif
 
-/* The contract that this header describes; zig_h3_abi_version() gives that of the library. They must be equal. */
+/* The contract that this header describes, and what was added to it since: compare them with zig_h3_abi_version() and
+ * zig_h3_abi_minor(), which give those of the library. A macro besides, for #if; a program that parses this header has the constants. */
+enum zig_h3_abi { ZIG_H3_ABI_VERSION = 1, ZIG_H3_ABI_MINOR = 1 };
 #define ZIG_H3_ABI_VERSION 1u
+#define ZIG_H3_ABI_MINOR 1u
 
 /* Names an object of the library. 0 is no object. Always below 2^53, so that a double holds it. */
 typedef uint64_t zig_h3_handle;
@@ -174,8 +177,9 @@ enum zig_h3_event_type {
     /* The peer wants the session to end soon (its DRAIN capsule or a GOAWAY). object: the session. */
     ZIG_H3_EVENT_SESSION_DRAINING = 17,
     /* T. A session has ended, or was never opened. object: it; code: 0 when it was closed in the regular way, by whom says the flag
-     * REMOTE, else why; aux: the application's close code; data: the reason it came with, UTF-8; meta: of one that was open its last
-     * counters, u64 each, as zig_h3_wt_stats_snapshot() has them. The ends of its streams come before. */
+     * REMOTE, else why; aux: the application's close code; data: the reason it came with, UTF-8. With flag COUNTERS, which one has
+     * whose SESSION_OPENED came, and no other, meta is its last counters, u64 each, as zig_h3_wt_stats_snapshot() has them; without it,
+     * ignore what meta may hold. The ends of its streams come before. */
     ZIG_H3_EVENT_SESSION_CLOSED = 18,
     /* A datagram of a session. Lossy. object: the session; data: the payload, possibly empty; aux: when it came. */
     ZIG_H3_EVENT_SESSION_DATAGRAM = 19,
@@ -207,7 +211,8 @@ enum zig_h3_event_flag {
     ZIG_H3_FLAG_END = 0x1,
     ZIG_H3_FLAG_REMOTE = 0x2,
     ZIG_H3_FLAG_ABORTED = 0x4,
-    ZIG_H3_FLAG_BUFFERED = 0x8
+    ZIG_H3_FLAG_BUFFERED = 0x8,
+    ZIG_H3_FLAG_COUNTERS = 0x10 /* of SESSION_CLOSED: meta is counters */
 };
 
 enum zig_h3_log_level { ZIG_H3_LOG_DEBUG = 0, ZIG_H3_LOG_INFO = 1, ZIG_H3_LOG_WARN = 2, ZIG_H3_LOG_ERROR = 3 };
@@ -256,8 +261,12 @@ typedef struct zig_h3_event {
 /* The library's version and quic-go's, as "1.0.0/quic-go 0.65.0". Static: never free it. Works before anything else, anywhere. */
 ZIG_H3_API const char *zig_h3_version(void);
 
-/* The contract of the library that was loaded: compare it with ZIG_H3_ABI_VERSION. */
+/* The contract of the library that was loaded: it must be equal to ZIG_H3_ABI_VERSION. */
 ZIG_H3_API uint32_t zig_h3_abi_version(void);
+
+/* What was added to that contract since: with ZIG_H3_ABI_MINOR or more, the library has all that this header has. Since 1.1: where a
+ * library has no such function, it is 0. */
+ZIG_H3_API uint32_t zig_h3_abi_minor(void);
 
 enum zig_h3_struct {
     ZIG_H3_STRUCT_RECORD = 1,
@@ -291,14 +300,15 @@ ZIG_H3_API void zig_h3_free(void *memory);
 
 /* What a queue is made with. Zero means the default. */
 typedef struct zig_h3_queue_config {
-    uint32_t size;     /* sizeof(zig_h3_queue_config) */
+    uint32_t size;     /* sizeof(zig_h3_queue_config), as this header has it: other versions of the library know by it what you know */
     uint32_t capacity; /* bytes of the ring, a power of two from 512 KiB to 256 MiB; default 1 MiB */
 } zig_h3_queue_config;
 
 /*
  * Makes a queue: the mailbox of one consumer. It may serve any number of servers. config may be NULL.
  * Waits for the engine, at most ten seconds.
- * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (out is NULL, config->size is wrong), _CONFIG (the capacity), _NO_MEMORY, _LIMIT (of
+ * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (out is NULL, config->size is too small, or the struct is larger
+ * than the library knows and what is behind that is not 0), _CONFIG (the capacity), _NO_MEMORY, _LIMIT (of
  * objects, or of descriptors), _TIMEOUT.
  */
 ZIG_H3_API int32_t zig_h3_queue_new(const zig_h3_queue_config *config, zig_h3_handle *out);
@@ -407,8 +417,8 @@ typedef struct zig_h3_server_config {
 /*
  * Makes a server that delivers to queue. Certificates are read and checked here; nothing is bound yet. Waits for the engine, for
  * milliseconds, at most ten seconds.
- * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (config or out is NULL, size or reserved is wrong, options is NULL and options_len is not
- * 0), _CONFIG, _CERTIFICATE, _LIMIT, _NO_MEMORY, _TIMEOUT.
+ * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (config or out is NULL, size is wrong as for zig_h3_queue_new(), reserved is not 0, options
+ * is NULL and options_len is not 0), _CONFIG, _CERTIFICATE, _LIMIT, _NO_MEMORY, _TIMEOUT.
  */
 ZIG_H3_API int32_t zig_h3_server_new(const zig_h3_server_config *config, zig_h3_handle queue, zig_h3_handle *out);
 
@@ -491,6 +501,11 @@ ZIG_H3_API const char *zig_h3_stats_name(uint32_t index);
 /* ---------------------------------------------------------------------------------------------------------------- requests */
 
 /*
+ * A request is what goes to and fro on one stream: a body that comes and one that is written, here that of the response. These calls are
+ * named after it, since nothing in them depends on who asked.
+ */
+
+/*
  * Says that n bytes of a request's body were dealt with: only this lets the peer send more. At most what came may be named: beyond
  * it ZIG_H3_ERR_INVALID_ARGUMENT. Not needed for what came with the REQUEST event itself, nor on BUFFERED routes. Returns 0.
  */
@@ -499,6 +514,37 @@ ZIG_H3_API int32_t zig_h3_request_consumed(zig_h3_handle request, uint64_t n);
 /* Wants no more of a request's body: the peer is told to stop sending (H3_NO_ERROR). No BODY event after those already queued; the
  * response can still be given. Returns 0. */
 ZIG_H3_API int32_t zig_h3_request_stop(zig_h3_handle request);
+
+/*
+ * Sends the headers, if they are not gone yet, and part of the body. *taken receives how many of the len bytes were taken: all, or
+ * up to the response's high-water mark (1 MiB waiting for the network by default). While all responses and streams of the server together
+ * have reached the option max_queued_response_bytes (256 MiB by default) the mark is 16 KiB, so that whose peer reads goes on. When
+ * fewer were taken, a WRITABLE event follows. With len 0 it sends the headers only. To a HEAD request everything is taken and nothing
+ * sent.
+ * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT, _WOULD_BLOCK (nothing was taken; a WRITABLE event follows), _ENDED,
+ * _NO_MEMORY.
+ */
+ZIG_H3_API int32_t zig_h3_request_write(zig_h3_handle request, const void *data, size_t len, size_t *taken);
+
+/* Ends the response, with a last part of the body if len is not 0 (taken whole, whatever the mark). STREAM_CLOSED follows once all
+ * of it is on its way. Returns 0, or ZIG_H3_ERR_ENDED (also the second time), _WOULD_BLOCK as zig_h3_response_send(), _TOO_LARGE
+ * (over 2 GiB), _NO_MEMORY, _INVALID_ARGUMENT. */
+ZIG_H3_API int32_t zig_h3_request_end(zig_h3_handle request, const void *data, size_t len);
+
+/* Ends the response with trailers (a packed list) after the body. To a HEAD request they are ignored. Returns as
+ * zig_h3_request_end(), and ZIG_H3_ERR_BAD_HEADER. */
+ZIG_H3_API int32_t zig_h3_request_send_trailers(zig_h3_handle request, const void *trailers, size_t trailers_len);
+
+/* Gives the request up, both directions, with an HTTP/3 error code (RFC 9114, 8.1; e.g. 0x102 H3_INTERNAL_ERROR), so that the peer
+ * sees an error and no clean end. STREAM_CLOSED follows with ZIG_H3_ERR_CANCELLED. Also for a response that was ended and is still on
+ * its way; a second time does nothing. Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (a code beyond 2^62). */
+ZIG_H3_API int32_t zig_h3_request_reset(zig_h3_handle request, uint64_t error_code);
+
+/* The same functions under their older names, which stay. */
+ZIG_H3_API int32_t zig_h3_response_write(zig_h3_handle request, const void *data, size_t len, size_t *taken);
+ZIG_H3_API int32_t zig_h3_response_end(zig_h3_handle request, const void *data, size_t len);
+ZIG_H3_API int32_t zig_h3_response_send_trailers(zig_h3_handle request, const void *trailers, size_t trailers_len);
+ZIG_H3_API int32_t zig_h3_response_reset(zig_h3_handle request, uint64_t error_code);
 
 /* --------------------------------------------------------------------------------------------------------------- responses */
 
@@ -515,7 +561,7 @@ enum zig_h3_send_flag {
  * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT, _BAD_HEADER, _ENDED (a response was begun), _TOO_LARGE (headers over 64 KiB, body over
  * 2 GiB), _NO_MEMORY, or _WOULD_BLOCK: nothing was taken, because there is no room in the submission ring (drain your queue or
  * yield, then try again), or, with a body of more than 16 KiB, because what waits of other responses and streams of the server has
- * reached the option max_queued_response_bytes (try again later, or give it in parts: see zig_h3_response_write()). A body that is larger
+ * reached the option max_queued_response_bytes (try again later, or give it in parts: see zig_h3_request_write()). A body that is larger
  * than the option is taken as long as others leave any room.
  */
 ZIG_H3_API int32_t zig_h3_response_send(zig_h3_handle request, uint32_t status, const void *headers, size_t headers_len,
@@ -537,31 +583,6 @@ ZIG_H3_API int32_t zig_h3_response_header(zig_h3_handle request, const char *nam
  * ZIG_H3_ERR_INVALID_ARGUMENT also for a list that ends inside a field. */
 ZIG_H3_API int32_t zig_h3_response_headers(zig_h3_handle request, const void *headers, size_t headers_len);
 
-/*
- * Sends the headers, if they are not gone yet, and part of the body. *taken receives how many of the len bytes were taken: all, or
- * up to the response's high-water mark (1 MiB waiting for the network by default). While all responses and streams of the server together
- * have reached the option max_queued_response_bytes (256 MiB by default) the mark is 16 KiB, so that whose peer reads goes on. When
- * fewer were taken, a WRITABLE event follows. With len 0 it sends the headers only. To a HEAD request everything is taken and nothing
- * sent.
- * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT, _WOULD_BLOCK (nothing was taken; a WRITABLE event follows), _ENDED,
- * _NO_MEMORY.
- */
-ZIG_H3_API int32_t zig_h3_response_write(zig_h3_handle request, const void *data, size_t len, size_t *taken);
-
-/* Ends the response, with a last part of the body if len is not 0 (taken whole, whatever the mark). STREAM_CLOSED follows once all
- * of it is on its way. Returns 0, or ZIG_H3_ERR_ENDED (also the second time), _WOULD_BLOCK as zig_h3_response_send(), _TOO_LARGE
- * (over 2 GiB), _NO_MEMORY, _INVALID_ARGUMENT. */
-ZIG_H3_API int32_t zig_h3_response_end(zig_h3_handle request, const void *data, size_t len);
-
-/* Ends the response with trailers (a packed list) after the body. To a HEAD request they are ignored. Returns as
- * zig_h3_response_end(), and ZIG_H3_ERR_BAD_HEADER. */
-ZIG_H3_API int32_t zig_h3_response_send_trailers(zig_h3_handle request, const void *trailers, size_t trailers_len);
-
-/* Gives the request up, both directions, with an HTTP/3 error code (RFC 9114, 8.1; e.g. 0x102 H3_INTERNAL_ERROR), so that the peer
- * sees an error and no clean end. STREAM_CLOSED follows with ZIG_H3_ERR_CANCELLED. Also for a response that was ended and is still on
- * its way; a second time does nothing. Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (a code beyond 2^62). */
-ZIG_H3_API int32_t zig_h3_response_reset(zig_h3_handle request, uint64_t error_code);
-
 /* ------------------------------------------------------------------------------------------------------------ datagrams */
 
 /*
@@ -579,10 +600,14 @@ ZIG_H3_API int32_t zig_h3_response_reset(zig_h3_handle request, uint64_t error_c
  */
 
 /* Sends a raw QUIC datagram to the peer of a connection (option quic_datagrams). */
-ZIG_H3_API int32_t zig_h3_server_send_quic_datagram(zig_h3_handle conn, const void *data, size_t len, uint32_t max_age_ms,
-                                                    uint32_t flags);
+ZIG_H3_API int32_t zig_h3_conn_send_datagram(zig_h3_handle conn, const void *data, size_t len, uint32_t max_age_ms, uint32_t flags);
 
 /* Sends an HTTP/3 datagram of a request. Its route must have ZIG_H3_ROUTE_DATAGRAM. */
+ZIG_H3_API int32_t zig_h3_request_send_datagram(zig_h3_handle request, const void *data, size_t len, uint32_t max_age_ms, uint32_t flags);
+
+/* The same functions under their older names, which stay. */
+ZIG_H3_API int32_t zig_h3_server_send_quic_datagram(zig_h3_handle conn, const void *data, size_t len, uint32_t max_age_ms,
+                                                    uint32_t flags);
 ZIG_H3_API int32_t zig_h3_response_send_h3_datagram(zig_h3_handle request, const void *data, size_t len, uint32_t max_age_ms,
                                                     uint32_t flags);
 
@@ -659,7 +684,7 @@ enum zig_h3_wt_open_flag {
  */
 ZIG_H3_API int32_t zig_h3_wt_open_stream(zig_h3_handle session, uint32_t kind, uint32_t flags, zig_h3_handle *out);
 
-/* As zig_h3_response_write(): *taken of len bytes were taken; a WRITABLE event of the stream follows when that is fewer.
+/* As zig_h3_request_write(): *taken of len bytes were taken; a WRITABLE event of the stream follows when that is fewer.
  * ZIG_H3_ERR_ENDED once this side was finished or reset, behind STREAM_STOPPED, and on a unidirectional stream of the peer. */
 ZIG_H3_API int32_t zig_h3_wt_stream_write(zig_h3_handle stream, const void *data, size_t len, size_t *taken);
 

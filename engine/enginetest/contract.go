@@ -290,6 +290,9 @@ func (m *Contract) sessionClosed(e *Event) {
 	if len(e.Meta) != counters {
 		m.fail("session %d ended with %d bytes of counters, not %d", e.Object, len(e.Meta), counters)
 	}
+	if o.accepted != (e.Flags&sink.FlagCounters != 0) {
+		m.fail("session %d ended with flags %#x, opened: %t", e.Object, e.Flags, o.accepted)
+	}
 	if e.Aux > 1<<32-1 || len(e.Data) > 1024 || !utf8.Valid(e.Data) {
 		m.fail("session %d ended with close code %#x and reason %q", e.Object, e.Aux, e.Data)
 	}

@@ -32,6 +32,7 @@ func tell(typ sink.EventType, object, parent sink.Handle, changes ...func(e *Eve
 	return e
 }
 
+func counters(e *Event)               { meta(sink.SessionStatsSize)(e); flag(sink.FlagCounters)(e) }
 func flag(f uint16) func(e *Event)    { return func(e *Event) { e.Flags |= f } }
 func code(c sink.Code) func(e *Event) { return func(e *Event) { e.Code = c } }
 func aux(n uint64) func(e *Event)     { return func(e *Event) { e.Aux = n } }
@@ -49,7 +50,7 @@ var (
 	sessionRequest = tell(sink.EventSessionRequest, hSession, hServer)
 	sessionOpened  = tell(sink.EventSessionOpened, hSession, hServer)
 	draining       = tell(sink.EventSessionDraining, hSession, hServer)
-	sessionClosed  = tell(sink.EventSessionClosed, hSession, hServer, meta(sink.SessionStatsSize), data("bye"), aux(7))
+	sessionClosed  = tell(sink.EventSessionClosed, hSession, hServer, counters, data("bye"), aux(7))
 	opened         = tell(sink.EventStreamOpened, hStream, hSession, flag(sink.FlagRemote), aux(4))
 	uniOpened      = tell(sink.EventStreamOpened, hUni, hSession, flag(sink.FlagRemote), kind(1), aux(6))
 	oursOpened     = tell(sink.EventStreamOpened, hOurs, hSession, aux(1))
@@ -137,11 +138,13 @@ func TestContractTellsOfEachBreach(t *testing.T) {
 		{"a session's handle is live", []sink.Handle{hSession}, slices.Concat(inSession, []Event{sessionClosed}), "session 4 ended, but its handle is live"},
 		{"a session of another connection", nil, slices.Concat(inSession, []Event{tell(sink.EventSessionDraining, hSession, hServer, on(8))}), "event 17 of session 4 is of connection 8, not 2"},
 		{"a session with other user data", nil, slices.Concat(inSession, []Event{tell(sink.EventSessionDraining, hSession, hServer, user(8))}), "event 17 of session 4 has user data 8, not 0"},
-		{"a session's code", nil, slices.Concat(inSession, []Event{tell(sink.EventSessionClosed, hSession, hServer, code(sink.ErrIO), meta(sink.SessionStatsSize))}), "SESSION_CLOSED of 4 with code -17"},
-		{"a session that was open and was not negotiated", nil, slices.Concat(inSession, []Event{tell(sink.EventSessionClosed, hSession, hServer, code(sink.ErrNotNegotiated), meta(sink.SessionStatsSize))}), "session 4 was open, and ended with code -421"},
-		{"a session without counters", nil, slices.Concat(inSession, []Event{tell(sink.EventSessionClosed, hSession, hServer)}), fmt.Sprintf("session 4 ended with 0 bytes of counters, not %d", sink.SessionStatsSize)},
-		{"a reason that is no text", nil, slices.Concat(inSession, []Event{tell(sink.EventSessionClosed, hSession, hServer, meta(sink.SessionStatsSize), data("\xff"))}), `session 4 ended with close code 0x0 and reason "\xff"`},
-		{"a close code beyond 32 bits", nil, slices.Concat(inSession, []Event{tell(sink.EventSessionClosed, hSession, hServer, meta(sink.SessionStatsSize), aux(1<<32))}), `session 4 ended with close code 0x100000000 and reason ""`},
+		{"a session's code", nil, slices.Concat(inSession, []Event{tell(sink.EventSessionClosed, hSession, hServer, code(sink.ErrIO), counters)}), "SESSION_CLOSED of 4 with code -17"},
+		{"a session that was open and was not negotiated", nil, slices.Concat(inSession, []Event{tell(sink.EventSessionClosed, hSession, hServer, code(sink.ErrNotNegotiated), counters)}), "session 4 was open, and ended with code -421"},
+		{"a session without counters", nil, slices.Concat(inSession, []Event{tell(sink.EventSessionClosed, hSession, hServer, flag(sink.FlagCounters))}), fmt.Sprintf("session 4 ended with 0 bytes of counters, not %d", sink.SessionStatsSize)},
+		{"a session whose counters are not called that", nil, slices.Concat(inSession, []Event{tell(sink.EventSessionClosed, hSession, hServer, meta(sink.SessionStatsSize))}), "session 4 ended with flags 0x0, opened: true"},
+		{"a session without counters that says it had some", nil, []Event{connOpened, sessionRequest, tell(sink.EventSessionClosed, hSession, hServer, code(sink.ErrCancelled), flag(sink.FlagCounters))}, "session 4 ended with flags 0x10, opened: false"},
+		{"a reason that is no text", nil, slices.Concat(inSession, []Event{tell(sink.EventSessionClosed, hSession, hServer, counters, data("\xff"))}), `session 4 ended with close code 0x0 and reason "\xff"`},
+		{"a close code beyond 32 bits", nil, slices.Concat(inSession, []Event{tell(sink.EventSessionClosed, hSession, hServer, counters, aux(1<<32))}), `session 4 ended with close code 0x100000000 and reason ""`},
 		{"a session's end before its stream's", nil, slices.Concat(inSession, []Event{opened, sessionClosed}), "session 4 ended before its stream 5"},
 		{"a stream before its session is open", nil, []Event{connOpened, sessionRequest, opened}, "stream 5 of session 4, which is not open"},
 		{"a stream behind its session's end", nil, slices.Concat(inSession, []Event{sessionClosed, opened}), "stream 5 of session 4, which is not open"},

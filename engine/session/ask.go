@@ -178,6 +178,7 @@ func (s *Session) opened(protocol string, headers []byte) {
 	limit := s.datagrams.Announce(s.handle)
 	s.refreshNow(len(s.streams))
 	s.nudge()
+	s.announced = true
 	c.Sink.Commit(rec, s.event(&sink.Event{Type: sink.EventSessionOpened, Status: uint32(limit), MetaLen: uint32(len(meta))}))
 	if s.peerDrained {
 		s.tellDraining()

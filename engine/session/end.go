@@ -220,18 +220,18 @@ func (s *Session) terminate() {
 	s.set.refresh.forget(s)
 	o := &s.result
 	text := o.Text[:min(len(o.Text), 1<<10)]
-	meta := 0
-	if s.open {
-		meta = sink.SessionStatsSize
+	meta, flags := 0, o.Flags
+	if s.announced {
+		meta, flags = sink.SessionStatsSize, flags|sink.FlagCounters
 	}
 	rec, _ := c.Sink.Reserve(sink.Terminal, sink.PayloadSize(meta, len(text)), nil)
-	if s.open {
+	if s.announced {
 		now := s.stats(0)
 		now.Put(rec.Payload)
 	}
 	copy(rec.Payload[sink.DataOffset(meta):], text)
 	c.Sink.Release(s.handle)
-	c.Sink.Commit(rec, s.event(&sink.Event{Type: sink.EventSessionClosed, Flags: o.Flags, Code: o.Code, Aux: uint64(o.closeCode), MetaLen: uint32(meta),
+	c.Sink.Commit(rec, s.event(&sink.Event{Type: sink.EventSessionClosed, Flags: flags, Code: o.Code, Aux: uint64(o.closeCode), MetaLen: uint32(meta),
 		DataLen: uint32(len(text))}))
 	if s.open {
 		c.Stats.Sub(sink.StatSessionsActive)

@@ -50,6 +50,7 @@ type Session struct {
 	decided      bool        // accepted, and to be opened as soon as it can be; or rejected
 	accepted     *acceptance // waits for the peer's SETTINGS
 	open         bool        // the answer that opens it was written, or tried
+	announced    bool        // SESSION_OPENED was emitted
 	stoppedBy    error       // the peer takes no more of our side, and has a while to say why
 	wantsDrain   bool        // the peer was asked to end it, or is as soon as it is open
 	peerDrained  bool

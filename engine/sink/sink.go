@@ -52,6 +52,7 @@ const (
 	FlagRemote   uint16 = 0x2
 	FlagAborted  uint16 = 0x4
 	FlagBuffered uint16 = 0x8
+	FlagCounters uint16 = 0x10 // EventSessionClosed: meta is SessionStats
 )
 
 // An Event is the head of what a sink delivers; its payload stands in the Record. Meta and data lie in Record.Payload one behind

@@ -3,6 +3,7 @@
  * versions, the words of the last failure.
  */
 #define _POSIX_C_SOURCE 200809L
+#include <dlfcn.h>
 #include <pthread.h>
 
 #include "check.h"
@@ -151,6 +152,29 @@ static void handles(void)
     HOLDS(strlen(zig_h3_last_error()) > 0);
 }
 
+/* Of a later header, with more fields: taken as long as they are not used. */
+static void newer_configs(void)
+{
+    struct {
+        zig_h3_queue_config known;
+        uint32_t more;
+    } qc = {.known = {.size = sizeof qc, .capacity = 1 << 20}};
+    struct {
+        zig_h3_server_config known;
+        uint64_t more;
+    } sc = {.known = {.size = sizeof sc, .hostname = "127.0.0.1"}};
+    zig_h3_handle q = 77, s = 77;
+    SAME(zig_h3_queue_new(&qc.known, &q), 0);
+    SAME(zig_h3_server_new(&sc.known, q, &s), 0);
+    SAME(zig_h3_queue_free(q), 0);
+    q = s = 77;
+    qc.more = 1;
+    sc.more = (uint64_t)1 << 56;
+    SAME(zig_h3_queue_new(&qc.known, &q), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_server_new(&sc.known, queue, &s), ZIG_H3_ERR_INVALID_ARGUMENT);
+    HOLDS(strstr(zig_h3_last_error(), "too old") != NULL && q == 77 && s == 77);
+}
+
 static void arguments(void)
 {
     zig_h3_handle h = 77;
@@ -167,6 +191,7 @@ static void arguments(void)
     qc.size = 4;
     SAME(zig_h3_queue_new(&qc, &h), ZIG_H3_ERR_INVALID_ARGUMENT);
     HOLDS(h == 77);
+    newer_configs();
     SAME(zig_h3_next_event(queue, NULL), ZIG_H3_ERR_INVALID_ARGUMENT);
     SAME(zig_h3_next_events(queue, NULL, 64, 1, NULL), ZIG_H3_ERR_INVALID_ARGUMENT);
     SAME(zig_h3_next_events(queue, (char *)buffer + 1, 64, 1, NULL), ZIG_H3_ERR_INVALID_ARGUMENT);
@@ -307,6 +332,7 @@ static void texts(void)
 {
     HOLDS(strstr(zig_h3_version(), "quic-go") != NULL);
     SAME(zig_h3_abi_version(), ZIG_H3_ABI_VERSION);
+    SAME(zig_h3_abi_minor(), ZIG_H3_ABI_MINOR);
     SAME(zig_h3_struct_size(ZIG_H3_STRUCT_RECORD), sizeof(zig_h3_record));
     SAME(zig_h3_struct_size(ZIG_H3_STRUCT_EVENT), sizeof(zig_h3_event));
     SAME(zig_h3_struct_size(ZIG_H3_STRUCT_QUEUE_CONFIG), sizeof(zig_h3_queue_config));
@@ -345,6 +371,25 @@ static void texts(void)
     zig_h3_free(NULL);
 }
 
+/* Names that say the same are one function. */
+static void also(void)
+{
+    static const char *const names[][2] = {
+        {"zig_h3_request_write", "zig_h3_response_write"},
+        {"zig_h3_request_end", "zig_h3_response_end"},
+        {"zig_h3_request_send_trailers", "zig_h3_response_send_trailers"},
+        {"zig_h3_request_reset", "zig_h3_response_reset"},
+        {"zig_h3_conn_send_datagram", "zig_h3_server_send_quic_datagram"},
+        {"zig_h3_request_send_datagram", "zig_h3_response_send_h3_datagram"},
+    };
+    void *library = dlopen("libzigquicheh3.so.1", RTLD_NOW | RTLD_NOLOAD);
+    HOLDS(library != NULL);
+    for (size_t i = 0; library != NULL && i < sizeof names / sizeof *names; i++) {
+        void *one = dlsym(library, names[i][0]), *other = dlsym(library, names[i][1]);
+        check(one != NULL && one == other, __FILE__, __LINE__, names[i][0]);
+    }
+}
+
 int main(void)
 {
     zig_h3_server_config config = {.size = sizeof config, .hostname = "127.0.0.1"};
@@ -355,6 +400,7 @@ int main(void)
     arguments();
     session_arguments();
     datagram_lists();
+    also();
     handles();
     SAME(zig_h3_server_free(server), 0);
     SAME(zig_h3_queue_free(queue), 0);

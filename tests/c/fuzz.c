@@ -171,14 +171,21 @@ static int32_t respond(struct dice *dice, zig_h3_handle request)
     case 4:
         return zig_h3_response_headers(request, fields, n);
     case 5:
-        return zig_h3_response_write(request, bytes, length(dice), &taken);
+        return below(dice, 2) ? zig_h3_response_write(request, bytes, length(dice), &taken)
+                              : zig_h3_request_write(request, bytes, length(dice), &taken);
     case 6:
-        return zig_h3_response_end(request, bytes, length(dice));
+        return below(dice, 2) ? zig_h3_response_end(request, bytes, length(dice)) : zig_h3_request_end(request, bytes, length(dice));
     case 7:
-        return zig_h3_response_send_trailers(request, fields, n);
+        return below(dice, 2) ? zig_h3_response_send_trailers(request, fields, n) : zig_h3_request_send_trailers(request, fields, n);
     case 8:
-        return below(dice, 4) ? zig_h3_request_consumed(request, below(dice, 2) ? length(dice) : roll(dice))
-                              : zig_h3_response_reset(request, roll(dice) >> below(dice, 64));
+        switch (below(dice, 8)) {
+        case 0:
+            return zig_h3_response_reset(request, roll(dice) >> below(dice, 64));
+        case 1:
+            return zig_h3_request_reset(request, roll(dice) >> below(dice, 64));
+        default:
+            return zig_h3_request_consumed(request, below(dice, 2) ? length(dice) : roll(dice));
+        }
     default:
         return zig_h3_request_stop(request);
     }
@@ -213,8 +220,12 @@ static int32_t converse(struct dice *dice)
     size_t taken;
     int32_t result;
     switch (below(dice, 20)) {
-    case 0: return zig_h3_server_send_quic_datagram(pick(dice, CONN), bytes, length(dice), age, flags);
-    case 1: return zig_h3_response_send_h3_datagram(pick(dice, REQUEST), bytes, length(dice), age, flags);
+    case 0:
+        return below(dice, 2) ? zig_h3_server_send_quic_datagram(pick(dice, CONN), bytes, length(dice), age, flags)
+                              : zig_h3_conn_send_datagram(pick(dice, CONN), bytes, length(dice), age, flags);
+    case 1:
+        return below(dice, 2) ? zig_h3_response_send_h3_datagram(pick(dice, REQUEST), bytes, length(dice), age, flags)
+                              : zig_h3_request_send_datagram(pick(dice, REQUEST), bytes, length(dice), age, flags);
     case 2: return zig_h3_wt_send_datagram(session, bytes, length(dice), age, flags);
     case 3: return send_many(dice, flags);
     case 4: return zig_h3_wt_accept(session, below(dice, 2) ? NULL : "chat", fields, n);
@@ -276,7 +287,7 @@ static void words(struct dice *dice)
     zig_h3_struct_size((uint32_t)below(dice, 10));
     zig_h3_stats_name((uint32_t)below(dice, 100));
     zig_h3_free(zig_h3_alloc(length(dice)));
-    if (zig_h3_abi_version() != ZIG_H3_ABI_VERSION || strlen(zig_h3_version()) == 0 || zig_h3_last_error() == NULL)
+    if (zig_h3_abi_version() != ZIG_H3_ABI_VERSION || zig_h3_abi_minor() != ZIG_H3_ABI_MINOR || strlen(zig_h3_version()) == 0 || zig_h3_last_error() == NULL)
         atomic_fetch_add(&unknown, 1);
     note(zig_h3_flush());
 }

@@ -133,6 +133,7 @@ static void counters(const zig_h3_event *event, int was_open)
         count++;
     }
     SAME(event->meta_len, was_open ? 8 * count : 0);
+    SAME(event->flags & ZIG_H3_FLAG_COUNTERS, was_open ? ZIG_H3_FLAG_COUNTERS : 0);
     HOLDS(!was_open || received > 1000);
 }
 

@@ -149,7 +149,7 @@ def serve(log, count, command, requests, limit, env=None):
 
 
 # Programs of the library's C side alone, linked with its sources: no engine takes what they hand over.
-WITHOUT_ENGINE = ("refused", "chunks", "caller_memory")
+WITHOUT_ENGINE = ("refused", "chunks", "config", "caller_memory")
 
 
 def c_tests():

@@ -2,14 +2,19 @@
 
 import ctypes
 import json
+import os
 import re
 import subprocess
+import tempfile
+from pathlib import Path
 
 from . import header
 
 ROOT = header.ROOT
 LIBRARY = ROOT / "build/lib/libzigquicheh3.so"
 BUN = ROOT / "bindings/bun/node_modules/.bin/bun"
+CDEF = ROOT / "build/include/zig_h3.cdef.h"
+PYTHON = ROOT / "build/venv/bin/python"  # with cffi and pycparser
 STRUCTS = {  # enum zig_h3_struct: the struct that it stands for
     "ZIG_H3_STRUCT_RECORD": "zig_h3_record",
     "ZIG_H3_STRUCT_EVENT": "zig_h3_event",
@@ -60,12 +65,74 @@ def check_structs(log, count):
     same(log, count, names, {name: name for name in names}, "zig_h3_error_name knows every result")
     names = {name: library.zig_h3_event_name(number).decode() for name, number in enums["zig_h3_event_type"].items()}
     same(log, count, names, {name: name for name in names}, "zig_h3_event_name knows every event")
-    version = re.search(r"define\s+ZIG_H3_ABI_VERSION\s+(\d+)u", header.HEADER.read_text(encoding="utf-8"))
-    count.check(log, library.zig_h3_abi_version() == int(version[1]), "zig_h3_abi_version gives the header's version")
+    said = {"ZIG_H3_ABI_VERSION": library.zig_h3_abi_version(), "ZIG_H3_ABI_MINOR": library.zig_h3_abi_minor()}
+    same(log, count, said, enums["zig_h3_abi"], "zig_h3_abi_version and zig_h3_abi_minor give the header's")
+    macros = re.findall(r"#define\s+(ZIG_H3_ABI_\w+)\s+(\d+)u", header.HEADER.read_text(encoding="utf-8"))
+    same(log, count, {name: int(value) for name, value in macros}, enums["zig_h3_abi"], "the macros of the version are its constants")
+
+
+def nodes():
+    """The version node of each name that capi/exports.map lists."""
+    script = re.sub(r"/\*.*?\*/", "", (ROOT / "capi/exports.map").read_text(encoding="utf-8"), flags=re.DOTALL)
+    found = {}
+    for node, body in re.findall(r"(ZIGH3_[\d.]+) \{(.*?)\}", script, flags=re.DOTALL):
+        found |= {name: node for name in re.findall(r"\b(zig_h3_\w+);", body)}
+    return found
+
+
+def check_nodes(log, count):
+    """What a program calls that is newer than the library, ld.so misses when the program starts, and nothing else of it."""
+    known = nodes()
+    latest = max(int(node.partition(".")[2] or 0) for node in known.values())
+    count.check(log, latest == header.enums()["zig_h3_abi"]["ZIG_H3_ABI_MINOR"], "the last node is that of ZIG_H3_ABI_MINOR")
+    output = subprocess.run(["nm", "-D", "--defined-only", LIBRARY], capture_output=True, text=True, check=True).stdout
+    same(log, count, dict(re.findall(r"\b(zig_h3_\w+)@@(\S+)", output)), known, "each symbol has the node that exports.map gives it")
+    old = [name for name, node in known.items() if node == "ZIGH3_1"]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "old.map").write_text("ZIGH3_1 { global: " + " ".join(f"{symbol};" for symbol in old) + " local: *; };\n")
+        (folder / "old.c").write_text("".join(f"int {symbol}(void) {{ return 1; }}\n" for symbol in old))
+        script = f"-Wl,--version-script={folder}/old.map,-soname,libzigquicheh3.so.1"
+        subprocess.run(["gcc", "-shared", "-fPIC", folder / "old.c", script, "-o", folder / "libzigquicheh3.so.1"], check=True)
+        for call, needs in (("zig_h3_abi_version", ""), ("zig_h3_abi_minor", "ZIGH3_1.1")):
+            (folder / "calls.c").write_text(f'#include "{header.HEADER}"\nint main(void) {{ return {call}() != 1; }}\n')
+            link = [f"-L{LIBRARY.parent}", "-lzigquicheh3"]
+            subprocess.run(["gcc", folder / "calls.c", "-o", folder / "calls", *link], check=True)
+            ran = subprocess.run([folder / "calls"], capture_output=True, text=True, env=os.environ | {"LD_LIBRARY_PATH": name})
+            missed = re.findall(r"version `(\S+)' not found", ran.stderr)
+            count.check(log, missed == ([needs] if needs else []) and (ran.returncode != 0) == bool(needs),
+                        f"a library of 1.0 under a program that calls {call}: {ran.stderr or 'it runs'}")
+
+
+# Run by PYTHON: the stripped header, by parsers that have no preprocessor. pycparser knows no type of its own; cffi, as LuaJIT, those of C99.
+PARSE = """
+import sys, json, cffi, pycparser
+path, library = sys.argv[1:]
+text = open(path, encoding="utf-8").read()
+integers = "".join(f"typedef int {sign}int{bits}_t;" for bits in (8, 16, 32, 64) for sign in ("", "u"))
+tree = pycparser.CParser().parse(integers + "typedef unsigned long size_t;" + text)
+functions = [d.name for d in tree.ext if isinstance(d, pycparser.c_ast.Decl) and isinstance(d.type, pycparser.c_ast.FuncDecl)]
+ffi = cffi.FFI()
+ffi.cdef(text)
+lib = ffi.dlopen(library)
+sizes = [ffi.sizeof("zig_h3_record"), lib.zig_h3_struct_size(lib.ZIG_H3_STRUCT_RECORD)]
+print(json.dumps({"functions": functions, "version": [lib.ZIG_H3_ABI_VERSION, lib.zig_h3_abi_version()], "sizes": sizes}))
+"""
+
+
+def check_cdef(log, count):
+    ran = subprocess.run([PYTHON, "-c", PARSE, CDEF, LIBRARY], capture_output=True, text=True)
+    count.check(log, ran.returncode == 0, f"pycparser and cffi take zig_h3.cdef.h: {ran.stderr}")
+    if ran.returncode != 0:
+        return
+    parsed = json.loads(ran.stdout)
+    same(log, count, set(parsed["functions"]), set(header.functions()), "zig_h3.cdef.h declares the header's functions")
+    count.check(log, parsed["version"] == [1, 1] and parsed["sizes"] == [64, 64], f"what it declares is what the library has: {parsed['version']}")
 
 
 # What the Bun package calls each enum, and what it leaves away of its constants' names.
 ENUMS = {
+    "zig_h3_abi": ("ABI", "ABI_"),
     "zig_h3_error": ("ERROR", "ERR_"),
     "zig_h3_event_type": ("EVENT", "EVENT_"),
     "zig_h3_event_flag": ("FLAG", "FLAG_"),
@@ -116,4 +183,6 @@ def check_package(log, count):
 def run(log, count):
     check_exports(log, count)
     check_structs(log, count)
+    check_nodes(log, count)
+    check_cdef(log, count)
     check_package(log, count)

@@ -6,6 +6,9 @@
 /** ZIG_H3_ABI_VERSION: the contract that this package speaks. */
 export const ABI_VERSION = 1;
 
+/** enum zig_h3_abi: that contract, and what was added to it since; a library that has added less lacks functions. */
+export const ABI = { VERSION: ABI_VERSION, MINOR: 1 } as const;
+
 /** enum zig_h3_error, without its prefix: 0 and above are successes. */
 export const ERROR = {
   OK: 0,
@@ -77,7 +80,7 @@ export const EVENT = {
 } as const;
 
 /** enum zig_h3_event_flag. */
-export const FLAG = { END: 0x1, REMOTE: 0x2, ABORTED: 0x4, BUFFERED: 0x8 } as const;
+export const FLAG = { END: 0x1, REMOTE: 0x2, ABORTED: 0x4, BUFFERED: 0x8, COUNTERS: 0x10 } as const;
 
 /** enum zig_h3_log_level. */
 export const LOG_LEVEL = { DEBUG: 0, INFO: 1, WARN: 2, ERROR: 3 } as const;

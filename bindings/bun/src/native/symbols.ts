@@ -10,6 +10,7 @@ import type { FFIFunction } from "bun:ffi";
 export const symbols = {
   zig_h3_version: { args: [], returns: "cstring" },
   zig_h3_abi_version: { args: [], returns: "u32" },
+  zig_h3_abi_minor: { args: [], returns: "u32" },
   zig_h3_struct_size: { args: ["u32"], returns: "u32" },
   zig_h3_error_name: { args: ["i32"], returns: "cstring" },
   zig_h3_event_name: { args: ["u32"], returns: "cstring" },
@@ -43,6 +44,10 @@ export const symbols = {
 
   zig_h3_request_consumed: { args: ["ptr", "ptr"], returns: "i32" },
   zig_h3_request_stop: { args: ["ptr"], returns: "i32" },
+  zig_h3_request_write: { args: ["ptr", "ptr", "ptr", "ptr"], returns: "i32" },
+  zig_h3_request_end: { args: ["ptr", "ptr", "ptr"], returns: "i32" },
+  zig_h3_request_send_trailers: { args: ["ptr", "ptr", "ptr"], returns: "i32" },
+  zig_h3_request_reset: { args: ["ptr", "ptr"], returns: "i32" },
 
   zig_h3_response_send: { args: ["ptr", "u32", "ptr", "ptr", "ptr", "ptr", "u32"], returns: "i32" },
   zig_h3_response_status: { args: ["ptr", "u32"], returns: "i32" },
@@ -53,6 +58,8 @@ export const symbols = {
   zig_h3_response_send_trailers: { args: ["ptr", "ptr", "ptr"], returns: "i32" },
   zig_h3_response_reset: { args: ["ptr", "ptr"], returns: "i32" },
 
+  zig_h3_conn_send_datagram: { args: ["ptr", "ptr", "ptr", "u32", "u32"], returns: "i32" },
+  zig_h3_request_send_datagram: { args: ["ptr", "ptr", "ptr", "u32", "u32"], returns: "i32" },
   zig_h3_server_send_quic_datagram: { args: ["ptr", "ptr", "ptr", "u32", "u32"], returns: "i32" },
   zig_h3_response_send_h3_datagram: { args: ["ptr", "ptr", "ptr", "u32", "u32"], returns: "i32" },
   zig_h3_wt_send_datagram: { args: ["ptr", "ptr", "ptr", "u32", "u32"], returns: "i32" },
