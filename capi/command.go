@@ -51,6 +51,15 @@ func perform(c *C.struct_command) {
 			}
 			answer(c, 0, s.addQueue(q))
 		})
+	case C.COMMAND_SERVER_REMOVE_QUEUE:
+		withServer(c, func(s *hostServer) {
+			q := lookUp(registry.queues, uint64(c.queue))
+			if q == nil {
+				answer(c, 0, errStale)
+				return
+			}
+			answer(c, 0, s.removeQueue(q, int32(c.deadline_ms)))
+		})
 	case C.COMMAND_SERVER_ROUTE:
 		withServer(c, func(s *hostServer) {
 			method, pattern := text(c, C.STRING_METHOD), text(c, C.STRING_PATTERN)

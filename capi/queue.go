@@ -50,8 +50,8 @@ func newQueue(c *C.struct_queue) (*queue, error) {
 	return q, nil
 }
 
-// free ends a queue whose consumer is gone, and the servers that deliver to it: at once for every later command, then, on goroutines
-// of their own, in fact.
+// free ends a queue whose consumer is gone: servers that have others leave it, those that have not are freed, at once for every later
+// command, then, on goroutines of their own, in fact.
 func (q *queue) free() {
 	q.events.Close() // nobody drains: let go of whoever waits for room
 	registry.Lock()
@@ -64,7 +64,9 @@ func (q *queue) free() {
 	}
 	registry.Unlock()
 	for _, s := range mine {
-		s.free()
+		if s.removeQueue(q, 0) != nil { // it is the last one
+			s.free()
+		}
 	}
 	// Servers that are still stopping hold the closed queue and reach nothing by it; only who reserved a record before has yet to
 	// commit it.

@@ -140,21 +140,40 @@ int32_t zig_h3_server_free(zig_h3_handle server)
 }
 VERSIONED(zig_h3_server_free);
 
+/* A command about a server and a queue, or NULL with *code set. */
+static struct command *about_queue(zig_h3_handle server, zig_h3_handle queue, enum command_kind kind, int32_t *code)
+{
+    uint64_t word;
+    struct command *command = about(server, kind, code);
+    if (command == NULL)
+        return NULL;
+    if (handle_find(queue, KIND_QUEUE, &word) == NULL) {
+        free(command);
+        *code = handle_error(queue, KIND_QUEUE);
+        return NULL;
+    }
+    command->queue = queue;
+    return command;
+}
+
 int32_t zig_h3_server_add_queue(zig_h3_handle server, zig_h3_handle queue)
 {
     int32_t code;
-    uint64_t word;
-    struct command *command = about(server, COMMAND_SERVER_ADD_QUEUE, &code);
-    if (command == NULL)
-        return code;
-    if (handle_find(queue, KIND_QUEUE, &word) == NULL) {
-        free(command);
-        return handle_error(queue, KIND_QUEUE);
-    }
-    command->queue = queue;
-    return command_call(command, NULL);
+    struct command *command = about_queue(server, queue, COMMAND_SERVER_ADD_QUEUE, &code);
+    return command == NULL ? code : command_call(command, NULL);
 }
 VERSIONED(zig_h3_server_add_queue);
+
+int32_t zig_h3_server_remove_queue(zig_h3_handle server, zig_h3_handle queue, int32_t deadline_ms)
+{
+    int32_t code;
+    struct command *command = about_queue(server, queue, COMMAND_SERVER_REMOVE_QUEUE, &code);
+    if (command == NULL)
+        return code;
+    command->deadline_ms = deadline_ms;
+    return command_call(command, NULL);
+}
+VERSIONED(zig_h3_server_remove_queue);
 
 int32_t zig_h3_server_route(zig_h3_handle server, const char *method, const char *pattern, uint32_t flags, uint64_t user_data,
                             uint32_t *route_id)

@@ -6,6 +6,7 @@ package main
 import "C"
 
 import (
+	"fmt"
 	"math"
 	"runtime"
 	"runtime/debug"
@@ -30,6 +31,7 @@ type hostServer struct {
 
 	mu     sync.Mutex
 	queues []*queue
+	sinks  []*queueSink // to each
 }
 
 func newServer(c *C.struct_server, o *config.Options, q *queue) (*hostServer, error) {
@@ -42,8 +44,9 @@ func newServer(c *C.struct_server, o *config.Options, q *queue) (*hostServer, er
 	account.most.Store(uint64(o.MaxQueuedResponseBytes))
 	account.highWater.Store(uint32(min(o.HighWaterMark, math.MaxUint32)))
 	applyGoOptions(&o.Go)
+	s.sinks = []*queueSink{s.sinkTo(q)}
 	var err error
-	s.engine, err = server.New(o, sink.Handle(s.handle), []sink.Sink{s.sinkTo(q)}, (*sink.Stats)(unsafe.Pointer(&c.stats)))
+	s.engine, err = server.New(o, sink.Handle(s.handle), []sink.Sink{s.sinks[0]}, (*sink.Stats)(unsafe.Pointer(&c.stats)))
 	if err != nil {
 		s.retire()
 		return nil, err
@@ -68,7 +71,7 @@ func newServer(c *C.struct_server, o *config.Options, q *queue) (*hostServer, er
 var _ [C.SERVER_STATS_MAX - sink.StatCount]struct{}
 
 func (s *hostServer) sinkTo(q *queue) *queueSink {
-	return (&queueSink{events: q.events, server: s, account: s.account()}).enrol()
+	return (&queueSink{events: q.events, queue: q.handle, server: s, account: s.account()}).enrol()
 }
 
 // account is the number of the server's account: that of its slot.
@@ -83,11 +86,52 @@ func (s *hostServer) addQueue(q *queue) error {
 	if len(s.queues) == maxQueues {
 		return &sink.Error{Code: sink.ErrLimit, Text: "a server takes 64 queues at most"}
 	}
-	if err := s.engine.AddSink(s.sinkTo(q)); err != nil {
+	to := s.sinkTo(q)
+	if err := s.engine.AddSink(to); err != nil {
+		to.dismiss()
 		return err
 	}
-	s.queues = append(s.queues, q)
+	s.queues, s.sinks = append(s.queues, q), append(s.sinks, to)
 	return nil
+}
+
+// removeQueue has the server leave a queue. It refuses with ErrWrongState when that is its last one.
+func (s *hostServer) removeQueue(q *queue, deadlineMs int32) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.Index(s.queues, q)
+	if i < 0 {
+		return &sink.Error{Code: sink.ErrInvalidArgument, Text: "the server does not deliver to this queue"}
+	}
+	from := s.sinks[i]
+	from.leaving.Store(true)
+	left, err := s.engine.RemoveSink(from, deadline(deadlineMs))
+	if err != nil {
+		from.leaving.Store(false)
+		return err
+	}
+	s.queues, s.sinks = slices.Delete(s.queues, i, i+1), slices.Delete(s.sinks, i, i+1)
+	aside("queue leaves", func() {
+		<-left
+		from.dismiss()
+	})
+	return nil
+}
+
+// reportStall tells the server's other queues that the consumer of one takes nothing, or does so again.
+func (s *hostServer) reportStall(of *queueSink, stalled bool) {
+	level, text := sink.LogInfo, fmt.Sprintf("queue %d is drained again", of.queue)
+	if stalled {
+		level, text = sink.LogWarn, fmt.Sprintf("queue %d is full, and nobody has drained it for %v: no new connection goes there until somebody does", of.queue, stallAfter)
+	}
+	s.mu.Lock()
+	others := slices.Clone(s.sinks)
+	s.mu.Unlock()
+	for _, one := range others {
+		if one != of {
+			sink.EmitLog(one, level, sink.Handle(s.handle), sink.Handle(of.queue), text)
+		}
+	}
 }
 
 func (s *hostServer) delivers(q *queue) bool {
@@ -98,13 +142,15 @@ func (s *hostServer) delivers(q *queue) bool {
 
 func (s *hostServer) setPort(port uint16) { C.server_set_port(s.c, C.uint32_t(port)) }
 
-func (s *hostServer) stop(deadlineMs int32) {
-	d := time.Duration(deadlineMs) * time.Millisecond
-	if deadlineMs < 0 {
-		d = -1
+// deadline is a deadline as the engine takes it.
+func deadline(ms int32) time.Duration {
+	if ms < 0 {
+		return -1
 	}
-	s.engine.Stop(d)
+	return time.Duration(ms) * time.Millisecond
 }
+
+func (s *hostServer) stop(deadlineMs int32) { s.engine.Stop(deadline(deadlineMs)) }
 
 // free ends the server: no later command finds it, and once all that it carried has ended its handle and memory are given back. Only
 // the first call does anything.

@@ -21,9 +21,12 @@ import (
 // A queueSink carries the events of one server's connections to one queue.
 type queueSink struct {
 	events  *eventq.Queue
+	queue   uint64 // its handle
 	server  *hostServer
 	account uint32 // what waits of its responses and streams: accounts[account]
 	number  uint32 // see sinkOf
+	leaving atomic.Bool
+	stalled atomic.Bool // as the server was told last
 }
 
 // A datagramSender is a connection as far as the host addresses it.
@@ -107,6 +110,18 @@ func (s *queueSink) Reserve(class sink.Class, n int, done <-chan struct{}) (sink
 // Room implements sink.Sink.
 func (s *queueSink) Room() <-chan struct{} { return s.events.Room() }
 
+// stallAfter is how long a consumer may take nothing, with its queue full, before connections go elsewhere.
+const stallAfter = 5 * time.Second
+
+// Stalled implements sink.Sink. The server's other queues hear of it.
+func (s *queueSink) Stalled() bool {
+	stalled := s.events.Stalled() >= stallAfter
+	if s.stalled.Swap(stalled) != stalled {
+		aside("stall", func() { s.server.reportStall(s, stalled) }) // the server holds a lock
+	}
+	return stalled
+}
+
 // Lose implements sink.Sink.
 func (s *queueSink) Lose(t sink.EventType, n uint64) { s.events.Lose(uint16(t), n) }
 
@@ -139,7 +154,9 @@ func (s *queueSink) Commit(r sink.Record, ev *sink.Event) {
 	case sink.EventServerStarted:
 		s.server.setPort(uint16(ev.Status))
 	case sink.EventServerStopped:
-		s.server.setPort(0)
+		if !s.leaving.Load() { // else it is only this queue that the server has left
+			s.server.setPort(0)
+		}
 	}
 	s.commit(r, ev)
 	if ev.Type == sink.EventStreamEnded {

@@ -22,6 +22,13 @@ func (s *queueSink) enrol() *queueSink {
 	return s
 }
 
+// dismiss forgets a sink that carries nothing any more.
+func (s *queueSink) dismiss() {
+	sinks.Lock()
+	defer sinks.Unlock()
+	delete(sinks.byNumber, s.number)
+}
+
 // dismiss forgets the sinks of a server that is no more.
 func (s *hostServer) dismiss() {
 	sinks.Lock()

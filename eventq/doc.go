@@ -30,7 +30,7 @@
 //
 // # Concurrency
 //
-// Reserve, Commit, Abort, Lose, Room, Refill, Close and Stats may be called from any goroutine. The consumer's half ([Ring.Peek], [Ring.Advance],
+// Reserve, Commit, Abort, Lose, Room, Refill, Close, Stalled and Stats may be called from any goroutine. The consumer's half ([Ring.Peek], [Ring.Advance],
 // [Ring.Drain], [Ring.Arm], [Ring.Doorbell]) belongs to one goroutine at a time.
 //
 // The common way through Reserve and Commit is one compare-and-swap and one store: no lock, no allocation. Whoever is preempted

@@ -1,6 +1,9 @@
 package eventq
 
-import "bytes"
+import (
+	"bytes"
+	"time"
+)
 
 // spill commits a record that had no room in the ring, or found others in the FIFO before it.
 func (q *Queue) spill(h *Head, payload []byte) {
@@ -82,6 +85,26 @@ func (q *Queue) move() {
 func (q *Queue) setGate() {
 	q.gateBit(gateSpilling, q.overflow.len() != 0)
 	q.gateBit(gateWaiting, q.line.first != nil || q.alone != nil)
+	switch backlog := q.overflow.len() != 0 || q.line.first != nil; {
+	case !backlog:
+		q.since = time.Time{}
+	case q.since.IsZero():
+		q.since, q.sinceAt = time.Now(), q.hdr.head.Load()
+	}
+}
+
+// Stalled is for how long the consumer has taken nothing though something waits for room: since that came, or since it was last seen here
+// to have taken something. 0 when nothing waits.
+func (q *Queue) Stalled() time.Duration {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed() || q.since.IsZero() {
+		return 0
+	}
+	if head := q.hdr.head.Load(); head != q.sinceAt {
+		q.since, q.sinceAt = time.Now(), head
+	}
+	return time.Since(q.since)
 }
 
 func (q *Queue) gateBit(bit uint32, on bool) {

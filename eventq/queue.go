@@ -3,6 +3,7 @@ package eventq
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 	"unsafe"
 )
 
@@ -77,6 +78,8 @@ type Queue struct {
 	arrivals    uint64        // waiters ever
 	out         int           // waiters that were let out and have not claimed yet
 	promised    uint64        // what they need
+	since       time.Time     // something waits for room since then; zero: nothing does
+	sinceAt     uint64        // head at that time
 	alone       *waiter       // the one of them behind whom the gate stays shut
 	room        chan struct{} // closed when the consumer has made room; nil: nobody waits for that
 	lost        [Types]atomic.Uint64

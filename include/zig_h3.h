@@ -145,9 +145,10 @@ enum zig_h3_event_type {
     /* T. A connection has ended. code: why; aux: the error code on the wire, if there was one; data: the reason in words. Flag
      * REMOTE if the peer ended it. */
     ZIG_H3_EVENT_CONN_CLOSED = 7,
-    /* A server takes connections. object: it; status: its UDP port. */
+    /* A server takes connections: in each of its queues. object: it; status: its UDP port. */
     ZIG_H3_EVENT_SERVER_STARTED = 8,
-    /* A server has stopped, and all that it carried has ended. object: it; code: 0, or ZIG_H3_ERR_TIMEOUT if the deadline cut
+    /* A server has stopped, or was taken from this queue (zig_h3_server_remove_queue), and all that it carried has ended that went to this
+     * queue: it comes to each that SERVER_STARTED came to. object: it; code: 0, or ZIG_H3_ERR_TIMEOUT if the deadline cut
      * requests off, or ZIG_H3_ERR_IO if its socket failed (data: how). It may be started again. */
     ZIG_H3_EVENT_SERVER_STOPPED = 9,
     /* Lossy events that this queue had no room for: log lines as they came, of datagrams the oldest of those that waited (option
@@ -314,7 +315,8 @@ typedef struct zig_h3_queue_config {
 ZIG_H3_API int32_t zig_h3_queue_new(const zig_h3_queue_config *config, zig_h3_handle *out);
 
 /*
- * Frees a queue and what it still holds. Servers that deliver to it are freed first, as by zig_h3_server_free(). A mapping of it
+ * Frees a queue and what it still holds. Servers that deliver to it alone are freed first, as by zig_h3_server_free(); from those that have
+ * others it is taken away, as by zig_h3_server_remove_queue() with deadline 0: what is pinned to it ends, the rest goes on. A mapping of it
  * (zig_h3_queue_map) stays readable, its bytes mean nothing any more. A thread in zig_h3_queue_wait() comes back with
  * ZIG_H3_ERR_STALE_HANDLE. Freeing it again returns ZIG_H3_ERR_STALE_HANDLE and does nothing.
  * Returns 0, ZIG_H3_ERR_BUSY (another thread is draining it) or ZIG_H3_ERR_NO_MEMORY; then nothing happened. ZIG_H3_ERR_TIMEOUT as
@@ -353,7 +355,7 @@ ZIG_H3_API int32_t zig_h3_queue_map(zig_h3_handle queue, const void **base, size
 /*
  * zig_h3_queue_free() in the form in which runtimes take what to call when they let go of foreign memory (JavaScriptCore's
  * JSTypedArrayBytesDeallocator): given with a mapping of the queue, and the handle as context, it frees the queue of a thread that was
- * ended from outside, with its servers. For a queue that was freed before it does nothing. Leaves zig_h3_last_error() as it was.
+ * ended from outside, with the servers that have no other. For a queue that was freed before it does nothing. Leaves zig_h3_last_error() as it was.
  */
 ZIG_H3_API void zig_h3_queue_collected(void *bytes, void *queue);
 
@@ -431,10 +433,20 @@ ZIG_H3_API int32_t zig_h3_server_free(zig_h3_handle server);
 
 /*
  * Gives the server one more queue: each new connection is pinned to one of them in turn, with all it carries, which is how several
- * threads share a server. What is about the server itself goes to its first queue. Returns 0, or ZIG_H3_ERR_WRONG_STATE (running),
- * _INVALID_ARGUMENT (a queue that it has already), _LIMIT (64 queues), _NO_MEMORY, _TIMEOUT.
+ * threads share a server. What is about the server itself (SERVER_STARTED, SERVER_STOPPED) goes to each. One that has no room left, and of
+ * which nobody has taken anything for five seconds, gets no new connection as long as that lasts, and a LOG in the others says so (object:
+ * that queue). Returns 0, or ZIG_H3_ERR_WRONG_STATE (running), _INVALID_ARGUMENT (a queue that it has already), _LIMIT (64 queues),
+ * _NO_MEMORY, _TIMEOUT.
  */
 ZIG_H3_API int32_t zig_h3_server_add_queue(zig_h3_handle server, zig_h3_handle queue);
+
+/*
+ * Takes a queue away from the server, running or not: no new connection is pinned to it. Those that are end as by zig_h3_server_stop()
+ * with this deadline, and SERVER_STOPPED comes to this queue behind all of them; the server runs on with the others. Of a server that
+ * does not run nothing more comes. Does not wait for that. Returns 0, or ZIG_H3_ERR_WRONG_STATE (its last queue: stop or free the server),
+ * _INVALID_ARGUMENT (not a queue of this server), _NO_MEMORY, _TIMEOUT.
+ */
+ZIG_H3_API int32_t zig_h3_server_remove_queue(zig_h3_handle server, zig_h3_handle queue, int32_t deadline_ms);
 
 enum zig_h3_route_flag {
     ZIG_H3_ROUTE_BUFFERED = 0x1,    /* the request counts only with its whole body: see below */

@@ -149,6 +149,7 @@ func (k *fakeSink) Datagrams(h sink.Handle, limit, returned int) {
 	k.calls++
 }
 
+func (k *fakeSink) Stalled() bool                                { return false }
 func (k *fakeSink) Drained(sink.Handle, int)                     {}
 func (k *fakeSink) IssueFor(sink.Handle, any) bool               { return false }
 func (k *fakeSink) Offered(sink.Handle, []string)                {}

@@ -244,6 +244,13 @@ func (c *Consumer) Datagrams(h sink.Handle, limit, returned int) {
 	c.rooms[h] += returned
 }
 
+// Stalled implements sink.Sink.
+func (c *Consumer) Stalled() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stalled
+}
+
 // Offered implements sink.Sink.
 func (c *Consumer) Offered(h sink.Handle, protocols []string) {
 	c.mu.Lock()

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -79,25 +80,25 @@ func (l *listening) serve(q *quic.Conn, place *place) {
 		go sink.Guard("close", func() { q.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad), errTooMany.Error()) })
 		return
 	}
-	s.mu.Lock()
-	to := s.sinks[s.turn%len(s.sinks)]
-	s.turn++
-	s.mu.Unlock()
 	if control, ok := congestion.Of(q); ok { // not with quic-go as it is: see capi/quicgo
 		control.Choose(s.options.CongestionControl)
 		control.SetInitialWindow(s.options.InitialWindow)
 	}
-	c := newConn(s, q, to)
+	s.mu.Lock() // until it is among the connections, where a queue that is taken away looks for those of its own
+	c := newConn(s, q, s.pick())
 	l.mu.Lock()
-	if l.closed {
-		l.mu.Unlock()
+	closed := l.closed
+	if !closed {
+		l.conns[c] = struct{}{}
+		l.serving.Add(1)
+	}
+	l.mu.Unlock()
+	s.mu.Unlock()
+	if closed {
 		c.Close(http3.ErrCodeNoError, "")
 		place.give()
 		return
 	}
-	l.conns[c] = struct{}{}
-	l.serving.Add(1)
-	l.mu.Unlock()
 	go sink.Guard("connection", func() {
 		defer func() {
 			l.mu.Lock()
@@ -138,12 +139,15 @@ func (l *listening) left() (d time.Duration, ever bool) {
 	return l.until - time.Since(l.began), false
 }
 
-func (l *listening) open() []*conn {
+// open gives the connections that are pinned to a sink, or (nil) all.
+func (l *listening) open(of sink.Sink) []*conn {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	conns := make([]*conn, 0, len(l.conns))
 	for c := range l.conns {
-		conns = append(conns, c)
+		if of == nil || c.Sink == of {
+			conns = append(conns, c)
+		}
 	}
 	return conns
 }
@@ -156,14 +160,13 @@ func (l *listening) shutDown() (overdue bool) {
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
-	for _, c := range l.open() {
+	for _, c := range l.open(nil) {
 		c.Drain()
 	}
-	overdue = l.drain()
-	l.closeSessions()
-	for _, c := range l.open() {
-		c.closeNow()
+	if !l.drain(nil, l.left, l.changed) {
+		overdue = l.cutsOff()
 	}
+	l.closeNow(nil)
 	l.serving.Wait()
 	l.listener.Close()
 	l.accepting.Wait()
@@ -175,14 +178,50 @@ func (l *listening) shutDown() (overdue bool) {
 	return overdue
 }
 
+// cutsOff reports whether the end of the deadline, and not the consumer, ends what is still open.
+func (l *listening) cutsOff() bool {
+	l.mu.Lock()
+	forced := l.forced
+	l.mu.Unlock()
+	return !forced && slices.ContainsFunc(l.open(nil), (*conn).isOpen)
+}
+
+// isOpen reports whether something on the connection has not ended.
+func (c *conn) isOpen() bool { return c.OpenCount() > 0 }
+
+// leave ends the connections that are pinned to a sink, to which no later one is pinned, as a stop with that deadline ends all. It reports
+// whether that cut requests off.
+func (l *listening) leave(from sink.Sink, deadline time.Duration) (overdue bool) {
+	for _, c := range l.open(from) {
+		c.Drain()
+	}
+	began := time.Now()
+	if !l.drain(from, func() (time.Duration, bool) { return deadline - time.Since(began), deadline < 0 }, nil) {
+		overdue = deadline > 0 && slices.ContainsFunc(l.open(from), (*conn).isOpen)
+	}
+	l.closeNow(from)
+	for len(l.open(from)) > 0 { // their last events are on their way
+		time.Sleep(drainEvery)
+	}
+	return overdue
+}
+
+// closeNow closes the connections of a sink, or (nil) all.
+func (l *listening) closeNow(of sink.Sink) {
+	l.closeSessions(of)
+	for _, c := range l.open(of) {
+		c.closeNow()
+	}
+}
+
 // sessionsEnd is what peers get, at a stop, to hear of the end of their sessions before that of their connection.
 const sessionsEnd = 100 * time.Millisecond
 
 // closeSessions closes what sessions there still are.
-func (l *listening) closeSessions() {
+func (l *listening) closeSessions(of sink.Sink) {
 	for end := time.Now().Add(sessionsEnd); time.Now().Before(end); time.Sleep(drainEvery) {
 		n := 0
-		for _, c := range l.open() {
+		for _, c := range l.open(of) {
 			n += c.sessions.CloseAll(sink.ErrShutdown)
 		}
 		if n == 0 {
@@ -191,19 +230,19 @@ func (l *listening) closeSessions() {
 	}
 }
 
-// drain closes connections as they come to rest, until none is left or the deadline has passed.
-func (l *listening) drain() (overdue bool) {
+// drain closes connections as they come to rest, until none is left, or reports false because the time that left gives has run out; changed
+// tells that it has changed.
+func (l *listening) drain(of sink.Sink, left func() (d time.Duration, ever bool), changed <-chan struct{}) bool {
 	rests := make(map[*conn]*rest)
 	ticker := time.NewTicker(drainEvery)
 	defer ticker.Stop()
 	for {
-		conns := l.open()
+		conns := l.open(of)
 		if len(conns) == 0 {
-			return false
+			return true
 		}
-		d, ever := l.left()
-		if !ever && d <= 0 {
-			break
+		if d, ever := left(); !ever && d <= 0 {
+			return false
 		}
 		for _, c := range conns {
 			if rests[c] == nil {
@@ -215,16 +254,9 @@ func (l *listening) drain() (overdue bool) {
 		}
 		select {
 		case <-ticker.C:
-		case <-l.changed:
+		case <-changed:
 		}
 	}
-	l.mu.Lock()
-	forced := l.forced
-	l.mu.Unlock()
-	for _, c := range l.open() {
-		overdue = overdue || c.OpenCount() > 0 && !forced
-	}
-	return overdue
 }
 
 // A rest watches a draining connection. That its last response is closed does not mean that the peer has it: quic-go tells of no

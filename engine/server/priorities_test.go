@@ -103,7 +103,7 @@ func (p *slowPath) race(first, second *enginetest.RequestStream) string {
 
 // kept are the streams whose updates are kept.
 func (p *slowPath) kept() (ids []uint64) {
-	conns := p.server.running.open()
+	conns := p.server.running.open(nil)
 	if len(conns) != 1 {
 		return nil
 	}
@@ -198,7 +198,7 @@ func testPriorityUpdateAmidARequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the stream", func() bool {
-		conns := p.server.running.open()
+		conns := p.server.running.open(nil)
 		return len(conns) == 1 && conns[0].Next() == 8 && conns[0].Busy() > conns[0].OpenCount() && !conns[0].Taking()
 	})
 	p.client.SendPriorityUpdate(first.ID(), "u=1") // of one that is known there is nothing to keep

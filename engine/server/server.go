@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -50,6 +51,7 @@ type Server struct {
 
 	mu      sync.Mutex
 	sinks   []sink.Sink
+	leaving []sink.Sink // were taken away, and still carry connections of the server that runs
 	state   serverState
 	running *listening
 	pending *time.Duration // a Stop that came during Start
@@ -94,6 +96,72 @@ func (s *Server) AddSink(to sink.Sink) error {
 	}
 	s.sinks = append(s.sinks, to)
 	return nil
+}
+
+// RemoveSink takes a queue away from the server: no later connection is pinned to it. Those that are get GOAWAY, and until deadline to finish
+// what they have open, as with Stop; then EventServerStopped comes to this one, if EventServerStarted did. left is closed when nothing of the
+// server reaches it any more. It fails with an *Error.
+func (s *Server) RemoveSink(from sink.Sink, deadline time.Duration) (left <-chan struct{}, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.Index(s.sinks, from)
+	switch {
+	case i < 0:
+		return nil, &sink.Error{Code: sink.ErrInvalidArgument, Text: "the server does not deliver to this queue"}
+	case len(s.sinks) == 1:
+		return nil, &sink.Error{Code: sink.ErrWrongState, Text: "it is the server's last queue"}
+	}
+	s.sinks = slices.Delete(slices.Clone(s.sinks), i, i+1)
+	done := make(chan struct{})
+	l := s.running
+	if l == nil { // it has heard of no start, or of the stop too
+		close(done)
+		return done, nil
+	}
+	s.leaving = append(s.leaving, from)
+	go sink.Guard("leave", func() {
+		defer close(done)
+		ev := sink.Event{Type: sink.EventServerStopped, Object: s.handle, Parent: s.handle}
+		if l.leave(from, deadline) {
+			ev.Code = sink.ErrTimeout
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if i := slices.Index(s.leaving, from); i >= 0 { // else the server has stopped, and has said so
+			s.leaving = slices.Delete(s.leaving, i, i+1)
+			s.tell([]sink.Sink{from}, ev, "")()
+		}
+	})
+	return done, nil
+}
+
+// tell reserves a record of an event of the server's for each of these sinks. Calling what it returns commits them.
+func (s *Server) tell(to []sink.Sink, ev sink.Event, text string) (commit func()) {
+	ev.DataLen = uint32(len(text))
+	records := make([]sink.Record, len(to))
+	for i, one := range to {
+		records[i], _ = one.Reserve(sink.Terminal, len(text), nil)
+		copy(records[i].Payload, text)
+	}
+	return func() {
+		for i, one := range to {
+			each := ev
+			one.Commit(records[i], &each)
+		}
+	}
+}
+
+// pick gives the queue that the next connection is pinned to: the next one in turn whose consumer takes something, or the next one in turn.
+// s.mu is held.
+func (s *Server) pick() sink.Sink {
+	turn := s.turn
+	s.turn++
+	for i := range s.sinks {
+		if one := s.sinks[(turn+i)%len(s.sinks)]; !one.Stalled() {
+			return one
+		}
+	}
+	return s.sinks[turn%len(s.sinks)]
 }
 
 // Route adds a route; method "" is any. Requests that come later see it. It fails with an *Error.
@@ -152,10 +220,9 @@ func (s *Server) Start() error {
 		return err
 	}
 	s.running = l
-	to := s.sinks[0]
+	started := s.tell(s.sinks, sink.Event{Type: sink.EventServerStarted, Object: s.handle, Parent: s.handle, Status: uint32(l.port)}, "")
+	started() // with the lock: a sink that is taken away now hears of the end behind that
 	s.mu.Unlock()
-	rec, _ := to.Reserve(sink.Terminal, 0, nil)
-	to.Commit(rec, &sink.Event{Type: sink.EventServerStarted, Object: s.handle, Parent: s.handle, Status: uint32(l.port)})
 	s.env.Spares.Until(l.quit)
 	l.goroutines.Go(func() { sink.Guard("sweep", func() { s.env.Sweeper.Run(l.quit) }) })
 	l.accepting.Go(func() { sink.Guard("accept", l.accept) })
@@ -225,16 +292,12 @@ func (s *Server) stop(l *listening) {
 	case overdue:
 		ev.Code = sink.ErrTimeout
 	}
-	ev.DataLen = uint32(len(text))
 	// Whoever sees the event may start again; whoever starts again before must not see it late. So the record is reserved first.
 	s.mu.Lock()
-	to := s.sinks[0]
-	s.mu.Unlock()
-	rec, _ := to.Reserve(sink.Terminal, len(text), nil)
-	copy(rec.Payload, text)
-	s.mu.Lock()
+	stopped := s.tell(append(slices.Clone(s.sinks), s.leaving...), ev, text)
+	s.leaving = nil
 	s.state, s.running = stateIdle, nil
-	to.Commit(rec, &ev) // with the lock: a server that is started again has its port, and that stays, behind this
+	stopped() // with the lock: a server that is started again has its port, and that stays, behind this
 	if s.state == stateIdle {
 		s.finishFree()
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"net"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -237,7 +238,7 @@ func (s *Server) connsForTest() []*conn {
 	if l == nil {
 		return nil
 	}
-	return l.open()
+	return l.open(nil)
 }
 
 func TestL06_DeadlineAndForce(t *testing.T) { withAndWithoutDatagram(t, testL06_DeadlineAndForce) }
@@ -311,6 +312,155 @@ func testConnectionsAreDealtToSinksInTurn(t *testing.T) {
 		c.Await(func() {
 			if c.Count(sink.EventConnOpened) != 2 || c.Count(sink.EventRequest) != 2 {
 				t.Errorf("queue %d: %v", i, c.Counts())
+			}
+		})
+	}
+}
+
+// Connections are dealt to two queues, of which one is taken away with a request open there: it has until the deadline, and the other queue
+// does not notice.
+func TestAQueueIsTakenAway(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		deadline time.Duration
+		code     sink.Code // of SERVER_STOPPED
+		reason   sink.Code // of the request's end
+	}{
+		{"what is open may end", -1, sink.OK, sink.OK},
+		{"until the deadline", 100 * time.Millisecond, sink.ErrTimeout, sink.ErrShutdown},
+		{"at once", 0, sink.OK, sink.ErrShutdown},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			held, closed := make(chan event, 1), make(chan event, 1)
+			second := newConsumer(t, func(_ *consumer, e event) {
+				switch e.Type {
+				case sink.EventRequest:
+					held <- e
+				case sink.EventStreamClosed:
+					closed <- e
+				}
+			})
+			f := serve(t, "", 0, hello)
+			refuses(t, f.server, f.consumer, sink.ErrWrongState)
+			f.stop(0)
+			refuses(t, f.server, second, sink.ErrInvalidArgument)
+			if err := f.server.AddSink(second); err != nil {
+				t.Fatal(err)
+			}
+			f.start()
+			first := newClient(t)
+			ask := func(client *http.Client) {
+				t.Helper()
+				if status, _ := fetch(t, client, f.url("/")); status != 200 {
+					t.Fatal(status)
+				}
+			}
+			ask(first)
+			go newClient(t).Get(f.url("/"))
+			e := within(t, "a request to the second queue", held)
+			left, err := f.server.RemoveSink(second, c.deadline)
+			if err != nil {
+				t.Fatal(err)
+			}
+			refuses(t, f.server, second, sink.ErrInvalidArgument)
+			if c.deadline < 0 {
+				select {
+				case <-left:
+					t.Fatal("it has left, with a request open")
+				case <-time.After(50 * time.Millisecond):
+				}
+				second.Do(func() { second.send(e, 200, "") })
+			}
+			within(t, "its end", left)
+			if e := within(t, "SERVER_STOPPED", second.Stopped()); e.Code != c.code {
+				t.Errorf("SERVER_STOPPED with code %d", e.Code)
+			}
+			if e := within(t, "the end of the request", closed); e.Code != c.reason {
+				t.Errorf("the request ended with code %d", e.Code)
+			}
+			ask(first)
+			ask(newClient(t))
+			ask(newClient(t))
+			f.stop(0)
+			f.Await(func() {
+				if f.Count(sink.EventConnOpened) != 3 || f.Count(sink.EventServerStarted) != 2 || f.Count(sink.EventServerStopped) != 2 {
+					t.Errorf("events: %v", f.Counts())
+				}
+			})
+			second.Await(func() {
+				if second.Count(sink.EventConnClosed) != 1 || second.Count(sink.EventServerStarted) != 1 || second.Count(sink.EventServerStopped) != 1 {
+					t.Errorf("events: %v", second.Counts())
+				}
+			})
+		})
+	}
+}
+
+// refuses checks that a queue cannot be taken away.
+func refuses(t *testing.T, s *Server, from sink.Sink, code sink.Code) {
+	t.Helper()
+	var e *sink.Error
+	if _, err := s.RemoveSink(from, 0); !errors.As(err, &e) || e.Code != code {
+		t.Fatalf("%v", err)
+	}
+}
+
+// What is about the server itself goes to each queue, the end of a stop to one that is about to leave too.
+func TestEachQueueHearsOfStartAndStop(t *testing.T) {
+	f := serve(t, "", 0, hello)
+	f.stop(0)
+	second := newConsumer(t, nil)
+	if err := f.server.AddSink(second); err != nil {
+		t.Fatal(err)
+	}
+	f.start()
+	fetch(t, newClient(t), f.url("/"))
+	go newClient(t).Get(f.url("/")) // which nobody answers
+	eventually(t, "a request to the second queue", func() (there bool) {
+		second.Await(func() { there = second.Count(sink.EventRequest) == 1 })
+		return there
+	})
+	left, err := f.server.RemoveSink(second, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.stop(0)
+	within(t, "its end", left)
+	second.Await(func() {
+		if second.Count(sink.EventServerStarted) != 1 || second.Count(sink.EventServerStopped) != 1 {
+			t.Errorf("events: %v", second.Counts())
+		}
+	})
+}
+
+// No connection goes where nobody takes anything, as long as there is another queue where somebody does.
+func TestConnectionsGoWhereTheyAreTaken(t *testing.T) {
+	f := serve(t, "", 0, hello)
+	f.stop(0)
+	second := newConsumer(t, hello)
+	if err := f.server.AddSink(second); err != nil {
+		t.Fatal(err)
+	}
+	f.start()
+	second.Stall(true)
+	for range 4 {
+		if status, _ := fetch(t, newClient(t), f.url("/")); status != 200 {
+			t.Fatal(status)
+		}
+	}
+	second.Stall(false)
+	for range 2 {
+		if status, _ := fetch(t, newClient(t), f.url("/")); status != 200 {
+			t.Fatal(status)
+		}
+	}
+	for i, c := range []struct {
+		of   *consumer
+		want int
+	}{{f.consumer, 5}, {second, 1}} {
+		c.of.Await(func() {
+			if n := c.of.Count(sink.EventConnOpened); n != c.want {
+				t.Errorf("queue %d has %d connections, not %d", i, n, c.want)
 			}
 		})
 	}

@@ -128,6 +128,10 @@ type Sink interface {
 	// whether there is some. It is nil where there never will be any.
 	Room() <-chan struct{}
 
+	// Stalled reports that the consumer has taken nothing for a while though there is no room left: it is asked before a connection is pinned
+	// to it.
+	Stalled() bool
+
 	// Lose says that n events of type t were given up for want of room.
 	Lose(t EventType, n uint64)
 

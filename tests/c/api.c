@@ -36,6 +36,8 @@ static int32_t server_new(zig_h3_handle h)
 static int32_t server_free(zig_h3_handle h) { return zig_h3_server_free(h); }
 static int32_t add_queue(zig_h3_handle h) { return zig_h3_server_add_queue(h, queue); }
 static int32_t add_queue_to_server(zig_h3_handle h) { return zig_h3_server_add_queue(server, h); }
+static int32_t remove_queue(zig_h3_handle h) { return zig_h3_server_remove_queue(h, queue, 0); }
+static int32_t remove_queue_of_server(zig_h3_handle h) { return zig_h3_server_remove_queue(server, h, 0); }
 static int32_t route(zig_h3_handle h) { return zig_h3_server_route(h, "GET", "/", 0, 0, NULL); }
 static int32_t start(zig_h3_handle h) { return zig_h3_server_start(h); }
 static int32_t stop(zig_h3_handle h) { return zig_h3_server_stop(h, 0); }
@@ -86,6 +88,7 @@ static const struct call calls[] = {
     {"queue_wait", queue_wait, TAKES_QUEUE},     {"queue_wake", queue_wake, TAKES_QUEUE},
     {"server_new", server_new, TAKES_QUEUE},     {"add_queue's queue", add_queue_to_server, TAKES_QUEUE},
     {"server_free", server_free, TAKES_SERVER},  {"add_queue", add_queue, TAKES_SERVER},
+    {"remove_queue's queue", remove_queue_of_server, TAKES_QUEUE}, {"remove_queue", remove_queue, TAKES_SERVER},
     {"route", route, TAKES_SERVER},              {"start", start, TAKES_SERVER},
     {"stop", stop, TAKES_SERVER},                {"port", port, TAKES_SERVER},
     {"certificate_hash", hash, TAKES_SERVER},    {"stats_snapshot", stats, TAKES_SERVER},

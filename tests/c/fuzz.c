@@ -303,7 +303,9 @@ static int32_t upheave(struct dice *dice)
     case 1: make_server(dice, queue, 0); return 0;
     case 2: return zig_h3_server_start(server);
     case 3: return zig_h3_server_stop(server, (int32_t)below(dice, 300) - 1);
-    case 4: return zig_h3_server_add_queue(server, queue);
+    case 4:
+        return below(dice, 2) ? zig_h3_server_add_queue(server, queue)
+                              : zig_h3_server_remove_queue(server, queue, (int32_t)below(dice, 300) - 1);
     case 5: case 6: return route(dice, server);
     case 7: return zig_h3_server_free(server);
     case 8: zig_h3_queue_collected(NULL, (void *)(uintptr_t)queue); return 0;

@@ -237,7 +237,7 @@ static void running(void)
     SAME(zig_h3_server_add_queue(server, second), ZIG_H3_ERR_INVALID_ARGUMENT);
     SAME(zig_h3_server_start(server), 0);
     HOLDS(next_of(queue, ZIG_H3_EVENT_SERVER_STARTED, &event));
-    SAME(zig_h3_next_event(second, &event), 0); /* what is about the server goes to its first queue */
+    HOLDS(next_of(second, ZIG_H3_EVENT_SERVER_STARTED, &event)); /* what is about the server goes to each of its queues */
     /* L01: the port is free at once. */
     SAME(zig_h3_server_port(server, &port), 0);
     SAME(zig_h3_server_stop(server, 0), 0);

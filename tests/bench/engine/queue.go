@@ -134,6 +134,8 @@ func (q *queue) Room() <-chan struct{} {
 
 func (q *queue) Lose(sink.EventType, uint64) {}
 
+func (q *queue) Stalled() bool { return false }
+
 func (q *queue) Drained(sink.Handle, int) {} // responses of this program are sent whole
 
 // Sessions and datagrams are echoed as they come: nothing is opened here, and no account is kept.

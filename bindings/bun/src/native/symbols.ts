@@ -34,6 +34,7 @@ export const symbols = {
   zig_h3_server_new: { args: ["ptr", "ptr", "ptr"], returns: "i32" },
   zig_h3_server_free: { args: ["ptr"], returns: "i32" },
   zig_h3_server_add_queue: { args: ["ptr", "ptr"], returns: "i32" },
+  zig_h3_server_remove_queue: { args: ["ptr", "ptr", "i32"], returns: "i32" },
   zig_h3_server_route: { args: ["ptr", "ptr", "ptr", "u32", "ptr", "ptr"], returns: "i32" },
   zig_h3_server_start: { args: ["ptr"], returns: "i32" },
   zig_h3_server_stop: { args: ["ptr", "i32"], returns: "i32" },
