@@ -1,6 +1,7 @@
 #include "account.h"
 
 #include "handle.h"
+#include "submission.h"
 
 /* Zero pages until a server has the slot with this number, as the slots. */
 static struct account accounts[HANDLE_SLOTS];
@@ -15,6 +16,22 @@ struct account *account_at(uint32_t number)
 static uint64_t least(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
+}
+
+/* Whether who waits for the account has room now; account.go has the same. */
+static bool roomy(const struct account *account)
+{
+    const uint64_t most = atomic_load_explicit(&account->most, memory_order_relaxed);
+    const uint64_t queued = atomic_load_explicit(&account->queued, memory_order_relaxed);
+    return queued == 0 || queued + least(ACCOUNT_ROOM, most) <= most;
+}
+
+void account_give(struct account *account, uint64_t n)
+{
+    uint32_t awaited = 1;
+    atomic_fetch_sub(&account->queued, n); /* before awaited is read: who waits has set that before he looks at this */
+    if (atomic_load(&account->awaited) != 0 && roomy(account) && atomic_compare_exchange_strong(&account->awaited, &awaited, 0))
+        submission_call_reactor();
 }
 
 uint64_t account_room(const struct account *account, uint64_t want, uint64_t own)

@@ -14,7 +14,8 @@ import (
 type account struct {
 	queued, most atomic.Uint64
 	highWater    atomic.Uint32
-	_            [44]byte
+	awaited      atomic.Uint32
+	_            [40]byte
 }
 
 var accounts = (*[slotCount]account)(unsafe.Pointer(C.account_at(0)))
@@ -28,5 +29,16 @@ func (a *account) mark() uint64 {
 	return uint64(mark)
 }
 
+// roomy is as in account.c.
+func (a *account) roomy() bool {
+	queued, most := a.queued.Load(), a.most.Load()
+	return queued == 0 || queued+min(C.ACCOUNT_ROOM, most) <= most
+}
+
 // give is account_give.
-func (a *account) give(n uint64) { a.queued.Add(-n) }
+func (a *account) give(n uint64) {
+	a.queued.Add(-n)
+	if a.awaited.Load() != 0 && a.roomy() && a.awaited.CompareAndSwap(1, 0) {
+		callReactor()
+	}
+}

@@ -5,7 +5,8 @@
  *
  * While the server's limit is reached each response and stream may still have ACCOUNT_FLOOR bytes waiting. That is what lets one whose
  * peer reads go on, however many do not, and what keeps wake-ups simple: who is refused has bytes of his own on their way, and the
- * WRITABLE that their leaving brings is all that he needs; nobody has to be told that somebody else's have left.
+ * WRITABLE that their leaving brings is all that he needs. Bodies that are taken whole or not at all may have nothing on their way when
+ * they are refused: those wait for the account (refusal.h), and who gives room back looks whether anybody does.
  */
 #ifndef CAPI_ACCOUNT_H
 #define CAPI_ACCOUNT_H
@@ -17,10 +18,14 @@
 /* Bytes that one response or stream may have waiting whatever others have, unless its high-water mark is lower. */
 #define ACCOUNT_FLOOR 16384u
 
+/* Whoever was refused for want of room is told when there is so much, the most that is sent at once or not at all. */
+#define ACCOUNT_ROOM 65536u
+
 struct account {
     _Alignas(64) _Atomic uint64_t queued; /* bytes that wait */
     _Atomic uint64_t most;                /* option max_queued_response_bytes */
     _Atomic uint32_t high_water;          /* option high_water_mark: most bytes of one response or stream */
+    _Atomic uint32_t awaited;             /* 1: whoever makes it roomy calls the reactor, and makes this 0 */
 };
 
 /* By the index of the server's slot. They are never reset: whoever is late with the last server that had it still finds it right. */
@@ -36,10 +41,7 @@ uint64_t account_room(const struct account *account, uint64_t want, uint64_t own
 bool account_admit(struct account *account, uint64_t len);
 
 /* Gives room back. */
-static inline void account_give(struct account *account, uint64_t n)
-{
-    atomic_fetch_sub_explicit(&account->queued, n, memory_order_relaxed);
-}
+void account_give(struct account *account, uint64_t n);
 
 /* Up to where an object may fill its account now. One that was refused is told to go on at half of it. account.go has the same. */
 static inline uint64_t account_mark(const struct account *account)

@@ -4,6 +4,7 @@
 
 #include "chunk.h"
 #include "error.h"
+#include "refusal.h"
 #include "submission.h"
 
 int32_t body_prepare(struct body *body, const void *data, size_t len)
@@ -21,13 +22,13 @@ int32_t body_prepare(struct body *body, const void *data, size_t len)
     return ZIG_H3_OK;
 }
 
-int32_t body_admit(struct body *body, const struct slot *slot, const void *data, size_t len)
+int32_t body_admit(struct body *body, const struct slot *slot, zig_h3_handle object, const void *data, size_t len)
 {
     if (len <= BODY_INLINE_MAX)
         return body_prepare(body, data, len);
     struct account *account = handle_account(slot);
     if (!account_admit(account, len))
-        return error_set(ZIG_H3_ERR_WOULD_BLOCK, "what waits for the network has reached the option max_queued_response_bytes");
+        return refuse(object, REFUSAL_ACCOUNT);
     int32_t code = body_prepare(body, data, len);
     body->account = account;
     if (code != ZIG_H3_OK)

@@ -36,9 +36,9 @@ static inline void body_of(struct body *body, const uint8_t *bytes, size_t len)
 int32_t body_prepare(struct body *body, const void *data, size_t len);
 
 /* The same for a body that is taken whole, and counts against the server's limit if it does not ride in the record: the record that it
- * rides in is bounded otherwise. ZIG_H3_ERR_WOULD_BLOCK, with nothing copied, when others have reached that. slot is that of the
- * object, which need not be locked: whoever finds that it has ended meanwhile drops the body. */
-int32_t body_admit(struct body *body, const struct slot *slot, const void *data, size_t len);
+ * rides in is bounded otherwise. ZIG_H3_ERR_WOULD_BLOCK, with nothing copied, when others have reached that: the call is noted as refused.
+ * slot is that of the object, which need not be locked: whoever finds that it has ended meanwhile drops the body. */
+int32_t body_admit(struct body *body, const struct slot *slot, zig_h3_handle object, const void *data, size_t len);
 
 /* Notes in the slot, which is locked, what was admitted. */
 static inline void body_charge(const struct body *body, struct slot *slot)

@@ -23,6 +23,7 @@
 //
 //	handle, account           the table of all objects and their states (table.go); what waits of a server's responses and streams (account.go)
 //	ring, submission          a ring of either kind; the submission ring, and the types of its records
+//	refusal                   calls that found no room, until they can be made again (refusal.go)
 //	command                   what a call waits for (command.go)
 //	body, chunk, writer       a body on its way to the engine, in the record or beside it (chunk.go); writing by credit
 //	config                    structs of older and newer headers

@@ -30,12 +30,22 @@ const (
 	patience = 4
 )
 
+// bell is submission_bell.
+var bell = (*atomic.Uint32)(unsafe.Pointer(&C.submission_bell))
+
+// callReactor is submission_call_reactor.
+func callReactor() {
+	bell.Store(1)
+	ahead.wakeUp()
+}
+
 // A reactor is the one goroutine that takes what the host's threads submitted. It never waits for anything but more of it.
 type reactor struct {
-	ring *eventq.Ring
-	bell *atomic.Uint32
-	wake *os.File
-	late int // full batches since the bell rang
+	ring    *eventq.Ring
+	bell    *atomic.Uint32
+	wake    *os.File
+	late    int // full batches since the bell rang
+	refused refusals
 	vigil
 }
 
@@ -50,7 +60,7 @@ func newReactor() (*reactor, error) {
 	}
 	return &reactor{
 		ring:  ring,
-		bell:  (*atomic.Uint32)(unsafe.Pointer(&C.submission_bell)),
+		bell:  bell,
 		wake:  os.NewFile(uintptr(C.h3_ring_fd(C.submission_ring)), "submissions"),
 		vigil: vigil{outlook: ahead, next: skipLeast},
 	}, nil
@@ -69,6 +79,7 @@ func (r *reactor) run() {
 		if r.answers(n) {
 			attend()
 			refillQueues()
+			r.refused.attend()
 			continue
 		}
 		if n > 0 {

@@ -4,6 +4,7 @@
 #include "given.h"
 #include "handle.h"
 #include "header_check.h"
+#include "refusal.h"
 #include "response.h"
 #include "state.h"
 #include "submission.h"
@@ -25,7 +26,7 @@ int32_t zig_h3_response_end(zig_h3_handle request, const void *data, size_t len)
     if (word & SLOT_ENDED)
         return response_ended(word);
     struct body body; /* copied before the slot is locked: whoever waits for that does not wait for two gibibytes */
-    code = body_admit(&body, slot, data, (word & (SLOT_HEAD | SLOT_GONE)) == (SLOT_HEAD | SLOT_GONE) ? 0 : len);
+    code = body_admit(&body, slot, request, data, (word & (SLOT_HEAD | SLOT_GONE)) == (SLOT_HEAD | SLOT_GONE) ? 0 : len);
     if (code != ZIG_H3_OK)
         return code;
     slot = handle_lock(request, KIND_REQUEST, &word);
@@ -42,7 +43,7 @@ int32_t zig_h3_response_end(zig_h3_handle request, const void *data, size_t len)
     if (record == NULL) {
         handle_unlock(slot, 0);
         body_drop(&body);
-        return submission_full();
+        return refuse(request, REFUSAL_RING);
     }
     record->type = whole ? SUBMIT_SEND : SUBMIT_END;
     record->flags = 0;
@@ -76,7 +77,7 @@ static int32_t send_trailers(zig_h3_handle request, const struct given *list, si
     const size_t headers = start ? response_headers_room(slot) : 0;
     zig_h3_record *record = submission_claim(&at, headers + len);
     if (record == NULL) {
-        code = submission_full();
+        code = refuse(request, REFUSAL_RING);
     } else {
         int64_t n = len == 0 ? 0 : header_check_list(list->bytes, len, submission_payload(record) + headers);
         if (n < 0) {

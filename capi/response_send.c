@@ -4,6 +4,7 @@
 #include "given.h"
 #include "handle.h"
 #include "header_check.h"
+#include "refusal.h"
 #include "response.h"
 #include "state.h"
 #include "submission.h"
@@ -32,7 +33,7 @@ static int32_t send_copied(zig_h3_handle request, uint32_t status, const struct 
     struct submission at;
     zig_h3_record *record = submission_claim(&at, ((list_len + 7) & ~(size_t)7) + body_inline(body));
     if (record == NULL)
-        return submission_full();
+        return refuse(request, REFUSAL_RING);
     const int64_t n = list_len == 0 ? 0 : header_check_list(list->bytes, list_len, submission_payload(record));
     if (n < 0) {
         submission_abandon(&at);
@@ -89,7 +90,7 @@ int32_t zig_h3_response_send(zig_h3_handle request, uint32_t status, const void 
     int32_t code = given_copy(&list, headers, headers_len);
     if (code != ZIG_H3_OK)
         return code;
-    code = body_admit(&body, slot, data, data_len);
+    code = body_admit(&body, slot, request, data, data_len);
     if (code == ZIG_H3_OK) {
         do {
             code = send_copied(request, status, &list, headers_len, &body, flags);

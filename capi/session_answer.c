@@ -6,6 +6,7 @@
 #include "given.h"
 #include "handle.h"
 #include "header_check.h"
+#include "refusal.h"
 #include "session.h"
 #include "state.h"
 #include "submission.h"
@@ -73,7 +74,7 @@ static int32_t accept_copied(zig_h3_handle session, bool named, const struct giv
     if (named && !session_offers(slot, (const char *)name->bytes, name_len)) {
         code = error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a protocol that the peer did not offer");
     } else if (submission_claim(&at, headers_room(headers_len) + name_len) == NULL) {
-        code = submission_full();
+        code = refuse(session, REFUSAL_RING);
     } else {
         at.record->type = SUBMIT_ACCEPT;
         at.record->object = session;
@@ -115,7 +116,7 @@ static int32_t reject_copied(zig_h3_handle session, uint32_t status, const struc
         return code;
     struct submission at;
     if (submission_claim(&at, headers_room(headers_len) + body_inline(body)) == NULL) {
-        code = submission_full();
+        code = refuse(session, REFUSAL_RING);
     } else {
         at.record->type = SUBMIT_REJECT;
         at.record->object = session;
@@ -150,7 +151,7 @@ int32_t zig_h3_wt_reject(zig_h3_handle session, uint32_t status, const void *hea
     struct body body;
     if ((code = given_copy(&list, headers, headers_len)) != ZIG_H3_OK)
         return code;
-    if ((code = body_admit(&body, slot, data, data_len)) == ZIG_H3_OK) {
+    if ((code = body_admit(&body, slot, session, data, data_len)) == ZIG_H3_OK) {
         code = reject_copied(session, status, &list, headers_len, &body);
         if (code != ZIG_H3_OK)
             body_drop(&body);

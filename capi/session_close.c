@@ -3,6 +3,7 @@
 
 #include "error.h"
 #include "handle.h"
+#include "refusal.h"
 #include "session.h"
 #include "state.h"
 #include "submission.h"
@@ -34,7 +35,7 @@ int32_t zig_h3_wt_close(zig_h3_handle session, uint32_t error_code, const char *
         struct submission at;
         zig_h3_record *record = submission_claim(&at, reason_len);
         if (record == NULL) {
-            code = submission_full();
+            code = refuse(session, REFUSAL_RING);
         } else {
             *record = (zig_h3_record){.type = SUBMIT_CLOSE, .object = session, .status = error_code, .data_len = (uint32_t)reason_len};
             if (reason_len > 0)

@@ -253,6 +253,10 @@ func (s *queueSink) writable(h sink.Handle, room uint64) {
 		return
 	}
 	r, _ := s.Reserve(sink.Terminal, 0, nil)
+	s.commitWritable(r, h, room)
+}
+
+func (s *queueSink) commitWritable(r sink.Record, h sink.Handle, room uint64) {
 	parent := sink.Handle(s.server.handle)
 	if uint64(h)>>kindShift == kindStream {
 		parent = sink.Handle(entryOf(indexOf(uint64(h))).parent.Load())

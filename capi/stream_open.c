@@ -1,6 +1,7 @@
 /* Opening a stream of a session: the handle is issued here, so that it can be used at once. */
 #include "error.h"
 #include "handle.h"
+#include "refusal.h"
 #include "session.h"
 #include "state.h"
 #include "submission.h"
@@ -33,7 +34,7 @@ int32_t zig_h3_wt_open_stream(zig_h3_handle session, uint32_t kind, uint32_t fla
         code = error_set(ZIG_H3_ERR_LIMIT, "a million objects are open");
     } else if (submission_claim(&at, 0) == NULL) {
         handle_withdraw(own);
-        code = submission_full();
+        code = refuse(session, REFUSAL_RING);
     } else {
         atomic_store_explicit(&own->account, atomic_load_explicit(&slot->account, memory_order_relaxed), memory_order_relaxed);
         *at.record = (zig_h3_record){

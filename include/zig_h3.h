@@ -25,9 +25,12 @@
  * Ownership Inputs are copied before the call returns. Outputs are written to memory of yours. The only borrowed pointers are the
  *           two in zig_h3_event, and those that zig_h3_queue_map() documents. Your memory is read once, and neither read nor written while
  *           another call or the engine would have to wait for it: a page that takes its time holds up the call that it was given to.
+ * No room   A call that returns ZIG_H3_ERR_WOULD_BLOCK has taken nothing, and a WRITABLE event of the object that it was made for (the request,
+ *           session or stream that is its first argument) says when it can be made again: one event for all that were refused before it. Only
+ *           the object's end comes instead. So nothing has to be tried by the clock. Datagrams do not wait: ZIG_H3_ERR_QUEUE_FULL has no event.
  * Threads   Any call may be made from any thread, except that one queue is drained by one thread at a time: a second one that
  *           comes in meanwhile gets ZIG_H3_ERR_BUSY.
- * Signals   A signal handler may call zig_h3_queue_wake(), zig_h3_version(), zig_h3_abi_version(), zig_h3_struct_size(),
+ * Signals   A signal handler may call zig_h3_queue_wake(), zig_h3_version(), zig_h3_abi_version(), _abi_minor(), zig_h3_struct_size(),
  *           zig_h3_error_name() and zig_h3_event_name(), and nothing else: the thread that it interrupts may be inside a call.
  * Cancel    No call is a cancellation point (pthread_cancel), except zig_h3_queue_wait() while it sleeps: a thread that is cancelled
  *           there leaves the queue to the next one, and no event is lost. Asynchronous cancellation, and leaving a call by longjmp()
@@ -97,7 +100,7 @@ enum zig_h3_error {
     ZIG_H3_ERR_ENDED = -409,             /* out of order: the response has ended, or its headers are gone already */
     ZIG_H3_ERR_TOO_LARGE = -413,         /* larger than the limit: the request body, or what you sent */
     ZIG_H3_ERR_NOT_NEGOTIATED = -421,    /* the peer, or this server's options, did not offer it: datagrams, WebTransport */
-    ZIG_H3_ERR_WOULD_BLOCK = -425,       /* no room just now, nothing was taken; a WRITABLE event follows where the call says so */
+    ZIG_H3_ERR_WOULD_BLOCK = -425,       /* no room just now, nothing was taken; a WRITABLE event of the object follows */
     ZIG_H3_ERR_QUEUE_FULL = -429,        /* the bounded queue of outgoing datagrams, or the peer's limit of streams: nothing was taken */
     ZIG_H3_ERR_DATAGRAM_TOO_LARGE = -431,/* larger than what fits into a packet now: last_error says the limit */
     ZIG_H3_ERR_CANCELLED = -499,         /* ended by this side: a reset, a stop */
@@ -133,9 +136,10 @@ enum zig_h3_event_type {
     /* The request's body is complete. aux: its length; meta: its trailers, if any. Follows every REQUEST without the flag END whose
      * body arrives whole. */
     ZIG_H3_EVENT_BODY_END = 3,
-    /* A response or a stream whose write was refused or cut takes more again. object: it; parent: the server, or the stream's session;
-     * aux: how many bytes. With flag END, of a stream that zig_h3_wt_stream_end() was called for: all of it, its end included, is on
-     * its way. */
+    /* A call that returned ZIG_H3_ERR_WOULD_BLOCK, or a write that took only a part, can be made again. object: the request, session or stream
+     * that it was made for; parent: the server, or the stream's session; aux: how many bytes may be written now, of a session 0. One for all
+     * calls of the object that were refused before; it may be refused again. With flag END it is something else, of a stream that
+     * zig_h3_wt_stream_end() was called for: all of it, its end included, is on its way. */
     ZIG_H3_EVENT_WRITABLE = 4,
     /* T. A request has ended. code: 0, or why it ended early (flag ABORTED, and REMOTE if it was the peer); aux: the peer's
      * HTTP/3 error code if it gave one; status: the response's status, 0 if none was sent. */
@@ -571,9 +575,9 @@ enum zig_h3_send_flag {
  * pseudo fields; blanks around values do not count; content-length and date are added where missing. body may be NULL when body_len
  * is 0; to a HEAD request, and with status 204 or 304, none is sent. A STREAM_CLOSED event follows unless FORGET is given.
  * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT, _BAD_HEADER, _ENDED (a response was begun), _TOO_LARGE (headers over 64 KiB, body over
- * 2 GiB), _NO_MEMORY, or _WOULD_BLOCK: nothing was taken, because there is no room in the submission ring (drain your queue or
- * yield, then try again), or, with a body of more than 16 KiB, because what waits of other responses and streams of the server has
- * reached the option max_queued_response_bytes (try again later, or give it in parts: see zig_h3_request_write()). A body that is larger
+ * 2 GiB), _NO_MEMORY, or _WOULD_BLOCK: nothing was taken, because there is no room in the submission ring, or, with a body of
+ * more than 16 KiB, because what waits of other responses and streams of the server has reached the option max_queued_response_bytes. A
+ * WRITABLE event follows, in the latter case when there is room for 64 KiB; in parts (zig_h3_request_write()) it would go on at once. A body that is larger
  * than the option is taken as long as others leave any room.
  */
 ZIG_H3_API int32_t zig_h3_response_send(zig_h3_handle request, uint32_t status, const void *headers, size_t headers_len,
@@ -704,7 +708,7 @@ ZIG_H3_API int32_t zig_h3_wt_stream_write(zig_h3_handle stream, const void *data
  * Writes len bytes, at most 64 KiB and the high-water mark, that are to be sent all at once or not at all, as W3C's atomicWrite() has
  * it. A STREAM_ATOMIC event says which it was; until then they count against the high-water mark. Of a stream that is not there yet
  * (before its STREAM_OPENED) nothing is sent.
- * Returns 0, or ZIG_H3_ERR_WOULD_BLOCK (beyond the mark, or no room in the submission ring: nothing was taken, no event follows), _ENDED
+ * Returns 0, or ZIG_H3_ERR_WOULD_BLOCK (beyond the mark, or no room in the submission ring: nothing was taken, a WRITABLE event follows), _ENDED
  * as zig_h3_wt_stream_write(), _TOO_LARGE, _INVALID_ARGUMENT (NULL with a length), _NO_MEMORY.
  */
 ZIG_H3_API int32_t zig_h3_wt_stream_write_atomic(zig_h3_handle stream, const void *data, size_t len);

@@ -103,6 +103,15 @@ func (s *Session) SendDatagram(data []byte, maxAge time.Duration) {
 // DatagramOversized counts a datagram that was refused because it is larger than the limit.
 func (s *Session) DatagramOversized() { s.c.Stats.Add(sink.StatDatagramsTooLarge, 1) }
 
+// Live calls f unless the session has ended; until f returns it does not.
+func (s *Session) Live(f func()) {
+	s.mu.Lock()
+	if !s.finished {
+		f()
+	}
+	s.Unlock()
+}
+
 // Lock implements message.Sender.
 func (s *Session) Lock() { s.mu.Lock() }
 

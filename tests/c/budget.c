@@ -148,6 +148,43 @@ static void whole(void)
     }
 }
 
+/* What is refused for the room that others fill, and has nothing on its way itself, hears of it when that room is there. */
+static void waits(void)
+{
+    enum { WAITING = 3 };
+    static uint8_t large[BUDGET];
+    FILE *held_back = peer_start(port, "readers 1 quit"), *waiting[WAITING];
+    zig_h3_handle asked[WAITING];
+    const zig_h3_handle request = hear_of(ZIG_H3_EVENT_REQUEST);
+    size_t taken;
+    int told = 0;
+    SAME(zig_h3_response_write(request, large, sizeof large, &taken), 0);
+    const zig_h3_handle go = hear_of(ZIG_H3_EVENT_REQUEST);
+    for (int i = 0; i < WAITING; i++) {
+        waiting[i] = peer_start(port, "GET /one");
+        asked[i] = hear_of(ZIG_H3_EVENT_REQUEST);
+        SAME(zig_h3_response_send(asked[i], 200, NULL, 0, large, FLOOR + 1, 0), ZIG_H3_ERR_WOULD_BLOCK);
+        SAME(zig_h3_response_end(asked[i], large, FLOOR + 1), ZIG_H3_ERR_WOULD_BLOCK); /* one WRITABLE for both */
+    }
+    SAME(zig_h3_response_reset(asked[0], 0x10c), 0); /* it waits no more */
+    SAME(hear_of(ZIG_H3_EVENT_STREAM_CLOSED), asked[0]);
+    SAME(zig_h3_response_send(go, 200, NULL, 0, NULL, 0, ZIG_H3_SEND_FORGET), 0);
+    SAME(hear_of(ZIG_H3_EVENT_STREAM_CLOSED), request);
+    while (told < 2) {
+        const zig_h3_event event = hear();
+        if (event.type == ZIG_H3_EVENT_STREAM_CLOSED)
+            continue; /* of the first one that was told */
+        SAME(event.type, ZIG_H3_EVENT_WRITABLE);
+        HOLDS(event.object == asked[1] || event.object == asked[2]);
+        SAME(zig_h3_response_send(event.object, 200, NULL, 0, large, FLOOR + 1, ZIG_H3_SEND_FORGET), 0);
+        told++;
+    }
+    HOLDS(strstr(peer_output(waiting[0]), "error H3_REQUEST_CANCELLED true\n") != NULL);
+    for (int i = 1; i < WAITING; i++)
+        HOLDS(strstr(peer_output(waiting[i]), "body 16385 ") != NULL);
+    peer_output(held_back);
+}
+
 int main(void)
 {
     peer_build("h3go");
@@ -166,6 +203,8 @@ int main(void)
     burst("quit", "");
     brim();
     whole();
+    brim();
+    waits();
     brim();
     stop();
     return done();

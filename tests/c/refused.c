@@ -8,6 +8,7 @@
 #endif
 #include "../../capi/chunk.h"
 #include "../../capi/handle.h"
+#include "../../capi/refusal.h"
 #include "../../capi/submission.h"
 #include "check.h"
 #include "memory.h"
@@ -74,6 +75,20 @@ static int32_t reject(size_t len) { return zig_h3_wt_reject(session, 403, NULL, 
 
 /* In a record, in a small chunk, in one that is mapped, in one that no pool keeps. */
 static const size_t lengths[] = {1000, 5000, 60000, LARGEST};
+
+/* A call of an object was noted as one that waits for this, and the bell was rung; a moment later nobody waits any more. */
+static void noted(zig_h3_handle object, uint64_t what, int line)
+{
+    struct refusal *one = &refusal_base()[object & (HANDLE_SLOTS - 1)];
+    check(atomic_load(&one->object) == (object | what), __FILE__, line, "the call is noted");
+    check(atomic_load(&refusal_last) == (uint32_t)(one - refusal_base()) + 1, __FILE__, line, "the reactor finds it");
+    check(atomic_load(&submission_bell) == 1, __FILE__, line, "the bell was rung");
+    atomic_store(&one->object, 0);
+    atomic_store(&refusal_last, 0);
+    atomic_store(&submission_bell, 0);
+}
+
+#define NOTED(object, what) noted(object, what, __LINE__)
 
 /* What a call that was refused again and again for this reason has left behind. */
 static void refused(const char *name, int32_t (*call)(size_t), size_t len, int32_t why)
@@ -142,6 +157,45 @@ static void never_refused(void)
     SAME(atomic_load(&slot->codes), (uint64_t)7 << 32 | 7);
 }
 
+/* Which calls tell that they can be made again: the ring is full. */
+static void every_refusal_is_noted(void)
+{
+    zig_h3_handle out;
+    struct slot *slot;
+    const zig_h3_handle open = handle_issue(KIND_SESSION, SLOT_OPEN, &slot);
+    atomic_store(&refusal_last, 0);
+    atomic_store(&submission_bell, 0);
+#define REFUSED(object, call)                                                                                                     \
+    do {                                                                                                                          \
+        SAME(call, ZIG_H3_ERR_WOULD_BLOCK);                                                                                       \
+        NOTED(object, REFUSAL_RING);                                                                                              \
+    } while (0)
+    REFUSED(request, zig_h3_response_send(request, 200, NULL, 0, "x", 1, 0));
+    REFUSED(request, zig_h3_request_end(request, "x", 1));
+    REFUSED(request, zig_h3_request_send_trailers(request, NULL, 0));
+    REFUSED(session, zig_h3_wt_accept(session, NULL, NULL, 0));
+    REFUSED(session, zig_h3_wt_reject(session, 403, NULL, 0, NULL, 0));
+    REFUSED(session, zig_h3_wt_close(session, 0, NULL, 0));
+    REFUSED(open, zig_h3_wt_drain(open));
+    REFUSED(open, zig_h3_wt_open_stream(open, 0, 0, &out));
+    REFUSED(stream, zig_h3_wt_stream_write_atomic(stream, "x", 1));
+    REFUSED(stream, zig_h3_wt_stream_commit(stream));
+    REFUSED(stream, zig_h3_wt_stream_end(stream));
+    REFUSED(stream, zig_h3_wt_stream_priority(stream, 0, 0));
+    /* Of two that are refused for two reasons both are remembered. */
+    refusal_note(request, REFUSAL_ACCOUNT);
+    refusal_note(request, REFUSAL_RING);
+    NOTED(request, REFUSAL_ACCOUNT | REFUSAL_RING);
+    /* Whoever is late for an object that has ended leaves the note of the next one in its slot alone; and has its place, if it is first. */
+    const zig_h3_handle later = request + ((zig_h3_handle)1 << HANDLE_GENERATION_SHIFT);
+    refusal_note(later, REFUSAL_RING);
+    refusal_note(request, REFUSAL_ACCOUNT);
+    NOTED(later, REFUSAL_RING);
+    refusal_note(request, REFUSAL_ACCOUNT);
+    refusal_note(later, REFUSAL_RING);
+    NOTED(later, REFUSAL_RING);
+}
+
 static void make(void)
 {
     struct slot *slot;
@@ -171,6 +225,7 @@ int main(void)
     make();
     fill_ring();
     never_refused();
+    every_refusal_is_noted();
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         if (calls[i].call == send_whole)
             make();
@@ -190,13 +245,35 @@ int main(void)
     }
     /* Of an atomic write that fits in part nothing is taken. */
     atomic_store(&account->queued, LIMIT - 1000);
+    struct slot *slot = &handle_slots[stream & (HANDLE_SLOTS - 1)];
+    atomic_store(&slot->credit, 0); /* nothing of its own is on its way: others' has to leave */
+    atomic_store(&refusal_last, 0);
     SAME(stream_write_atomic(40000), ZIG_H3_ERR_WOULD_BLOCK);
+    NOTED(stream, REFUSAL_ACCOUNT);
+    atomic_store(&slot->credit, 1000 << 1);
+    SAME(stream_write_atomic(40000), ZIG_H3_ERR_WOULD_BLOCK);
+    SAME(atomic_load(&slot->credit), 1000 << 1 | 1);
+    SAME(atomic_load(&refusal_last), 0);
     SAME(atomic_load(&account->queued), LIMIT - 1000);
+    /* Who gives room back calls the reactor once there is enough of it, and if somebody waits. */
+    atomic_store(&submission_bell, 0);
+    account_give(account, 1000);
+    SAME(atomic_load(&submission_bell), 0);
+    atomic_store(&account->awaited, 1);
+    account_give(account, ACCOUNT_ROOM - 2001);
+    SAME(atomic_load(&submission_bell), 0);
+    account_give(account, 1);
+    SAME(atomic_load(&submission_bell), 1);
+    SAME(atomic_load(&account->awaited), 0);
     atomic_store(&account->queued, 0);
     refused("response_send of what has ended", send_whole, 5000, ZIG_H3_ERR_ENDED);
     make();
     atomic_store(&account->queued, LIMIT);
+    atomic_store(&refusal_last, 0);
     SAME(send_whole(20000), ZIG_H3_ERR_WOULD_BLOCK);
+    NOTED(request, REFUSAL_ACCOUNT);
+    SAME(zig_h3_wt_reject(session, 403, NULL, 0, body, 20000), ZIG_H3_ERR_WOULD_BLOCK);
+    NOTED(session, REFUSAL_ACCOUNT);
     SAME(atomic_load(&account->queued), LIMIT);
     return done();
 }

@@ -154,7 +154,7 @@ WITHOUT_ENGINE = ("refused", "chunks", "config", "caller_memory")
 
 def c_tests():
     """The programs in tests/c that need no company. Those of the ring and serve.c have suites of their own."""
-    apart = ("serve.c", "ring_stress.c", "ring_litmus.c", *(f"{name}.c" for name in WITHOUT_ENGINE))
+    apart = ("serve.c", "full.c", "ring_stress.c", "ring_litmus.c", *(f"{name}.c" for name in WITHOUT_ENGINE))
     sources = [source for source in sorted((ROOT / "tests/c").glob("*.c")) if source.name not in apart]
     if not sources:
         raise Failure("there is no program in tests/c")
@@ -171,6 +171,17 @@ def c_programs(log, count):
         sources = [ROOT / f"tests/c/{name}.c", *sorted((ROOT / "capi").glob("*.c"))]
         program = compile_c(log, sources, name, "-D_GNU_SOURCE")
         count.add(counts.of_program(log, *run(log, [program], 60)))
+
+
+def refusing(log):
+    """The folder of a library that takes the submission ring for full three of four times."""
+    must(log, [ROOT / "capi/build.sh"], 600, env={"OUT": "build/refusing", "CGO_CFLAGS": "-O2 -DSUBMISSION_REFUSES"})
+    return ROOT / "build/refusing/lib"
+
+
+def c_full(log, count):
+    program = compile_c(log, [ROOT / "tests/c/full.c"], "full", library=refusing(log))
+    count.add(counts.of_program(log, *run(log, [program], 240)))
 
 
 def c_serve(log, count):
@@ -377,6 +388,7 @@ ALL = [
     Suite("abi", "header, exports, structs and TypeScript tables say the same (A03)", abi_checks.run),
     Suite("c", "the programs in tests/c against the library", c_programs, alone=True),
     Suite("c:serve", "a C program serves 10,000 requests", c_serve, alone=True),
+    Suite("c:full", "calls that find no room most of the time are told of when they can be made again", c_full, alone=True),
     Suite("c:sanitized", "both again with an instrumented library, under both sanitizers", sanitized_library, alone=True),
     Suite("python", "a Python program serves 10,000 requests; a consumer in asyncio", python, alone=True),
     Suite("luajit", "a consumer in LuaJIT: poll on the queue's descriptor", luajit),

@@ -1,0 +1,38 @@
+/*
+ * Calls that returned ZIG_H3_ERR_WOULD_BLOCK, by the object that they were made for: a WRITABLE event of it says when they can be made
+ * again (refusal.go). Only writes that have reached the high-water mark are noted elsewhere, with their credit (writer.c).
+ *
+ * What is noted stands beside the slots, since a call may be refused without having its slot locked: the object may end meanwhile, and the
+ * slot come to another. Then the older one has nobody to be told of it, and the note of the newer one stays.
+ */
+#ifndef CAPI_REFUSAL_H
+#define CAPI_REFUSAL_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "../include/zig_h3.h"
+
+/* What a call waits for: bits beyond those of a handle. */
+#define REFUSAL_RING ((uint64_t)1 << 63)    /* room in the submission ring */
+#define REFUSAL_ACCOUNT ((uint64_t)1 << 62) /* room in the server's account, of ACCOUNT_ROOM */
+
+/* refusal.go mirrors it. */
+struct refusal {
+    _Atomic uint64_t object; /* and what it waits for; not 0 while it is on the stack */
+    _Atomic uint32_t next;   /* index + 1 */
+};
+
+/* The last one that was noted, index + 1: a stack that the reactor takes whole. */
+extern _Atomic uint32_t refusal_last;
+
+/* For cgo. */
+struct refusal *refusal_base(void);
+
+/* Notes that a call of an object waits for this, and rings the reactor. */
+void refusal_note(zig_h3_handle object, uint64_t what);
+
+/* The same. Returns ZIG_H3_ERR_WOULD_BLOCK, with the words set. */
+int32_t refuse(zig_h3_handle object, uint64_t what);
+
+#endif
