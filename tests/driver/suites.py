@@ -296,12 +296,22 @@ def bun_tests(folder, limit):
     return suite
 
 
-def bun_files(log, count, folder, limit, files, env={}):
+def bun_files(log, count, folder, limit, files, env={}, more=()):
     report = BUILD / "test-logs" / (log.path.stem + ".xml")
     report.unlink(missing_ok=True)
-    command = [BUN, "test", "--reporter=junit", f"--reporter-outfile={report}", *(f"./{f.relative_to(ROOT / folder)}" for f in files)]
+    command = [BUN, "test", "--reporter=junit", f"--reporter-outfile={report}", *(f"./{f.relative_to(ROOT / folder)}" for f in files), *more]
     code, _ = run(log, command, limit, cwd=ROOT / folder, env={"PYTHON": str(PYTHON), **env})
     count.add(counts.of_junit(log, code, report))
+
+
+# Those of tests/bun that send no datagrams, which would be dropped.
+WITHOUT_DATAGRAMS = ("bodies", "failures", "lifecycle", "responses", "streaming", "webtransport-decision")
+
+
+def full(log, count):
+    """tests/bun where the ring to the engine is full three of four times: what is refused is made again when it is told of."""
+    files = [ROOT / "tests/bun" / f"{name}.test.ts" for name in WITHOUT_DATAGRAMS]
+    bun_files(log, count, "tests/bun", 600, files, {"ZIG_H3_LIBDIR": str(refusing(log))}, ["-t", "^(?!.*not tried again and again).*$"])
 
 
 BROWSER = "webtransport-chromium"
@@ -400,6 +410,7 @@ ALL = [
     Suite("bindings", "bun test in bindings/bun", bun_tests("bindings/bun", 300), alone=True),
     Suite("bun", "bun test in tests/bun: behaviours, end to end, of clients that offer no DATAGRAM", behaviours(False), alone=True),
     Suite("bun:datagram", "of these, what a request may see: once more, of clients that offer it, as browsers do", offering, alone=True),
+    Suite("bun:full", "of these, what answers and sends: once more, where calls find no room most of the time", full, alone=True),
     Suite("webtransport", "those of sessions and datagrams: webtransport-go, aioquic", behaviours(True), alone=True),
     Suite("chromium", "sessions as a browser sees them", browser, alone=True),
     Suite("demo", "what the README promises", demo, alone=True),

@@ -85,7 +85,7 @@
  *     native/errors.ts                              H3Error
  *     native/memory.ts                              memory of the C side for arguments and results
  *     native/packed.ts                              packed header lists
- *     native/retry.ts                               calls that find their ring full
+ *     native/refused.ts                             calls that found no room, until they can be made again
  *     native/stats.ts                               counters by name
  *     native/datagram_result.ts                     what became of a datagram
  *

@@ -9,7 +9,6 @@ import { errorName } from "../native/errors.ts";
 import { ERROR, H3_INTERNAL_ERROR } from "../native/layout.ts";
 import { library } from "../native/library.ts";
 import { scratch, TAKEN } from "../native/memory.ts";
-import { RETRY } from "../native/retry.ts";
 import type { Carrier, OutgoingCalls, Sending } from "./outgoing.ts";
 
 /** Bodies up to this go out with their response in one call. */
@@ -117,10 +116,7 @@ export class ResponseBytes implements Sending {
     const carrier = this.#carrier;
     if (carrier.gone) return;
     const code = this.#calls.end(carrier.handle);
-    if (code === ERROR.WOULD_BLOCK) {
-      setTimeout(() => this.#finish(), RETRY);
-      return;
-    }
+    if (code === ERROR.WOULD_BLOCK) return; // WRITABLE runs it again
     if (code !== 0) return this.#refused(code);
     this.#letGo();
     carrier.sent();

@@ -5,7 +5,6 @@ import { ERROR, H3_INTERNAL_ERROR } from "../native/layout.ts";
 import { library } from "../native/library.ts";
 import { scratch, TAKEN } from "../native/memory.ts";
 import { listHeaders, writeHeaders } from "../native/packed.ts";
-import { RETRY } from "../native/retry.ts";
 import type { Carrier, OutgoingCalls, Sending } from "./outgoing.ts";
 import type { Trailers } from "./trailers.ts";
 
@@ -55,7 +54,10 @@ export class ResponseStream implements Sending {
       for (let first = true; ; first = false) {
         const promise = this.#reader.read();
         // Headers do not wait for a body that is not there yet.
-        if (first && Bun.peek.status(promise) === "pending") await this.#write(EMPTY);
+        if (first && Bun.peek.status(promise) === "pending") {
+          promise.catch(() => {}); // it may fail before the headers are gone; who awaits it below gets that
+          await this.#write(EMPTY);
+        }
         const { done, value } = await promise;
         if (carrier.gone) return;
         if (done) break;
@@ -113,7 +115,10 @@ export class ResponseStream implements Sending {
       }
       if (code === 0) break;
       if (code !== ERROR.WOULD_BLOCK) return this.#over(code);
-      await Bun.sleep(RETRY);
+      await new Promise<void>((resolve) => {
+        this.#resume = resolve;
+      });
+      this.#resume = undefined;
     }
     carrier.sent();
   }

@@ -4,6 +4,7 @@ import { LOG_LEVELS, type LogRecord, type Reporter } from "../common/log.ts";
 import { H3Error, errorName } from "../native/errors.ts";
 import { ERROR, EVENT, FLAG, H3_INTERNAL_ERROR } from "../native/layout.ts";
 import { library } from "../native/library.ts";
+import { resume } from "../native/refused.ts";
 import { Connection } from "./connection.ts";
 import { AUX, CODE, CONN, OBJECT, PARENT, RecordReader, STATUS, TYPE, USER_DATA, type QueueMemory } from "./records.ts";
 import { SessionEvents } from "./session_events.ts";
@@ -216,6 +217,7 @@ export class Dispatcher {
   }
 
   #writable(object: number, flags: number): void {
+    if ((flags & FLAG.END) === 0) resume(object);
     const exchange = this.exchanges.get(object);
     if (exchange !== undefined) exchange.writable();
     else this.sessions.writable(object, flags);
@@ -223,10 +225,11 @@ export class Dispatcher {
 
   #closed(object: number, code: number, flags: number): void {
     const exchange = this.exchanges.get(object);
-    if (exchange === undefined) return;
+    if (exchange === undefined) return resume(object);
     if (code === 0) {
       this.exchanges.delete(object);
       exchange.finished();
+      resume(object);
       return;
     }
     const remote = (flags & FLAG.REMOTE) !== 0;
@@ -246,6 +249,7 @@ export class Dispatcher {
     const exchange = this.exchanges.get(object);
     this.exchanges.delete(object);
     exchange?.fail(reason);
+    resume(object);
   }
 
   #log(object: number, level: (typeof LOG_LEVELS)[number], message: string): void {

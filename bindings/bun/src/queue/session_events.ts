@@ -4,7 +4,7 @@ import type { Reporter } from "../common/log.ts";
 import { ERROR, EVENT, FLAG, HIGH } from "../native/layout.ts";
 import { library } from "../native/library.ts";
 import { readFields } from "../native/packed.ts";
-import { untilTaken } from "../native/retry.ts";
+import { resume, untilTaken } from "../native/refused.ts";
 import { AUX, CODE, OBJECT, PARENT, STATUS, TYPE, type RecordReader } from "./records.ts";
 
 /** Takes the events of a session. */
@@ -109,6 +109,7 @@ export class SessionEvents {
         return;
       case EVENT.STREAM_ENDED: // of one that was asked for too late, it comes behind the end of the session
         this.streams.get(object)?.core.streamEnded(object, u32[word + CODE]! | 0);
+        resume(object);
         return;
       case EVENT.SESSION_OPENED: {
         const protocol = readFields(this.records.meta(at)).find(([name]) => name === "protocol")?.[1] ?? "";
@@ -118,9 +119,12 @@ export class SessionEvents {
       case EVENT.SESSION_DRAINING:
         this.sessions.get(object)?.drains();
         return;
-      case EVENT.SESSION_CLOSED:
-        this.#closed(object, u32[word + CODE]! | 0, u32[word + TYPE]! >>> 16, u32[word + AUX]!, this.records.text(at), this.records.words(at));
+      case EVENT.SESSION_CLOSED: {
+        const flags = u32[word + TYPE]! >>> 16;
+        const counters = (flags & FLAG.COUNTERS) !== 0 ? this.records.words(at) : NOTHING;
+        this.#closed(object, u32[word + CODE]! | 0, flags, u32[word + AUX]!, this.records.text(at), counters);
         return;
+      }
       case EVENT.DATAGRAMS_DROPPED:
         this.sessions.get(object)?.droppedUnsent(u32[word + CODE]! | 0, u32[word + AUX]! + u32[word + AUX + 1]! * HIGH);
         return;
@@ -148,7 +152,7 @@ export class SessionEvents {
       attempt(() => this.streams.get(object)?.givenUp(`The stream was given up: ${inWords(error)}`));
       return;
     }
-    untilTaken(() => library().zig_h3_wt_close(object, 0, 0, 0)); // before the decision it rejects with 500
+    untilTaken(object, () => library().zig_h3_wt_close(object, 0, 0, 0)); // before the decision it rejects with 500
     this.sessions.get(object)?.givenUp(`The session was given up: ${inWords(error)}`);
     if (type === EVENT.SESSION_CLOSED) this.sessions.delete(object);
   }
@@ -156,13 +160,14 @@ export class SessionEvents {
   /** Nothing more will come: ends everything. */
   broken(): void {
     for (const session of [...this.sessions.values()]) attempt(() => this.#closed(session.handle, ERROR.FATAL, 0, 0, "", NOTHING));
+    for (const stream of [...this.streams.keys()]) attempt(() => resume(stream));
     this.sessions.clear();
   }
 
   #closed(object: number, code: number, flags: number, closeCode: number, reason: string, counters: Uint32Array): void {
     const session = this.sessions.get(object);
-    if (session === undefined) return;
-    session.finished(code, flags, closeCode, reason, counters);
+    session?.finished(code, flags, closeCode, reason, counters);
     this.sessions.delete(object);
+    resume(object);
   }
 }

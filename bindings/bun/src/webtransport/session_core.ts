@@ -16,7 +16,7 @@ import { DatagramOutbox } from "./datagrams/outbox.ts";
 import { IncomingStreams } from "./streams/incoming_streams.ts";
 import { Outcome } from "../common/outcome.ts";
 import type { WebTransportReceiveStream } from "./streams/receive_stream.ts";
-import { untilTaken } from "../native/retry.ts";
+import { untilTaken } from "../native/refused.ts";
 import type { WebTransportSendGroup } from "./streams/send_group.ts";
 import { WebTransportDatagramDuplexStream } from "./datagrams/duplex.ts";
 import type { SessionSink } from "../queue/session_events.ts";
@@ -245,6 +245,7 @@ export class SessionCore implements SessionSink {
     await this.#live();
     const handle = await new Promise<number>((resolve, reject) => {
       untilTaken(
+        this.handle,
         () => library().zig_h3_wt_open_stream(this.handle, kind, options.wait ? WT_OPEN.WAIT : 0, scratch().results),
         (code) => {
           if (code === 0) resolve(this.#added(scratch().u64(0), kind, options));
@@ -308,7 +309,7 @@ export class SessionCore implements SessionSink {
 
   /** Asks the peer to end it soon. */
   askDrain(): void {
-    if (this.state === "connected" || this.state === "draining") untilTaken(() => library().zig_h3_wt_drain(this.handle));
+    if (this.state === "connected" || this.state === "draining") untilTaken(this.handle, () => library().zig_h3_wt_drain(this.handle));
   }
 
   /** Keying material of it. Rejects with InvalidStateError once it has ended. */
@@ -328,7 +329,7 @@ export class SessionCore implements SessionSink {
     if (this.over) return;
     const reason = encodeReason(info.reason);
     const open = this.state !== "connecting";
-    untilTaken(() => library().zig_h3_wt_close(this.handle, info.closeCode, reason.length === 0 ? 0 : reason, reason.length));
+    untilTaken(this.handle, () => library().zig_h3_wt_close(this.handle, info.closeCode, reason.length === 0 ? 0 : reason, reason.length));
     if (open) this.#cleanup(undefined, info);
     else this.#cleanup(new WebTransportError("The session was closed before it was open", { source: "session" }));
   }

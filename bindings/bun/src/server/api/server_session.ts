@@ -4,7 +4,7 @@ import { ERROR } from "../../native/layout.ts";
 import { lastError, library } from "../../native/library.ts";
 import { HEADERS_SIZE, scratch } from "../../native/memory.ts";
 import { listHeaders, writeHeaders, type Listed } from "../../native/packed.ts";
-import { untilTaken } from "../../native/retry.ts";
+import { untilTaken } from "../../native/refused.ts";
 import { WebTransportSession } from "../../webtransport/session.ts";
 import type { SessionCore } from "../../webtransport/session_core.ts";
 import { offeredProtocols } from "./offered_protocols.ts";
@@ -81,6 +81,7 @@ export class WebTransportServerSession<Path extends string = string> extends Web
     let refused: Error | undefined;
     let late = false;
     untilTaken(
+      this.#core.handle,
       () => library().zig_h3_wt_accept(this.#core.handle, name, ...pack(listed)),
       (code) => {
         if (code === 0 || code === ERROR.STALE_HANDLE) return;
@@ -155,12 +156,13 @@ export class WebTransportServerSession<Path extends string = string> extends Web
   async #refuse(status: number, listed: Listed, body: Uint8Array, cause?: Error): Promise<void> {
     if (cause !== undefined) this.#blame(cause);
     untilTaken(
+      this.#core.handle,
       () => library().zig_h3_wt_reject(this.#core.handle, status, ...pack(listed), body.length === 0 ? 0 : body, body.length),
       (code) => {
         if (code >= 0 || code === ERROR.STALE_HANDLE) return;
         // A response that the library does not take: the client is to get one nevertheless.
         this.#blame(lastError(code));
-        untilTaken(() => library().zig_h3_wt_reject(this.#core.handle, 500, 0, 0, 0, 0));
+        untilTaken(this.#core.handle, () => library().zig_h3_wt_reject(this.#core.handle, 500, 0, 0, 0, 0));
       },
     );
     this.#core.refused(`The session was rejected with status ${status}`);

@@ -4,7 +4,7 @@ import type { LogLevel } from "../../common/log.ts";
 import type { RequestHead } from "../../http/head_reader.ts";
 import { ERROR } from "../../native/layout.ts";
 import { library } from "../../native/library.ts";
-import { untilTaken } from "../../native/retry.ts";
+import { untilTaken } from "../../native/refused.ts";
 import { SessionCore } from "../../webtransport/session_core.ts";
 import { sameOrigin } from "../api/origins.ts";
 import { H3Request } from "../api/request.ts";
@@ -108,5 +108,5 @@ function report(asked: Asked, level: LogLevel, tier: "peer" | "protocol", messag
 
 /** Refuses a session that nobody is to hear of. */
 function refuse(handle: number, status: number): void {
-  untilTaken(() => library().zig_h3_wt_reject(handle, status, 0, 0, 0, 0));
+  untilTaken(handle, () => library().zig_h3_wt_reject(handle, status, 0, 0, 0, 0));
 }

@@ -4,6 +4,7 @@ import { ERROR, H3_REQUEST_CANCELLED, SEND_FLAG } from "../../native/layout.ts";
 import { library } from "../../native/library.ts";
 import { scratch } from "../../native/memory.ts";
 import { writeField } from "../../native/packed.ts";
+import { whenWritable } from "../../native/refused.ts";
 import { H3Request } from "../api/request.ts";
 import type { Unmatched } from "../routes/route.ts";
 import type { Exchange } from "./exchange.ts";
@@ -11,20 +12,25 @@ import type { RequestHost } from "./host.ts";
 
 /** Answers a request that no handler sees: with a status, and for 405 with the methods that there are. */
 export function refuse(host: RequestHost, handle: number, why: Unmatched | { status: 400 | 413 }, exchange: Exchange | undefined): void {
-  const allow = "allow" in why ? why.allow : "";
-  const native = library();
-  const memory = scratch();
   if (exchange !== undefined) {
     exchange.body?.stop();
     exchange.gone = true;
     host.dispatcher.exchanges.delete(handle);
   }
+  send(host, handle, why.status, "allow" in why ? why.allow : "");
+}
+
+function send(host: RequestHost, handle: number, status: number, allow: string): void {
+  const native = library();
+  const memory = scratch();
   const length = allow === "" ? 0 : writeField(memory.headers, 0, "allow", allow);
-  const code = native.zig_h3_response_send(handle, why.status, memory.headersAt, Math.max(length, 0), 0, 0, SEND_FLAG.FORGET | SEND_FLAG.LATER);
+  const code = native.zig_h3_response_send(handle, status, memory.headersAt, Math.max(length, 0), 0, 0, SEND_FLAG.FORGET | SEND_FLAG.LATER);
   if (code === 0) {
     host.pump.flushSoon();
-  } else if (code === ERROR.WOULD_BLOCK || code === ERROR.ENDED) {
-    // No room just now for so small a thing, or a response that has begun: the client may as well see an error.
+  } else if (code === ERROR.WOULD_BLOCK) {
+    whenWritable(handle, () => send(host, handle, status, allow));
+  } else if (code === ERROR.ENDED) {
+    // A response that has begun: the client may as well see an error.
     native.zig_h3_response_reset(handle, H3_REQUEST_CANCELLED);
   }
 }

@@ -9,7 +9,7 @@ import { ERROR, SEND_FLAG } from "../../native/layout.ts";
 import { library } from "../../native/library.ts";
 import { BODY_SIZE, scratch } from "../../native/memory.ts";
 import { listHeaders, writeField, writeHeaders, type Listed } from "../../native/packed.ts";
-import { RETRY } from "../../native/retry.ts";
+import { whenWritable } from "../../native/refused.ts";
 import { H3Request } from "../api/request.ts";
 import { HANDLER, type Call } from "./call.ts";
 import { RESPONSE } from "./message_calls.ts";
@@ -107,9 +107,9 @@ function send(call: Call, status: number, listed: Listed, bytes: Uint8Array | nu
     // Others wait for slow clients, maybe for long, and use up what all may hold. In pieces it is told when there is room.
     if (length > FREE_OF_BUDGET) return sendSlowly(call, status, listed, bytes!);
     const parked = call.park();
-    setTimeout(() => {
+    whenWritable(call.handle, () => {
       if (!parked.gone) send(call, status, listed, bytes);
-    }, RETRY);
+    });
   } else if (code === ERROR.BAD_HEADER && dropConnectionFields(listed)) {
     send(call, status, listed, bytes);
   } else {

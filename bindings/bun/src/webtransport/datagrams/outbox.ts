@@ -3,8 +3,10 @@
  * open yet. Those then wait here: of a group the one with the highest order goes first, groups take turns.
  */
 import { ERROR } from "../../native/layout.ts";
-import { RETRY } from "../../native/retry.ts";
 import { DEFAULT_BUFFERED } from "./inbox.ts";
+
+/** How long to wait when the engine's own queue is full, in ms: no event says when it is not, since what could wait would be a stream. */
+const RETRY = 1;
 
 /** Hands a datagram to the engine, which is to drop it after `maxAge` ms (0: never). Gives a result code. */
 export type SendDatagram = (bytes: Uint8Array, maxAge: number) => number;

@@ -3,15 +3,12 @@ import { bytesOf } from "../../common/buffer_source.ts";
 import { ERROR } from "../../native/layout.ts";
 import { lastError, library } from "../../native/library.ts";
 import { scratch, TAKEN } from "../../native/memory.ts";
-import { RETRY, untilTaken } from "../../native/retry.ts";
+import { ringWasFull, untilTaken, whenWritable } from "../../native/refused.ts";
 import type { WebTransportSendGroup } from "./send_group.ts";
 import { codeOf, WebTransportError } from "./webtransport_error.ts";
 
 /** With the member that Bun's types do not know. */
 type Controller = WritableStreamDefaultController & { readonly signal: AbortSignal };
-
-/** How often an atomic write is tried again that finds no room: the way to the engine may be full for a moment. */
-const TRIES = 10;
 
 /** A chunk that is to go out all at once, or not at all. */
 export class AtomicWrite {
@@ -110,6 +107,7 @@ export class SendSide implements Bun.UnderlyingSink<unknown> {
   async close(): Promise<void> {
     const closing = (this.#closing = Promise.withResolvers<void>());
     untilTaken(
+      this.#handle,
       () => library().zig_h3_wt_stream_end(this.#handle),
       (code) => {
         if (code !== 0 && !willTell(code)) closing.reject(lastError(code));
@@ -140,6 +138,7 @@ export class SendSide implements Bun.UnderlyingSink<unknown> {
     if (this.#over || this.#committing) return;
     this.#committing = true;
     untilTaken(
+      this.#handle,
       () => library().zig_h3_wt_stream_commit(this.#handle),
       () => {
         this.#committing = false;
@@ -215,12 +214,12 @@ export class SendSide implements Bun.UnderlyingSink<unknown> {
     const abort = (): void => failed.reject(signal.reason);
     signal.addEventListener("abort", abort);
     try {
-      let code: number = ERROR.WOULD_BLOCK;
-      for (let tries = 0; tries < TRIES; tries++) {
+      let code: number;
+      for (;;) {
         code = library().zig_h3_wt_stream_write_atomic(this.#handle, bytes, bytes.length);
-        if (code !== ERROR.WOULD_BLOCK) break;
-        library().zig_h3_flush();
-        await Promise.race([Bun.sleep(RETRY), failed.promise]);
+        if (code !== ERROR.WOULD_BLOCK || !ringWasFull()) break; // what is full for longer is for the writer to know
+        const room = new Promise<void>((resolve) => whenWritable(this.#handle, resolve));
+        await Promise.race([room, failed.promise]);
       }
       if (code === 0) code = await Promise.race([told.promise, failed.promise]);
       if (code === 0) this.#wrote(bytes.length);
@@ -266,7 +265,7 @@ export class SendSide implements Bun.UnderlyingSink<unknown> {
 
   #rank(): void {
     const group = this.#group?.id ?? 0;
-    untilTaken(() => library().zig_h3_wt_stream_priority(this.#handle, group, this.#order));
+    untilTaken(this.#handle, () => library().zig_h3_wt_stream_priority(this.#handle, group, this.#order));
   }
 }
 
