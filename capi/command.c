@@ -48,26 +48,28 @@ struct command *command_new(enum command_kind kind, const char *const *strings, 
     size_t total = 0;
     for (unsigned i = 0; i < count; i++)
         total += lens[i];
-    struct command *command = calloc(1, sizeof *command + total);
+    const size_t list = count * sizeof(struct command_text);
+    struct command *command = calloc(1, sizeof *command + list + total);
     if (command == NULL) {
         error_set(ZIG_H3_ERR_NO_MEMORY, "the system gave no memory");
         return NULL;
     }
     command->kind = kind;
+    command->strings = count;
     uint32_t at = 0;
     for (unsigned i = 0; i < count; i++) {
-        command->string_at[i] = at;
-        command->string_len[i] = (uint32_t)lens[i];
+        command->text_of[i] = (struct command_text){.at = at, .len = (uint32_t)lens[i]};
         if (lens[i] > 0)
-            memcpy(command->strings + at, strings[i], lens[i]);
+            memcpy((char *)&command->text_of[count] + at, strings[i], lens[i]);
         at += (uint32_t)lens[i];
     }
     return command;
 }
 
-const char *command_string(struct command *command, uint32_t index)
+const char *command_string(struct command *command, uint32_t index, uint32_t *len)
 {
-    return command->strings + command->string_at[index];
+    *len = index < command->strings ? command->text_of[index].len : 0;
+    return *len > 0 ? (const char *)&command->text_of[command->strings] + command->text_of[index].at : "";
 }
 
 static void let_go(struct command *command)

@@ -150,7 +150,9 @@ func export(c *C.struct_command) {
 
 // text is a string of a command.
 func text(c *C.struct_command, index C.uint32_t) string {
-	return C.GoStringN(C.command_string(c, index), C.int(c.string_len[index]))
+	var n C.uint32_t
+	at := C.command_string(c, index, &n)
+	return C.GoStringN(at, C.int(n))
 }
 
 // answer lets the command go. It reports whether the host still waits for it.

@@ -26,8 +26,10 @@ enum command_kind {
     COMMAND_FAILPOINT /* builds with the tag failpoint only */
 };
 
-/* Strings that a command carries, by index. */
-enum { COMMAND_STRINGS = 4, STRING_HOSTNAME = 0, STRING_CERT, STRING_KEY, STRING_OPTIONS, STRING_METHOD = 0, STRING_PATTERN, STRING_LABEL = 0, STRING_CONTEXT };
+/* Strings that a command carries, by index: of a server, of a route, of keying material. */
+enum { STRING_HOSTNAME, STRING_CERT, STRING_KEY, STRING_OPTIONS };
+enum { STRING_METHOD, STRING_PATTERN };
+enum { STRING_LABEL, STRING_CONTEXT };
 
 /* How long a call waits for the engine. */
 #define COMMAND_WAIT_MS 10000
@@ -52,9 +54,11 @@ struct command {
     uint64_t result;
     char text[1024];
 
-    uint32_t string_len[COMMAND_STRINGS];
-    uint32_t string_at[COMMAND_STRINGS]; /* from strings */
-    char strings[];
+    uint32_t strings; /* how many it carries */
+    struct command_text {
+        uint32_t at; /* from the end of the list */
+        uint32_t len;
+    } text_of[];
 };
 
 /* A command with copies of these strings; NULL ones are empty. NULL if there is no memory. */
@@ -76,7 +80,7 @@ bool command_answer(struct command *command, int32_t code, const char *text, siz
 /* Lets every waiting call look at the library's state: the engine has died. */
 void command_wake_all(void);
 
-/* For cgo, which does not see flexible arrays. */
-const char *command_string(struct command *command, uint32_t index);
+/* The engine's side: a string that it carries, of *len bytes; empty where it has no such. */
+const char *command_string(struct command *command, uint32_t index, uint32_t *len);
 
 #endif

@@ -85,11 +85,12 @@ int32_t zig_h3_server_new(const zig_h3_server_config *given, zig_h3_handle queue
         return handle_error(queue, KIND_QUEUE);
     const char *strings[] = {config.hostname, config.cert_path, config.key_path, config.options};
     const size_t lens[] = {length(config.hostname), length(config.cert_path), length(config.key_path), config.options_len};
-    for (unsigned i = 0; i < COMMAND_STRINGS; i++) {
+    const unsigned count = sizeof strings / sizeof *strings;
+    for (unsigned i = 0; i < count; i++) {
         if (lens[i] > STRING_MAX)
             return error_set(ZIG_H3_ERR_CONFIG, "a string of the configuration is longer than 16 MiB");
     }
-    struct command *command = command_new(COMMAND_SERVER_NEW, strings, lens, COMMAND_STRINGS);
+    struct command *command = command_new(COMMAND_SERVER_NEW, strings, lens, count);
     if (command == NULL)
         return ZIG_H3_ERR_NO_MEMORY;
     struct server *server = server_take();

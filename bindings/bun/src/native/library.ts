@@ -3,7 +3,7 @@ import { dlopen } from "bun:ffi";
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { H3Error } from "./errors.ts";
-import { ABI_VERSION, RECORD_SIZE, SERVER_CONFIG_SIZE, QUEUE_CONFIG_SIZE, QUEUE_SPAN_SIZE, STRUCT } from "./layout.ts";
+import { ABI, ABI_VERSION, RECORD_SIZE, SERVER_CONFIG_SIZE, QUEUE_CONFIG_SIZE, QUEUE_SPAN_SIZE, STRUCT } from "./layout.ts";
 import { symbols, type Symbols } from "./symbols.ts";
 
 let loaded: Symbols | undefined;
@@ -57,6 +57,10 @@ function load(path: string): Symbols {
   if (abi !== ABI_VERSION) {
     throw new Error(`${path} speaks version ${abi} of the zig_h3 contract, this package version ${ABI_VERSION}: build it again`);
   }
+  const minor = minorOf(path);
+  if (minor < ABI.MINOR) {
+    throw new Error(`${path} speaks version ${abi}.${minor} of the zig_h3 contract, this package version ${abi}.${ABI.MINOR}: build it again`);
+  }
   const native = dlopen(path, symbols).symbols as unknown as Symbols;
   for (const [kind, size] of [
     [STRUCT.RECORD, RECORD_SIZE],
@@ -69,6 +73,15 @@ function load(path: string): Symbols {
     }
   }
   return native;
+}
+
+/** What the library has added to the contract. */
+function minorOf(path: string): number {
+  try {
+    return dlopen(path, { zig_h3_abi_minor: symbols.zig_h3_abi_minor }).symbols.zig_h3_abi_minor();
+  } catch {
+    return 0; // the first one had no such function
+  }
 }
 
 /** musl cannot load a Go shared library (golang/go#54805) and would say something about static TLS, or crash. */
