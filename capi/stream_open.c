@@ -29,6 +29,7 @@ int32_t zig_h3_wt_open_stream(zig_h3_handle session, uint32_t kind, uint32_t fla
     if ((word & (SLOT_OPEN | SLOT_ENDED)) != SLOT_OPEN) {
         code = session_not_open(word);
     } else if (word & SLOT_FLOODED) {
+        refusal_note(session, REFUSAL_RING); /* by the time that the queue has room for the WRITABLE, it takes streams again */
         code = error_set(ZIG_H3_ERR_WOULD_BLOCK, "thousands of events wait that the queue has no room for");
     } else if ((stream = handle_issue(KIND_STREAM, SLOT_UNTOLD | (unidirectional ? SLOT_STOPPED : 0), &own)) == 0) {
         code = error_set(ZIG_H3_ERR_LIMIT, "a million objects are open");
