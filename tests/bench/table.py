@@ -7,7 +7,7 @@ from statistics import median
 BASES = {
     **dict.fromkeys(["get-4x16", "get-64x1", "get-1x1", "get-http3-4x16", "download-16M", "upload-16M", "wait-1000", "idle"], "plain"),
     **dict.fromkeys(["download-32M", "wt-datagram-64", "wt-datagram-1000", "wt-datagram-1x1", "wt-stream", "wt-session", "wt-connect", "wt-idle-5000"], "plainwt"),
-    "burst": None, "calls": None,
+    "burst": None, "calls": None, "package": None,
 }
 
 # title, metric, divisor, digits
@@ -30,6 +30,10 @@ IDLE = [("CPU ms, 5 s after", "cpu_ms_soon", 1, 3), ("40 s after", "cpu_ms", 1, 
 CALLS = [
     ("any call ns", "call_ns", 1, 1), ("empty poll ns", "empty_poll_ns", 1, 1), ("drained event ns", "drained_event_ns", 1, 1), ("reply ns", "reply_ns", 1, 1),
     ("events a batch", "batch_events", 1, 0),
+]
+PACKAGE = [
+    ("head seen before ns", "seen_ns", 1, 0), ("new path ns", "new_path_ns", 1, 0), ("static route ns", "static_ns", 1, 0), ("Response.json ns", "json_ns", 1, 0),
+    ("async handler ns", "async_ns", 1, 0), ("with headers ns", "headers_ns", 1, 0),
 ]
 
 RATIOS = [
@@ -81,6 +85,9 @@ GOALS = [
     ("calls", "bun", "reply_ns", "value", "<=", 100.0),
     ("calls", "c", "empty_poll_ns", "value", "<=", 10.0),
     ("calls", "c", "reply_ns", "value", "<=", 50.0),
+    ("package", "bun", "seen_ns", "value", "<=", 850.0),
+    ("package", "bun", "new_path_ns", "value", "<=", 1200.0),
+    ("package", "bun", "static_ns", "value", "<=", 300.0),
 ]
 
 
