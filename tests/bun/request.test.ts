@@ -120,4 +120,81 @@ describe("request", () => {
     expect(answers.map((a) => Buffer.from(a.body!, "base64").toString())).toEqual(expected);
     await Promise.all(connections.map((c) => c.close()));
   });
+
+  test("Q06 what a handler does to a request no other one sees, equal ones that come later included", async () => {
+    const seen: unknown[] = [];
+    const server = suite.serve({
+      fetch(request) {
+        seen.push([request.method, request.url, ...[...request.headers].sort()]);
+        const copy = request.clone();
+        const again = new Request(request);
+        for (const [i, { headers }] of [request, copy, again].entries()) {
+          headers.set("x-kept", `changed ${i}`);
+          headers.append("x-added", `${i}`);
+          headers.delete("accept");
+        }
+        request.cookies.set("made", "here");
+        Object.defineProperty(request, "url", { value: "https://elsewhere.test/" });
+        // The three are apart from each other, too.
+        return Response.json([request, copy, again].map(({ headers }) => [...headers].sort()));
+      },
+    });
+    const connection = await suite.connect(server);
+    const headers: [string, string][] = [["accept", "text/html"], ["x-kept", "as sent"]];
+    for (const path of ["/one", "/one", "/two", "/one"]) {
+      const answer = await connection.fetch(path, { headers, authority: "example.test" });
+      expect(answer.json()).toEqual([0, 1, 2].map((i) => [["host", "example.test"], ["x-added", `${i}`], ["x-kept", `changed ${i}`]]));
+    }
+    const fields = [["accept", "text/html"], ["host", "example.test"], ["x-kept", "as sent"]];
+    expect(seen).toEqual(["one", "one", "two", "one"].map((path) => ["GET", `https://example.test/${path}`, ...fields]));
+  });
+
+  test("Q06 method, URL, headers and body are a request's own, whatever requests like it came before", async () => {
+    const told = async (request: Request): Promise<unknown> => [
+      request.method,
+      new URL(request.url).pathname,
+      request.headers.get("x-some"),
+      request.headers.get("host"),
+      request.body === null,
+      await request.text(),
+    ];
+    const server = suite.serve({
+      fetch: async (request) => Response.json([await told(request.clone()), await told(new Request(request.clone())), await told(request)]),
+    });
+    const connection = await suite.connect(server);
+    const requests = [];
+    for (const method of ["GET", "DELETE", "PROPFIND", "BREW", "POST"]) {
+      for (const path of ["/aa", "/ab", "/long/enough/for/another/place"]) {
+        for (const some of ["1", "2", "22"]) requests.push({ method, path, some, body: method === "POST" && some !== "1" ? `body ${some}` : "" });
+      }
+    }
+    // Once in this order, once against it, once with those far apart next to each other.
+    const orders = [requests, requests.toReversed(), requests.toSorted((a, b) => (a.some + a.path + a.method < b.some + b.path + b.method ? -1 : 1))];
+    for (const order of orders) {
+      for (const { method, path, some, body } of order) {
+        const authority = `host${some}.test`;
+        const answer = await connection.fetch(path, { method, authority, headers: [["x-some", some]], ...(body === "" ? {} : { body }) });
+        const own = [method, path, some, authority, body === "", body];
+        // The native class knows no such method: its own copies say GET.
+        const copy = method === "BREW" ? ["GET", ...own.slice(1)] : own;
+        expect(answer.json()).toEqual([own, copy, own]);
+      }
+    }
+  });
+
+  test("Q06 a client whose authority makes no URL gets 400, also from a static route, and others what they asked for", async () => {
+    const server = suite.serve({
+      routes: { "/static": new Response("static"), "/handler": () => new Response("made") },
+    });
+    const connection = await suite.connect(server);
+    const answers = [];
+    for (const authority of ["example.test", "example.test:99999", "example.test"]) {
+      for (const path of ["/static", "/handler"]) {
+        const { status, text } = await connection.fetch(path, { authority });
+        answers.push([path, status, text]);
+      }
+    }
+    const good = [["/static", 200, "static"], ["/handler", 200, "made"]];
+    expect(answers).toEqual([...good, ["/static", 400, ""], ["/handler", 400, ""], ...good]);
+  });
 });

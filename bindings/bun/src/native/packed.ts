@@ -23,7 +23,7 @@ function valueLength(text: string, at: number): number {
 }
 
 /** Bytes in front of each name. */
-const FIELD_HEAD = 6;
+export const FIELD_HEAD = 6;
 
 /**
  * The fields of a packed list, from `at` on.
@@ -39,22 +39,6 @@ export function readFields(text: string, at = 0): [name: string, value: string][
     at = next;
   }
   return fields;
-}
-
-/** A field's value and where the next field begins: for walking a list whose order is known. */
-export class Cursor {
-  /** Where the next field begins. */
-  at = 0;
-
-  constructor(readonly text: string) {}
-
-  /** The value of the next field, which has a name of `length` bytes. */
-  next(length: number): string {
-    const value = this.at + FIELD_HEAD + length;
-    const end = value + valueLength(this.text, this.at);
-    this.at = end;
-    return this.text.substring(value, end);
-  }
 }
 
 /**

@@ -81,7 +81,7 @@ export class Arrival implements Target {
       return;
     }
     exchange.body = new RequestBody(REQUEST, handle, data);
-    if (tooLarge || Number(head.init.headers.get("content-length")) > host.bodyLimit) {
+    if (tooLarge || Number(head.headers.get("content-length")) > host.bodyLimit) {
       host.tooLarge(exchange);
       return;
     }
@@ -112,8 +112,7 @@ export class Arrival implements Target {
     }
     let request: H3Request;
     try {
-      const init = body === null ? head.init : ({ ...head.init, body, duplex: "half" } as RequestInit);
-      request = new H3Request(head.url, init, head, route, conn);
+      request = new H3Request(head.url, body === null ? head.init : head.initWith(body), head, route, conn);
     } catch (error) {
       // An authority that makes no URL: the client's fault.
       host.report({ level: "debug", tier: "peer", message: `a request makes no URL: ${head.url}`, error });
