@@ -53,6 +53,11 @@ export class RequestBody {
     );
   }
 
+  /** Nothing more is given to the reader. */
+  get over(): boolean {
+    return this.#over;
+  }
+
   /** All of the body has come, or no more of it is wanted. */
   get settled(): boolean {
     return this.#complete || this.#over;

@@ -78,7 +78,7 @@ export class Exchange implements RequestSink, Carrier {
   finished(): void {
     this.gone = true;
     // What was read of the body stands; whoever still waits for more of it waits in vain.
-    this.body?.fail(new DOMException("The request has ended", "AbortError"));
+    if (this.body?.over === false) this.body.fail(new DOMException("The request has ended", "AbortError"));
   }
 
   /** The request has ended early: tells everybody who waits for something of it. */

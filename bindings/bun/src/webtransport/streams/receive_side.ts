@@ -75,6 +75,11 @@ export class ReceiveSide {
     this.#controller?.error(error);
   }
 
+  /** Whether nothing more is given. */
+  get over(): boolean {
+    return this.#over;
+  }
+
   /** Whether the peer's end of the stream has come. */
   get complete(): boolean {
     return this.#complete;

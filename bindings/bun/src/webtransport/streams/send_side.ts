@@ -54,6 +54,11 @@ export class SendSide implements Bun.UnderlyingSink<unknown> {
     if (group !== null || order !== 0) this.#rank();
   }
 
+  /** Whether nothing more can be sent. */
+  get over(): boolean {
+    return this.#over;
+  }
+
   /** The group that the stream is ranked in. */
   get group(): WebTransportSendGroup | null {
     return this.#group;
@@ -167,7 +172,9 @@ export class SendSide implements Bun.UnderlyingSink<unknown> {
 
   /** All that was written, and the end, is on its way. */
   flushed(): void {
-    this.#closing?.resolve();
+    if (this.#closing === undefined) return;
+    this.#over = true;
+    this.#closing.resolve();
   }
 
   /** The peer wants no more of it. */

@@ -1,4 +1,5 @@
 /** One stream of a session, from its opening to its end: brings the library's events to its two sides. */
+import { Outcome } from "../../common/outcome.ts";
 import { errorName } from "../../native/errors.ts";
 import { ERROR, WT_STREAM } from "../../native/layout.ts";
 import type { StreamOwner, StreamSink } from "../../queue/session_events.ts";
@@ -12,16 +13,14 @@ import { WebTransportError } from "./webtransport_error.ts";
 
 /** A stream by its handle. The web's stream objects are made when they are asked for. */
 export class SessionStream implements StreamSink {
-  /** Resolves when the peer's limit has let the stream open. */
-  readonly opening: Promise<void>;
   readonly core: StreamOwner;
   readonly #sending: SendSide | undefined;
   readonly #receiving: ReceiveSide | undefined;
   #readable: WebTransportReceiveStream | undefined;
   #writable: WebTransportSendStream | undefined;
   #both: WebTransportBidirectionalStream | undefined;
-  /** Who waits for a stream of ours to be opened; undefined: it is there, or will never be. */
-  #opening: PromiseWithResolvers<void> | undefined;
+  /** A stream of ours is still to be opened. */
+  #opening: Outcome<void> | undefined;
 
   /** @param remote the peer has opened it; else it is still to be opened */
   constructor(core: StreamOwner, handle: number, kind: number, remote: boolean, group: WebTransportSendGroup | null, order: number) {
@@ -29,9 +28,12 @@ export class SessionStream implements StreamSink {
     const both = kind === WT_STREAM.BIDIRECTIONAL;
     this.#sending = both || !remote ? new SendSide(handle, group, order) : undefined;
     this.#receiving = both || remote ? new ReceiveSide(handle) : undefined;
-    if (!remote) this.#opening = Promise.withResolvers<void>();
-    this.opening = this.#opening?.promise ?? Promise.resolve();
-    this.opening.catch(() => {}); // its end may come before whoever asked for it looks
+    if (!remote) this.#opening = new Outcome<void>();
+  }
+
+  /** Resolves when the peer's limit has let the stream open. One of the peer's is open. */
+  get opening(): Promise<void> {
+    return this.#opening?.promise ?? Promise.resolve();
   }
 
   /** The stream as an object of two sides. */
@@ -52,7 +54,6 @@ export class SessionStream implements StreamSink {
   /** It is there: STREAM_OPENED. */
   opened(): void {
     this.#opening?.resolve();
-    this.#opening = undefined;
   }
 
   /** Bytes have come: STREAM_DATA. */
@@ -87,24 +88,25 @@ export class SessionStream implements StreamSink {
 
   /** It has ended: STREAM_ENDED. What has come completely can still be read. */
   ended(code: number): void {
-    if (this.#opening !== undefined) {
+    if (this.#opening?.settled === false) {
       const error =
         code === ERROR.QUEUE_FULL
           ? new DOMException("The peer's limit of streams is reached", "QuotaExceededError")
           : new DOMException(`The stream could not be opened (${errorName(code)})`, "InvalidStateError");
       this.#opening.reject(error);
-      this.#opening = undefined;
     }
     if (code === 0) this.#sending?.flushed();
+    const sending = this.#sending?.over === false ? this.#sending : undefined;
+    const receiving = this.#receiving?.over === false && !this.#receiving.complete ? this.#receiving : undefined;
+    if (sending === undefined && receiving === undefined) return; // as a stream ends that both sides are done with
     const error = new WebTransportError(`The stream was lost with its session (${errorName(code)})`, { source: "session" });
-    this.#sending?.fail(error);
-    if (!this.#receiving?.complete) this.#receiving?.fail(error);
+    sending?.fail(error);
+    receiving?.fail(error);
   }
 
   /** The session has ended. */
   fail(error: unknown): void {
-    this.#opening?.reject(new DOMException("The session has ended", "InvalidStateError"));
-    this.#opening = undefined;
+    if (this.#opening?.settled === false) this.#opening.reject(new DOMException("The session has ended", "InvalidStateError"));
     this.#sending?.fail(error);
     this.#receiving?.fail(error);
   }
