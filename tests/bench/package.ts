@@ -23,15 +23,13 @@ const calls = {
   },
   zig_h3_flush: taken,
 };
-const area = new ArrayBuffer(4096 + (128 << 10));
+const area = new ArrayBuffer(4096 + (64 << 10));
 const scratch = {
   results: 0,
   words: new Uint32Array(area, 0, 1024),
   bytes: new Uint8Array(area, 0, 4096),
   headersAt: 4096,
   headers: Buffer.from(area, 4096, 64 << 10),
-  bodyAt: 4096 + (64 << 10),
-  body: Buffer.from(area, 4096 + (64 << 10), 64 << 10),
   u64: taken,
 };
 const library = await from("native/library.ts");

@@ -1,7 +1,7 @@
 /** Which handler a request reaches. */
 import { describe, expect, test } from "bun:test";
 import { Suite } from "./suite.ts";
-import { http3 } from "./client.ts";
+import { http3, sha256 } from "./client.ts";
 
 const suite = new Suite();
 
@@ -175,6 +175,63 @@ describe("routing", () => {
     );
     expect(ours).toEqual(theirs!);
     expect(ours!.map(([, method, status]) => [method, status])).toEqual([200, 201, 200, 200].flatMap((s) => [["GET", s], ["HEAD", s]]));
+  });
+
+  test("R12 static Responses are the same whoever asks: ranges, conditions, methods and bodies change nothing", async () => {
+    const bytes = new Uint8Array([0, 1, 2, 255]);
+    const headers = { etag: '"1"', "last-modified": "Sat, 01 Jan 2000 00:00:00 GMT", "content-length": "77", connection: "close" };
+    const server = suite.serve({
+      routes: {
+        "/text": new Response("static", { headers }),
+        "/bytes": new Response(bytes),
+        "/blob": new Blob(["<p>"], { type: "text/html" }),
+        "/empty": new Response(null, { headers: { "x-kept": "yes" } }),
+        "/204": new Response(null, { status: 204 }),
+        "/205": new Response("not sent", { status: 205 }),
+        "/304": new Response(null, { status: 304, headers: { etag: '"1"' } }),
+        "/cookies": new Response(null, { headers: [["set-cookie", "a=1"], ["set-cookie", "b=2"]] }),
+      },
+    });
+    const connection = await suite.connect(server);
+    const ask = async (path: string, options: Parameters<typeof connection.fetch>[1]): Promise<unknown[]> => {
+      const { status, report, text } = await connection.fetch(path, options);
+      return [status, text, ...report.headers.filter(([name]) => name !== "date").map(([name, value]) => `${name}: ${value}`).sort()];
+    };
+    const text = [200, "static", "content-length: 6", "content-type: text/plain;charset=utf-8", 'etag: "1"', `last-modified: ${headers["last-modified"]}`];
+    for (const options of [
+      {},
+      { headers: [["range", "bytes=1-2"]] },
+      { headers: [["if-none-match", '"1"']] },
+      { headers: [["if-modified-since", "Mon, 01 Jan 2024 00:00:00 GMT"]] },
+      { headers: [["if-match", '"2"']] },
+      { method: "DELETE" },
+      { method: "PROPFIND" },
+      { method: "POST", body: "some" },
+    ] as Parameters<typeof connection.fetch>[1][]) {
+      expect(await ask("/text", options)).toEqual(text);
+    }
+    // A HEAD is told what the handler says of a body that it does not get.
+    expect(await ask("/text", { method: "HEAD" })).toEqual(text.map((line) => (line === "static" ? "" : line === "content-length: 6" ? "content-length: 77" : line)));
+    const { report } = await connection.fetch("/bytes");
+    expect([report.bytes, report.sha256]).toEqual([4, sha256(bytes)]);
+    expect(await ask("/bytes", { method: "HEAD" })).toEqual([200, "", "content-length: 4", "content-type: application/octet-stream"]);
+    expect(await ask("/blob", {})).toEqual([200, "<p>", "content-length: 3", "content-type: text/html;charset=utf-8"]);
+    expect(await ask("/empty", {})).toEqual([200, "", "content-length: 0", "x-kept: yes"]);
+    expect(await ask("/204", {})).toEqual([204, ""]);
+    expect(await ask("/205", {})).toEqual([205, "", "content-length: 0", "content-type: text/plain;charset=utf-8"]);
+    expect(await ask("/304", {})).toEqual([304, "", 'etag: "1"']);
+    expect(await ask("/cookies", {})).toEqual([200, "", "content-length: 0", "set-cookie: a=1", "set-cookie: b=2"]);
+  });
+
+  test("R12 what was a static Response is a handler after a reload, and the other way round", async () => {
+    const server = suite.serve({ routes: { "/": new Response("static") } });
+    const connection = await suite.connect(server);
+    const answers = [(await connection.fetch("/")).text];
+    for (const value of [() => new Response("made"), new Response("static again"), new Response("other", { status: 201 })]) {
+      server.reload({ routes: { "/": value } });
+      answers.push((await connection.fetch("/")).text);
+    }
+    expect(answers).toEqual(["static", "made", "static again", "other"]);
   });
 
   test("routes as a list mean what the object form means", async () => {

@@ -71,6 +71,8 @@
  *     http/file_slice.ts                            what a Blob of a file stands for
  *     http/direct_stream.ts                         streams of `type: "direct"`
  *     http/content_type.ts                          the type of a body that came without one
+ *     http/plain_head.ts                            headers with a content-type at most, packed
+ *     http/static_response.ts                       a Response that is packed once and sent again and again
  *     http/trailers.ts                              withTrailers()
  *
  *     queue/pump.ts                                 drains a queue, sleeps, is woken

@@ -11,9 +11,6 @@ import type { Symbols } from "./symbols.ts";
 /** Bytes of the area for header lists; more than that the library refuses anyway. */
 export const HEADERS_SIZE = 64 << 10;
 
-/** Bytes of the area for bodies: larger ones are passed where they are. */
-export const BODY_SIZE = 64 << 10;
-
 /** Bytes of the area for results. */
 const RESULTS_SIZE = 4096;
 
@@ -57,13 +54,9 @@ export class Memory {
   readonly headersAt: number;
   /** The area for header lists. */
   readonly headers: RawBuffer;
-  /** Address of the area for bodies. */
-  readonly bodyAt: number;
-  /** The area for bodies. */
-  readonly body: RawBuffer;
 
   constructor() {
-    const size = RESULTS_SIZE + HEADERS_SIZE + BODY_SIZE;
+    const size = RESULTS_SIZE + HEADERS_SIZE;
     const base = library().zig_h3_alloc(size);
     if (!base) throw new H3Error(ERROR.NO_MEMORY);
     const all = mapped(base, size, "zig_h3_free", base);
@@ -72,8 +65,6 @@ export class Memory {
     this.bytes = new Uint8Array(all, 0, RESULTS_SIZE);
     this.headersAt = base + RESULTS_SIZE;
     this.headers = Buffer.from(all, RESULTS_SIZE, HEADERS_SIZE) as unknown as RawBuffer;
-    this.bodyAt = this.headersAt + HEADERS_SIZE;
-    this.body = Buffer.from(all, RESULTS_SIZE + HEADERS_SIZE, BODY_SIZE) as unknown as RawBuffer;
   }
 
   /** The 64-bit number at byte offset `at` of the results, which must be below 2^53. */

@@ -14,6 +14,7 @@ import { Exchange } from "./exchange.ts";
 import type { RequestHost } from "./host.ts";
 import { REQUEST } from "./message_calls.ts";
 import { refuse } from "./refusal.ts";
+import { sendPacked } from "./send.ts";
 
 /** One reader of heads for all routes of a queue: what it keeps of a request's head serves the next one, whichever route that takes. */
 const readers = new WeakMap<RecordReader, HeadReader>();
@@ -62,6 +63,8 @@ export class Arrival implements Target {
     }
     const datagrams = this.route?.h3Datagram !== undefined;
     if ((flags & FLAG.END) !== 0 && !datagrams) {
+      const packed = this.route?.packed;
+      if (packed !== undefined && head.valid && sendPacked(host, handle, packed, head.method)) return;
       this.#handle(host, handle, conn, head, data, undefined, 0);
       return;
     }

@@ -6,6 +6,9 @@ import { H3Request } from "../api/request.ts";
 import type { Call } from "./call.ts";
 import { respondWith, stream } from "./send.ts";
 
+/** The native one, whatever a handler puts over it: the library is given the memory of what it gives. */
+const { bytes: bytesOf } = Blob.prototype;
+
 /** Files up to this are read whole: one call instead of many. */
 const SMALL = 256 << 10;
 
@@ -56,7 +59,7 @@ export async function respondWithFile(call: Call, response: Response, body: Bun.
     if (!sliced && whole === undefined) remember(file.name!, length);
     const head = sliced && shows && length > 0 ? partial(call, response, from, length, stat.size) : response;
     const source = sliced && shows ? await sliceOf(file, from, length, stat) : file;
-    if (length <= SMALL) respondWith(call, head, await source.bytes());
+    if (length <= SMALL) respondWith(call, head, await bytesOf.call(source));
     // What is written behind it while it is sent is no part of it.
     else if (!call.exchange!.gone) stream(call, head, source.slice(0, length).stream(), length);
   } catch (error) {

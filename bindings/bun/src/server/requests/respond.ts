@@ -11,6 +11,10 @@ import type { Call } from "./call.ts";
 import { respondWithFile } from "./file.ts";
 import { inPieces, respondWith, stream } from "./send.ts";
 
+/** The native ones, whatever a handler puts over them: the library is given the memory of what they give. */
+const { bytes: bytesOf, blob: blobOf } = Response.prototype as Omit<Response, "bytes"> & { bytes(): Promise<Uint8Array> };
+const { bytes: bytesOfBlob } = Blob.prototype;
+
 /** Sends a response, whatever its body is made of. */
 export function respond(call: Call, response: Response): void {
   try {
@@ -20,11 +24,11 @@ export function respond(call: Call, response: Response): void {
     }
     switch (bodyKind(response)) {
       case BODY.BYTES:
-        return whole(call, response, peek(response.bytes()));
+        return whole(call, response, peek(bytesOf.call(response)));
       case BODY.NONE:
         return whole(call, response, null);
       case BODY.BLOB:
-        return blob(call, response, peek(response.blob()));
+        return blob(call, response, peek(blobOf.call(response)));
       default:
         return stream(call, response, response.body!, -1);
     }
@@ -51,7 +55,7 @@ function blob(call: Call, response: Response, body: Blob | Promise<Blob>): void 
   } else if (body.size > LARGEST_WHOLE && trailersOf(response) === undefined) {
     if (!call.exchange?.gone) inPieces(call, response, sharedBlob(body));
   } else {
-    whole(call, response, peek(body.bytes()));
+    whole(call, response, peek(bytesOfBlob.call(body)));
   }
 }
 

@@ -1,21 +1,21 @@
 /** Sends a response: in one call, with headers and body in memory of the C side, or in parts as the network takes them. */
-import { guessContentType } from "../../http/content_type.ts";
+import { describeBody, guessContentType, hasBody, RESET_CONTENT } from "../../http/content_type.ts";
 import { pulledOnce } from "../../http/direct_stream.ts";
 import { LARGEST_WHOLE, ownBytes, ResponseBytes, sharedBytes, type Source } from "../../http/outgoing_bytes.ts";
 import { ResponseStream } from "../../http/outgoing_stream.ts";
+import { plainHead } from "../../http/plain_head.ts";
+import type { StaticResponse } from "../../http/static_response.ts";
 import { trailersOf } from "../../http/trailers.ts";
 import { H3Error } from "../../native/errors.ts";
 import { ERROR, SEND_FLAG } from "../../native/layout.ts";
 import { library } from "../../native/library.ts";
-import { BODY_SIZE, scratch } from "../../native/memory.ts";
+import { scratch } from "../../native/memory.ts";
 import { listHeaders, writeField, writeHeaders, type Listed } from "../../native/packed.ts";
 import { whenWritable } from "../../native/refused.ts";
 import { H3Request } from "../api/request.ts";
 import { HANDLER, type Call } from "./call.ts";
+import type { RequestHost } from "./host.ts";
 import { RESPONSE } from "./message_calls.ts";
-
-/** A status whose responses must not have content (RFC 9110, 15.3.6), unlike 204 and 304 by rule and not by framing. */
-const RESET_CONTENT = 205;
 
 /** Bodies up to this the library takes whatever waits for the network: see the option `max_queued_response_bytes`. */
 const FREE_OF_BUDGET = 16 << 10;
@@ -26,35 +26,52 @@ const LOOKED_AT = 64 << 10;
 /** Sends a response whose body is these bytes, or none. */
 export function respondWith(call: Call, response: Response, bytes: Uint8Array | null): void {
   if (call.exchange?.gone) return;
-  if (response.status === RESET_CONTENT) bytes = null;
+  const { status, headers } = response;
+  if (status === RESET_CONTENT) bytes = null;
   const trailers = trailersOf(response);
   if (trailers !== undefined) {
     const body = bytes === null ? new Blob([]) : new Blob([bytes as Uint8Array<ArrayBuffer>]);
-    stream(call, response, body.stream(), response.status === 204 || response.status === 304 ? -1 : body.size);
+    stream(call, response, body.stream(), hasBody(status) ? body.size : -1);
     return;
   }
   if (bytes !== null && bytes.length > LARGEST_WHOLE) {
     inPieces(call, response, ownBytes(bytes));
     return;
   }
-  const listed = listHeaders(response.headers);
-  if (sendsBody(call, response)) {
-    // What the body's length really is, the library says: as in Bun.serve(), a handler cannot get it wrong.
-    if (listed["content-length"] !== undefined) delete listed["content-length"];
-    if (bytes !== null && bytes.length > 0 && listed["content-type"] === undefined) {
-      listed["content-type"] = guessContentType(bytes);
-    }
-  }
-  send(call, response.status, listed, bytes);
+  const sends = sendsBody(call, status);
+  const easy = sends && call.exchange?.body === undefined && H3Request.setCookies(call.request) === undefined;
+  const head = easy ? plainHead(headers, bytes) : undefined;
+  const code = head === undefined ? undefined : sendWhole(call.host, call.handle, status, head, bytes);
+  if (code === 0) return forget(call);
+  const listed = listHeaders(headers);
+  if (sends) describeBody(listed, bytes);
+  if (code === undefined) send(call, status, listed, bytes);
+  else notTaken(call, code, status, listed, bytes);
+}
+
+/** Answers a request that has come as a whole with a response that was packed before. False: not at the first try. */
+export function sendPacked(host: RequestHost, handle: number, packed: StaticResponse, method: string): boolean {
+  return sendWhole(host, handle, packed.status, method === "HEAD" ? packed.bare : packed.head, packed.body) === 0;
+}
+
+/** Gives the library a response with nothing more to say or to wait for. Gives its result code. */
+function sendWhole(host: RequestHost, handle: number, status: number, head: Uint8Array, body: Uint8Array | null): number {
+  const bytes = body === null || body.length === 0 ? 0 : body;
+  const length = body === null ? 0 : body.length;
+  const flags = SEND_FLAG.FORGET | SEND_FLAG.LATER;
+  const code = library().zig_h3_response_send(handle, status, head.length === 0 ? 0 : head, head.length, bytes, length, flags);
+  if (code === 0) host.pump.flushSoon();
+  return code;
 }
 
 /** Sends a response whose body is in memory and large. */
 export function inPieces(call: Call, response: Response, source: Source): void {
+  const { status } = response;
   const listed = listHeaders(response.headers);
-  if (!sendsBody(call, response) || response.status === RESET_CONTENT) {
+  if (!sendsBody(call, status) || status === RESET_CONTENT) {
     source.letGo();
     if (H3Request.method(call.request) === "HEAD") listed["content-length"] ??= String(source.size);
-    send(call, response.status, listed, null);
+    send(call, status, listed, null);
     return;
   }
   listed["content-length"] = String(source.size);
@@ -62,7 +79,7 @@ export function inPieces(call: Call, response: Response, source: Source): void {
     const first = source.piece(0, LOOKED_AT);
     listed["content-type"] = first instanceof Promise ? "application/octet-stream" : guessContentType(first, true);
   }
-  sendPieces(call, response.status, listed, source);
+  sendPieces(call, status, listed, source);
 }
 
 /** Sends a body in pieces, as the network takes it. */
@@ -89,23 +106,28 @@ function send(call: Call, status: number, listed: Listed, bytes: Uint8Array | nu
     else exchange.body.stop();
   }
   const length = bytes === null ? 0 : bytes.length;
-  let code: number;
-  if (length > BODY_SIZE) {
-    code = native.zig_h3_response_send(call.handle, status, memory.headersAt, headers, bytes, length, flags);
-  } else {
-    if (length > 0) memory.body.set(bytes!);
-    code = native.zig_h3_response_send(call.handle, status, memory.headersAt, headers, memory.bodyAt, length, flags);
-  }
+  const code = native.zig_h3_response_send(call.handle, status, memory.headersAt, headers, length === 0 ? 0 : bytes, length, flags);
   if (code === 0) {
-    if (exchange !== undefined && (flags & SEND_FLAG.FORGET) !== 0) {
-      exchange.gone = true;
-      call.host.dispatcher.exchanges.delete(call.handle);
-    }
+    if ((flags & SEND_FLAG.FORGET) !== 0) forget(call);
     call.host.pump.flushSoon();
-  } else if (code === ERROR.WOULD_BLOCK) {
-    native.zig_h3_flush();
+  } else {
+    notTaken(call, code, status, listed, bytes);
+  }
+}
+
+/** Nothing more is to be told of a request. */
+function forget(call: Call): void {
+  if (call.exchange === undefined) return;
+  call.exchange.gone = true;
+  call.host.dispatcher.exchanges.delete(call.handle);
+}
+
+/** Goes on with a response that the library has not taken in one call. */
+function notTaken(call: Call, code: number, status: number, listed: Listed, bytes: Uint8Array | null): void {
+  if (code === ERROR.WOULD_BLOCK) {
+    library().zig_h3_flush();
     // Others wait for slow clients, maybe for long, and use up what all may hold. In pieces it is told when there is room.
-    if (length > FREE_OF_BUDGET) return sendSlowly(call, status, listed, bytes!);
+    if (bytes !== null && bytes.length > FREE_OF_BUDGET) return sendSlowly(call, status, listed, bytes);
     const parked = call.park();
     whenWritable(call.handle, () => {
       if (!parked.gone) send(call, status, listed, bytes);
@@ -119,10 +141,9 @@ function send(call: Call, status: number, listed: Listed, bytes: Uint8Array | nu
 
 /** Sends a response that is complete, and too large for the room that there is. */
 function sendSlowly(call: Call, status: number, listed: Listed, bytes: Uint8Array): void {
-  const empty = status === 204 || status === 304;
-  if (!empty) listed["content-length"] ??= String(bytes.length);
-  if (empty || H3Request.method(call.request) === "HEAD") send(call, status, listed, null);
-  else sendPieces(call, status, listed, sharedBytes(bytes));
+  if (hasBody(status)) listed["content-length"] ??= String(bytes.length);
+  if (sendsBody(call, status)) sendPieces(call, status, listed, sharedBytes(bytes));
+  else send(call, status, listed, null);
 }
 
 /** Writes a response's headers to this thread's memory. Returns their length, or -1 when they are too long. */
@@ -185,14 +206,14 @@ export function stream(call: Call, response: Response, body: ReadableStream, len
     length = 0;
   }
   const listed = listHeaders(response.headers);
-  if (length >= 0 && (listed["content-length"] === undefined || sendsBody(call, response))) listed["content-length"] = String(length);
-  const declared = !sendsBody(call, response) ? undefined : length >= 0 ? length : declaredLength(listed);
+  if (length >= 0 && (listed["content-length"] === undefined || sendsBody(call, response.status))) listed["content-length"] = String(length);
+  const declared = !sendsBody(call, response.status) ? undefined : length >= 0 ? length : declaredLength(listed);
   const exchange = call.park();
   if (!begin(call, response.status, listed)) {
     body.cancel().catch(() => {});
     return;
   }
-  if (!sendsBody(call, response)) {
+  if (!sendsBody(call, response.status)) {
     // Nobody is going to read it; what it holds may be let go.
     body.cancel().catch(() => {});
     body = new Blob([]).stream();
@@ -216,6 +237,6 @@ function declaredLength(listed: Listed): number | undefined {
 }
 
 /** Whether the client gets the body: where it does not, it is not told either what only the content tells, as in Bun.serve(). */
-function sendsBody(call: Call, response: Response): boolean {
-  return H3Request.method(call.request) !== "HEAD" && response.status !== 204 && response.status !== 304;
+function sendsBody(call: Call, status: number): boolean {
+  return H3Request.method(call.request) !== "HEAD" && hasBody(status);
 }

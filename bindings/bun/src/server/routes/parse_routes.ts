@@ -72,7 +72,7 @@ const EXTRA_KEYS = new Set(["fetch", "h3Datagram", "webtransport", "origins"]);
 function parseEntry([pattern, value]: [string, unknown]): Route[] {
   if (value === false) return [new Route("", pattern, null, false)];
   const whole = asHandler(pattern, value);
-  if (whole !== undefined) return [new Route("", pattern, whole, false)];
+  if (whole !== undefined) return [new Route("", pattern, whole.handler, false, { packed: whole.packed })];
   if (typeof value === "object" && value !== null && ("dir" in value || Object.prototype.toString.call(value) === "[object HTMLBundle]")) {
     throw new TypeError(`route "${pattern}": folders and HTML imports are not served here; a function may give a Bun.file()`);
   }
@@ -88,9 +88,10 @@ function parseEntry([pattern, value]: [string, unknown]): Route[] {
     throw new TypeError(`route "${pattern}": h3Datagram is about requests, which fetch or a method would take`);
   }
   const own = methods.map(([method, value]) => {
-    const handler = asHandler(pattern, value);
-    if (handler === undefined) throw new TypeError(`route "${pattern}": ${method || "fetch"} must be a function, a Response or a file`);
-    return new Route(method, pattern, handler, false, { h3Datagram });
+    const answering = asHandler(pattern, value);
+    if (answering === undefined) throw new TypeError(`route "${pattern}": ${method || "fetch"} must be a function, a Response or a file`);
+    const { handler, packed } = answering;
+    return new Route(method, pattern, handler, false, { packed, h3Datagram });
   });
   return sessions === undefined ? own : [...own, sessions];
 }

@@ -1,4 +1,5 @@
 /** One route: its pattern, and what it does. The engine matches; this side decodes parameters. */
+import type { StaticResponse } from "../../http/static_response.ts";
 import type { OriginCheck } from "../api/origins.ts";
 import type { H3Request } from "../api/request.ts";
 import type { H3DatagramHandler, H3Server, Handler, SessionHandler } from "../api/types.ts";
@@ -28,6 +29,8 @@ export type RouteHandler = (this: RouteOwner, request: H3Request, server: RouteO
 
 /** What a route has beside its handler. */
 export interface RouteExtras {
+  /** What the handler always gives, where that is known: then it need not be called. */
+  packed?: StaticResponse | undefined;
   /** Takes the datagrams of its requests. */
   h3Datagram?: H3DatagramHandler | undefined;
   /** Takes sessions; then the route takes nothing else. */
@@ -40,6 +43,8 @@ export interface RouteExtras {
 export class Route {
   /** What the path is made of. @internal */
   readonly segments: readonly Segment[];
+  /** See RouteExtras. */
+  readonly packed: StaticResponse | undefined;
   /** See RouteExtras. */
   readonly h3Datagram: H3DatagramHandler | undefined;
   /** See RouteExtras. */
@@ -66,6 +71,7 @@ export class Route {
     // "get" would be a method of its own, which no client sends.
     if (method !== method.toUpperCase()) throw new TypeError(`route "${pattern}": the method "${method}" must be in upper case`);
     this.segments = parsePattern(pattern);
+    this.packed = extras.packed;
     this.h3Datagram = extras.h3Datagram;
     this.webtransport = extras.webtransport;
     this.origins = extras.origins;

@@ -4,16 +4,24 @@ import { BODY, bodyKind } from "../../http/body_kind.ts";
 import { guessContentType } from "../../http/content_type.ts";
 import { isFile, isThere, isWhole, wholeFile } from "../../http/file_slice.ts";
 import { LARGEST_WHOLE } from "../../http/outgoing_bytes.ts";
+import { bytesAtHand, packResponse, type StaticResponse } from "../../http/static_response.ts";
 import { trailersOf, withTrailers, type Trailers } from "../../http/trailers.ts";
 import type { RouteHandler } from "./route.ts";
+
+/** What answers at a path or a method. */
+export interface Answering {
+  handler: RouteHandler;
+  /** What the handler gives, where that is always the same. */
+  packed?: StaticResponse | undefined;
+}
 
 /**
  * What answers by what stands at a path or a method; undefined when it is neither a function nor a Response nor a file.
  * @throws TypeError for a Response that cannot be sent again and again
  */
-export function asHandler(pattern: string, value: unknown): RouteHandler | undefined {
-  if (typeof value === "function") return value as RouteHandler;
-  if (value instanceof Blob) return fileOf(new Response(value)) ?? staticHandler(new Response(value));
+export function asHandler(pattern: string, value: unknown): Answering | undefined {
+  if (typeof value === "function") return { handler: value as RouteHandler };
+  if (value instanceof Blob) return fileOf(new Response(value)) ?? staticHandler(shareable(new Response(value)));
   if (!(value instanceof Response)) return undefined;
   if (value.bodyUsed) throw new TypeError(`route "${pattern}": the body of the Response is used`);
   if (value.status < 200 || value.status > 599) {
@@ -31,16 +39,18 @@ export function asHandler(pattern: string, value: unknown): RouteHandler | undef
  * The same response, with a content-type, which HEAD is told then, too. A large body becomes a Blob, which all clones have in common.
  */
 function shareable(response: Response): Response {
-  if (bodyKind(response) !== BODY.BYTES) return response;
-  const bytes = peek((response.clone() as Response).bytes());
-  if (bytes instanceof Promise || bytes.length === 0) return response;
+  const bytes = bytesAtHand(response);
+  if (bytes === undefined || bytes.length === 0) return response;
   if (!response.headers.has("content-type")) response.headers.set("content-type", guessContentType(bytes));
-  return bytes.length <= LARGEST_WHOLE ? response : new Response(new Blob([bytes]), response);
+  return bytes.length <= LARGEST_WHOLE || bodyKind(response) !== BODY.BYTES ? response : new Response(new Blob([bytes]), response);
 }
 
 /** Gives the same response again and again. */
-function staticHandler(template: Response, trailers?: Trailers): RouteHandler {
-  return () => again(template.clone() as Response, trailers);
+function staticHandler(template: Response, trailers?: Trailers): Answering {
+  return {
+    handler: () => again(template.clone() as Response, trailers),
+    packed: trailers === undefined ? packResponse(template) : undefined,
+  };
 }
 
 function again(response: Response, trailers: Trailers | undefined): Response {
@@ -48,9 +58,9 @@ function again(response: Response, trailers: Trailers | undefined): Response {
 }
 
 /** What answers with a file; undefined when the response has none. Before anything else looks at the response: see wholeFile(). */
-function fileOf(response: Response): RouteHandler | undefined {
+function fileOf(response: Response): Answering | undefined {
   const body = peek((response.clone() as Response).blob());
-  if (!(body instanceof Promise)) return isFile(body) ? fileHandler(body, response, trailersOf(response)) : undefined;
+  if (!(body instanceof Promise)) return isFile(body) ? { handler: fileHandler(body, response, trailersOf(response)) } : undefined;
   body.catch(() => {}); // a stream, which cannot be a static body
   return undefined;
 }

@@ -1,0 +1,51 @@
+/** A Response that is the same for every request: packed once, sent again and again. */
+import { peek } from "../common/peek.ts";
+import type { RawBuffer } from "../native/memory.ts";
+import { listHeaders, writeHeaders, type Listed } from "../native/packed.ts";
+import { describeBody, hasBody, RESET_CONTENT } from "./content_type.ts";
+import { LARGEST_WHOLE } from "./outgoing_bytes.ts";
+import { trailersOf } from "./trailers.ts";
+
+/** All that the library is given of it. */
+export interface StaticResponse {
+  readonly status: number;
+  /** Its headers, packed. */
+  readonly head: Uint8Array;
+  /** The same for a HEAD, which is not told what only the body tells. */
+  readonly bare: Uint8Array;
+  readonly body: Uint8Array;
+}
+
+/** Room for the headers of one; those that have no room here have none in the library. */
+const ROOM = 64 << 10;
+
+/**
+ * Packs a response, which stays as it is; undefined when it cannot be sent in one call: with a body that must be waited for or is too
+ * large, with trailers, with too many headers.
+ */
+export function packResponse(response: Response): StaticResponse | undefined {
+  if (trailersOf(response) !== undefined) return undefined;
+  const bytes = bytesAtHand(response);
+  if (bytes === undefined || bytes.length > LARGEST_WHOLE) return undefined;
+  const { status } = response;
+  const body = status === RESET_CONTENT ? new Uint8Array(0) : bytes;
+  const listed = listHeaders(response.headers);
+  const bare = pack(listed);
+  if (hasBody(status)) describeBody(listed, body);
+  const head = pack(listed);
+  return bare === undefined || head === undefined ? undefined : { status, head, bare, body };
+}
+
+/** The bytes of a body that is no stream, which stays as it is; undefined when they must be waited for. */
+export function bytesAtHand(response: Response): Uint8Array | undefined {
+  const bytes = peek((response.clone() as Response).bytes());
+  if (!(bytes instanceof Promise)) return bytes;
+  bytes.catch(() => {}); // the body is read again for each request, and says then what is wrong
+  return undefined;
+}
+
+function pack(listed: Listed): Uint8Array | undefined {
+  const into = Buffer.alloc(ROOM) as unknown as RawBuffer;
+  const end = writeHeaders(into, listed);
+  return end < 0 ? undefined : new Uint8Array(into.subarray(0, end));
+}
