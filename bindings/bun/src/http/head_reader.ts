@@ -162,10 +162,17 @@ class Words {
   equal(other: Int32Array, at: number, length: number): boolean {
     if (length !== this.#length) return false;
     const words = this.#words;
-    const first = at >>> 2;
     const whole = length >>> 2;
-    for (let i = 0; i < whole; i++) {
-      if (other[first + i] !== words[i]) return false;
+    let from = at >>> 2;
+    let i = 0;
+    // Four at a time: these comparisons are most of what a head costs that was seen before.
+    for (; i < whole - 3; i += 4, from += 4) {
+      const differ =
+        (other[from]! ^ words[i]!) | (other[from + 1]! ^ words[i + 1]!) | (other[from + 2]! ^ words[i + 2]!) | (other[from + 3]! ^ words[i + 3]!);
+      if (differ !== 0) return false;
+    }
+    for (; i < whole; i++, from++) {
+      if (other[from] !== words[i]) return false;
     }
     return (length & 3) === 0 || tail(other, at, length) === words[whole];
   }
