@@ -143,6 +143,7 @@ describe("request", () => {
     const headers: [string, string][] = [["accept", "text/html"], ["x-kept", "as sent"]];
     for (const path of ["/one", "/one", "/two", "/one"]) {
       const answer = await connection.fetch(path, { headers, authority: "example.test" });
+      expect(answer.headers("set-cookie")).toEqual(["made=here; Path=/; SameSite=Lax"]);
       expect(answer.json()).toEqual([0, 1, 2].map((i) => [["host", "example.test"], ["x-added", `${i}`], ["x-kept", `changed ${i}`]]));
     }
     const fields = [["accept", "text/html"], ["host", "example.test"], ["x-kept", "as sent"]];

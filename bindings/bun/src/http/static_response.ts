@@ -25,8 +25,8 @@ const ROOM = 64 << 10;
  */
 export function packResponse(response: Response): StaticResponse | undefined {
   if (trailersOf(response) !== undefined) return undefined;
-  const bytes = bytesAtHand(response);
-  if (bytes === undefined || bytes.length > LARGEST_WHOLE) return undefined;
+  const bytes = bytesAtHand(response, LARGEST_WHOLE);
+  if (bytes === undefined) return undefined;
   const { status } = response;
   const body = status === RESET_CONTENT ? new Uint8Array(0) : bytes;
   const listed = listHeaders(response.headers);
@@ -36,11 +36,17 @@ export function packResponse(response: Response): StaticResponse | undefined {
   return bare === undefined || head === undefined ? undefined : { status, head, bare, body };
 }
 
-/** The bytes of a body that is no stream, which stays as it is; undefined when they must be waited for. */
-export function bytesAtHand(response: Response): Uint8Array | undefined {
-  const bytes = peek((response.clone() as Response).bytes());
-  if (!(bytes instanceof Promise)) return bytes;
-  bytes.catch(() => {}); // the body is read again for each request, and says then what is wrong
+/** The bytes of a body that is no stream, which stays as it is; undefined when they must be waited for, or are more than `most`. */
+export function bytesAtHand(response: Response, most: number): Uint8Array | undefined {
+  const blob = now((response.clone() as Response).blob());
+  return blob === undefined || blob.size > most ? undefined : now(blob.bytes());
+}
+
+/** What a promise has; undefined when it must be waited for: then the body is read again for each request, and says what is wrong with it. */
+function now<T>(promise: Promise<T>): T | undefined {
+  const value = peek(promise);
+  if (!(value instanceof Promise)) return value;
+  value.catch(() => {});
   return undefined;
 }
 

@@ -36,13 +36,15 @@ export function asHandler(pattern: string, value: unknown): Answering | undefine
 }
 
 /**
- * The same response, with a content-type, which HEAD is told then, too. A large body becomes a Blob, which all clones have in common.
+ * The same response, with a content-type, which HEAD is told then, too. A large body becomes a Blob, which all clones have in common; bytes
+ * that were cloned are one already.
  */
 function shareable(response: Response): Response {
-  const bytes = bytesAtHand(response);
-  if (bytes === undefined || bytes.length === 0) return response;
+  const whole = bodyKind(response) === BODY.BYTES;
+  const bytes = whole ? peek((response.clone() as Response).bytes()) : bytesAtHand(response, LARGEST_WHOLE);
+  if (bytes === undefined || bytes instanceof Promise || bytes.length === 0) return response;
   if (!response.headers.has("content-type")) response.headers.set("content-type", guessContentType(bytes));
-  return bytes.length <= LARGEST_WHOLE || bodyKind(response) !== BODY.BYTES ? response : new Response(new Blob([bytes]), response);
+  return bytes.length <= LARGEST_WHOLE ? response : new Response(new Blob([bytes]), response);
 }
 
 /** Gives the same response again and again. */
