@@ -48,7 +48,7 @@ type Carried interface {
 	// to be peeked at. false: such streams are not wanted.
 	UniStream(typ uint64, s *quic.ReceiveStream) bool
 
-	// GoneAway is told of the peer's first GOAWAY.
+	// GoneAway is told of a GOAWAY of the peer's: the first, and those that say less than the one before.
 	GoneAway(id uint64)
 
 	// Prioritize is told of a PRIORITY_UPDATE for a request.

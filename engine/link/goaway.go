@@ -51,9 +51,9 @@ func (r *controlReader) goneAway(length uint64) error {
 	if r.wentAway && id > r.goAway {
 		return &wire.ConnectionError{Code: http3.ErrCodeIDError, Reason: "the id of GOAWAY went up"}
 	}
-	first := !r.wentAway
+	news := !r.wentAway || id < r.goAway
 	r.goAway, r.wentAway = id, true
-	if first {
+	if news {
 		r.c.carried.GoneAway(id)
 	}
 	return nil

@@ -6,7 +6,7 @@ import (
 	"zigh3/engine/wire"
 )
 
-// A frameEncoder makes frames of the parts of a response. One goroutine uses it at a time.
+// A frameEncoder makes frames of the parts of a message. One goroutine uses it at a time.
 type frameEncoder struct {
 	fields *wire.FieldEncoder
 	run    []byte
@@ -28,7 +28,11 @@ func (e *frameEncoder) encode(p *Part, body bool) []byte {
 	start := headRoom
 	run := append(e.run[:0], room[:]...)
 	if p.Head {
-		run = e.fields.AppendResponse(run, p.Status, p.Headers, p.Length, p.Date)
+		if p.Status == 0 {
+			run = e.fields.AppendRequest(run, p.Headers, p.Length)
+		} else {
+			run = e.fields.AppendResponse(run, p.Status, p.Headers, p.Length, p.Date)
+		}
 		var head [wire.MaxFrameHead]byte
 		h := wire.AppendFrameHead(head[:0], wire.FrameHeaders, uint64(len(run)-headRoom))
 		start = headRoom - len(h)

@@ -23,6 +23,7 @@ type FrameReader struct {
 
 	one      [1]byte
 	begun    bool // the first frame's head was read
+	response bool // of a server's
 	dataOnly bool // no trailers: a CONNECT stream has none (RFC 9114, 4.4)
 	unknown  uint64
 	section  []byte // of the trailers, as far as it is there
@@ -31,8 +32,8 @@ type FrameReader struct {
 	err      error // what ended it
 }
 
-// ReadHead reads up to the end of the first HEADERS frame and not a byte further. tooLong says that its block is longer than limit,
-// and was not read.
+// ReadHead reads up to the end of the next HEADERS frame and not a byte further. tooLong says that its block is longer than limit, and was
+// not read. Of a response it is called again behind an informational head.
 func (b *FrameReader) ReadHead(limit int) (block []byte, tooLong bool, err error) {
 	for {
 		typ, length, err := b.readFrameHead()
@@ -42,7 +43,7 @@ func (b *FrameReader) ReadHead(limit int) (block []byte, tooLong bool, err error
 		first := !b.begun
 		b.begun = true
 		switch {
-		case typ == wire.StreamTypeBidi && first:
+		case typ == wire.StreamTypeBidi && first && !b.response:
 			return nil, false, SessionStream(length)
 		case typ == wire.FrameHeaders && length > uint64(limit):
 			return nil, true, nil
@@ -52,7 +53,7 @@ func (b *FrameReader) ReadHead(limit int) (block []byte, tooLong bool, err error
 		case typ == wire.StreamTypeBidi:
 			return nil, false, wire.ErrLateStreamHeader
 		case typ == wire.FrameData, wire.KnownFrame(typ):
-			return nil, false, wire.UnexpectedFrame(typ, "before HEADERS")
+			return nil, false, b.unexpected(typ, "before HEADERS")
 		}
 		if err := b.skipped(length); err != nil {
 			return nil, false, err
@@ -197,11 +198,19 @@ func (b *FrameReader) frame(payload []byte, first, last bool, p []byte, filled *
 	case t == wire.StreamTypeBidi:
 		return wire.ErrLateStreamHeader
 	case wire.KnownFrame(t):
-		return wire.UnexpectedFrame(t, "on a request stream")
+		return b.unexpected(t, "on a request stream")
 	case first:
 		return b.skipped(b.scan.Left + uint64(len(payload)))
 	}
 	return nil
+}
+
+// unexpected is a frame that may not stand there. A server's promise of a push is worse: none was allowed (RFC 9114, 7.2.5).
+func (b *FrameReader) unexpected(t uint64, where string) error {
+	if b.response && t == wire.FramePushPromise {
+		return &wire.ConnectionError{Code: http3.ErrCodeIDError, Reason: "PUSH_PROMISE though no push was allowed"}
+	}
+	return wire.UnexpectedFrame(t, where)
 }
 
 func (b *FrameReader) decodeTrailers() error {

@@ -24,6 +24,11 @@ func NewReader(s *quic.Stream, lim *wire.FieldLimits) *FrameReader {
 	return &FrameReader{s: s, lim: lim}
 }
 
+// NewResponseReader is NewReader for what a server sends. There may be several heads in front of the body (see FrameReader.ReadHead).
+func NewResponseReader(s *quic.Stream, lim *wire.FieldLimits) *FrameReader {
+	return &FrameReader{s: s, lim: lim, response: true}
+}
+
 // NewConnectReader is NewReader for a CONNECT stream whose header block was read: only DATA frames follow.
 func NewConnectReader(s *quic.Stream, lim *wire.FieldLimits) *FrameReader {
 	return &FrameReader{s: s, lim: lim, begun: true, dataOnly: true}

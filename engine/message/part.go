@@ -4,8 +4,8 @@ import "zigh3/engine/sink"
 
 // A Part is a piece of what is sent: a message's head, bytes, its end, or several of them.
 type Part struct {
-	Head    bool // there is a head: that of a response
-	Status  int
+	Head    bool   // there is a head
+	Status  int    // of a response; 0: it is the head of a request
 	Headers []byte // packed list
 	Length  int64  // content-length to add where Headers have none, -1: none
 	Date    bool   // add one where Headers have none

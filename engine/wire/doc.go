@@ -9,9 +9,10 @@
 //	settings.go         SETTINGS
 //	fields.go           field sections: decoded by QPACK into a packed list
 //	request_head.go     what is special in that of a request
+//	response_head.go    what is special in that of a response
 //	field_rules.go      what field names and values may be
 //	field_error.go      what is wrong with a field section
-//	field_encoder.go    field sections of responses and trailers, and the date of a response
+//	field_encoder.go    field sections that are sent, and the date of a response
 //	packed.go           packed lists, as events and replies carry them
 //	qpack_streams.go    the peer's QPACK streams, which have nothing to say
 //	dialect.go          the drafts of WebTransport, a row each

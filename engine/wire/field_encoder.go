@@ -72,10 +72,21 @@ func (e *FieldEncoder) AppendResponse(dst []byte, status int, packed []byte, con
 	return dst
 }
 
+// AppendRequest appends the field section of a request: the fields of the packed list, pseudo-fields first, and then content-length
+// (contentLength >= 0) where the list has none.
+func (e *FieldEncoder) AppendRequest(dst, packed []byte, contentLength int64) []byte {
+	return e.AppendResponse(dst, noStatus, packed, contentLength, false)
+}
+
+// noStatus is the status of a request's fields.
+const noStatus = -1
+
 // encode fills slot, or e.large if the list is too large to be remembered.
 func (e *FieldEncoder) encode(slot *encodedList, status int, packed []byte) *encodedList {
 	e.begin()
-	e.field(":status", strconv.Itoa(status))
+	if status != noStatus {
+		e.field(":status", strconv.Itoa(status))
+	}
 	fresh := encodedList{status: status}
 	for list := (PackedReader{Rest: packed}); ; {
 		name, value, ok := list.Next()
@@ -135,8 +146,10 @@ func (e *FieldEncoder) field(name, value string) {
 
 func (e *FieldEncoder) close() { _ = e.encoder.Close() } // documented to reset it, never fails
 
-// hasContent reports whether a response with this status may say how long its content is.
-func hasContent(status int) bool { return status >= 200 && status != http.StatusNoContent }
+// hasContent reports whether a request, or a response with this status, may say how long its content is.
+func hasContent(status int) bool {
+	return status == noStatus || status >= 200 && status != http.StatusNoContent
+}
 
 // appendContentLength encodes content-length: entry 4 of the static table, as it is for "0", else with digits as they are (Huffman
 // would save a byte in four).

@@ -12,7 +12,8 @@ const (
 	pseudoPath
 	pseudoProtocol
 	pseudoCount   // how many of them requests have
-	pseudoUnknown // those of responses, and all others
+	pseudoStatus  // that of responses
+	pseudoUnknown // all others
 	regularField
 	fieldHost
 	fieldCookie
@@ -35,6 +36,8 @@ func kindOf(name string) fieldKind {
 			return pseudoPath
 		case ":protocol":
 			return pseudoProtocol
+		case ":status":
+			return pseudoStatus
 		}
 		return pseudoUnknown
 	}

@@ -28,7 +28,7 @@ func (l *FieldLimits) PackedMax() int { return 2*l.Total + 256 }
 // (RFC 9114, 4.2 to 4.4; RFC 9220). It fails with errShort or a *fieldError.
 func DecodeRequest(dst, block []byte, lim *FieldLimits) (RequestHead, error) {
 	d := fieldDecoder{packedWriter: packedWriter{dst: dst}, lim: lim}
-	if err := d.section(block, false); err != nil {
+	if err := d.section(block); err != nil {
 		return RequestHead{}, d.overflow(err)
 	}
 	head, err := d.request()
@@ -37,24 +37,36 @@ func DecodeRequest(dst, block []byte, lim *FieldLimits) (RequestHead, error) {
 
 // DecodeTrailers does it for trailers, which have no pseudo-fields. n is the length of the packed list.
 func DecodeTrailers(dst, block []byte, lim *FieldLimits) (n int, err error) {
-	d := fieldDecoder{packedWriter: packedWriter{dst: dst}, lim: lim}
-	if err := d.section(block, true); err != nil {
+	d := fieldDecoder{packedWriter: packedWriter{dst: dst}, lim: lim, of: trailers}
+	if err := d.section(block); err != nil {
 		return 0, d.overflow(err)
 	}
 	return d.n, nil
 }
 
+// A sectionKind says what a field section is of: its rules are not the same for all.
+type sectionKind uint8
+
+const (
+	request sectionKind = iota
+	response
+	trailers
+)
+
 // A fieldDecoder carries one field section from the wire to a packed list.
 type fieldDecoder struct {
 	packedWriter
 	lim *FieldLimits
+	of  sectionKind
 
 	total  int // as lim.total counts
 	fields int // as lim.fields counts
 
-	pseudo  [pseudoCount]string // they wait until all are there, because they are packed in an order of their own
-	seen    [pseudoCount]bool
-	started bool // pseudo-fields are written
+	pseudo    [pseudoCount]string // they wait until all are there, because they are packed in an order of their own
+	seen      [pseudoCount]bool
+	status    string // of a response
+	hasStatus bool
+	started   bool // pseudo-fields are written
 
 	authorityAt int // where its value stands
 	hasHost     bool
@@ -79,7 +91,7 @@ func (d *fieldDecoder) overflow(err error) error {
 
 // section takes the lines out of a field section. A line's strings are at most 8/5 of its bytes (Huffman's shortest code has 5
 // bits), and callers bound the block; what lines of the static table stand for is only copied, under the limits.
-func (d *fieldDecoder) section(block []byte, trailers bool) error {
+func (d *fieldDecoder) section(block []byte) error {
 	if len(block) > 1 && block[0] == 0 && block[1] != 0 {
 		rest, ok := behindBase(block[1:])
 		if !ok {
@@ -88,13 +100,13 @@ func (d *fieldDecoder) section(block []byte, trailers bool) error {
 		block = append(sectionPrefix[:], rest...) // which has no room behind it: a copy
 	}
 	d.length = -1
-	d.started = trailers
+	d.started = d.of == trailers
 	next := qpack.NewDecoder().Decode(block) // a decoder has no state, and costs nothing
 	for {
 		field, err := next()
 		switch err {
 		case nil:
-			if err := d.line(field.Name, field.Value, trailers); err != nil {
+			if err := d.line(field.Name, field.Value); err != nil {
 				return err
 			}
 		case io.EOF:
@@ -125,13 +137,13 @@ func behindBase(b []byte) (rest []byte, ok bool) {
 	return nil, false
 }
 
-func (d *fieldDecoder) line(name, value string, trailers bool) error {
+func (d *fieldDecoder) line(name, value string) error {
 	if len(name) > d.lim.Name {
 		return ErrLongName
 	}
 	kind := kindOf(name)
 	if kind <= pseudoUnknown {
-		return d.pseudoLine(kind, value, trailers)
+		return d.pseudoLine(kind, value)
 	}
 	if !d.started {
 		if err := d.writePseudo(); err != nil {
@@ -141,7 +153,7 @@ func (d *fieldDecoder) line(name, value string, trailers bool) error {
 	if !ConsistsOf(name, inName) {
 		return ErrNameBytes
 	}
-	if kind == fieldCookie && d.hasCookie {
+	if kind == fieldCookie && d.hasCookie && d.of == request {
 		return d.joinCookie(value)
 	}
 	if d.fields++; d.fields > d.lim.Fields {
@@ -155,8 +167,11 @@ func (d *fieldDecoder) line(name, value string, trailers bool) error {
 	if err := d.count(len(name) + len(value)); err != nil {
 		return err
 	}
-	if kind == regularField || trailers && kind != connectionSpecific {
+	switch {
+	case kind == regularField, d.of == trailers && kind != connectionSpecific:
 		return nil
+	case d.of == response:
+		return d.specialOfResponse(kind, value, start)
 	}
 	return d.special(kind, value, start, span{at, d.n})
 }
@@ -184,13 +199,15 @@ func (d *fieldDecoder) put(name, value string, limit int) (at int, err error) {
 	return at, nil
 }
 
-func (d *fieldDecoder) pseudoLine(kind fieldKind, value string, trailers bool) error {
+func (d *fieldDecoder) pseudoLine(kind fieldKind, value string) error {
 	switch {
-	case trailers:
+	case d.of == trailers:
 		return errPseudoTrailer
 	case d.started:
 		return ErrPseudoLate
-	case kind == pseudoUnknown:
+	case d.of == response:
+		return d.statusLine(kind, value)
+	case kind >= pseudoCount:
 		return ErrPseudoUnknown
 	case d.seen[kind]:
 		return ErrPseudoTwice
@@ -204,6 +221,9 @@ var pseudoNames = [pseudoCount]string{":method", ":scheme", ":authority", ":path
 // writePseudo packs the pseudo-fields; what is absent is packed empty, but for :protocol.
 func (d *fieldDecoder) writePseudo() error {
 	d.started = true
+	if d.of == response {
+		return nil // what they say stands beside the list
+	}
 	for kind, name := range pseudoNames {
 		kind := fieldKind(kind)
 		if kind == pseudoProtocol && !d.seen[kind] {
@@ -245,17 +265,7 @@ func (d *fieldDecoder) special(kind fieldKind, value string, start int, where sp
 		}
 		d.hasHost, d.host = true, where
 	case fieldContentLength:
-		n, ok := contentLength(value)
-		if !ok {
-			return ErrContentLength
-		}
-		if d.hasLength {
-			if n != d.length {
-				return ErrContentLengths
-			}
-			d.drop(start) // said twice, meant once: a list of two would be no number
-		}
-		d.hasLength, d.length = true, n
+		return d.lengthLine(value, start)
 	case fieldCookie:
 		d.hasCookie, d.cookie = true, where
 	case fieldPriority:
@@ -263,6 +273,22 @@ func (d *fieldDecoder) special(kind fieldKind, value string, start int, where sp
 			d.priority, d.hasPriority = p, true
 		}
 	}
+	return nil
+}
+
+// lengthLine takes a content-length whose entry begins at start.
+func (d *fieldDecoder) lengthLine(value string, start int) error {
+	n, ok := contentLength(value)
+	if !ok {
+		return ErrContentLength
+	}
+	if d.hasLength {
+		if n != d.length {
+			return ErrContentLengths
+		}
+		d.drop(start) // said twice, meant once: a list of two would be no number
+	}
+	d.hasLength, d.length = true, n
 	return nil
 }
 
