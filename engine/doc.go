@@ -3,6 +3,7 @@
 //
 // What stands higher in this table imports what stands lower, and never the other way; tests/run layering holds it.
 //
+//	client      pool, connecting, fetches; knows nothing of server and route
 //	server      listening, accepting, requests and their bodies, routes, negotiation of sessions, limits, the stop
 //	session     WebTransport: sessions, their streams, flow control, the order of sending and of closing
 //	datagram    datagrams of a connection: raw, of requests, of sessions; queues both ways, ages, counts

@@ -15,20 +15,25 @@ const (
 )
 
 // An optionKey is an option with a number for its value. What is no number (certificates, the go object, date) is parsed by name.
-type optionKey struct {
+type optionKey[T any] struct {
 	name     string
 	unit     string
 	min, max int64
 	initial  int64
-	set      func(o *Options, v int64)
+	set      func(o *T, v int64)
 }
 
-func (k *optionKey) setDefault(o *Options) { k.set(o, k.initial) }
+// setDefaults gives every option of a table its default.
+func setDefaults[T any](o *T, keys []optionKey[T]) {
+	for i := range keys {
+		keys[i].set(o, keys[i].initial)
+	}
+}
 
 func millis(v int64) time.Duration { return time.Duration(v) * time.Millisecond }
 
 // optionKeys are the options of a server; docs/options.md is held against this table by a test.
-var optionKeys = [...]optionKey{
+var optionKeys = [...]optionKey[Options]{
 	{"max_request_body_size", "bytes", 0, 1 << 53, 128 * Mib, func(o *Options, v int64) { o.MaxRequestBodySize = v }},
 	{"max_header_bytes", "bytes", kib, 64 * kib, 64 * kib, func(o *Options, v int64) { o.MaxHeaderBytes = int(v) }},
 	{"max_incoming_streams", "streams", 1, 10_000, 256, func(o *Options, v int64) { o.MaxIncomingStreams = int(v) }},
@@ -55,13 +60,13 @@ var optionKeys = [...]optionKey{
 }
 
 // datagramOptionKeys are the options inside the object "datagrams".
-var datagramOptionKeys = [...]optionKey{
+var datagramOptionKeys = [...]optionKey[Options]{
 	{"incoming", "datagrams", 1, 65_535, 256, func(o *Options, v int64) { o.Datagrams.Incoming = int(v) }},
 	{"outgoing", "datagrams", 1, 65_535, 256, func(o *Options, v int64) { o.Datagrams.Outgoing = int(v) }},
 }
 
 // webTransportOptionKeys are the options with numbers inside the object "webtransport".
-var webTransportOptionKeys = [...]optionKey{
+var webTransportOptionKeys = [...]optionKey[Options]{
 	{"max_streams_bidi", "streams", 1, 10_000, 100, func(o *Options, v int64) { o.WebTransport.MaxStreamsBidi = int(v) }},
 	{"max_streams_uni", "streams", 1, 10_000, 100, func(o *Options, v int64) { o.WebTransport.MaxStreamsUni = int(v) }},
 	{"max_data", "bytes", 64 * kib, gib, 16 * Mib, func(o *Options, v int64) { o.WebTransport.MaxData = v }},
@@ -72,7 +77,7 @@ var webTransportOptionKeys = [...]optionKey{
 }
 
 // goOptionKeys are the options inside the object "go".
-var goOptionKeys = [...]optionKey{
+var goOptionKeys = [...]optionKey[Options]{
 	{"max_procs", "processors", 0, 1024, 0, func(o *Options, v int64) { o.Go.MaxProcs = int(v) }},
 	{"gc_percent", "percent", 0, 100_000, 0, func(o *Options, v int64) { o.Go.GCPercent = int(v) }},
 	{"memory_limit", "bytes", 0, 1 << 53, 0, func(o *Options, v int64) { o.Go.MemoryLimit = v }},

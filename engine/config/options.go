@@ -112,10 +112,8 @@ func ParseOptions(hostname string, port uint16, certPath, keyPath string, option
 	}
 	o.Date, o.ResetPeriod = true, resetPeriod
 	p := optionsParser{options: o}
-	for _, keys := range [][]optionKey{optionKeys[:], datagramOptionKeys[:], webTransportOptionKeys[:]} {
-		for i := range keys {
-			keys[i].setDefault(o)
-		}
+	for _, keys := range [][]optionKey[Options]{optionKeys[:], datagramOptionKeys[:], webTransportOptionKeys[:]} {
+		setDefaults(o, keys)
 	}
 	if len(optionsJSON) > 0 {
 		if err := p.parse(optionsJSON); err != nil {
@@ -144,19 +142,19 @@ func ParseOptions(hostname string, port uint16, certPath, keyPath string, option
 	if o.MaxPacketSize != 0 && o.InitialPacketSize > o.MaxPacketSize {
 		return nil, configError("initial_packet_size (%d) must not exceed max_packet_size (%d)", o.InitialPacketSize, o.MaxPacketSize)
 	}
-	if err := checkCongestion(o, congestion.Installed()); err != nil {
+	if err := checkCongestion(o.CongestionControl, o.InitialWindow, congestion.Installed()); err != nil {
 		return nil, err
 	}
 	return o, nil
 }
 
 // checkCongestion refuses what a build with quic-go's own congestion control cannot do: see capi/quicgo.
-func checkCongestion(o *Options, installed bool) error {
+func checkCongestion(a congestion.Algorithm, window int, installed bool) error {
 	switch {
 	case installed:
-	case o.CongestionControl == congestion.BBR:
+	case a == congestion.BBR:
 		return configError("congestion_control cannot be bbr: this build has quic-go's own congestion control, which is NewReno")
-	case o.InitialWindow != congestion.DefaultInitialWindow:
+	case window != congestion.DefaultInitialWindow:
 		return configError("initial_window cannot be other than %d: this build has quic-go's own congestion control", congestion.DefaultInitialWindow)
 	}
 	return nil

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"zigh3/engine/congestion"
 	"zigh3/engine/sink"
 )
 
@@ -47,7 +46,7 @@ func (p *optionsParser) option(key string, value json.RawMessage) error {
 	case "date":
 		return parseBool(key, value, &p.options.Date)
 	case "congestion_control":
-		return p.congestionControl(value)
+		return parseCongestion(value, &p.options.CongestionControl)
 	case "cert":
 		return parseText(key, value, &p.pair.Cert)
 	case "key":
@@ -85,21 +84,8 @@ func (p *optionsParser) option(key string, value json.RawMessage) error {
 		"datagrams", "webtransport"))
 }
 
-func (p *optionsParser) congestionControl(value json.RawMessage) error {
-	var name string
-	if err := parseText("congestion_control", value, &name); err != nil {
-		return err
-	}
-	a, ok := congestion.AlgorithmNamed(name)
-	if !ok {
-		return configError("congestion_control must be auto, bbr or reno, not %s", excerpt(value))
-	}
-	p.options.CongestionControl = a
-	return nil
-}
-
 // numbers takes an object that holds nothing but numbers.
-func (p *optionsParser) numbers(name string, keys []optionKey, value json.RawMessage) error {
+func (p *optionsParser) numbers(name string, keys []optionKey[Options], value json.RawMessage) error {
 	return walkObject(value, name, func(key string, value json.RawMessage) error {
 		if done, err := setNumber(p.options, keys, name+".", key, value); done {
 			return err
@@ -232,8 +218,8 @@ func notJSON(what string, err error) *sink.Error {
 }
 
 // setNumber sets the option that key names in keys, if there is one.
-func setNumber(o *Options, keys []optionKey, prefix, key string, value json.RawMessage) (known bool, err error) {
-	i := slices.IndexFunc(keys, func(k optionKey) bool { return k.name == key })
+func setNumber[T any](o *T, keys []optionKey[T], prefix, key string, value json.RawMessage) (known bool, err error) {
+	i := slices.IndexFunc(keys, func(k optionKey[T]) bool { return k.name == key })
 	if i < 0 {
 		return false, nil
 	}
@@ -245,18 +231,18 @@ func setNumber(o *Options, keys []optionKey, prefix, key string, value json.RawM
 	if err != nil { // a fraction, an exponent, or beyond 64 bits: bindings may write 1e6 for a million
 		f, ferr := strconv.ParseFloat(string(value), 64)
 		if ferr != nil || f != float64(int64(f)) || f < -(1<<53) || f > 1<<53 {
-			return true, outOfRange(prefix, k, value)
+			return true, outOfRange(prefix, *k, value)
 		}
 		v = int64(f)
 	}
 	if v < k.min || v > k.max {
-		return true, outOfRange(prefix, k, value)
+		return true, outOfRange(prefix, *k, value)
 	}
 	k.set(o, v)
 	return true, nil
 }
 
-func outOfRange(prefix string, k *optionKey, value json.RawMessage) *sink.Error {
+func outOfRange[T any](prefix string, k optionKey[T], value json.RawMessage) *sink.Error {
 	return configError("%s%s must be a whole number of %s from %d to %d, not %s", prefix, k.name, k.unit, k.min, k.max, excerpt(value))
 }
 
@@ -303,7 +289,7 @@ func unknownKey(key string, known []string) *sink.Error {
 	return configError("unknown option %q (known here: %s)", key, strings.Join(known, ", "))
 }
 
-func numberNames(keys []optionKey) []string {
+func numberNames[T any](keys []optionKey[T]) []string {
 	var names []string
 	for i := range keys {
 		names = append(names, keys[i].name)

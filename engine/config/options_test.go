@@ -142,7 +142,7 @@ func TestCongestionOptions(t *testing.T) {
 		}
 	}
 	for _, o := range []Options{{CongestionControl: congestion.BBR, InitialWindow: 32}, {InitialWindow: 10}} {
-		if err := checkCongestion(&o, true); err != nil {
+		if err := checkCongestion(o.CongestionControl, o.InitialWindow, true); err != nil {
 			t.Errorf("%v, %d: %v", o.CongestionControl, o.InitialWindow, err)
 		}
 	}

@@ -397,6 +397,13 @@ func (c *Consumer) Give() sink.Handle {
 	return c.last
 }
 
+// Ask is Give for a fetch, with the user data that its events are to have. The reactor calls it.
+func (c *Consumer) Ask(userData uint64) sink.Handle {
+	h := c.Give()
+	c.contract.Asked(h, userData)
+	return h
+}
+
 // Live is how many handles are live.
 func (c *Consumer) Live() int {
 	c.mu.Lock()

@@ -31,6 +31,9 @@ type object struct {
 	accepted bool
 	draining bool
 
+	// Of a fetch; bytes and whole are those of its response.
+	answered bool
+
 	// Of a stream.
 	remote, unidirectional bool
 	sent                   bool // our side has ended in the regular way
@@ -60,6 +63,9 @@ func (m *Contract) Forget(h sink.Handle) {
 // Hold holds e against what came before.
 func (m *Contract) Hold(e *Event) {
 	m.counts[e.Type]++
+	if m.fetch(e) {
+		return
+	}
 	switch e.Type {
 	case sink.EventConnOpened:
 		if o := m.begin(e, sink.KindConn); o != nil {
@@ -100,7 +106,7 @@ func (m *Contract) Hold(e *Event) {
 }
 
 func kindName(k sink.Kind) string {
-	return [...]string{"object", "connection", "request", "session", "stream"}[k]
+	return [...]string{"object", "connection", "request", "session", "stream", "fetch"}[k]
 }
 
 // begin takes an object's first event.

@@ -28,4 +28,5 @@
 //	pair.go            both ends of a connection of QUIC's
 //	consumer.go        a sink with one goroutine that handles its events
 //	contract.go        what events promise
+//	contract_fetch.go  what those of a client's fetches promise
 package enginetest

@@ -31,6 +31,19 @@ const (
 	ErrIdle               Code = -505
 	ErrProtocol           Code = -506
 	ErrShutdown           Code = -507
+
+	// A client's.
+	ErrRefused          Code = -510 // nobody listens at the address: it says so (ICMP)
+	ErrUnreachable      Code = -511 // there is no way to the address
+	ErrConnectTimeout   Code = -512 // no connection in connect_timeout_ms
+	ErrHandshake        Code = -513 // QUIC or TLS failed for another reason than the server's certificate
+	ErrUnknownAuthority Code = -514 // the certificate was issued by nobody who is believed
+	ErrWrongName        Code = -515 // the certificate is for other names
+	ErrExpired          Code = -516 // the certificate is not valid now
+	ErrPin              Code = -517 // the certificate is none of those pinned, or one that may not be pinned
+	ErrPoolTimeout      Code = -518 // no connection or stream was free in queue_timeout_ms
+	ErrRejected         Code = -519 // the server has turned the request away unprocessed, and it cannot be sent again
+	ErrTruncated        Code = -520 // the response ended early
 )
 
 // An Error is a failure with the code that the consumer gets and the words that zig_h3_last_error gives.

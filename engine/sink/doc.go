@@ -5,6 +5,7 @@
 //	chunk.go          bytes of a response on their way in
 //	code.go           codes of failures
 //	stats.go          counters of a server
+//	client_stats.go   counters of a client
 //	session_stats.go  counters of a session
 //	log.go            messages
 //	guard.go          what keeps a panic from reaching the host

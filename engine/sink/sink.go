@@ -12,6 +12,7 @@ const (
 	KindRequest
 	KindSession
 	KindStream
+	KindFetch // a request of a client's, whose handle the consumer's side has given out (see Sink.IssueFor)
 )
 
 // An EventType says what an event tells. The values are those of enum zig_h3_event_type.
@@ -44,6 +45,12 @@ const (
 	EventStreamEnded      EventType = 24
 	EventDatagramsDropped EventType = 25
 	EventStreamAtomic     EventType = 26 // no Drained for its bytes: the sink counts Aux of them as gone, whatever the code
+
+	// A client's. Its fetches have BODY, BODY_END and STREAM_STOPPED, too: of the response, and of their own upload.
+	EventInformational EventType = 27 // Status: 1xx; Meta: its fields
+	EventResponse      EventType = 28 // Status; Meta: its fields; Data: of its body what was there; FlagEnd: all of it; Aux: QUIC's id of its stream
+	EventFetchDone     EventType = 29 // terminal. Code; Status: the response's, 0 if none came; Aux: the peer's code; Data: why, in words
+	EventClientClosed  EventType = 30 // terminal, behind the ends of all that was the client's
 )
 
 // Flags of an event. The values are those of enum zig_h3_event_flag.
@@ -102,7 +109,7 @@ type Record struct {
 	Token   uint64 // the sink's own
 }
 
-// A Sink carries the events of a server's connections to one consumer. The engine calls it from many goroutines.
+// A Sink carries the events of a server's or a client's connections to one consumer. The engine calls it from many goroutines.
 type Sink interface {
 	// Issue gives obj a handle, or reports that there are too many objects.
 	Issue(kind Kind, parent Handle, obj any) (Handle, bool)
@@ -139,8 +146,8 @@ type Sink interface {
 	// keeps the account of what a consumer may write, and emits WRITABLE.
 	Drained(h Handle, n int)
 
-	// IssueFor binds obj to a handle that the consumer's side has given out itself, for Session.OpenStream. It reports false when
-	// the handle is not one of those (any more).
+	// IssueFor binds obj to a handle that the consumer's side has given out itself, for Session.OpenStream and Client.Fetch. It reports
+	// false when the handle is not one of those (any more).
 	IssueFor(h Handle, obj any) bool
 
 	// Datagrams says that a session, request or connection may queue as many more datagrams as returned says, and that the largest

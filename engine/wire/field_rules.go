@@ -192,3 +192,27 @@ func equalFold(v, lower string) bool {
 	}
 	return true
 }
+
+// CheckRequestField reports what is wrong with a field that a client is to send: a name that is no lower-case token, or one that HTTP/3 gives
+// no application.
+func CheckRequestField(name, value []byte) error {
+	if !ConsistsOf(name, inName) {
+		return ErrNameBytes // a colon is in no name
+	}
+	if !validValue(value) {
+		return ErrValueBytes
+	}
+	switch kindOf(string(name)) {
+	case connectionSpecific:
+		return ErrConnectionSpecific
+	case fieldTE:
+		if !equalFold(string(value), "trailers") {
+			return ErrTE
+		}
+	case fieldContentLength:
+		if _, ok := contentLength(string(value)); !ok {
+			return ErrContentLength
+		}
+	}
+	return nil
+}

@@ -1,0 +1,207 @@
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/quic-go/quic-go"
+
+	"zigh3/engine/config"
+	"zigh3/engine/datagram"
+	"zigh3/engine/link"
+	"zigh3/engine/sink"
+	"zigh3/engine/udp"
+	"zigh3/engine/wire"
+)
+
+// keepAliveShare is which part of the idle timeout a connection may be silent at most between two looks of what keeps it alive. Up to two
+// such times pass before the peer is heard of again.
+const keepAliveShare = 3
+
+// completionGroup is how many of the peer's streams are completed together: a server opens none that is read whole.
+const completionGroup = 1
+
+// A Client fetches over HTTP/3 and tells its sink what happens. Its methods may be called from any goroutine and do not wait.
+type Client struct {
+	options   *config.ClientOptions
+	handle    sink.Handle
+	sink      sink.Sink
+	stats     *sink.ClientStats
+	limits    *wire.FieldLimits
+	env       link.Env
+	datagrams datagram.Options
+	tls       *tls.Config
+	quic      *quic.Config
+	lookup    func(ctx context.Context, host string) ([]netip.Addr, error)
+	pool      pool
+
+	ctx    context.Context // of connections that are being made; done once they are not wanted any more
+	cancel context.CancelFunc
+	quit   chan struct{} // closed once nothing is left
+	done   chan struct{} // and CLIENT_CLOSED was emitted
+
+	serving    sync.WaitGroup // connections, from the wish for one to its end
+	goroutines sync.WaitGroup // others
+
+	mu        sync.Mutex
+	transport *quic.Transport // nil: no connection was wanted yet
+	socket    *net.UDPConn
+	closing   bool
+	until     time.Time // when what is open is cut; zero: never
+	changed   chan struct{}
+}
+
+// New makes a client that delivers to to; handle is its own. Certificates are read here, nothing is bound. It fails with an *Error.
+func New(o *config.ClientOptions, handle sink.Handle, to sink.Sink, stats *sink.ClientStats) (*Client, error) {
+	c := &Client{options: o, handle: handle, sink: to, stats: stats, limits: wire.NewFieldLimits(o.MaxHeaderBytes),
+		quit: make(chan struct{}), done: make(chan struct{}), changed: make(chan struct{}, 1)}
+	if err := c.configureTLS(); err != nil {
+		return nil, err
+	}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
+		return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	}
+	c.configure()
+	c.pool.init(c)
+	c.env.Spares.Until(c.quit)
+	c.goroutines.Go(func() { sink.Guard("sweep", func() { c.env.Sweeper.Run(c.quit) }) })
+	return c, nil
+}
+
+// configure sets up what connections have in common, and what QUIC is to do for it.
+func (c *Client) configure() {
+	o := c.options
+	c.quic = &quic.Config{
+		HandshakeIdleTimeout:           o.ConnectTimeout,
+		MaxIdleTimeout:                 o.IdleTimeout,
+		InitialStreamReceiveWindow:     min(512<<10, o.StreamReceiveWindow),
+		MaxStreamReceiveWindow:         o.StreamReceiveWindow,
+		InitialConnectionReceiveWindow: min(768<<10, o.ConnectionReceiveWindow),
+		MaxConnectionReceiveWindow:     o.ConnectionReceiveWindow,
+		MaxIncomingStreams:             -1, // a server opens none (RFC 9114, 6.1)
+		MaxIncomingUniStreams:          link.MaxUniStreams,
+		EnableDatagrams:                o.QUICDatagrams,
+		InitialPacketSize:              o.InitialPacketSize,
+		TokenStore:                     quic.NewLRUTokenStore(rememberedServers, rememberedTokens),
+	}
+	if o.MaxPacketSize != 0 {
+		// quic-go has no limit for what it discovers: so nothing is discovered, and all packets are as large as they may be.
+		c.quic.InitialPacketSize, c.quic.DisablePathMTUDiscovery = o.MaxPacketSize, true
+	}
+	stats := c.stats.Shared()
+	if o.Datagrams.CountLost && c.quic.EnableDatagrams {
+		c.quic.Tracer = datagram.NewTracer(stats)
+	}
+	settings := []wire.Setting{{ID: wire.SettingMaxFieldSectionSize, Value: uint64(o.MaxHeaderBytes)}}
+	c.env = link.Env{
+		Role: link.Client, Parent: c.handle, Stats: stats, Sweeper: link.NewSweeper(), Spares: link.NewSpares(), Settings: link.OpenControl(settings),
+		HeaderTimeout: o.HeaderTimeout, KeepAlive: min(o.KeepAlive, o.IdleTimeout/keepAliveShare), ResetBudget: o.ResetBudget, ResetPeriod: o.ResetPeriod,
+		Group: completionGroup,
+	}
+	c.datagrams = datagram.Options{Incoming: o.Datagrams.Incoming, Outgoing: o.Datagrams.Outgoing, Raw: o.QUICDatagrams}
+}
+
+// bind gives the socket that all connections share, which is made for the first of them.
+func (c *Client) bind() (*quic.Transport, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.transport == nil {
+		socket, err := net.ListenUDP("udp", nil)
+		if err != nil {
+			return nil, &sink.Error{Code: sink.ErrIO, Text: "no socket: " + err.Error(), Err: err}
+		}
+		c.socket = socket
+		c.transport = &quic.Transport{Conn: udp.NewSocket(socket)}
+	}
+	return c.transport, nil
+}
+
+// Close takes no more fetches, lets those that there are end until deadline, and then closes all connections. 0 is now, a negative deadline
+// never. A later call may shorten the deadline. It returns at once; CLIENT_CLOSED comes last.
+func (c *Client) Close(deadline time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	first := !c.closing
+	c.closing = true
+	if until := time.Now().Add(deadline); deadline >= 0 && (c.until.IsZero() || until.Before(c.until)) {
+		c.until = until
+	}
+	if first {
+		c.pool.close()
+		go sink.Guard("close", c.shut)
+		return
+	}
+	c.nudge()
+}
+
+// nudge has what closes the client look again.
+func (c *Client) nudge() {
+	select {
+	case c.changed <- struct{}{}:
+	default:
+	}
+}
+
+// Done is closed once a client that was closed has emitted CLIENT_CLOSED.
+func (c *Client) Done() <-chan struct{} { return c.done }
+
+// shut runs on a goroutine of its own until all has ended.
+func (c *Client) shut() {
+	overdue := c.awaitFetches()
+	c.cancel()
+	c.pool.cut()
+	c.serving.Wait()
+	c.pool.awaitNone()
+	c.mu.Lock()
+	transport, socket := c.transport, c.socket
+	c.mu.Unlock()
+	var fault error
+	if transport != nil {
+		fault = transport.Close()
+		socket.Close()
+	}
+	close(c.quit)
+	c.goroutines.Wait()
+	ev := sink.Event{Type: sink.EventClientClosed, Object: c.handle, Parent: c.handle}
+	text := ""
+	switch {
+	case fault != nil:
+		ev.Code, text = sink.ErrIO, fault.Error()
+	case overdue:
+		ev.Code = sink.ErrTimeout
+	}
+	ev.DataLen = uint32(len(text))
+	rec, _ := c.sink.Reserve(sink.Terminal, len(text), nil)
+	copy(rec.Payload, text)
+	c.sink.Commit(rec, &ev)
+	close(c.done)
+}
+
+// awaitFetches waits until no fetch is left, and reports whether the deadline was earlier.
+func (c *Client) awaitFetches() (overdue bool) {
+	for c.pool.busy() {
+		c.mu.Lock()
+		until := c.until
+		c.mu.Unlock()
+		if until.IsZero() {
+			<-c.changed
+			continue
+		}
+		left := time.Until(until)
+		if left <= 0 {
+			return true
+		}
+		timer := time.NewTimer(left)
+		select {
+		case <-c.changed:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+	return false
+}

@@ -1,0 +1,122 @@
+package client
+
+import (
+	"context"
+	"math"
+	"sync/atomic"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+
+	"zigh3/engine/congestion"
+	"zigh3/engine/datagram"
+	"zigh3/engine/link"
+	"zigh3/engine/sink"
+	"zigh3/engine/wire"
+)
+
+// A conn is a connection of a client's: exchanges and datagrams on one link.
+type conn struct {
+	link.Conn
+	client    *Client
+	origin    *origin
+	datagrams datagram.Flows
+	raw       *datagram.Flow // nil: the client wants none, or the server has none
+	goAway    atomic.Uint64  // the first request that the server does not serve; noGoAway: it has not said
+
+	// Of the pool, under its lock.
+	pooled    bool // it takes fetches
+	lost      bool
+	used      bool // it had a fetch
+	opening   bool // a goroutine waits for streams
+	giveUp    context.CancelFunc
+	makesRoom bool // it was closed so that another can be made
+	active    int  // exchanges
+	idle      *time.Timer
+	idling    bool // it runs
+	idleSince time.Time
+}
+
+// noGoAway is above the ids of all requests.
+const noGoAway = math.MaxUint64
+
+func newConn(client *Client, o *origin, q *quic.Conn) *conn {
+	if control, ok := congestion.Of(q); ok { // not with quic-go as it is: see capi/quicgo
+		control.Choose(client.options.CongestionControl)
+		control.SetInitialWindow(client.options.InitialWindow)
+	}
+	c := &conn{client: client, origin: o}
+	c.goAway.Store(noGoAway)
+	c.Init(&client.env, q, client.sink, c)
+	c.datagrams.Init(&c.Conn, client.datagrams)
+	return c
+}
+
+// open announces the connection. It reports false when there is none any more.
+func (c *conn) open() bool {
+	state := c.QUIC.ConnectionState().TLS
+	meta := wire.AppendPacked(nil, "remote", c.QUIC.RemoteAddr().String())
+	meta = wire.AppendPacked(meta, "local", c.QUIC.LocalAddr().String())
+	meta = wire.AppendPacked(meta, "alpn", state.NegotiatedProtocol)
+	meta = wire.AppendPacked(meta, "sni", state.ServerName)
+	if !c.Open(c, meta, func() { c.raw = c.datagrams.OpenRaw() }) {
+		return false
+	}
+	c.datagrams.Start()
+	return true
+}
+
+// accept takes a stream that the server has opened: no request has one (RFC 9114, 6.1).
+func (c *conn) accept(s *quic.Stream) {
+	discard(s)
+	c.Breach(http3.ErrCodeStreamCreationError, "the server has opened a bidirectional stream")
+}
+
+// Settled implements link.Carried.
+func (c *conn) Settled(s *wire.Settings) *wire.ConnectionError {
+	c.datagrams.Settled(s.Datagram())
+	return nil
+}
+
+// UniStream implements link.Carried.
+func (c *conn) UniStream(uint64, *quic.ReceiveStream) bool { return false }
+
+// GoneAway implements link.Carried: what the server does not serve is sent elsewhere.
+func (c *conn) GoneAway(id uint64) {
+	c.goAway.Store(id)
+	c.client.pool.drained(c)
+	var unserved []*exchange
+	c.Find(func(item link.Item) bool {
+		if ex, ok := item.(*exchange); ok && ex.x.ID() >= id {
+			unserved = append(unserved, ex)
+		}
+		return false
+	})
+	for _, ex := range unserved {
+		ex.rejected(uint64(http3.ErrCodeRequestRejected))
+	}
+}
+
+// Prioritize implements link.Carried: servers have nothing to say about it.
+func (c *conn) Prioritize(wire.PriorityUpdate) *wire.ConnectionError { return nil }
+
+// WentAway implements link.Carried.
+func (c *conn) WentAway() {}
+
+// Lost implements link.Carried.
+func (c *conn) Lost() {
+	c.client.pool.lost(c)
+	c.datagrams.Lost()
+}
+
+// SendDatagram queues a raw QUIC datagram; data is valid during the call. What has waited for longer than maxAge is dropped; 0 is no
+// limit.
+func (c *conn) SendDatagram(data []byte, maxAge time.Duration) {
+	if c.raw != nil {
+		c.raw.Send(data, maxAge)
+	}
+}
+
+// DatagramOversized counts a datagram that was refused because it is larger than the limit.
+func (c *conn) DatagramOversized() { c.Stats.Add(sink.StatDatagramsTooLarge, 1) }

@@ -1,0 +1,19 @@
+// Package client is the HTTP/3 client: it connects, keeps connections, sends requests and reads their responses. A connection is a link.Conn
+// with exchanges and datagram.Flows on it.
+//
+//	client.go    a Client: what all its connections have in common, and its end
+//	request.go   what a fetch asks for, checked
+//	fetch.go     a fetch from the call to its last event
+//	exchange.go  one try of a fetch, on one stream
+//	response.go  what comes on it
+//	pool.go      connections by origin, and the fetches that wait for them
+//	conn.go      a connection of a client's
+//	dial.go      names, addresses, and which of them answers
+//	tls.go       whom a client believes
+//
+// Fetch sends at once where a connection has a stream, and lets the fetch wait in the pool otherwise. A response is read by a goroutine of its
+// own, one of the connection's spares. A fetch that is over within two looks of the sweep has no timer and no watch on its stream.
+//
+// Locks are taken in this order: a fetch's, then its connection's; the pool's, then a connection's. A fetch's and the pool's are never held
+// together.
+package client

@@ -1,0 +1,516 @@
+package client
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+
+	"zigh3/engine/sink"
+)
+
+// A pool is the connections of a client, and the fetches that wait for one or for a stream on one. Its lock comes before a connection's, and
+// is never held together with a fetch's.
+type pool struct {
+	client *Client
+
+	mu          sync.Mutex
+	origins     map[originKey]*origin
+	conns       map[*conn]struct{} // all that are announced, pooled or not
+	connections int                // made, or being made
+	evicting    int                // of these, closed so that others can be made
+	queued      int                // fetches of all origins that wait
+	live        int                // fetches that have not ended
+	none        sync.Cond
+	closing     bool // nothing new is taken
+	closed      bool // nothing is sent again either
+}
+
+// An origin is one that a client has connections to, or wants one to.
+type origin struct {
+	key         originKey
+	conns       []*conn // that take fetches, the first ones first
+	dialing     int
+	first, last *Fetch // that wait
+}
+
+func (p *pool) init(c *Client) {
+	p.client = c
+	p.origins, p.conns = make(map[originKey]*origin), make(map[*conn]struct{})
+	p.none.L = &p.mu
+}
+
+// enter counts a fetch, unless no more are taken.
+func (p *pool) enter() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closing {
+		return false
+	}
+	p.live++
+	return true
+}
+
+// leave counts one that has ended.
+func (p *pool) leave() {
+	p.mu.Lock()
+	p.live--
+	none, closing := p.live == 0, p.closing
+	if none {
+		p.none.Broadcast()
+	}
+	p.mu.Unlock()
+	if none && closing {
+		p.client.nudge()
+	}
+}
+
+// busy reports whether there are fetches that have not ended.
+func (p *pool) busy() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.live > 0
+}
+
+// awaitNone waits until there are none, when nothing holds them up any more.
+func (p *pool) awaitNone() {
+	p.mu.Lock()
+	for p.live > 0 {
+		p.none.Wait()
+	}
+	p.mu.Unlock()
+}
+
+// submit sends a fetch, or lets it wait for a connection or a stream.
+func (p *pool) submit(f *Fetch) {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		f.fail(errShutdown)
+		return
+	}
+	o := p.origins[f.key]
+	if o == nil {
+		o = &origin{key: f.key}
+		p.origins[f.key] = o
+	}
+	if o.first == nil {
+		if c, s := p.stream(o); c != nil {
+			p.mu.Unlock()
+			f.send(c, s)
+			return
+		}
+	}
+	if p.queued >= p.client.options.MaxQueued {
+		p.tidy(o)
+		p.mu.Unlock()
+		f.fail(errQueueFull)
+		return
+	}
+	p.push(o, f)
+	p.grow(o)
+	p.mu.Unlock()
+	f.waits()
+}
+
+// push puts a fetch behind those that wait. p.mu is held.
+func (p *pool) push(o *origin, f *Fetch) {
+	f.waitsAt, f.before = o, o.last
+	if o.last != nil {
+		o.last.behind = f
+	} else {
+		o.first = f
+	}
+	o.last = f
+	p.queued++
+	p.client.stats.Add(sink.ClientStatFetchesQueued, 1)
+}
+
+// take takes a fetch out of those that wait, if it is one of them. p.mu is held.
+func (p *pool) take(f *Fetch) {
+	o := f.waitsAt
+	if o == nil {
+		return
+	}
+	if f.before != nil {
+		f.before.behind = f.behind
+	} else {
+		o.first = f.behind
+	}
+	if f.behind != nil {
+		f.behind.before = f.before
+	} else {
+		o.last = f.before
+	}
+	f.waitsAt, f.before, f.behind = nil, nil, nil
+	p.queued--
+	p.client.stats.Sub(sink.ClientStatFetchesQueued)
+	if o.first == nil {
+		for _, c := range o.conns {
+			if c.giveUp != nil {
+				c.giveUp() // nobody wants a stream any more
+			}
+		}
+		p.tidy(o)
+	}
+}
+
+// gone takes an ended fetch out.
+func (p *pool) gone(f *Fetch) {
+	p.mu.Lock()
+	p.take(f)
+	p.mu.Unlock()
+}
+
+// tidy forgets an origin with which nothing goes on. p.mu is held.
+func (p *pool) tidy(o *origin) {
+	if o.first == nil && len(o.conns) == 0 && o.dialing == 0 && p.origins[o.key] == o {
+		delete(p.origins, o.key)
+	}
+}
+
+// stream opens a stream on the first connection whose peer takes one more. p.mu is held.
+func (p *pool) stream(o *origin) (*conn, *quic.Stream) {
+	for _, c := range o.conns {
+		if s, err := c.QUIC.OpenStream(); err == nil {
+			p.occupy(c)
+			return c, s
+		}
+	}
+	return nil, nil
+}
+
+// occupy counts a fetch that goes out on a connection. p.mu is held.
+func (p *pool) occupy(c *conn) {
+	c.active++
+	if c.used {
+		p.client.stats.Add(sink.ClientStatFetchesReused, 1)
+	}
+	c.used = true
+}
+
+// grow does what lets those come on that wait: streams are waited for, and one more connection is made where that is allowed. p.mu is held.
+func (p *pool) grow(o *origin) {
+	if o.first == nil || p.closed {
+		return
+	}
+	for _, c := range o.conns {
+		if !c.opening {
+			c.opening = true
+			c.Spawn("streams", c.openStreams)
+		}
+	}
+	if o.dialing > 0 || len(o.conns) >= p.client.options.MaxConnectionsPerOrigin {
+		return
+	}
+	if p.connections >= p.client.options.MaxConnections {
+		if len(o.conns) == 0 {
+			p.evictIdle()
+		}
+		return
+	}
+	p.connections++
+	o.dialing++
+	p.client.stats.Add(sink.StatHandshakesPending, 1)
+	p.client.serving.Add(1)
+	go sink.Guard("connection", func() {
+		defer p.client.serving.Done()
+		p.connect(o)
+	})
+}
+
+// evictIdle closes a connection on which nothing is open, so that another origin can have one. p.mu is held.
+func (p *pool) evictIdle() {
+	if p.evicting > 0 {
+		return
+	}
+	for _, o := range p.origins {
+		for _, c := range o.conns {
+			if c.active == 0 {
+				p.evicting++
+				c.makesRoom = true
+				p.evict(c)
+				return
+			}
+		}
+	}
+}
+
+// evict closes a connection of the pool. p.mu is held.
+func (p *pool) evict(c *conn) {
+	p.remove(c)
+	p.client.stats.Add(sink.ClientStatConnectionsEvicted, 1)
+	c.Close(http3.ErrCodeNoError, "")
+}
+
+// remove takes a connection out of those that take fetches. p.mu is held.
+func (p *pool) remove(c *conn) {
+	o := c.origin
+	for i, other := range o.conns {
+		if other == c {
+			o.conns = append(o.conns[:i:i], o.conns[i+1:]...)
+			break
+		}
+	}
+	c.pooled = false
+	p.tidy(o)
+}
+
+// connect makes a connection to an origin, and serves it to its end.
+func (p *pool) connect(o *origin) {
+	q, err := p.client.dial(o.key)
+	p.client.stats.Sub(sink.StatHandshakesPending)
+	if err == nil {
+		c := newConn(p.client, o, q)
+		if c.open() {
+			p.connected(c)
+			c.Take(c.accept)
+			p.ended(c.makesRoom)
+			return
+		}
+		err = &sink.Error{Code: sink.ErrClosed, Text: o.key.String() + ": the connection ended as soon as it was there"}
+	}
+	p.client.stats.Add(sink.StatHandshakesFailed, 1)
+	p.failed(o, err)
+	p.ended(false)
+}
+
+// connected takes a connection up, and sends what waits for it.
+func (p *pool) connected(c *conn) {
+	o := c.origin
+	p.mu.Lock()
+	o.dialing--
+	if !c.lost {
+		p.conns[c] = struct{}{}
+	}
+	switch {
+	case p.closed:
+		c.Close(http3.ErrCodeNoError, "")
+	case c.lost || c.goAway.Load() != noGoAway:
+		c.Close(http3.ErrCodeNoError, "")
+		p.grow(o)
+	default:
+		c.pooled = true
+		o.conns = append(o.conns, c)
+		p.rest(c)
+	}
+	p.tidy(o)
+	p.mu.Unlock()
+	p.feed(o)
+}
+
+// feed sends what waits as far as there are streams.
+func (p *pool) feed(o *origin) {
+	for {
+		p.mu.Lock()
+		f := o.first
+		if f == nil {
+			p.mu.Unlock()
+			return
+		}
+		c, s := p.stream(o)
+		if c == nil {
+			p.grow(o)
+			p.mu.Unlock()
+			return
+		}
+		p.take(f)
+		p.mu.Unlock()
+		f.send(c, s)
+	}
+}
+
+// failed ends all that has waited for a connection that did not come to be, unless there are others.
+func (p *pool) failed(o *origin, err error) {
+	p.mu.Lock()
+	o.dialing--
+	var waited []*Fetch
+	if len(o.conns) == 0 && o.dialing == 0 {
+		for o.first != nil {
+			waited = append(waited, o.first)
+			p.take(o.first)
+		}
+	}
+	p.tidy(o)
+	p.mu.Unlock()
+	for _, f := range waited {
+		f.fail(refusal(err))
+	}
+}
+
+// ended counts a connection that has ended, or never came to be: there may be another.
+func (p *pool) ended(madeRoom bool) {
+	p.mu.Lock()
+	p.connections--
+	if madeRoom {
+		p.evicting--
+	}
+	for _, o := range p.origins {
+		p.grow(o)
+	}
+	p.mu.Unlock()
+}
+
+// release counts an exchange that has ended on a connection.
+func (p *pool) release(c *conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c.active--; c.active > 0 {
+		return
+	}
+	p.rest(c)
+	if c.pooled && p.connections >= p.client.options.MaxConnections {
+		for _, o := range p.origins {
+			if o.first != nil && len(o.conns) == 0 && o.dialing == 0 {
+				p.evict(c)
+				return
+			}
+		}
+	}
+}
+
+// drainedFor is how long a connection stays that takes no more fetches and has none: what was acknowledged last is still to leave.
+const drainedFor = 100 * time.Millisecond
+
+// rest begins the time that a connection may be without anything. p.mu is held.
+func (p *pool) rest(c *conn) {
+	c.idleSince = time.Now()
+	d := drainedFor
+	if c.pooled {
+		d = p.client.options.IdleConnection
+	}
+	switch {
+	case c.idle == nil:
+		c.idle = time.AfterFunc(d, func() { sink.Guard("idle connection", func() { p.rested(c) }) })
+	case !c.idling || !c.pooled:
+		c.idle.Reset(d)
+	}
+	c.idling = true
+}
+
+// rested closes a connection that has had nothing for long enough, or looks again later.
+func (p *pool) rested(c *conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c.idling = false
+	if c.lost || c.active > 0 {
+		return // its end begins the time anew
+	}
+	if !c.pooled {
+		c.Close(http3.ErrCodeNoError, "")
+		return
+	}
+	if left := p.client.options.IdleConnection - time.Since(c.idleSince); left > 0 {
+		c.idling = true
+		c.idle.Reset(left)
+		return
+	}
+	p.evict(c)
+}
+
+// drained takes a connection whose server wants no more requests on it out. What waits gets another.
+func (p *pool) drained(c *conn) {
+	p.mu.Lock()
+	if c.pooled {
+		p.remove(c)
+		p.grow(c.origin)
+	}
+	if c.active == 0 {
+		p.rest(c)
+	}
+	p.mu.Unlock()
+}
+
+// lost takes a connection that has gone out.
+func (p *pool) lost(c *conn) {
+	p.mu.Lock()
+	c.lost = true
+	delete(p.conns, c)
+	if c.idle != nil {
+		c.idle.Stop()
+	}
+	if c.giveUp != nil {
+		c.giveUp()
+	}
+	if c.pooled {
+		p.client.stats.Add(sink.ClientStatConnectionsReplaced, 1)
+		p.remove(c)
+		p.grow(c.origin)
+	}
+	p.mu.Unlock()
+}
+
+// close has no more fetches taken.
+func (p *pool) close() {
+	p.mu.Lock()
+	p.closing = true
+	p.mu.Unlock()
+}
+
+// cut ends what waits, and all connections.
+func (p *pool) cut() {
+	p.mu.Lock()
+	p.closed = true
+	var waited []*Fetch
+	conns := slices.Collect(maps.Keys(p.conns))
+	for _, o := range p.origins {
+		for f := o.first; f != nil; f = f.behind {
+			waited = append(waited, f)
+		}
+	}
+	p.mu.Unlock()
+	for _, f := range waited {
+		f.fail(errShutdown)
+	}
+	for _, c := range conns {
+		c.Close(http3.ErrCodeNoError, "")
+	}
+}
+
+// openStreams waits for streams on a connection whose peer has them open as many as it takes, as long as something waits for them.
+func (c *conn) openStreams() {
+	p, o := &c.client.pool, c.origin
+	for {
+		p.mu.Lock()
+		if o.first == nil || !c.pooled {
+			c.opening = false
+			p.mu.Unlock()
+			return
+		}
+		ctx, giveUp := context.WithCancel(context.Background())
+		c.giveUp = giveUp
+		p.mu.Unlock()
+		s, err := c.QUIC.OpenStreamSync(ctx)
+		giveUp()
+		p.mu.Lock()
+		c.giveUp = nil
+		f := o.first
+		switch {
+		case err != nil && c.QUIC.Context().Err() != nil:
+			c.opening = false
+			p.mu.Unlock()
+			return
+		case err != nil:
+			p.mu.Unlock()
+			continue
+		case f == nil || !c.pooled:
+			p.mu.Unlock()
+			discard(s)
+			continue
+		}
+		p.take(f)
+		p.occupy(c)
+		p.mu.Unlock()
+		f.send(c, s)
+	}
+}
+
+// discard gives up a stream on which nothing was sent.
+func discard(s *quic.Stream) {
+	s.CancelWrite(quic.StreamErrorCode(http3.ErrCodeRequestCanceled))
+	s.CancelRead(quic.StreamErrorCode(http3.ErrCodeRequestCanceled))
+}

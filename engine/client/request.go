@@ -1,0 +1,114 @@
+package client
+
+import (
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"zigh3/engine/sink"
+	"zigh3/engine/wire"
+)
+
+// A Request is what a fetch asks for. What it points to is valid during the call that takes it.
+type Request struct {
+	Method    string
+	Authority string // host, and port if it is not 443, as they stand in the URL
+	Path      string // and query; empty: "/"
+	Headers   []byte // packed list, names lower-case; host among them takes the place of Authority on the wire
+
+	Body sink.Chunk // the body, or its begin
+	End  bool       // it is the whole body, or there is none: nothing is written to the fetch
+
+	Collect int64 // the most bytes that the response's body may have, which is then delivered without credit; 0: any number, by credit
+
+	ResponseTimeout time.Duration // until the response's head; 0: the client's option, negative: for ever
+	RequestTimeout  time.Duration // until the fetch has ended; likewise
+	UserData        uint64        // of its events
+}
+
+// An originKey says whose connections can be shared. What else makes them differ is the same for all of one client.
+type originKey struct {
+	host string // lower-case, an IPv6 address without its brackets
+	port uint16
+}
+
+func (k originKey) String() string { return net.JoinHostPort(k.host, strconv.Itoa(int(k.port))) }
+
+// originOf reads an authority.
+func originOf(authority string) (originKey, error) {
+	if !wire.ValidAuthority([]byte(authority)) {
+		return originKey{}, &sink.Error{Code: sink.ErrInvalidArgument, Text: "no host and port: " + strconv.Quote(authority)}
+	}
+	host, port := authority, uint16(443)
+	if i := strings.LastIndexByte(authority, ':'); i > strings.LastIndexByte(authority, ']') {
+		n, err := strconv.ParseUint(authority[i+1:], 10, 16)
+		if (err != nil || n == 0) && authority[i+1:] != "" {
+			return originKey{}, &sink.Error{Code: sink.ErrInvalidArgument, Text: "no port: " + strconv.Quote(authority)}
+		}
+		if n != 0 {
+			port = uint16(n)
+		}
+		host = authority[:i]
+	}
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	return originKey{strings.ToLower(host), port}, nil
+}
+
+// head makes the packed list of a request's head, and says how large the section is as RFC 9114, 4.2.2 counts it.
+func (r *Request) head() (packed []byte, size int, err error) {
+	path := r.Path
+	if path == "" {
+		path = "/"
+	}
+	switch {
+	case !wire.ConsistsOf(r.Method, wire.InToken) || r.Method == "CONNECT":
+		return nil, 0, &sink.Error{Code: sink.ErrInvalidArgument, Text: "no method for a fetch: " + strconv.Quote(r.Method)}
+	case path[0] != '/' && !(path == "*" && r.Method == "OPTIONS") || !wire.ConsistsOf(path, wire.InPath):
+		return nil, 0, &sink.Error{Code: sink.ErrInvalidArgument, Text: "no path: " + strconv.Quote(path)}
+	}
+	authority := r.Authority
+	if !strings.Contains(authority, "[") {
+		authority = strings.TrimSuffix(authority, ":")
+	}
+	rest := make([]byte, 0, len(r.Headers))
+	for list := (wire.PackedReader{Rest: r.Headers}); ; {
+		name, value, ok := list.Next()
+		if !ok {
+			if len(list.Rest) > 0 {
+				return nil, 0, &sink.Error{Code: sink.ErrInvalidArgument, Text: "the list of fields is cut"}
+			}
+			break
+		}
+		if err := wire.CheckRequestField(name, value); err != nil {
+			return nil, 0, &sink.Error{Code: sink.ErrBadHeader, Text: strconv.Quote(string(name)) + ": " + err.Error(), Err: err}
+		}
+		if string(name) == "host" {
+			if !wire.ValidAuthority(value) {
+				return nil, 0, &sink.Error{Code: sink.ErrBadHeader, Text: "host: no host and port: " + strconv.Quote(string(value))}
+			}
+			authority = string(value)
+			continue
+		}
+		size += len(name) + len(value) + 32
+		rest = wire.AppendPacked(rest, string(name), string(value))
+	}
+	for _, field := range [...][2]string{{":method", r.Method}, {":scheme", "https"}, {":authority", authority}, {":path", path}} {
+		size += len(field[0]) + len(field[1]) + 32
+		packed = wire.AppendPacked(packed, field[0], field[1])
+	}
+	return append(packed, rest...), size, nil
+}
+
+// packedField is a field of a packed list.
+func packedField(packed []byte, name string) (value string, ok bool) {
+	for list := (wire.PackedReader{Rest: packed}); ; {
+		n, v, more := list.Next()
+		if !more {
+			return "", false
+		}
+		if string(n) == name {
+			return string(v), true
+		}
+	}
+}

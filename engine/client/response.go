@@ -1,0 +1,272 @@
+package client
+
+import (
+	"errors"
+	"io"
+	"os"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+
+	"zigh3/engine/link"
+	"zigh3/engine/message"
+	"zigh3/engine/sink"
+	"zigh3/engine/wire"
+)
+
+// mostInformational is how many informational heads a response may have in front of its own.
+const mostInformational = 32
+
+// A response is what is known of one while it is read. The goroutine that reads it has it.
+type response struct {
+	ex       *exchange
+	total    uint64
+	expected int64 // content-length, -1: not given
+	bodyless bool  // there is none whatever content-length says
+}
+
+var (
+	errInformational = &wire.StreamError{Code: http3.ErrCodeExcessiveLoad, Reason: "too many informational responses"}
+	errLargeHead     = &wire.StreamError{Code: http3.ErrCodeExcessiveLoad, Reason: "the response's header fields are too large"}
+	errCollected     = &wire.StreamError{Code: http3.ErrCodeRequestCanceled, Reason: "the response's body is larger than the limit"}
+	errShortBody     = &wire.StreamError{Code: http3.ErrCodeMessageError, Reason: "the body ended before the length that content-length says"}
+	errLongBody      = &wire.StreamError{Code: http3.ErrCodeMessageError, Reason: "the body is longer than content-length says"}
+	errBody          = &wire.StreamError{Code: http3.ErrCodeMessageError, Reason: "a body where the response cannot have one"}
+)
+
+// read reads a response, on a goroutine of its own.
+func (ex *exchange) read() {
+	r := response{ex: ex, expected: -1}
+	err := r.read()
+	f := ex.f
+	f.mu.Lock()
+	if ex.current() {
+		r.settle(err)
+	}
+	f.running--
+	f.unlock()
+}
+
+func (r *response) read() error {
+	piece := message.GetPiece()
+	whole, err := r.head(piece[:])
+	message.PutPiece(piece)
+	if err != nil {
+		return err
+	}
+	if whole {
+		return errWhole
+	}
+	return r.ex.in.Run(r.give)
+}
+
+// errWhole: RESPONSE had all of it.
+var errWhole = errors.New("all of the response was told")
+
+// head reads up to the response's own head, and tells of it and those before. whole says that it had the body, too.
+func (r *response) head(space []byte) (whole bool, err error) {
+	ex, f := r.ex, r.ex.f
+	for n := 0; ; n++ {
+		block, tooLong, err := ex.x.Reader.ReadHead(f.client.options.MaxHeaderBytes)
+		if err != nil {
+			return false, err
+		}
+		if tooLong {
+			return false, errLargeHead
+		}
+		dst := space
+		head, err := wire.DecodeResponse(dst, block, f.client.limits)
+		if err == wire.ErrShort {
+			dst = make([]byte, f.client.limits.PackedMax())
+			head, err = wire.DecodeResponse(dst, block, f.client.limits)
+		}
+		switch {
+		case err != nil:
+			return false, err
+		case head.MetaLen > message.LargestPiece:
+			return false, errLargeHead
+		case head.Informational() && n == mostInformational:
+			return false, errInformational
+		case !head.Informational():
+			return r.final(&head, dst[:head.MetaLen])
+		case !r.emit(&sink.Event{Type: sink.EventInformational, Status: uint32(head.Status), MetaLen: uint32(head.MetaLen)}, dst[:head.MetaLen], nil):
+			return false, message.ErrUnwanted
+		}
+	}
+}
+
+// final tells of the response's own head, and of its body as well if that is there as a whole.
+func (r *response) final(head *wire.ResponseHead, fields []byte) (whole bool, err error) {
+	ex := r.ex
+	r.bodyless = ex.f.isHead || head.Status == 204 || head.Status == 304
+	if !r.bodyless {
+		r.expected = head.ContentLength
+	}
+	ev := sink.Event{Type: sink.EventResponse, Status: uint32(head.Status), MetaLen: uint32(len(fields)), Aux: ex.x.ID()}
+	if ex.x.Reader.Wait(link.HeaderWait) != nil { // not there: or an error, which shows again
+		return false, r.told(&ev, fields, nil)
+	}
+	piece := message.GetPiece()
+	defer message.PutPiece(piece)
+	room := message.LargestPiece
+	if w := ex.f.client.options.ReceiveWindow; ex.f.collect == 0 {
+		room = min(room, w)
+	}
+	n, err := ex.x.Reader.Read(piece[:room])
+	if err != nil && err != io.EOF && n == 0 {
+		if terr := r.told(&ev, fields, nil); terr != nil {
+			return false, terr
+		}
+		return false, err
+	}
+	whole = err == io.EOF && ex.x.Trailers() == nil
+	if cerr := r.check(n, err == io.EOF); cerr != nil {
+		if terr := r.told(&ev, fields, nil); terr != nil {
+			return false, terr
+		}
+		return false, cerr
+	}
+	if whole {
+		ev.Flags, ev.DataLen = sink.FlagEnd, uint32(n)
+		return true, r.told(&ev, fields, piece[:n])
+	}
+	if terr := r.told(&ev, fields, nil); terr != nil {
+		return false, terr
+	}
+	if n > 0 && !r.emit(&sink.Event{Type: sink.EventBody, DataLen: uint32(n), Aux: r.total - uint64(n)}, nil, piece[:n]) {
+		return false, message.ErrUnwanted
+	}
+	return false, err
+}
+
+// told emits RESPONSE.
+func (r *response) told(ev *sink.Event, fields, data []byte) error {
+	if r.ex.f.collect > 0 {
+		ev.Flags |= sink.FlagBuffered
+	}
+	if !r.emit(ev, fields, data) {
+		return message.ErrUnwanted
+	}
+	return nil
+}
+
+// give takes body bytes that have come, and delivers them.
+func (r *response) give(data []byte, end bool) error {
+	if err := r.check(len(data), end); err != nil {
+		return err
+	}
+	if len(data) > 0 && !r.emit(&sink.Event{Type: sink.EventBody, DataLen: uint32(len(data)), Aux: r.total - uint64(len(data))}, nil, data) {
+		return message.ErrUnwanted
+	}
+	return nil
+}
+
+// check counts n more bytes and holds them against content-length and limits.
+func (r *response) check(n int, end bool) error {
+	c := r.ex.c
+	r.total += uint64(n)
+	c.Stats.Add(sink.StatBodyBytesIn, uint64(n))
+	c.Account()
+	switch {
+	case r.bodyless && r.total > 0:
+		return errBody
+	case r.expected >= 0 && r.total > uint64(r.expected):
+		return errLongBody
+	case end && r.expected >= 0 && r.total < uint64(r.expected):
+		return errShortBody
+	case r.ex.f.collect > 0 && r.total > r.ex.f.collect:
+		return errCollected
+	}
+	return nil
+}
+
+// emit delivers an event of the response, unless nobody wants it any more.
+func (r *response) emit(ev *sink.Event, meta, data []byte) bool {
+	ex, f := r.ex, r.ex.f
+	to := f.client.sink
+	rec, ok := to.Reserve(sink.Bulk, sink.PayloadSize(len(meta), len(data)), ex.in.Done())
+	if !ok {
+		return false
+	}
+	copy(rec.Payload, meta)
+	copy(rec.Payload[sink.DataOffset(len(meta)):], data)
+	f.mu.Lock()
+	wanted := ex.current()
+	if wanted {
+		f.heard = true
+		switch ev.Type {
+		case sink.EventResponse:
+			f.answered, f.status = true, ev.Status
+			f.dropBody()
+		case sink.EventBody:
+			ex.in.Delivered(len(data))
+		}
+	}
+	f.mu.Unlock() // a goroutine of the fetch's runs: nothing is due
+	if !wanted {
+		to.Abort(rec)
+		return false
+	}
+	to.Commit(rec, f.event(ev, ex.c))
+	return true
+}
+
+// settle does what the end of the response calls for. f.mu is held, and given up in between where an event is emitted.
+func (r *response) settle(err error) {
+	ex, f := r.ex, r.ex.f
+	if err == io.EOF {
+		trailers := ex.x.Trailers()
+		f.mu.Unlock()
+		told := r.emit(&sink.Event{Type: sink.EventBodyEnd, Aux: r.total, MetaLen: uint32(len(trailers))}, trailers, nil)
+		f.mu.Lock()
+		if !told {
+			return
+		}
+		err = errWhole
+	}
+	if err == errWhole {
+		ex.received = true
+		ex.finish()
+		return
+	}
+	var (
+		breach *wire.ConnectionError
+		fields *wire.FieldError
+		stream *wire.StreamError
+		remote *quic.StreamError
+	)
+	switch {
+	case errors.As(err, &breach):
+		ex.c.Breach(breach.Code, breach.Reason)
+		f.failed(invalid(sink.ErrProtocol, breach.Reason), breach.Code)
+	case errors.As(err, &fields) && fields.Connection:
+		ex.c.Breach(fields.Code, fields.Reason)
+		f.failed(invalid(sink.ErrProtocol, fields.Reason), fields.Code)
+	case errors.As(err, &fields) && fields.Status == 431:
+		f.failed(invalid(sink.ErrTooLarge, fields.Reason), http3.ErrCodeExcessiveLoad)
+	case errors.As(err, &fields):
+		f.failed(invalid(sink.ErrProtocol, fields.Reason), http3.ErrCodeMessageError)
+	case err == errCollected:
+		f.failed(message.Outcome{Code: sink.ErrTooLarge, Flags: sink.FlagAborted, Text: errCollected.Reason}, errCollected.Code)
+	case errors.As(err, &stream) && stream.Code == http3.ErrCodeExcessiveLoad:
+		f.failed(invalid(sink.ErrTooLarge, stream.Reason), stream.Code)
+	case err == errShortBody:
+		f.failed(invalid(sink.ErrTruncated, errShortBody.Reason), errShortBody.Code)
+	case errors.As(err, &stream) && stream.Code == http3.ErrCodeRequestIncomplete:
+		f.failed(invalid(sink.ErrTruncated, stream.Reason), http3.ErrCodeMessageError)
+	case errors.As(err, &stream):
+		f.failed(invalid(sink.ErrProtocol, stream.Reason), stream.Code)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		f.failed(message.Outcome{Code: sink.ErrTimeout, Flags: sink.FlagAborted, Text: "nothing of the body has come for body_timeout_ms"}, http3.ErrCodeRequestCanceled)
+	case errors.As(err, &remote):
+		ex.broken(err)
+	case err == message.ErrUnwanted: // the connection or the client has gone, and says so
+	default:
+		ex.broken(err)
+	}
+}
+
+// invalid is how a fetch ends whose response is none.
+func invalid(code sink.Code, reason string) message.Outcome {
+	return message.Outcome{Code: code, Flags: sink.FlagAborted | sink.FlagRemote, Text: reason}
+}
