@@ -52,6 +52,7 @@ type Client struct {
 	socket    *net.UDPConn
 	closing   bool
 	until     time.Time // when what is open is cut; zero: never
+	forced    bool      // the consumer wanted it now
 	changed   chan struct{}
 }
 
@@ -128,6 +129,7 @@ func (c *Client) Close(deadline time.Duration) {
 	defer c.mu.Unlock()
 	first := !c.closing
 	c.closing = true
+	c.forced = c.forced || deadline == 0
 	if until := time.Now().Add(deadline); deadline >= 0 && (c.until.IsZero() || until.Before(c.until)) {
 		c.until = until
 	}
@@ -158,7 +160,7 @@ func (c *Client) shut() {
 	c.serving.Wait()
 	c.pool.awaitNone()
 	c.mu.Lock()
-	transport, socket := c.transport, c.socket
+	transport, socket, forced := c.transport, c.socket, c.forced
 	c.mu.Unlock()
 	var fault error
 	if transport != nil {
@@ -172,7 +174,7 @@ func (c *Client) shut() {
 	switch {
 	case fault != nil:
 		ev.Code, text = sink.ErrIO, fault.Error()
-	case overdue:
+	case overdue && !forced:
 		ev.Code = sink.ErrTimeout
 	}
 	ev.DataLen = uint32(len(text))

@@ -57,7 +57,11 @@ func (a *asked) String() string {
 func newFixture(t testing.TB, options string) *fixture {
 	t.Helper()
 	if !strings.Contains(options, "roots") && !strings.Contains(options, "hashes") && !strings.Contains(options, "insecure") {
-		options = "{" + strings.TrimSuffix(strings.Join([]string{`"insecure": true`, strings.Trim(options, "{}")}, ", "), ", ") + "}"
+		rest := strings.TrimSuffix(strings.TrimPrefix(options, "{"), "}")
+		if rest != "" {
+			rest = ", " + rest
+		}
+		options = `{"insecure": true` + rest + "}"
 	}
 	o, err := config.ParseClientOptions([]byte(options))
 	if err != nil {

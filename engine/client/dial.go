@@ -196,7 +196,7 @@ func probe(ctx context.Context, at netip.AddrPort, refused func(cause error)) {
 		return
 	}
 	defer socket.Close()
-	stop := context.AfterFunc(ctx, func() { socket.SetReadDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { sink.Guard("probe", func() { socket.SetReadDeadline(time.Unix(1, 0)) }) })
 	defer stop()
 	var b [1]byte
 	for step := firstProbe; ctx.Err() == nil; step = min(2*step, lastProbe) {

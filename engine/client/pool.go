@@ -289,7 +289,7 @@ func (p *pool) connected(c *conn) {
 	}
 	switch {
 	case p.closed:
-		c.Close(http3.ErrCodeNoError, "")
+		c.Close(http3.ErrCodeNoError, errShutdown.Text)
 	case c.lost || c.goAway.Load() != noGoAway:
 		c.Close(http3.ErrCodeNoError, "")
 		p.grow(o)
@@ -467,7 +467,7 @@ func (p *pool) cut() {
 		f.fail(errShutdown)
 	}
 	for _, c := range conns {
-		c.Close(http3.ErrCodeNoError, "")
+		c.Close(http3.ErrCodeNoError, errShutdown.Text)
 	}
 }
 

@@ -1,0 +1,395 @@
+package client
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/quic-go/quic-go"
+
+	"zigh3/engine/enginetest"
+	"zigh3/engine/sink"
+)
+
+// holding serves connections whose requests wait for a word: then each gets an answer that names its connection.
+type holding struct {
+	*rawServer
+	conns    atomic.Int32
+	requests chan *heldRequest
+}
+
+type heldRequest struct {
+	conn *rawConn
+	s    *quic.Stream
+}
+
+func (h *heldRequest) answer() {
+	h.s.Write(join(headers(":status", "200"), data(fmt.Sprint(h.conn.n))))
+	h.s.Close()
+}
+
+func holdRequests(t testing.TB, streams int64) *holding {
+	h := &holding{requests: make(chan *heldRequest, 1000)}
+	h.rawServer = listenRaw(t, &quic.Config{MaxIncomingStreams: streams}, func(c *rawConn) {
+		h.conns.Add(1)
+		c.settle()
+		for s := c.next(); s != nil; s = c.next() {
+			h.requests <- &heldRequest{c, s}
+		}
+	})
+	return h
+}
+
+func (h *holding) next() *heldRequest {
+	h.t.Helper()
+	return within(h.t, "a request", h.requests)
+}
+
+func (f *fixture) startGet(addr string) *asked {
+	return f.start(Request{Method: "GET", Authority: addr, Path: "/", End: true})
+}
+
+// F01, K01: what one connection has streams for goes over one; when it has none left, another is made, as many as there may be; and what has no
+// room on any waits, and gets it.
+func TestK01_K02_ConnectionsToOneOrigin(t *testing.T) {
+	h := holdRequests(t, 10)
+	f := newFixture(t, `{"max_connections_per_origin": 3}`)
+	var all []*asked
+	for range 50 {
+		all = append(all, f.startGet(h.addr))
+	}
+	var held []*heldRequest
+	for range 30 {
+		held = append(held, h.next())
+	}
+	eventually(t, "20 that wait", func() bool { return f.stats[sink.ClientStatFetchesQueued].Load() == 20 })
+	if n := h.conns.Load(); n != 3 {
+		t.Errorf("%d connections", n)
+	}
+	for range 50 {
+		if len(held) == 0 {
+			held = append(held, h.next())
+		}
+		held[0].answer()
+		held = held[1:]
+	}
+	by := map[string]int{}
+	for _, a := range all {
+		if a.wait(); a.end.Code != sink.OK {
+			t.Fatalf("%v", a)
+		}
+		by[string(a.body)]++
+	}
+	if len(by) != 3 || h.conns.Load() != 3 {
+		t.Errorf("by connection: %v, of %d", by, h.conns.Load())
+	}
+	if n := f.stats[sink.ClientStatFetchesReused].Load(); n != 47 {
+		t.Errorf("%d of 50 found their connection there", n)
+	}
+}
+
+// K02: the queue has a bound and a time limit, each with a code of its own; one that is cancelled makes room.
+func TestK02_TheQueueHasBounds(t *testing.T) {
+	h := holdRequests(t, 1)
+	f := newFixture(t, `{"max_connections_per_origin": 1, "max_queued": 2}`)
+	first := f.startGet(h.addr)
+	held := h.next()
+	second, third := f.startGet(h.addr), f.startGet(h.addr)
+	if a := f.startGet(h.addr).wait(); a.end.Code != sink.ErrQueueFull || a.end.Conn != 0 {
+		t.Errorf("one too many: %v", a)
+	}
+	second.do(func(x *Fetch) { x.Cancel(0x10c) })
+	if second.wait(); second.end.Code != sink.ErrCancelled {
+		t.Errorf("cancelled: %v", second)
+	}
+	fourth := f.startGet(h.addr)
+	held.answer()
+	if first.wait(); first.end.Code != sink.OK {
+		t.Errorf("%v", first)
+	}
+	for _, a := range []*asked{third, fourth} {
+		h.next().answer()
+		if a.wait(); a.end.Code != sink.OK {
+			t.Errorf("%v", a)
+		}
+	}
+
+	g := newFixture(t, `{"max_connections_per_origin": 1, "queue_timeout_ms": 200}`)
+	first = g.startGet(h.addr)
+	held = h.next()
+	if a := g.startGet(h.addr).wait(); a.end.Code != sink.ErrPoolTimeout || !strings.Contains(string(a.end.Data), "queue_timeout_ms") {
+		t.Errorf("too long: %v", a)
+	}
+	if a := g.start(Request{Method: "GET", Authority: h.addr, Path: "/", End: true, RequestTimeout: 20 * time.Millisecond}).wait(); a.end.Code != sink.ErrTimeout {
+		t.Errorf("its own limit: %v", a)
+	}
+	held.answer()
+	first.wait()
+}
+
+// K03: a connection without anything is closed after a while, and the next fetch makes another; a dead one is replaced as well.
+func TestK03_IdleAndDeadConnections(t *testing.T) {
+	h := holdRequests(t, 10)
+	f := newFixture(t, `{"idle_connection_ms": 30}`)
+	for n := range 2 {
+		a := f.startGet(h.addr)
+		h.next().answer()
+		if a.wait(); string(a.body) != fmt.Sprint(n) {
+			t.Errorf("fetch %d: %v", n, a)
+		}
+		eventually(t, "the connection's end", func() bool { return f.stats[sink.StatConnectionsActive].Load() == 0 })
+	}
+	if n := f.stats[sink.ClientStatConnectionsEvicted].Load(); n != 2 {
+		t.Errorf("%d were closed for want of work", n)
+	}
+	f.Await(func() {
+		for _, e := range f.conns {
+			if e.Type == sink.EventConnClosed && (e.Code != sink.ErrShutdown || e.Aux != 0x100) {
+				t.Errorf("%+v", e.Event)
+			}
+		}
+	})
+
+	g := newFixture(t, "")
+	a := g.startGet(h.addr)
+	held := h.next()
+	held.answer()
+	a.wait()
+	held.conn.CloseWithError(0x100, "")
+	eventually(t, "the connection's end", func() bool { return g.stats[sink.StatConnectionsActive].Load() == 0 })
+	a = g.startGet(h.addr)
+	h.next().answer()
+	if a.wait(); a.end.Code != sink.OK || string(a.body) == fmt.Sprint(held.conn.n) {
+		t.Errorf("%v", a)
+	}
+	if n := g.stats[sink.ClientStatConnectionsReplaced].Load(); n != 1 {
+		t.Errorf("%d were lost", n)
+	}
+}
+
+// With as many connections as there may be, one without work makes room for another origin; without one the fetch waits for an end.
+func TestConnectionsInAll(t *testing.T) {
+	h1, h2 := holdRequests(t, 10), holdRequests(t, 10)
+	f := newFixture(t, `{"max_connections": 1, "max_connections_per_origin": 1}`)
+	a := f.startGet(h1.addr)
+	h1.next().answer()
+	a.wait()
+	b := f.startGet(h2.addr)
+	held := h2.next()
+	if n := f.stats[sink.ClientStatConnectionsEvicted].Load(); n != 1 {
+		t.Errorf("%d made room", n)
+	}
+	c := f.startGet(h1.addr)
+	held.answer()
+	b.wait()
+	h1.next().answer()
+	for _, a := range []*asked{a, b, c} {
+		if a.wait(); a.end.Code != sink.OK {
+			t.Errorf("%v", a)
+		}
+	}
+	if n := f.stats[sink.StatConnectionsTotal].Load(); n != 3 {
+		t.Errorf("%d connections", n)
+	}
+}
+
+// K04: origins share nothing.
+func TestK04_OriginsShareNothing(t *testing.T) {
+	h := holdRequests(t, 10)
+	f := newFixture(t, fmt.Sprintf(`{"hosts": {"a.test": %q, "b.test": [%q]}}`, h.addr, h.addr))
+	for _, authority := range []string{"a.test", "A.TEST:443", "b.test", "a.test:8443", "a.test"} {
+		a := f.startGet(authority)
+		h.next().answer()
+		if a.wait(); a.end.Code != sink.OK {
+			t.Errorf("%s: %v", authority, a)
+		}
+	}
+	if n := h.conns.Load(); n != 3 {
+		t.Errorf("%d connections", n)
+	}
+	f.Await(func() {
+		names := ""
+		for _, e := range f.conns {
+			sni, _ := packedField(e.Meta, "sni")
+			names += sni + " "
+		}
+		if names != "a.test b.test a.test " {
+			t.Errorf("names: %s", names)
+		}
+	})
+}
+
+// F12: behind GOAWAY what is below its id ends, and what is not goes out once more on another connection.
+func TestF12_GoAway(t *testing.T) {
+	h := holdRequests(t, 10)
+	f := newFixture(t, "")
+	a, b := f.startGet(h.addr), f.startGet(h.addr)
+	first, second := h.next(), h.next()
+	c := f.start(Request{Method: "POST", Authority: h.addr, Path: "/", Body: chunk("in parts")})
+	third := h.next()
+	if first.conn != second.conn || third.conn != first.conn {
+		t.Fatal("more than one connection")
+	}
+	first.conn.send(frame(enginetest.FrameGoAway, uint64(second.s.StreamID())+8)) // which changes nothing for these
+	first.conn.send(frame(enginetest.FrameGoAway, uint64(second.s.StreamID())))
+	again := h.next()
+	if again.conn == first.conn {
+		t.Error("sent again to the server that has gone away")
+	}
+	if c.wait(); c.end.Code != sink.ErrRejected || c.end.Flags&sink.FlagRemote == 0 {
+		t.Errorf("a body in parts: %v", c)
+	}
+	first.answer()
+	again.answer()
+	if a.wait(); a.end.Code != sink.OK || string(a.body) != "0" {
+		t.Errorf("below: %v", a)
+	}
+	if b.wait(); b.end.Code != sink.OK || string(b.body) != "1" {
+		t.Errorf("above: %v", b)
+	}
+	d := f.startGet(h.addr)
+	h.next().answer()
+	if d.wait(); string(d.body) != "1" {
+		t.Errorf("afterwards: %v", d)
+	}
+	<-first.conn.Context().Done() // nothing is left on it
+	if n := f.stats[sink.ClientStatFetchesRetried].Load(); n != 1 {
+		t.Errorf("%d were sent again", n)
+	}
+}
+
+// A request that a server rejects was not looked at: it is sent again, whatever its method, but not for ever; one in parts is not.
+func TestRejectedRequests(t *testing.T) {
+	h := holdRequests(t, 100)
+	reject := func() { h.next().s.CancelWrite(0x10b) }
+	f := newFixture(t, "")
+	a := f.start(Request{Method: "POST", Authority: h.addr, Path: "/", Body: chunk("whole"), End: true})
+	reject()
+	reject()
+	h.next().answer()
+	if a.wait(); a.end.Code != sink.OK {
+		t.Errorf("%v", a)
+	}
+	a = f.startGet(h.addr)
+	for range mostTries {
+		reject()
+	}
+	if a.wait(); a.end.Code != sink.ErrRejected || a.end.Aux != 0x10b {
+		t.Errorf("each time: %v", a)
+	}
+	a = f.start(Request{Method: "POST", Authority: h.addr, Path: "/", Body: chunk("part")})
+	reject()
+	if a.wait(); a.end.Code != sink.ErrRejected {
+		t.Errorf("in parts: %v", a)
+	}
+	if n := f.stats[sink.ClientStatFetchesRetried].Load(); n != 2+mostTries-1 {
+		t.Errorf("%d were sent again", n)
+	}
+	// What a server has begun to answer was looked at.
+	a = f.startGet(h.addr)
+	held := h.next()
+	came := make(chan struct{})
+	f.Await(func() {
+		a.on = func(e event) {
+			if e.Type == sink.EventInformational {
+				close(came)
+			}
+		}
+	})
+	held.s.Write(headers(":status", "103"))
+	within(t, "the informational head", came)
+	held.s.CancelWrite(0x10b)
+	if a.wait(); a.end.Code != sink.ErrRejected {
+		t.Errorf("behind a head: %v", a)
+	}
+}
+
+// A request that was sent is not sent again when its connection ends: nobody knows what became of it.
+func TestASentRequestIsNotRepeated(t *testing.T) {
+	h := holdRequests(t, 1)
+	f := newFixture(t, `{"max_connections_per_origin": 1}`)
+	a, b := f.startGet(h.addr), f.startGet(h.addr)
+	held := h.next()
+	held.conn.CloseWithError(0x100, "")
+	if a.wait(); a.end.Code != sink.ErrClosed {
+		t.Errorf("sent: %v", a)
+	}
+	h.next().answer() // that which waited
+	if b.wait(); b.end.Code != sink.OK || string(b.body) != "1" {
+		t.Errorf("unsent: %v", b)
+	}
+}
+
+// What a server says it does not take is not sent.
+func TestAHeadThatIsTooLargeForTheServer(t *testing.T) {
+	r := listenRaw(t, nil, func(c *rawConn) {
+		c.settle(6, 200)
+		for s := c.next(); s != nil; s = c.next() {
+			s.Write(headers(":status", "200"))
+			s.Close()
+		}
+	})
+	f := newFixture(t, "")
+	f.get(r.addr, "/")
+	conn := func() *conn {
+		f.client.pool.mu.Lock()
+		defer f.client.pool.mu.Unlock()
+		for c := range f.client.pool.conns {
+			return c
+		}
+		return nil
+	}()
+	eventually(t, "SETTINGS", func() bool { return conn.Settings() != nil })
+	if a := f.start(Request{Method: "GET", Authority: r.addr, Path: "/", Headers: fields("a", strings.Repeat("x", 200)), End: true}).wait(); a.end.Code != sink.ErrTooLarge {
+		t.Errorf("%v", a)
+	}
+	if a := f.get(r.addr, "/"); a.end.Code != sink.OK {
+		t.Errorf("a smaller one: %v", a)
+	}
+}
+
+// A client that is closed lets what there is end, or cuts it; nothing new is taken.
+func TestClose(t *testing.T) {
+	h := holdRequests(t, 1)
+	f := newFixture(t, `{"max_connections_per_origin": 1}`)
+	a, b := f.startGet(h.addr), f.startGet(h.addr)
+	held := h.next()
+	f.client.Close(-1)
+	if c := f.startGet(h.addr).wait(); c.end.Code != sink.ErrShutdown {
+		t.Errorf("a new one: %v", c)
+	}
+	held.answer()
+	h.next().answer()
+	for _, x := range []*asked{a, b} {
+		if x.wait(); x.end.Code != sink.OK {
+			t.Errorf("%v", x)
+		}
+	}
+	within(t, "the end", f.client.Done())
+
+	for name, c := range map[string]struct {
+		close func(c *Client)
+		code  sink.Code
+	}{
+		"now":       {func(c *Client) { c.Close(0) }, sink.OK},
+		"later":     {func(c *Client) { c.Close(20 * time.Millisecond) }, sink.ErrTimeout},
+		"shortened": {func(c *Client) { c.Close(-1); c.Close(20 * time.Millisecond); c.Close(time.Hour) }, sink.ErrTimeout},
+	} {
+		g := newFixture(t, `{"max_connections_per_origin": 1}`)
+		a, b := g.startGet(h.addr), g.startGet(h.addr)
+		h.next()
+		c.close(g.client)
+		for _, x := range []*asked{a, b} {
+			if x.wait(); x.end.Code != sink.ErrShutdown {
+				t.Errorf("%s: %v", name, x)
+			}
+		}
+		end := within(t, "CLIENT_CLOSED", g.closed)
+		if end.Code != c.code {
+			t.Errorf("%s: %+v", name, end.Event)
+		}
+		g.closed <- end
+	}
+}
