@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -13,6 +14,7 @@ import (
 	"zigh3/engine/config"
 	"zigh3/engine/datagram"
 	"zigh3/engine/link"
+	"zigh3/engine/session"
 	"zigh3/engine/sink"
 	"zigh3/engine/udp"
 	"zigh3/engine/wire"
@@ -24,6 +26,9 @@ const keepAliveShare = 3
 
 // completionGroup is how many of the peer's streams are completed together: a server opens none that is read whole.
 const completionGroup = 1
+
+// mostSessions is what a client says of sessions on a connection where the dialect has a number: the server's counts.
+const mostSessions = 256
 
 // A Client fetches over HTTP/3 and tells its sink what happens. Its methods may be called from any goroutine and do not wait.
 type Client struct {
@@ -38,6 +43,8 @@ type Client struct {
 	quic      *quic.Config
 	lookup    func(ctx context.Context, host string) ([]netip.Addr, error)
 	pool      pool
+	sessions  session.Options
+	alone     atomic.Uint64 // sessions that share no connection
 
 	ctx    context.Context // of connections that are being made; done once they are not wanted any more
 	cancel context.CancelFunc
@@ -76,7 +83,7 @@ func New(o *config.ClientOptions, handle sink.Handle, to sink.Sink, stats *sink.
 
 // configure sets up what connections have in common, and what QUIC is to do for it.
 func (c *Client) configure() {
-	o := c.options
+	o, w := c.options, c.options.WebTransport
 	c.quic = &quic.Config{
 		HandshakeIdleTimeout:           o.ConnectTimeout,
 		MaxIdleTimeout:                 o.IdleTimeout,
@@ -86,7 +93,7 @@ func (c *Client) configure() {
 		MaxConnectionReceiveWindow:     o.ConnectionReceiveWindow,
 		MaxIncomingStreams:             -1, // a server opens none (RFC 9114, 6.1)
 		MaxIncomingUniStreams:          link.MaxUniStreams,
-		EnableDatagrams:                o.QUICDatagrams,
+		EnableDatagrams:                o.QUICDatagrams || w != nil,
 		InitialPacketSize:              o.InitialPacketSize,
 		TokenStore:                     quic.NewLRUTokenStore(rememberedServers, rememberedTokens),
 	}
@@ -99,12 +106,23 @@ func (c *Client) configure() {
 		c.quic.Tracer = datagram.NewTracer(stats)
 	}
 	settings := []wire.Setting{{ID: wire.SettingMaxFieldSectionSize, Value: uint64(o.MaxHeaderBytes)}}
+	if w != nil {
+		c.quic.EnableStreamResetPartialDelivery = true
+		c.quic.MaxIncomingStreams = int64(w.MaxStreamsBidi)
+		c.quic.MaxIncomingUniStreams += int64(w.MaxStreamsUni)
+		offer := wire.Offer{Sessions: mostSessions, Limits: wire.Limits{Data: uint64(w.MaxData), StreamsBidi: uint64(w.MaxStreamsBidi), StreamsUni: uint64(w.MaxStreamsUni)}}
+		settings = append(settings, offer.ClientSettings()...)
+		c.sessions = session.Options{
+			Own: wire.NewSettings(settings), Limits: c.limits, ReceiveWindow: o.ReceiveWindow, DecisionTimeout: w.DecisionTimeout, CapsuleTimeout: w.CapsuleTimeout,
+			CapsuleBudget: w.CapsuleBudget, WriteTimeout: o.WriteTimeout, EarlyStreams: w.MaxEarlyStreams, EarlyTimeout: w.DecisionTimeout,
+		}
+	}
 	c.env = link.Env{
 		Role: link.Client, Parent: c.handle, Stats: stats, Sweeper: link.NewSweeper(), Spares: link.NewSpares(), Settings: link.OpenControl(settings),
 		HeaderTimeout: o.HeaderTimeout, KeepAlive: min(o.KeepAlive, o.IdleTimeout/keepAliveShare), ResetBudget: o.ResetBudget, ResetPeriod: o.ResetPeriod,
 		Group: completionGroup,
 	}
-	c.datagrams = datagram.Options{Incoming: o.Datagrams.Incoming, Outgoing: o.Datagrams.Outgoing, Raw: o.QUICDatagrams}
+	c.datagrams = datagram.Options{Incoming: o.Datagrams.Incoming, Outgoing: o.Datagrams.Outgoing, HTTP: w != nil, Raw: o.QUICDatagrams}
 }
 
 // bind gives the socket that all connections share, which is made for the first of them.
@@ -156,6 +174,7 @@ func (c *Client) Done() <-chan struct{} { return c.done }
 func (c *Client) shut() {
 	overdue := c.awaitFetches()
 	c.cancel()
+	c.pool.endSessions()
 	c.pool.cut()
 	c.serving.Wait()
 	c.pool.awaitNone()

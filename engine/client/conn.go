@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"math"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"zigh3/engine/congestion"
 	"zigh3/engine/datagram"
 	"zigh3/engine/link"
+	"zigh3/engine/session"
 	"zigh3/engine/sink"
 	"zigh3/engine/wire"
 )
@@ -22,8 +24,13 @@ type conn struct {
 	client    *Client
 	origin    *origin
 	datagrams datagram.Flows
+	sessions  session.Set
 	raw       *datagram.Flow // nil: the client wants none, or the server has none
 	goAway    atomic.Uint64  // the first request that the server does not serve; noGoAway: it has not said
+
+	settling sync.Mutex
+	settled  bool     // the server's SETTINGS have come, or never will
+	wishes   []func() // that wait for them
 
 	// Of the pool, under its lock.
 	pooled    bool // it takes fetches
@@ -50,6 +57,7 @@ func newConn(client *Client, o *origin, q *quic.Conn) *conn {
 	c.goAway.Store(noGoAway)
 	c.Init(&client.env, q, client.sink, c)
 	c.datagrams.Init(&c.Conn, client.datagrams)
+	c.sessions.Init(&c.Conn, &client.sessions, &c.datagrams)
 	return c
 }
 
@@ -67,25 +75,54 @@ func (c *conn) open() bool {
 	return true
 }
 
-// accept takes a stream that the server has opened: no request has one (RFC 9114, 6.1).
-func (c *conn) accept(s *quic.Stream) {
-	discard(s)
-	c.Breach(http3.ErrCodeStreamCreationError, "the server has opened a bidirectional stream")
-}
-
 // Settled implements link.Carried.
 func (c *conn) Settled(s *wire.Settings) *wire.ConnectionError {
 	c.datagrams.Settled(s.Datagram())
+	c.sessions.Settled()
+	c.settle()
 	return nil
 }
 
+// whenSettled has do called once the server's SETTINGS are there, or never will be, and reports whether that was done now.
+func (c *conn) whenSettled(do func()) bool {
+	c.settling.Lock()
+	settled := c.settled
+	if !settled {
+		c.wishes = append(c.wishes, do)
+	}
+	c.settling.Unlock()
+	if settled {
+		do()
+	}
+	return settled
+}
+
+// settle calls what waits for the server's SETTINGS.
+func (c *conn) settle() {
+	c.settling.Lock()
+	c.settled = true
+	wishes := c.wishes
+	c.wishes = nil
+	c.settling.Unlock()
+	for _, do := range wishes {
+		do()
+	}
+}
+
 // UniStream implements link.Carried.
-func (c *conn) UniStream(uint64, *quic.ReceiveStream) bool { return false }
+func (c *conn) UniStream(typ uint64, s *quic.ReceiveStream) bool {
+	if typ != wire.StreamTypeUni || c.client.options.WebTransport == nil {
+		return false
+	}
+	c.sessions.UniStream(s)
+	return true
+}
 
 // GoneAway implements link.Carried: what the server does not serve is sent elsewhere.
 func (c *conn) GoneAway(id uint64) {
 	c.goAway.Store(id)
 	c.client.pool.drained(c)
+	c.sessions.PeerDrains()
 	var unserved []*exchange
 	c.Find(func(item link.Item) bool {
 		if ex, ok := item.(*exchange); ok && ex.x.ID() >= id {
@@ -102,12 +139,14 @@ func (c *conn) GoneAway(id uint64) {
 func (c *conn) Prioritize(wire.PriorityUpdate) *wire.ConnectionError { return nil }
 
 // WentAway implements link.Carried.
-func (c *conn) WentAway() {}
+func (c *conn) WentAway() { c.sessions.Drain() }
 
 // Lost implements link.Carried.
 func (c *conn) Lost() {
 	c.client.pool.lost(c)
 	c.datagrams.Lost()
+	c.sessions.Lost()
+	c.settle()
 }
 
 // SendDatagram queues a raw QUIC datagram; data is valid during the call. What has waited for longer than maxAge is dropped; 0 is no

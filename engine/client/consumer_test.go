@@ -30,6 +30,8 @@ type fixture struct {
 	asked  map[sink.Handle]*asked // of the reactor
 	conns  []event                // CONN_OPENED and CONN_CLOSED, of the reactor
 	closed chan event
+	on     map[sink.Handle]func(e event) // of the reactor
+	any    func(e event)                 // likewise
 }
 
 // An asked is a fetch as its consumer sees it. The reactor fills it; the test reads it once done is closed.
@@ -67,7 +69,7 @@ func newFixture(t testing.TB, options string) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{t: t, stats: new(sink.ClientStats), asked: map[sink.Handle]*asked{}, closed: make(chan event, 1)}
+	f := &fixture{t: t, stats: new(sink.ClientStats), asked: map[sink.Handle]*asked{}, on: map[sink.Handle]func(e event){}, closed: make(chan event, 1)}
 	f.Consumer = enginetest.NewConsumer(t, f.handle)
 	if f.client, err = New(o, 1<<41, f.Consumer, f.stats); err != nil {
 		t.Fatal(err)
@@ -95,6 +97,12 @@ func (f *fixture) handle(e event) {
 		f.conns = append(f.conns, keepEvent(e))
 	case sink.EventClientClosed:
 		f.closed <- keepEvent(e)
+	}
+	if on := f.on[e.Object]; on != nil {
+		on(keepEvent(e))
+	}
+	if f.any != nil {
+		f.any(e)
 	}
 	if a := f.asked[e.Object]; a != nil {
 		a.take(keepEvent(e))
@@ -274,6 +282,12 @@ func echo(p *peer, e event) {
 		x, _ := packedField(e.Meta, "x-ask")
 		r.Send(200, fields("x-method", method, "x-path", path, "x-answer", x), sink.Chunk{Bytes: e.Data}, false)
 	}
+}
+
+// blocked is a lookup that does not end.
+func blocked(ctx context.Context, _ string) ([]netip.Addr, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
 }
 
 // buffered is the flag of routes whose requests come whole.

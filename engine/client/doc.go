@@ -6,6 +6,8 @@
 //	fetch.go     a fetch from the call to its last event
 //	exchange.go  one try of a fetch, on one stream
 //	response.go  what comes on it
+//	session.go   a session from the call until it is asked for
+//	accept.go    streams that a server opens
 //	pool.go      connections by origin, and the fetches that wait for them
 //	conn.go      a connection of a client's
 //	dial.go      names, addresses, and which of them answers

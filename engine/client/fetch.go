@@ -18,7 +18,7 @@ type Fetch struct {
 	client   *Client
 	handle   sink.Handle
 	userData uint64
-	key      originKey
+	waiter
 	head     []byte // packed
 	headSize int    // as RFC 9114, 4.2.2 counts
 	isHead   bool   // HEAD: the response has no body
@@ -30,10 +30,6 @@ type Fetch struct {
 	queueLimit    time.Time // as long as it waits
 	responseLimit time.Time // until the response's head
 	requestLimit  time.Time
-
-	// Of those that wait, under the pool's lock.
-	waitsAt        *origin
-	before, behind *Fetch
 
 	mu       sync.Mutex
 	ex       *exchange // the one that counts
@@ -72,7 +68,7 @@ func refusal(err error) message.Outcome {
 // last of which is FETCH_DONE.
 func (c *Client) Fetch(h sink.Handle, r *Request) {
 	f := &Fetch{client: c, handle: h, userData: r.UserData, isHead: r.Method == "HEAD", streamed: !r.End, collect: uint64(max(r.Collect, 0))}
-	f.ex = newExchange(f)
+	f.ex, f.taker = newExchange(f), f
 	if !c.sink.IssueFor(h, f) {
 		r.Body.Release()
 		return
@@ -99,7 +95,7 @@ func (c *Client) Fetch(h sink.Handle, r *Request) {
 		} else {
 			r.Body.Release()
 		}
-		c.pool.submit(f)
+		c.pool.submit(&f.waiter)
 		return
 	}
 	r.Body.Release()
@@ -166,7 +162,7 @@ func (f *Fetch) unlock() {
 		f.terminate(true)
 	case again:
 		f.client.stats.Add(sink.ClientStatFetchesRetried, 1)
-		p.submit(f)
+		p.submit(&f.waiter)
 	}
 }
 
@@ -229,7 +225,7 @@ func (f *Fetch) fail(o message.Outcome) {
 // afterwards, so that its own end comes later.
 func (f *Fetch) terminate(counted bool) {
 	c := f.client
-	c.pool.gone(f)
+	c.pool.gone(&f.waiter)
 	var conn *conn
 	ev := sink.Event{Type: sink.EventFetchDone, Flags: f.result.Flags, Object: f.handle, Parent: c.handle, UserData: f.userData, Code: f.result.Code,
 		Status: f.status, Aux: f.result.Aux}
@@ -272,7 +268,7 @@ func (f *Fetch) send(c *conn, s *quic.Stream) {
 		f.mu.Unlock()
 		c.client.pool.release(c)
 		if f.tries < mostTries {
-			c.client.pool.submit(f)
+			c.client.pool.submit(&f.waiter)
 		} else {
 			f.fail(message.Outcome{Code: sink.ErrClosed, Flags: sink.FlagAborted | sink.FlagRemote, Text: "connections end as soon as they are there"})
 		}

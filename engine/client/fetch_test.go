@@ -2,6 +2,7 @@ package client
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"zigh3/engine/sink"
@@ -146,6 +147,25 @@ func TestF03_F14_AResponseInParts(t *testing.T) {
 	}
 }
 
+// No event has more than there is credit for, be it all that there is.
+func TestCreditHoldsForASmallResponseToo(t *testing.T) {
+	p := serve(t, "", 0, func(p *peer, e event) {
+		if e.Type == sink.EventRequest {
+			p.request(e.Object).Send(200, nil, sink.Chunk{Bytes: make([]byte, 10_000)}, false)
+		}
+	})
+	f := newFixture(t, `{"receive_window": 4096}`)
+	a := f.get(p.addr, "/")
+	if a.end.Code != sink.OK || len(a.body) != 10_000 {
+		t.Errorf("%v", a.end)
+	}
+	for _, e := range a.events {
+		if len(e.Data) > 4096 && e.Type != sink.EventFetchDone {
+			t.Errorf("event %d with %d bytes", e.Type, len(e.Data))
+		}
+	}
+}
+
 // A body that is collected needs no credit, and has a limit.
 func TestACollectedBody(t *testing.T) {
 	const size = 1 << 20
@@ -266,4 +286,62 @@ func TestABodyThatStops(t *testing.T) {
 	if a := f.get(p.addr, "/"); a.end.Code != sink.ErrTimeout || string(a.body) != "some" || !strings.Contains(string(a.end.Data), "body_timeout_ms") {
 		t.Errorf("%v", a)
 	}
+}
+
+// A counting owner wants each of its chunks back once.
+type counting struct{ n atomic.Int32 }
+
+func (c *counting) Release([]byte) { c.n.Add(1) }
+
+// The bytes of a body go back to their owner once, however the fetch ends.
+func TestBodiesGoBack(t *testing.T) {
+	p := serve(t, "", buffered, echo)
+	h := holdRequests(t, 1)
+	f := newFixture(t, `{"max_connections_per_origin": 1, "max_queued": 1}`)
+	first := f.startGet(h.addr)
+	held := h.next()
+	for _, c := range []struct {
+		name string
+		r    Request
+		then func(a *asked)
+		code sink.Code
+	}{
+		{"answered", Request{Authority: p.addr}, nil, sink.OK},
+		{"large, and answered", Request{Authority: p.addr, Body: chunk(strings.Repeat("x", 1<<20))}, nil, sink.OK},
+		{"no request", Request{Authority: "a b"}, nil, sink.ErrInvalidArgument},
+		{"no connection", Request{Authority: "nowhere.test"}, nil, sink.ErrResolve},
+		{"cancelled while it waits", Request{Authority: h.addr}, func(a *asked) { a.do(func(x *Fetch) { x.Cancel(0x10c) }) }, sink.ErrCancelled},
+		{"in parts, cancelled while it waits", Request{Authority: h.addr, UserData: 1}, func(a *asked) { a.do(func(x *Fetch) { x.Cancel(0x10c) }) }, sink.ErrCancelled},
+	} {
+		owner := new(counting)
+		c.r.Method, c.r.Path, c.r.End = "POST", "/", c.r.UserData == 0
+		if len(c.r.Body.Bytes) == 0 {
+			c.r.Body = chunk("some")
+		}
+		c.r.Body.Owner = owner
+		want := int32(1)
+		a := f.start(c.r)
+		if !c.r.End {
+			want = 3
+			a.do(func(x *Fetch) {
+				for range 2 {
+					part := chunk("more")
+					part.Owner = owner
+					x.Write(part)
+				}
+			})
+		}
+		if c.then != nil {
+			c.then(a)
+		}
+		if a.wait(); a.end.Code != c.code {
+			t.Errorf("%s: %v", c.name, a)
+		}
+		eventually(t, c.name+": the chunks are back", func() bool { return owner.n.Load() >= want })
+		if n := owner.n.Load(); n != want {
+			t.Errorf("%s: %d of %d chunks came back", c.name, n, want)
+		}
+	}
+	held.answer()
+	first.wait()
 }

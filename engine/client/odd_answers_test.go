@@ -94,6 +94,9 @@ func TestF13_AnswersThatAreNone(t *testing.T) {
 			if a.end.Code != c.code || a.end.Status != c.status || c.code == well && string(a.body) != c.body {
 				t.Errorf("%v", a)
 			}
+			if want := map[string]string{"trailers": "x=y", "trailers without a body": "x=y"}[c.name]; a.trailed != want && c.code == well {
+				t.Errorf("trailers %q", a.trailed)
+			}
 			if c.code != well && len(a.end.Data) == 0 {
 				t.Error("no reason")
 			}
@@ -163,21 +166,33 @@ func TestConnectionsThatAreNone(t *testing.T) {
 	}
 }
 
-// A bidirectional stream of the server's is none (RFC 9114, 6.1): QUIC does not let it open one.
+// A bidirectional stream of the server's is none (RFC 9114, 6.1), unless it is a session's. Without sessions QUIC does not let it open one.
 func TestAServerOpensNoBidirectionalStream(t *testing.T) {
 	opened := make(chan error, 1)
 	r := listenRaw(t, nil, func(c *rawConn) {
-		_, err := c.OpenStream()
+		s, err := c.OpenStream()
 		opened <- err
+		if err == nil {
+			s.Write(headers(":status", "200"))
+		}
 		answering(headers(":status", "200"))(c)
 	})
-	f := newFixture(t, "")
+	f := newFixture(t, `{"webtransport": false}`)
 	if a := f.get(r.addr, "/"); a.end.Code != sink.OK {
 		t.Errorf("%v", a)
 	}
 	if err := within(t, "the attempt", opened); !errors.Is(err, &quic.StreamLimitReachedError{}) {
 		t.Errorf("%v", err)
 	}
+	f = newFixture(t, "")
+	f.get(r.addr, "/")
+	if err := within(t, "the attempt", opened); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "the connection's end", func() (over bool) {
+		f.Await(func() { over = len(f.conns) == 2 && f.conns[1].Code == sink.ErrProtocol && f.conns[1].Aux == 0x103 })
+		return over
+	})
 }
 
 // HEAD has no body, and content-length says how long that of GET would be.
@@ -276,6 +291,30 @@ func TestAnAnswerBeforeTheEndOfTheUpload(t *testing.T) {
 	if a := f.start(Request{Method: "POST", Authority: r.addr, Path: "/", Body: sink.Chunk{Bytes: make([]byte, 4<<20)}, End: true}).wait(); a.end.Code != sink.OK || a.status != 413 || a.stopped {
 		t.Errorf("a whole body: %v", a)
 	}
+}
+
+// A consumer that writes nothing just now hears of it, too.
+func TestAnUploadThatIsStoppedWhileItWaits(t *testing.T) {
+	r := listenRaw(t, nil, func(c *rawConn) {
+		c.settle()
+		s := c.next()
+		s.CancelRead(0x100)
+		<-c.Context().Done()
+	})
+	f := newFixture(t, "")
+	stopped := make(chan event, 1)
+	a := f.start(Request{Method: "POST", Authority: r.addr, Path: "/", Body: chunk("begin")}, func(a *asked) {
+		a.on = func(e event) {
+			if e.Type == sink.EventStreamStopped {
+				stopped <- e
+			}
+		}
+	})
+	if e := within(t, "STREAM_STOPPED", stopped); e.Aux != 0x100 || e.Flags != sink.FlagRemote {
+		t.Errorf("%+v", e.Event)
+	}
+	a.do(func(x *Fetch) { x.Cancel(0x10c) })
+	a.wait()
 }
 
 // A server that closes the connection, or vanishes, ends what is open on it with its own code.

@@ -10,6 +10,7 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 
+	"zigh3/engine/message"
 	"zigh3/engine/sink"
 )
 
@@ -35,7 +36,27 @@ type origin struct {
 	key         originKey
 	conns       []*conn // that take fetches, the first ones first
 	dialing     int
-	first, last *Fetch // that wait
+	first, last *waiter
+}
+
+// A waiter is a fetch, or a session that is to be opened, as the pool sees it. Its links are under the pool's lock.
+type waiter struct {
+	taker
+	key            originKey
+	waitsAt        *origin // nil: it does not wait
+	before, behind *waiter
+}
+
+// A taker takes a stream when there is one. Its methods are called without locks.
+type taker interface {
+	// send takes a stream on a connection, on which it is counted until pool.release.
+	send(c *conn, s *quic.Stream)
+
+	// fail is told that there will be none.
+	fail(o message.Outcome)
+
+	// waits is told that it has to wait.
+	waits()
 }
 
 func (p *pool) init(c *Client) {
@@ -85,8 +106,8 @@ func (p *pool) awaitNone() {
 	p.mu.Unlock()
 }
 
-// submit sends a fetch, or lets it wait for a connection or a stream.
-func (p *pool) submit(f *Fetch) {
+// submit gives a fetch or a session a stream, or lets it wait for a connection or a stream.
+func (p *pool) submit(f *waiter) {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
@@ -118,7 +139,7 @@ func (p *pool) submit(f *Fetch) {
 }
 
 // push puts a fetch behind those that wait. p.mu is held.
-func (p *pool) push(o *origin, f *Fetch) {
+func (p *pool) push(o *origin, f *waiter) {
 	f.waitsAt, f.before = o, o.last
 	if o.last != nil {
 		o.last.behind = f
@@ -131,7 +152,7 @@ func (p *pool) push(o *origin, f *Fetch) {
 }
 
 // take takes a fetch out of those that wait, if it is one of them. p.mu is held.
-func (p *pool) take(f *Fetch) {
+func (p *pool) take(f *waiter) {
 	o := f.waitsAt
 	if o == nil {
 		return
@@ -160,7 +181,7 @@ func (p *pool) take(f *Fetch) {
 }
 
 // gone takes an ended fetch out.
-func (p *pool) gone(f *Fetch) {
+func (p *pool) gone(f *waiter) {
 	p.mu.Lock()
 	p.take(f)
 	p.mu.Unlock()
@@ -328,7 +349,7 @@ func (p *pool) feed(o *origin) {
 func (p *pool) failed(o *origin, err error) {
 	p.mu.Lock()
 	o.dialing--
-	var waited []*Fetch
+	var waited []*waiter
 	if len(o.conns) == 0 && o.dialing == 0 {
 		for o.first != nil {
 			waited = append(waited, o.first)
@@ -380,7 +401,7 @@ const drainedFor = 100 * time.Millisecond
 func (p *pool) rest(c *conn) {
 	c.idleSince = time.Now()
 	d := drainedFor
-	if c.pooled {
+	if c.pooled && c.origin.key.alone == 0 {
 		d = p.client.options.IdleConnection
 	}
 	switch {
@@ -404,7 +425,7 @@ func (p *pool) rested(c *conn) {
 		c.Close(http3.ErrCodeNoError, "")
 		return
 	}
-	if left := p.client.options.IdleConnection - time.Since(c.idleSince); left > 0 {
+	if left := p.client.options.IdleConnection - time.Since(c.idleSince); left > 0 && c.origin.key.alone == 0 {
 		c.idling = true
 		c.idle.Reset(left)
 		return
@@ -444,6 +465,25 @@ func (p *pool) lost(c *conn) {
 	p.mu.Unlock()
 }
 
+// goodbye is how long the servers of sessions that end with their client may take to hear of it.
+const goodbye = 100 * time.Millisecond
+
+// endSessions ends all sessions, and gives their servers a moment to hear of it.
+func (p *pool) endSessions() {
+	p.mu.Lock()
+	conns := slices.Collect(maps.Keys(p.conns))
+	p.mu.Unlock()
+	for until := time.Now().Add(goodbye); ; time.Sleep(goodbye / 20) {
+		n := 0
+		for _, c := range conns {
+			n += c.sessions.CloseAll(sink.ErrShutdown)
+		}
+		if n == 0 || time.Now().After(until) {
+			return
+		}
+	}
+}
+
 // close has no more fetches taken.
 func (p *pool) close() {
 	p.mu.Lock()
@@ -455,7 +495,7 @@ func (p *pool) close() {
 func (p *pool) cut() {
 	p.mu.Lock()
 	p.closed = true
-	var waited []*Fetch
+	var waited []*waiter
 	conns := slices.Collect(maps.Keys(p.conns))
 	for _, o := range p.origins {
 		for f := o.first; f != nil; f = f.behind {

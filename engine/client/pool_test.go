@@ -1,7 +1,9 @@
 package client
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -235,6 +237,11 @@ func TestF12_GoAway(t *testing.T) {
 	first.conn.send(frame(enginetest.FrameGoAway, uint64(second.s.StreamID())+8)) // which changes nothing for these
 	first.conn.send(frame(enginetest.FrameGoAway, uint64(second.s.StreamID())))
 	again := h.next()
+	var reset *quic.StreamError
+	if _, err := second.s.Read(make([]byte, 1)); err != io.EOF && (!errors.As(err, &reset) || reset.ErrorCode != 0x10c) {
+		t.Errorf("the server reads on: %v", err)
+	}
+	within(t, "STOP_SENDING", second.s.Context().Done())
 	if again.conn == first.conn {
 		t.Error("sent again to the server that has gone away")
 	}
@@ -303,6 +310,26 @@ func TestRejectedRequests(t *testing.T) {
 	held.s.CancelWrite(0x10b)
 	if a.wait(); a.end.Code != sink.ErrRejected {
 		t.Errorf("behind a head: %v", a)
+	}
+}
+
+// A GOAWAY that comes between the choice of a stream and the request is heeded.
+func TestAStreamBehindGoAway(t *testing.T) {
+	h := holdRequests(t, 100)
+	f := newFixture(t, "")
+	a := f.startGet(h.addr)
+	h.next().answer()
+	a.wait()
+	f.client.pool.mu.Lock()
+	for c := range f.client.pool.conns {
+		c.goAway.Store(4)
+	}
+	f.client.pool.mu.Unlock()
+	if a := f.startGet(h.addr).wait(); a.end.Code != sink.ErrRejected {
+		t.Errorf("%v", a)
+	}
+	if len(h.requests) != 0 {
+		t.Error("a request was sent")
 	}
 }
 

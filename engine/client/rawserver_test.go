@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"io"
 	"math/big"
 	"net"
 	"testing"
@@ -122,18 +123,29 @@ func (c *rawConn) send(parts ...[]byte) {
 
 // next takes a request, and reads its head; nil: the connection has gone.
 func (c *rawConn) next() *quic.Stream {
+	s, _ := c.nextHead()
+	return s
+}
+
+// nextHead is next that gives the head's fields as well.
+func (c *rawConn) nextHead() (*quic.Stream, []string) {
 	for {
 		s, err := c.AcceptStream(context.Background())
 		if err != nil {
-			return nil
+			return nil, nil
 		}
 		r := bufio.NewReader(oneByOne{s})
 		if _, err := quicvarint.Read(r); err != nil {
 			continue // it was reset at once
 		}
 		if length, err := quicvarint.Read(r); err == nil {
-			r.Discard(int(length))
-			return s
+			section := make([]byte, length)
+			io.ReadFull(r, section)
+			fields, err := enginetest.Fields(section)
+			if err != nil {
+				c.t.Error(err)
+			}
+			return s, fields
 		}
 	}
 }

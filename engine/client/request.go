@@ -31,6 +31,8 @@ type Request struct {
 type originKey struct {
 	host string // lower-case, an IPv6 address without its brackets
 	port uint16
+	// alone, unless it is 0, is the one session whose connection nobody shares.
+	alone uint64
 }
 
 func (k originKey) String() string { return net.JoinHostPort(k.host, strconv.Itoa(int(k.port))) }
@@ -52,17 +54,25 @@ func originOf(authority string) (originKey, error) {
 		host = authority[:i]
 	}
 	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	return originKey{strings.ToLower(host), port}, nil
+	return originKey{host: strings.ToLower(host), port: port}, nil
 }
 
 // head makes the packed list of a request's head, and says how large the section is as RFC 9114, 4.2.2 counts it.
 func (r *Request) head() (packed []byte, size int, err error) {
+	if r.Method == "CONNECT" {
+		return nil, 0, &sink.Error{Code: sink.ErrInvalidArgument, Text: "CONNECT is no method for a fetch"}
+	}
+	return r.sessionHead("")
+}
+
+// sessionHead is head for any method; token, if not empty, is the :protocol.
+func (r *Request) sessionHead(token string) (packed []byte, size int, err error) {
 	path := r.Path
 	if path == "" {
 		path = "/"
 	}
 	switch {
-	case !wire.ConsistsOf(r.Method, wire.InToken) || r.Method == "CONNECT":
+	case !wire.ConsistsOf(r.Method, wire.InToken):
 		return nil, 0, &sink.Error{Code: sink.ErrInvalidArgument, Text: "no method for a fetch: " + strconv.Quote(r.Method)}
 	case path[0] != '/' && !(path == "*" && r.Method == "OPTIONS") || !wire.ConsistsOf(path, wire.InPath):
 		return nil, 0, &sink.Error{Code: sink.ErrInvalidArgument, Text: "no path: " + strconv.Quote(path)}
@@ -96,6 +106,9 @@ func (r *Request) head() (packed []byte, size int, err error) {
 	for _, field := range [...][2]string{{":method", r.Method}, {":scheme", "https"}, {":authority", authority}, {":path", path}} {
 		size += len(field[0]) + len(field[1]) + 32
 		packed = wire.AppendPacked(packed, field[0], field[1])
+	}
+	if token != "" {
+		packed = wire.AppendPacked(packed, ":protocol", token)
 	}
 	return append(packed, rest...), size, nil
 }

@@ -404,6 +404,13 @@ func (c *Consumer) Ask(userData uint64) sink.Handle {
 	return h
 }
 
+// Want is Give for a session, with the user data that its events are to have. The reactor calls it.
+func (c *Consumer) Want(userData uint64) sink.Handle {
+	h := c.Give()
+	c.contract.Wanted(h, userData)
+	return h
+}
+
 // Live is how many handles are live.
 func (c *Consumer) Live() int {
 	c.mu.Lock()

@@ -30,6 +30,7 @@ type object struct {
 	whole    bool // its body is
 	accepted bool
 	draining bool
+	wish     bool // we have asked for it
 
 	// Of a fetch; bytes and whole are those of its response.
 	answered bool
@@ -251,6 +252,9 @@ func (m *Contract) session(e *Event) {
 		m.sessionClosed(e)
 		return
 	}
+	if w := m.open[e.Object]; w != nil && w.wish {
+		m.wishConn(e, w)
+	}
 	o := m.of(e, sink.KindSession)
 	if o == nil {
 		return
@@ -272,6 +276,9 @@ func (m *Contract) session(e *Event) {
 }
 
 func (m *Contract) sessionClosed(e *Event) {
+	if w := m.open[e.Object]; w != nil && w.wish {
+		m.wishConn(e, w)
+	}
 	o := m.end(e, sink.KindSession)
 	if o == nil {
 		return
@@ -282,6 +289,11 @@ func (m *Contract) sessionClosed(e *Event) {
 			m.fail("session %d was closed in the regular way and aborted", e.Object)
 		}
 	case sink.ErrTimeout, sink.ErrCancelled, sink.ErrClosed, sink.ErrReset, sink.ErrIdle, sink.ErrProtocol, sink.ErrShutdown:
+	case sink.ErrRejected, sink.ErrTruncated, sink.ErrPoolTimeout, sink.ErrQueueFull, sink.ErrRefused, sink.ErrConnectTimeout, sink.ErrResolve, sink.ErrHandshake, sink.ErrBadHeader,
+		sink.ErrUnknownAuthority, sink.ErrWrongName, sink.ErrExpired, sink.ErrPin: // of ours
+		if !o.wish || o.accepted {
+			m.fail("session %d, of ours: %v, open: %v, ended with code %d", e.Object, o.wish, o.accepted, e.Code)
+		}
 	case sink.ErrNotNegotiated, sink.ErrInvalidArgument: // it was accepted in vain
 		if o.accepted {
 			m.fail("session %d was open, and ended with code %d", e.Object, e.Code)

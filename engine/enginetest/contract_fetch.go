@@ -7,6 +7,19 @@ func (m *Contract) Asked(h sink.Handle, userData uint64) {
 	m.open[h] = &object{kind: sink.KindFetch, userData: userData}
 }
 
+// Wanted says that the consumer has given out a handle for a session.
+func (m *Contract) Wanted(h sink.Handle, userData uint64) {
+	m.open[h] = &object{kind: sink.KindSession, wish: true, userData: userData}
+}
+
+// wishConn notes on which connection a session of ours is.
+func (m *Contract) wishConn(e *Event, o *object) {
+	if o.conn == 0 && e.Conn != 0 {
+		o.conn, o.parent = e.Conn, e.Conn
+		m.parents[o.parent]++
+	}
+}
+
 // fetch holds an event of a client's, and reports whether it was one.
 func (m *Contract) fetch(e *Event) bool {
 	switch e.Type {

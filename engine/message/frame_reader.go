@@ -229,5 +229,8 @@ func (b *FrameReader) decodeTrailers() error {
 	}
 }
 
+// DataOnly says that nothing but DATA frames may follow: the head that was read is that of a CONNECT stream.
+func (b *FrameReader) DataOnly() { b.dataOnly = true }
+
 // Between reports whether the stream may end here: no frame has begun.
 func (b *FrameReader) Between() bool { return b.scan.Between() }

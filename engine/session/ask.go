@@ -159,7 +159,7 @@ func (s *Session) opens() {
 	s.opened(a.protocol, headers)
 }
 
-// opened tells the peer and the consumer, and lets things come. s.mu is held.
+// opened tells the consumer, and the peer with headers where that has asked, and lets things come. s.mu is held.
 func (s *Session) opened(protocol string, headers []byte) {
 	c := s.c
 	s.open = true
@@ -167,12 +167,17 @@ func (s *Session) opened(protocol string, headers []byte) {
 	if s.timer != nil {
 		s.timer.Stop()
 	}
-	s.answer()
-	s.out.Put(&message.Part{Head: true, Status: 200, Headers: headers, Length: -1, Date: s.set.o.Date})
+	meta := wire.AppendPacked(nil, "protocol", protocol)
+	if s.wish != nil {
+		s.answered.Store(true)
+		meta = append(meta, headers...)
+	} else {
+		s.answer()
+		s.out.Put(&message.Part{Head: true, Status: 200, Headers: headers, Length: -1, Date: s.set.o.Date})
+	}
 	if s.ending {
 		return
 	}
-	meta := wire.AppendPacked(nil, "protocol", protocol)
 	rec, _ := c.Sink.Reserve(sink.Terminal, sink.PayloadSize(len(meta), 0), nil)
 	copy(rec.Payload, meta)
 	limit := s.datagrams.Announce(s.handle)
@@ -212,7 +217,12 @@ func (s *Session) Promote() {
 // undecided ends a session that nobody has decided about in time, or whose peer never sent SETTINGS.
 func (s *Session) undecided() {
 	s.mu.Lock()
-	if !s.open && !s.ending {
+	switch {
+	case s.open || s.ending:
+	case s.wish != nil:
+		s.c.Stats.Add(sink.StatTimeouts, 1)
+		s.abandon(message.Outcome{Code: sink.ErrTimeout, Flags: sink.FlagAborted, Text: "the server has not answered in time"})
+	default:
 		s.c.Stats.Add(sink.StatTimeouts, 1)
 		s.reject(503, nil, sink.Chunk{}, sessionEnd{Outcome: message.Outcome{Code: sink.ErrTimeout, Flags: sink.FlagAborted}})
 	}

@@ -4,6 +4,7 @@
 //	set.go          the sessions of a connection
 //	early.go        streams that come before their session
 //	ask.go          a session that a peer asks for, until the decision
+//	connect.go      a session that we ask for, until the answer
 //	session.go      a session from the decision on: what its consumer may call
 //	capsules.go     what comes and goes on the CONNECT stream
 //	end.go          how a session ends, and what lingers

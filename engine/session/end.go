@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -21,6 +22,7 @@ const linger = 500 * time.Millisecond
 type sessionEnd struct {
 	message.Outcome
 	closeCode uint32
+	status    int // by which a server has refused it
 }
 
 // later is what is to be done once the lock is given up: it wants locks that come before, or may wait.
@@ -36,6 +38,9 @@ type later struct {
 
 // close ends the session with a code and a reason for the peer; why is the consumer's, if the consumer has not wanted it.
 func (s *Session) close(code uint32, reason string, why sink.Code) {
+	if s.waits() && s.GiveUp(message.Outcome{Code: cmp.Or(why, sink.ErrCancelled), Flags: sink.FlagAborted}) {
+		return
+	}
 	s.mu.Lock()
 	defer s.Unlock()
 	if s.ending {
@@ -50,6 +55,11 @@ func (s *Session) close(code uint32, reason string, why sink.Code) {
 			end.Code = sink.ErrCancelled
 		}
 		end.closeCode, end.Text = 0, ""
+		if s.wish != nil {
+			end.Flags = sink.FlagAborted
+			s.abandon(end.Outcome)
+			return
+		}
 		s.reject(500, nil, sink.Chunk{}, end)
 		return
 	}
@@ -91,7 +101,7 @@ func (s *Session) abort(err error) {
 	o := message.OutcomeOf(err)
 	var reset *quic.StreamError
 	if errors.As(err, &reset) && reset.Remote {
-		if !s.open {
+		if !s.open && s.wish == nil {
 			s.c.BrokenOff()
 		}
 		s.x.Abort(http3.ErrCodeRequestCanceled)
@@ -115,6 +125,7 @@ func (s *Session) cannotSend(cause error) {
 	var stop *quic.StreamError
 	switch {
 	case s.ending || s.stoppedBy != nil:
+	case s.wish != nil && !s.open && errors.As(cause, &stop) && stop.Remote: // its answer says why
 	case s.open && errors.As(cause, &stop) && stop.Remote:
 		s.stoppedBy = cause
 		s.x.S.SetReadDeadline(time.Now().Add(linger))
@@ -231,7 +242,7 @@ func (s *Session) terminate() {
 	}
 	copy(rec.Payload[sink.DataOffset(meta):], text)
 	c.Sink.Release(s.handle)
-	c.Sink.Commit(rec, s.event(&sink.Event{Type: sink.EventSessionClosed, Flags: flags, Code: o.Code, Aux: uint64(o.closeCode), MetaLen: uint32(meta),
+	c.Sink.Commit(rec, s.event(&sink.Event{Type: sink.EventSessionClosed, Flags: flags, Code: o.Code, Status: uint32(s.result.status), Aux: uint64(o.closeCode), MetaLen: uint32(meta),
 		DataLen: uint32(len(text))}))
 	if s.open {
 		c.Stats.Sub(sink.StatSessionsActive)
@@ -274,4 +285,7 @@ func (s *Session) release() {
 	}
 	s.set.forget(s)
 	s.c.Remove(&s.Node)
+	if s.wish != nil {
+		s.wish.Ended()
+	}
 }

@@ -8,6 +8,9 @@ const exporterLabel = "EXPORTER-WebTransport"
 // ExportKeyingMaterial derives n bytes that only this session's two ends can have. label and context have at most 255 bytes each. It may
 // be called at any time.
 func (s *Session) ExportKeyingMaterial(label, context []byte, n int) ([]byte, error) {
+	if s.waits() {
+		return nil, errNoConnection
+	}
 	ofSession := binary.BigEndian.AppendUint64(nil, s.id)
 	ofSession = append(append(ofSession, byte(len(label))), label...)
 	ofSession = append(append(ofSession, byte(len(context))), context...)

@@ -17,6 +17,10 @@ const waitingMost = 4096
 // OpenStream opens a stream whose handle h the consumer's side has given out already. wait says that it waits for the peer's limit
 // of streams instead of failing, as long as not too many do.
 func (s *Session) OpenStream(h sink.Handle, unidirectional, wait bool) {
+	if s.waits() {
+		s.wish.refuseStream(h, s)
+		return
+	}
 	kind := Bidirectional
 	if unidirectional {
 		kind = Unidirectional

@@ -13,13 +13,16 @@ import (
 	"zigh3/engine/wire"
 )
 
-// A Session is a WebTransport session, from SESSION_REQUEST to SESSION_CLOSED. Sink.Issue gets it as the object of a handle of
-// KindSession. Its exported methods never block, may be called by one goroutine at a time (the reactor), and do nothing once the
+// A Session is a WebTransport session, from SESSION_REQUEST, or the wish for one, to SESSION_CLOSED. Sink.Issue or Sink.IssueFor gets it as
+// the object of a handle of KindSession. Its exported methods never block, may be called by one goroutine at a time (the reactor), and do nothing once the
 // session has ended.
 type Session struct {
 	link.Node
 	set       *Set
 	c         *link.Conn
+	wish      *Wish       // nil: the peer asked for it
+	attached  atomic.Bool // one of ours has its connection
+	dialect   *wire.Dialect
 	id        uint64 // of the CONNECT stream
 	x         message.Framed
 	handle    sink.Handle
@@ -93,6 +96,9 @@ func (s *Session) Drain() {
 
 // SendDatagram queues a datagram; data is valid during the call. What has waited for longer than maxAge is dropped; 0 is no limit.
 func (s *Session) SendDatagram(data []byte, maxAge time.Duration) {
+	if s.waits() {
+		return
+	}
 	if !s.answered.Load() {
 		s.holdDatagrams()
 	}
@@ -101,7 +107,11 @@ func (s *Session) SendDatagram(data []byte, maxAge time.Duration) {
 }
 
 // DatagramOversized counts a datagram that was refused because it is larger than the limit.
-func (s *Session) DatagramOversized() { s.c.Stats.Add(sink.StatDatagramsTooLarge, 1) }
+func (s *Session) DatagramOversized() {
+	if !s.waits() {
+		s.c.Stats.Add(sink.StatDatagramsTooLarge, 1)
+	}
+}
 
 // Live calls f unless the session has ended; until f returns it does not.
 func (s *Session) Live(f func()) {

@@ -1,0 +1,193 @@
+package client
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/quic-go/quic-go"
+
+	"zigh3/engine/message"
+	"zigh3/engine/session"
+	"zigh3/engine/sink"
+	"zigh3/engine/wire"
+)
+
+// A SessionRequest is what a WebTransport session is asked for with. What it points to is valid during the call that takes it.
+type SessionRequest struct {
+	Authority string // host, and port if it is not 443, as they stand in the URL
+	Path      string // and query; empty: "/"
+	Headers   []byte // packed list, names lower-case; origin is one of them
+	Protocols []string
+	Pooled    bool // it may share its connection with fetches and other such sessions, as far as the server lets it
+	UserData  uint64
+}
+
+// An opening is a session on its way to the stream that it is asked for on.
+type opening struct {
+	waiter
+	client    *Client
+	session   *session.Session
+	request   Request // its head
+	protocols []string
+	entered   bool // the pool counts it
+
+	mu   sync.Mutex
+	conn *conn // that counts it; nil: none yet, or not any more
+	over bool  // nothing of the session is left
+}
+
+// OpenSession asks for a WebTransport session and binds it to h, a handle that the consumer's side has given out: a *session.Session, as the
+// peer's are. SESSION_OPENED follows, or SESSION_CLOSED says why not: ErrNotNegotiated names what the server's SETTINGS lack, ErrRejected has
+// the status that it has answered with.
+func (c *Client) OpenSession(h sink.Handle, r *SessionRequest) {
+	w := &opening{client: c, protocols: append([]string(nil), r.Protocols...)}
+	w.taker = w
+	w.request = Request{Method: "CONNECT", Authority: r.Authority, Path: r.Path, Headers: append([]byte(nil), r.Headers...)}
+	w.session = session.Wanted(&session.Wish{Handle: h, UserData: r.UserData, To: c.sink, Parent: c.handle, Ended: w.ended})
+	if w.session == nil {
+		return
+	}
+	var err error
+	switch w.key, err = originOf(r.Authority); {
+	case err != nil:
+	case c.options.WebTransport == nil:
+		err = &sink.Error{Code: sink.ErrNotNegotiated, Text: "the client's option webtransport is false"}
+	default:
+		_, err = w.head("")
+	}
+	if err != nil {
+		w.session.GiveUp(refusal(err))
+		return
+	}
+	if w.entered = c.pool.enter(); !w.entered {
+		w.session.GiveUp(errShutdown)
+		return
+	}
+	if !r.Pooled {
+		w.key.alone = c.alone.Add(1)
+	}
+	c.pool.submit(&w.waiter)
+}
+
+// head is what the session is asked for with, in a dialect with this token.
+func (w *opening) head(token string) (fields []byte, err error) {
+	fields, _, err = w.request.sessionHead(token)
+	if err == nil && len(w.protocols) > 0 {
+		var value string
+		if value, err = wire.FormatAvailableProtocols(w.protocols); err != nil {
+			return nil, &sink.Error{Code: sink.ErrInvalidArgument, Text: err.Error(), Err: err}
+		}
+		fields = wire.AppendPacked(fields, wire.FieldAvailableProtocols, value)
+	}
+	return fields, err
+}
+
+// send implements taker.
+func (w *opening) send(c *conn, s *quic.Stream) {
+	w.mu.Lock()
+	if w.over {
+		w.mu.Unlock()
+		discard(s)
+		c.client.pool.release(c)
+		return
+	}
+	w.conn = c
+	w.mu.Unlock()
+	if !c.whenSettled(func() { w.connect(c, s) }) {
+		time.AfterFunc(w.client.options.WebTransport.DecisionTimeout, func() {
+			sink.Guard("settings timeout", func() {
+				w.session.GiveUp(message.Outcome{Code: sink.ErrTimeout, Flags: sink.FlagAborted, Text: "the server has sent no SETTINGS in time"})
+			})
+		})
+	}
+}
+
+// connect asks for the session. The server's SETTINGS are there, or its connection has gone.
+func (w *opening) connect(c *conn, s *quic.Stream) {
+	settings := c.Settings()
+	if settings == nil {
+		w.session.GiveUp(message.Outcome{Code: sink.ErrClosed, Flags: sink.FlagAborted | sink.FlagRemote, Text: "the connection has ended"})
+		return
+	}
+	d, err := wire.DialectOf(*settings, false)
+	var breach *wire.ConnectionError
+	switch {
+	case errors.As(err, &breach):
+		discard(s)
+		c.Breach(breach.Code, breach.Reason)
+		w.session.GiveUp(message.Outcome{Code: sink.ErrProtocol, Flags: sink.FlagAborted | sink.FlagRemote, Text: breach.Reason})
+		return
+	case err == nil && d.ReliableReset && !c.KeepsReliable():
+		err = errors.New("the peer does not offer WebTransport: its transport parameters have no reset_stream_at")
+		fallthrough
+	case err != nil:
+		discard(s)
+		w.session.GiveUp(message.Outcome{Code: sink.ErrNotNegotiated, Flags: sink.FlagAborted, Text: err.Error()})
+		return
+	}
+	fields, err := w.head(d.Token)
+	if err != nil {
+		discard(s)
+		w.session.GiveUp(refusal(err))
+		return
+	}
+	if d.RequestField.Name != "" {
+		fields = wire.AppendPacked(fields, d.RequestField.Name, d.RequestField.Value)
+	}
+	switch err := c.sessions.Connect(w.session, s, &session.Head{Dialect: d, Fields: fields, Offered: w.protocols}); {
+	case err == nil:
+	case err == session.ErrFull && w.key.alone == 0:
+		discard(s)
+		w.mu.Lock()
+		over := w.over
+		w.conn = nil
+		w.mu.Unlock()
+		if !over {
+			w.client.pool.release(c)
+			w.key.alone = w.client.alone.Add(1) // nobody else looks at it: it does not wait
+			w.client.pool.submit(&w.waiter)
+		}
+	case err == session.ErrFull:
+		discard(s)
+		w.session.GiveUp(message.Outcome{Code: sink.ErrNotNegotiated, Flags: sink.FlagAborted, Text: err.Error()})
+	default:
+		discard(s)
+	}
+}
+
+// fail implements taker.
+func (w *opening) fail(o message.Outcome) { w.session.GiveUp(o) }
+
+// waits implements taker.
+func (w *opening) waits() {
+	time.AfterFunc(w.client.options.QueueTimeout, func() { sink.Guard("queue timeout", w.expire) })
+}
+
+// expire ends a session that waits for a connection or a stream still.
+func (w *opening) expire() {
+	w.mu.Lock()
+	waits := w.conn == nil && !w.over
+	w.mu.Unlock()
+	if waits {
+		w.session.GiveUp(message.Outcome{Code: sink.ErrPoolTimeout, Flags: sink.FlagAborted, Text: "no connection or stream was free in queue_timeout_ms"})
+	}
+}
+
+// ended is called once nothing of the session is left.
+func (w *opening) ended() {
+	w.mu.Lock()
+	w.over = true
+	c := w.conn
+	w.conn = nil
+	w.mu.Unlock()
+	if !w.entered {
+		return
+	}
+	p := &w.client.pool
+	p.gone(&w.waiter)
+	if c != nil {
+		p.release(c)
+	}
+	p.leave()
+}
