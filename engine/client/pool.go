@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -530,7 +531,7 @@ func (c *conn) openStreams() {
 		c.giveUp = nil
 		f := o.first
 		switch {
-		case err != nil && c.QUIC.Context().Err() != nil:
+		case err != nil && !errors.Is(err, context.Canceled): // the connection has gone
 			c.opening = false
 			p.mu.Unlock()
 			return

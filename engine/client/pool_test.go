@@ -261,7 +261,7 @@ func TestF12_GoAway(t *testing.T) {
 	if d.wait(); string(d.body) != "1" {
 		t.Errorf("afterwards: %v", d)
 	}
-	<-first.conn.Context().Done() // nothing is left on it
+	within(t, "the end of a connection on which nothing is left", first.conn.Context().Done())
 	if n := f.stats[sink.ClientStatFetchesRetried].Load(); n != 1 {
 		t.Errorf("%d were sent again", n)
 	}

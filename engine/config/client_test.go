@@ -29,7 +29,7 @@ func TestClientOptionsHaveDefaults(t *testing.T) {
 		}
 		want := ClientOptions{
 			SystemRoots: true, ConnectTimeout: 10 * time.Second, WriteTimeout: 5 * time.Minute, HeaderTimeout: 10 * time.Second, IdleTimeout: 30 * time.Second,
-			KeepAlive: 10 * time.Second, MaxConnections: 256, MaxConnectionsPerOrigin: 6, MaxQueued: 1 << 14, QueueTimeout: 30 * time.Second,
+			KeepAlive: 10 * time.Second, MaxConnections: 1024, MaxConnectionsPerOrigin: 6, MaxQueued: 1 << 14, QueueTimeout: 30 * time.Second,
 			IdleConnection: 20 * time.Second, MaxHeaderBytes: 64 << 10, ReceiveWindow: 512 << 10, StreamReceiveWindow: 6 << 20, ConnectionReceiveWindow: 15 << 20,
 			HighWaterMark: 1 << 20, MaxQueuedRequestBytes: 256 << 20, ResetBudget: 1024, ResetPeriod: 10 * time.Second, InitialPacketSize: 1200, InitialWindow: 32,
 			Datagrams: DatagramOptions{256, 256, false},
