@@ -18,7 +18,7 @@ import (
 	"zigh3/engine/wire"
 )
 
-// A conn is a connection of a client's: exchanges and datagrams on one link.
+// A conn is a connection of a client's: tries and datagrams on one link.
 type conn struct {
 	link.Conn
 	client    *Client
@@ -39,7 +39,7 @@ type conn struct {
 	opening   bool // a goroutine waits for streams
 	giveUp    context.CancelFunc
 	makesRoom bool // it was closed so that another can be made
-	active    int  // exchanges
+	active    int  // tries
 	idle      *time.Timer
 	idling    bool // it runs
 	idleSince time.Time
@@ -123,15 +123,15 @@ func (c *conn) GoneAway(id uint64) {
 	c.goAway.Store(id)
 	c.client.pool.drained(c)
 	c.sessions.PeerDrains()
-	var unserved []*exchange
+	var unserved []*try
 	c.Find(func(item link.Item) bool {
-		if ex, ok := item.(*exchange); ok && ex.x.ID() >= id {
-			unserved = append(unserved, ex)
+		if tr, ok := item.(*try); ok && tr.x.ID() >= id {
+			unserved = append(unserved, tr)
 		}
 		return false
 	})
-	for _, ex := range unserved {
-		ex.rejected(uint64(http3.ErrCodeRequestRejected))
+	for _, tr := range unserved {
+		tr.rejected(uint64(http3.ErrCodeRequestRejected))
 	}
 }
 

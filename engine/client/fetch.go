@@ -32,18 +32,18 @@ type Fetch struct {
 	requestLimit  time.Time
 
 	mu       sync.Mutex
-	ex       *exchange // the one that counts
-	tries    int       // streams that it was sent on
-	closing  bool      // the end of the body was given
-	heard    bool      // the consumer knows something of a response
-	answered bool      // its head
+	try      *try // the one that counts
+	tries    int  // streams that it was sent on
+	closing  bool // the end of the body was given
+	heard    bool // the consumer knows something of a response
+	answered bool // its head
 	status   uint32
-	left     *exchange // given up: the pool is to hear of it
-	again    bool      // to be submitted again
-	ended    bool      // how it ends is decided
-	finished bool      // terminate was called
+	left     *try // given up: the pool is to hear of it
+	again    bool // to be submitted again
+	ended    bool // how it ends is decided
+	finished bool // terminate was called
 	result   message.Outcome
-	running  int // goroutines of its exchanges
+	running  int // goroutines of its tries
 	timer    *time.Timer
 }
 
@@ -68,7 +68,7 @@ func refusal(err error) message.Outcome {
 // last of which is FETCH_DONE.
 func (c *Client) Fetch(h sink.Handle, r *Request) {
 	f := &Fetch{client: c, handle: h, userData: r.UserData, isHead: r.Method == "HEAD", streamed: !r.End, collect: uint64(max(r.Collect, 0))}
-	f.ex, f.taker = newExchange(f), f
+	f.try, f.taker = newTry(f), f
 	if !c.sink.IssueFor(h, f) {
 		r.Body.Release()
 		return
@@ -175,7 +175,7 @@ func (f *Fetch) conclude(o message.Outcome) {
 	if f.timer != nil {
 		f.timer.Stop()
 	}
-	f.ex.over()
+	f.try.over()
 	f.dropBody()
 	f.again = false
 }
@@ -194,8 +194,8 @@ func (f *Fetch) failed(o message.Outcome, code http3.ErrCode) {
 		return
 	}
 	stats := f.client.stats
-	if f.ex.c != nil {
-		f.ex.x.Abort(code)
+	if f.try.c != nil {
+		f.try.x.Abort(code)
 		if f.answered {
 			stats.Add(sink.StatResponsesCut, 1)
 		}
@@ -221,7 +221,7 @@ func (f *Fetch) fail(o message.Outcome) {
 	f.unlock()
 }
 
-// terminate emits the last event. The handle is stale before the consumer can see it, and the connection forgets the exchange only
+// terminate emits the last event. The handle is stale before the consumer can see it, and the connection forgets the try only
 // afterwards, so that its own end comes later.
 func (f *Fetch) terminate(counted bool) {
 	c := f.client
@@ -229,7 +229,7 @@ func (f *Fetch) terminate(counted bool) {
 	var conn *conn
 	ev := sink.Event{Type: sink.EventFetchDone, Flags: f.result.Flags, Object: f.handle, Parent: c.handle, UserData: f.userData, Code: f.result.Code,
 		Status: f.status, Aux: f.result.Aux}
-	if conn = f.ex.c; conn != nil {
+	if conn = f.try.c; conn != nil {
 		ev.Conn = conn.Handle
 	}
 	text := f.result.Text[:min(len(f.result.Text), 1<<10)]
@@ -243,7 +243,7 @@ func (f *Fetch) terminate(counted bool) {
 	}
 	c.stats.Sub(sink.StatRequestsActive)
 	if conn != nil {
-		conn.Remove(&f.ex.Node)
+		conn.Remove(&f.try.Node)
 		c.pool.release(conn)
 	}
 	if counted {
@@ -254,7 +254,7 @@ func (f *Fetch) terminate(counted bool) {
 // send takes the fetch to a stream, unless it has ended.
 func (f *Fetch) send(c *conn, s *quic.Stream) {
 	f.mu.Lock()
-	ex := f.ex
+	tr := f.try
 	if f.ended {
 		f.mu.Unlock()
 		discard(s)
@@ -262,8 +262,8 @@ func (f *Fetch) send(c *conn, s *quic.Stream) {
 		return
 	}
 	f.tries++
-	ex.x = message.Framed{S: s, Reader: message.NewResponseReader(s, f.client.limits)}
-	if !c.Add(&ex.Node, ex) {
+	tr.x = message.Framed{S: s, Reader: message.NewResponseReader(s, f.client.limits)}
+	if !c.Add(&tr.Node, tr) {
 		discard(s)
 		f.mu.Unlock()
 		c.client.pool.release(c)
@@ -274,18 +274,18 @@ func (f *Fetch) send(c *conn, s *quic.Stream) {
 		}
 		return
 	}
-	ex.c = c
+	tr.c = c
 	if f.timer != nil {
 		f.timer.Stop() // what is left of it, the sweep sees to
 	}
 	settings := c.Settings()
 	switch {
-	case ex.x.ID() >= c.goAway.Load():
-		ex.refused(uint64(http3.ErrCodeRequestRejected))
+	case tr.x.ID() >= c.goAway.Load():
+		tr.refused(uint64(http3.ErrCodeRequestRejected))
 	case settings != nil && uint64(f.headSize) > settings.MaxFieldSectionSize():
 		f.failed(message.Outcome{Code: sink.ErrTooLarge, Flags: sink.FlagAborted, Text: "the server does not take header fields of this size"}, http3.ErrCodeRequestCanceled)
 	default:
-		ex.begin()
+		tr.begin()
 	}
 	f.unlock()
 }
@@ -311,7 +311,7 @@ func (f *Fetch) arm() {
 	if !f.answered {
 		sooner(f.responseLimit)
 	}
-	if f.ex.c == nil {
+	if f.try.c == nil {
 		sooner(f.queueLimit)
 	}
 	switch {
@@ -334,7 +334,7 @@ func (f *Fetch) expire() {
 		f.failed(message.Outcome{Code: sink.ErrTimeout, Flags: sink.FlagAborted, Text: "request_timeout_ms has passed"}, http3.ErrCodeRequestCanceled)
 	case !f.answered && passed(f.responseLimit):
 		f.failed(message.Outcome{Code: sink.ErrTimeout, Flags: sink.FlagAborted, Text: "response_timeout_ms has passed"}, http3.ErrCodeRequestCanceled)
-	case f.ex.c == nil && passed(f.queueLimit):
+	case f.try.c == nil && passed(f.queueLimit):
 		f.failed(message.Outcome{Code: sink.ErrPoolTimeout, Flags: sink.FlagAborted, Text: "no connection or stream was free in queue_timeout_ms"}, http3.ErrCodeRequestCanceled)
 	default:
 		f.arm()
@@ -354,8 +354,8 @@ func (f *Fetch) Live(fn func()) {
 // Consumed says that the consumer has dealt with n bytes of the response's body.
 func (f *Fetch) Consumed(n uint64) {
 	f.mu.Lock()
-	if f.ex.c != nil && !f.ended {
-		f.ex.in.Consumed(n)
+	if f.try.c != nil && !f.ended {
+		f.try.in.Consumed(n)
 	}
 	f.unlock()
 }
@@ -384,7 +384,7 @@ func (f *Fetch) upload(p *message.Part) {
 	switch n := len(p.Body.Bytes); {
 	case f.ended || f.closing:
 		p.Body.Release()
-	case f.ex.sent: // the server wants no more
+	case f.try.sent: // the server wants no more
 		p.Body.Release()
 		f.closing = p.End
 		if p.Counted && n > 0 {
@@ -392,7 +392,7 @@ func (f *Fetch) upload(p *message.Part) {
 		}
 	default:
 		f.closing = p.End
-		f.ex.put(p)
+		f.try.put(p)
 	}
 	f.unlock()
 }

@@ -377,7 +377,7 @@ func (p *pool) ended(madeRoom bool) {
 	p.mu.Unlock()
 }
 
-// release counts an exchange that has ended on a connection.
+// release counts a try that has ended on a connection.
 func (p *pool) release(c *conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

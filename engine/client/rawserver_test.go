@@ -28,7 +28,6 @@ type rawServer struct {
 	t    testing.TB
 	addr string
 	port uint16
-	cert *x509.Certificate
 	ln   *quic.Listener
 }
 

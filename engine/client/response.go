@@ -19,7 +19,7 @@ const mostInformational = 32
 
 // A response is what is known of one while it is read. The goroutine that reads it has it.
 type response struct {
-	ex       *exchange
+	tr       *try
 	total    uint64
 	expected int64 // content-length, -1: not given
 	bodyless bool  // there is none whatever content-length says
@@ -35,12 +35,12 @@ var (
 )
 
 // read reads a response, on a goroutine of its own.
-func (ex *exchange) read() {
-	r := response{ex: ex, expected: -1}
+func (tr *try) read() {
+	r := response{tr: tr, expected: -1}
 	err := r.read()
-	f := ex.f
+	f := tr.f
 	f.mu.Lock()
-	if ex.current() {
+	if tr.current() {
 		r.settle(err)
 	}
 	f.running--
@@ -57,7 +57,7 @@ func (r *response) read() error {
 	if whole {
 		return errWhole
 	}
-	return r.ex.in.Run(r.give)
+	return r.tr.in.Run(r.give)
 }
 
 // errWhole: RESPONSE had all of it.
@@ -65,9 +65,9 @@ var errWhole = errors.New("all of the response was told")
 
 // head reads up to the response's own head, and tells of it and those before. whole says that it had the body, too.
 func (r *response) head(space []byte) (whole bool, err error) {
-	ex, f := r.ex, r.ex.f
+	tr, f := r.tr, r.tr.f
 	for n := 0; ; n++ {
-		block, tooLong, err := ex.x.Reader.ReadHead(f.client.options.MaxHeaderBytes)
+		block, tooLong, err := tr.x.Reader.ReadHead(f.client.options.MaxHeaderBytes)
 		if err != nil {
 			return false, err
 		}
@@ -97,29 +97,29 @@ func (r *response) head(space []byte) (whole bool, err error) {
 
 // final tells of the response's own head, and of its body as well if that is there as a whole.
 func (r *response) final(head *wire.ResponseHead, fields []byte) (whole bool, err error) {
-	ex := r.ex
-	r.bodyless = ex.f.isHead || head.Status == 204 || head.Status == 304
+	tr := r.tr
+	r.bodyless = tr.f.isHead || head.Status == 204 || head.Status == 304
 	if !r.bodyless {
 		r.expected = head.ContentLength
 	}
-	ev := sink.Event{Type: sink.EventResponse, Status: uint32(head.Status), MetaLen: uint32(len(fields)), Aux: ex.x.ID()}
-	if ex.x.Reader.Wait(link.HeaderWait) != nil { // not there: or an error, which shows again
+	ev := sink.Event{Type: sink.EventResponse, Status: uint32(head.Status), MetaLen: uint32(len(fields)), Aux: tr.x.ID()}
+	if tr.x.Reader.Wait(link.HeaderWait) != nil { // not there: or an error, which shows again
 		return false, r.told(&ev, fields, nil)
 	}
 	piece := message.GetPiece()
 	defer message.PutPiece(piece)
 	room := message.LargestPiece
-	if w := ex.f.client.options.ReceiveWindow; ex.f.collect == 0 {
+	if w := tr.f.client.options.ReceiveWindow; tr.f.collect == 0 {
 		room = min(room, w)
 	}
-	n, err := ex.x.Reader.Read(piece[:room])
+	n, err := tr.x.Reader.Read(piece[:room])
 	if err != nil && err != io.EOF && n == 0 {
 		if terr := r.told(&ev, fields, nil); terr != nil {
 			return false, terr
 		}
 		return false, err
 	}
-	whole = err == io.EOF && ex.x.Trailers() == nil
+	whole = err == io.EOF && tr.x.Trailers() == nil
 	if cerr := r.check(n, err == io.EOF); cerr != nil {
 		if terr := r.told(&ev, fields, nil); terr != nil {
 			return false, terr
@@ -141,7 +141,7 @@ func (r *response) final(head *wire.ResponseHead, fields []byte) (whole bool, er
 
 // told emits RESPONSE.
 func (r *response) told(ev *sink.Event, fields, data []byte) error {
-	if r.ex.f.collect > 0 {
+	if r.tr.f.collect > 0 {
 		ev.Flags |= sink.FlagBuffered
 	}
 	if !r.emit(ev, fields, data) {
@@ -163,7 +163,7 @@ func (r *response) give(data []byte, end bool) error {
 
 // check counts n more bytes and holds them against content-length and limits.
 func (r *response) check(n int, end bool) error {
-	c := r.ex.c
+	c := r.tr.c
 	r.total += uint64(n)
 	c.Stats.Add(sink.StatBodyBytesIn, uint64(n))
 	c.Account()
@@ -174,7 +174,7 @@ func (r *response) check(n int, end bool) error {
 		return errLongBody
 	case end && r.expected >= 0 && r.total < uint64(r.expected):
 		return errShortBody
-	case r.ex.f.collect > 0 && r.total > r.ex.f.collect:
+	case r.tr.f.collect > 0 && r.total > r.tr.f.collect:
 		return errCollected
 	}
 	return nil
@@ -182,16 +182,16 @@ func (r *response) check(n int, end bool) error {
 
 // emit delivers an event of the response, unless nobody wants it any more.
 func (r *response) emit(ev *sink.Event, meta, data []byte) bool {
-	ex, f := r.ex, r.ex.f
+	tr, f := r.tr, r.tr.f
 	to := f.client.sink
-	rec, ok := to.Reserve(sink.Bulk, sink.PayloadSize(len(meta), len(data)), ex.in.Done())
+	rec, ok := to.Reserve(sink.Bulk, sink.PayloadSize(len(meta), len(data)), tr.in.Done())
 	if !ok {
 		return false
 	}
 	copy(rec.Payload, meta)
 	copy(rec.Payload[sink.DataOffset(len(meta)):], data)
 	f.mu.Lock()
-	wanted := ex.current()
+	wanted := tr.current()
 	if wanted {
 		f.heard = true
 		switch ev.Type {
@@ -199,7 +199,7 @@ func (r *response) emit(ev *sink.Event, meta, data []byte) bool {
 			f.answered, f.status = true, ev.Status
 			f.dropBody()
 		case sink.EventBody:
-			ex.in.Delivered(len(data))
+			tr.in.Delivered(len(data))
 		}
 	}
 	f.mu.Unlock() // a goroutine of the fetch's runs: nothing is due
@@ -207,15 +207,15 @@ func (r *response) emit(ev *sink.Event, meta, data []byte) bool {
 		to.Abort(rec)
 		return false
 	}
-	to.Commit(rec, f.event(ev, ex.c))
+	to.Commit(rec, f.event(ev, tr.c))
 	return true
 }
 
 // settle does what the end of the response calls for. f.mu is held, and given up in between where an event is emitted.
 func (r *response) settle(err error) {
-	ex, f := r.ex, r.ex.f
+	tr, f := r.tr, r.tr.f
 	if err == io.EOF {
-		trailers := ex.x.Trailers()
+		trailers := tr.x.Trailers()
 		f.mu.Unlock()
 		told := r.emit(&sink.Event{Type: sink.EventBodyEnd, Aux: r.total, MetaLen: uint32(len(trailers))}, trailers, nil)
 		f.mu.Lock()
@@ -225,8 +225,8 @@ func (r *response) settle(err error) {
 		err = errWhole
 	}
 	if err == errWhole {
-		ex.received = true
-		ex.finish()
+		tr.received = true
+		tr.finish()
 		return
 	}
 	var (
@@ -237,10 +237,10 @@ func (r *response) settle(err error) {
 	)
 	switch {
 	case errors.As(err, &breach):
-		ex.c.Breach(breach.Code, breach.Reason)
+		tr.c.Breach(breach.Code, breach.Reason)
 		f.failed(invalid(sink.ErrProtocol, breach.Reason), breach.Code)
 	case errors.As(err, &fields) && fields.Connection:
-		ex.c.Breach(fields.Code, fields.Reason)
+		tr.c.Breach(fields.Code, fields.Reason)
 		f.failed(invalid(sink.ErrProtocol, fields.Reason), fields.Code)
 	case errors.As(err, &fields) && fields.Status == 431:
 		f.failed(invalid(sink.ErrTooLarge, fields.Reason), http3.ErrCodeExcessiveLoad)
@@ -259,10 +259,10 @@ func (r *response) settle(err error) {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		f.failed(message.Outcome{Code: sink.ErrTimeout, Flags: sink.FlagAborted, Text: "nothing of the body has come for body_timeout_ms"}, http3.ErrCodeRequestCanceled)
 	case errors.As(err, &remote):
-		ex.broken(err)
+		tr.broken(err)
 	case err == message.ErrUnwanted: // the connection or the client has gone, and says so
 	default:
-		ex.broken(err)
+		tr.broken(err)
 	}
 }
 
