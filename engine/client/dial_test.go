@@ -230,6 +230,18 @@ func TestLookingUp(t *testing.T) {
 	}
 }
 
+// Addresses of IPv4 are that, however the resolver writes them.
+func TestFamiliesOfAddresses(t *testing.T) {
+	f := newFixture(t, "")
+	f.client.lookup = func(context.Context, string) ([]netip.Addr, error) {
+		return []netip.Addr{netip.MustParseAddr("::ffff:192.0.2.1"), netip.MustParseAddr("2001:db8::1")}, nil
+	}
+	at, err := f.client.addresses(t.Context(), originKey{host: "two.test", port: 7})
+	if got := fmt.Sprint(at); err != nil || got != "[[2001:db8::1]:7 192.0.2.1:7]" {
+		t.Errorf("%s, %v", got, err)
+	}
+}
+
 // RFC 8305: addresses are tried one behind the other, families in turn, and the first that answers is taken.
 func TestHappyEyeballs(t *testing.T) {
 	var in []netip.AddrPort
