@@ -152,7 +152,7 @@ func (c *Client) Close(deadline time.Duration) {
 		c.until = until
 	}
 	if first {
-		c.pool.close()
+		c.pool.close(deadline != 0)
 		go sink.Guard("close", c.shut)
 		return
 	}

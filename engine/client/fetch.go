@@ -22,6 +22,7 @@ type Fetch struct {
 	head     []byte // packed
 	headSize int    // as RFC 9114, 4.2.2 counts
 	isHead   bool   // HEAD: the response has no body
+	flows    bool   // it has datagrams
 	streamed bool   // the body is written in parts: it cannot be sent a second time
 	body     *kept  // the body, or its begin; nil: none
 	collect  uint64 // the most bytes of the response's body, which need no credit; 0: by credit
@@ -67,7 +68,7 @@ func refusal(err error) message.Outcome {
 // Fetch sends a request and binds its Fetch to h, a handle that the consumer's side has given out. Whatever happens is told by events of h, the
 // last of which is FETCH_DONE.
 func (c *Client) Fetch(h sink.Handle, r *Request) {
-	f := &Fetch{client: c, handle: h, userData: r.UserData, isHead: r.Method == "HEAD", streamed: !r.End, collect: uint64(max(r.Collect, 0))}
+	f := &Fetch{client: c, handle: h, userData: r.UserData, isHead: r.Method == "HEAD", streamed: !r.End, flows: r.Datagrams, collect: uint64(max(r.Collect, 0))}
 	f.try, f.taker = newTry(f), f
 	if !c.sink.IssueFor(h, f) {
 		r.Body.Release()
@@ -368,6 +369,20 @@ func (f *Fetch) Cancel(code uint64) {
 	f.unlock()
 }
 
+// SendDatagram queues a datagram of the request; data is valid during the call. What has waited for longer than maxAge is dropped; 0 is no
+// limit.
+func (f *Fetch) SendDatagram(data []byte, maxAge time.Duration) {
+	f.mu.Lock()
+	flow := f.try.flow
+	f.unlock()
+	if flow != nil {
+		flow.Send(data, maxAge)
+	}
+}
+
+// DatagramOversized counts a datagram that was refused because it is larger than the limit.
+func (f *Fetch) DatagramOversized() { f.client.stats.Add(sink.StatDatagramsTooLarge, 1) }
+
 // Write sends a part of the request's body. The sink is told with Drained once it has left.
 func (f *Fetch) Write(body sink.Chunk) { f.upload(&message.Part{Body: body, Counted: true}) }
 
@@ -413,7 +428,9 @@ func (f *Fetch) headPart() message.Part {
 }
 
 // mayRetry reports whether the fetch can be sent once more, given that the server has not looked at it. f.mu is held.
-func (f *Fetch) mayRetry() bool { return !f.ended && !f.heard && !f.streamed && f.tries < mostTries }
+func (f *Fetch) mayRetry() bool {
+	return !f.ended && !f.heard && !f.streamed && !f.flows && f.tries < mostTries
+}
 
 // event completes an event of the fetch.
 func (f *Fetch) event(ev *sink.Event, c *conn) *sink.Event {

@@ -485,11 +485,17 @@ func (p *pool) endSessions() {
 	}
 }
 
-// close has no more fetches taken.
-func (p *pool) close() {
+// close has no more fetches taken. drain asks the servers of sessions to end them soon.
+func (p *pool) close(drain bool) {
 	p.mu.Lock()
 	p.closing = true
+	conns := slices.Collect(maps.Keys(p.conns))
 	p.mu.Unlock()
+	for _, c := range conns {
+		if drain {
+			c.sessions.Drain()
+		}
+	}
 }
 
 // cut ends what waits, and all connections.

@@ -400,8 +400,8 @@ func TestClose(t *testing.T) {
 		close func(c *Client)
 		code  sink.Code
 	}{
-		"now":       {func(c *Client) { c.Close(0) }, sink.OK},
-		"later":     {func(c *Client) { c.Close(20 * time.Millisecond) }, sink.ErrTimeout},
+		"now":   {func(c *Client) { c.Close(0) }, sink.OK},
+		"later": {func(c *Client) { c.Close(20 * time.Millisecond) }, sink.ErrTimeout},
 		"shortened": {func(c *Client) {
 			c.Close(-1)
 			time.Sleep(20 * time.Millisecond) // it waits by now, which nothing shows

@@ -22,6 +22,8 @@ type Request struct {
 
 	Collect int64 // the most bytes that the response's body may have, which is then delivered without credit; 0: any number, by credit
 
+	Datagrams bool // it has datagrams (RFC 9297), from when it is on its connection; then it is never sent a second time
+
 	ResponseTimeout time.Duration // until the response's head; 0: the client's option, negative: for ever
 	RequestTimeout  time.Duration // until the fetch has ended; likewise
 	UserData        uint64        // of its events

@@ -369,3 +369,16 @@ func TestSessionsEndWithTheirClient(t *testing.T) {
 		t.Errorf("afterwards: %+v", e.Event)
 	}
 }
+
+// A client that lets what there is end asks for the end of its sessions.
+func TestSessionsOfAClientThatWaits(t *testing.T) {
+	p := accepting(t)
+	f := newFixture(t, "")
+	w := f.want(SessionRequest{Authority: p.addr})
+	w.wait(sink.EventSessionOpened)
+	f.client.Close(-1)
+	if e := w.wait(sink.EventSessionClosed); e.Code != sink.OK || e.Aux != 9 {
+		t.Errorf("%+v", e.Event)
+	}
+	within(t, "the client's end", f.client.Done())
+}

@@ -8,6 +8,7 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 
+	"zigh3/engine/datagram"
 	"zigh3/engine/link"
 	"zigh3/engine/message"
 	"zigh3/engine/sink"
@@ -21,6 +22,7 @@ type try struct {
 	c *conn // nil: it waits
 	x message.Framed
 
+	flow     *datagram.Flow // nil: it has no datagrams
 	out      message.Outbox
 	in       message.Inbox
 	begun    bool // the head was put
@@ -48,6 +50,11 @@ func (tr *try) begin() {
 	}
 	tr.in.Init(&f.mu, &tr.x, window, f.client.options.BodyTimeout)
 	tr.x.OnEnd(tr.in.Ended)
+	if f.flows {
+		tr.flow = tr.c.datagrams.Open(tr.x.ID(), sink.Event{Type: sink.EventH3Datagram, Parent: f.client.handle, Conn: tr.c.Handle}, tr.commit)
+		tr.flow.Announce(f.handle)
+		tr.flow.Start()
+	}
 	f.running++
 	tr.c.Spawn("response", tr.read)
 	if !tr.begun {
@@ -77,9 +84,24 @@ func (tr *try) over() {
 	if tr.unwatch != nil {
 		tr.unwatch()
 	}
+	if tr.flow != nil {
+		tr.flow.Close()
+	}
 	if tr.c != nil && tr.in.Done() != nil {
 		tr.in.Quit()
 	}
+}
+
+// commit publishes an event about the fetch's datagrams unless it has ended.
+func (tr *try) commit(rec sink.Record, ev *sink.Event) bool {
+	f := tr.f
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !tr.current() {
+		return false
+	}
+	f.client.sink.Commit(rec, f.event(ev, tr.c))
+	return true
 }
 
 // rejected is told that the server has not looked at the request, and will not: it is sent elsewhere, or ends.

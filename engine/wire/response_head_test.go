@@ -106,3 +106,37 @@ func TestRequestsAreEncoded(t *testing.T) {
 		t.Error("a length is said twice")
 	}
 }
+
+// FuzzDecodeResponse: any bytes are a response, or an error with a code; what is packed is a list, and :status is none of it.
+func FuzzDecodeResponse(f *testing.F) {
+	f.Add(encoded(":status", "200", "content-length", "12", "set-cookie", "a"))
+	f.Add(encoded(":status", "103", "link", "</a>"))
+	f.Add([]byte{0, 0, 0xd9})
+	lim := NewFieldLimits(4 << 10)
+	f.Fuzz(func(t *testing.T, block []byte) {
+		dst := make([]byte, lim.PackedMax())
+		head, err := DecodeResponse(dst, block, lim)
+		if err != nil {
+			if e, ok := err.(*FieldError); !ok || e.Code == 0 {
+				t.Fatalf("%v", err)
+			}
+			return
+		}
+		if head.Status < 100 || head.Status > 999 || head.Status == 101 {
+			t.Fatalf("status %d", head.Status)
+		}
+		list := PackedReader{Rest: dst[:head.MetaLen]}
+		for {
+			name, value, ok := list.Next()
+			if !ok {
+				break
+			}
+			if !ConsistsOf(name, inName) || !validValue(value) {
+				t.Fatalf("%q: %q", name, value)
+			}
+		}
+		if len(list.Rest) > 0 {
+			t.Fatalf("%d bytes behind the list", len(list.Rest))
+		}
+	})
+}
