@@ -83,8 +83,8 @@ func (c *conn) Settled(s *wire.Settings) *wire.ConnectionError {
 	return nil
 }
 
-// whenSettled has do called once the server's SETTINGS are there, or never will be, and reports whether that was done now.
-func (c *conn) whenSettled(do func()) bool {
+// whenSettled has do called once the server's SETTINGS are there, or never will be.
+func (c *conn) whenSettled(do func()) {
 	c.settling.Lock()
 	settled := c.settled
 	if !settled {
@@ -94,7 +94,6 @@ func (c *conn) whenSettled(do func()) bool {
 	if settled {
 		do()
 	}
-	return settled
 }
 
 // settle calls what waits for the server's SETTINGS.

@@ -28,8 +28,9 @@ type pool struct {
 	queued      int                // fetches of all origins that wait
 	live        int                // fetches that have not ended
 	none        sync.Cond
-	closing     bool // nothing new is taken
-	closed      bool // nothing is sent again either
+	pause       time.Duration // anotherConnection
+	closing     bool          // nothing new is taken
+	closed      bool          // nothing is sent again either
 }
 
 // An origin is one that a client has connections to, or wants one to.
@@ -37,6 +38,8 @@ type origin struct {
 	key         originKey
 	conns       []*conn // that take fetches, the first ones first
 	dialing     int
+	goneAway    int       // connections in a row whose server wanted no request on them
+	notBefore   time.Time // when one more connection is worth a try, as long as there are others
 	first, last *waiter
 }
 
@@ -61,7 +64,7 @@ type taker interface {
 }
 
 func (p *pool) init(c *Client) {
-	p.client = c
+	p.client, p.pause = c, anotherConnection
 	p.origins, p.conns = make(map[originKey]*origin), make(map[*conn]struct{})
 	p.none.L = &p.mu
 }
@@ -198,6 +201,9 @@ func (p *pool) tidy(o *origin) {
 // stream opens a stream on the first connection whose peer takes one more. p.mu is held.
 func (p *pool) stream(o *origin) (*conn, *quic.Stream) {
 	for _, c := range o.conns {
+		if c.Closing() {
+			continue
+		}
 		if s, err := c.QUIC.OpenStream(); err == nil {
 			p.occupy(c)
 			return c, s
@@ -226,7 +232,7 @@ func (p *pool) grow(o *origin) {
 			c.Spawn("streams", c.openStreams)
 		}
 	}
-	if o.dialing > 0 || len(o.conns) >= p.client.options.MaxConnectionsPerOrigin {
+	if o.dialing > 0 || len(o.conns) >= p.client.options.MaxConnectionsPerOrigin || len(o.conns) > 0 && time.Now().Before(o.notBefore) {
 		return
 	}
 	if p.connections >= p.client.options.MaxConnections {
@@ -301,22 +307,36 @@ func (p *pool) connect(o *origin) {
 	p.ended(false)
 }
 
+const (
+	// anotherConnection is how long an origin that did not let one more connection come to be is left with those that it has.
+	anotherConnection = time.Second
+	// mostGoneAway is how many connections in a row an origin gets whose server says at once that it wants no requests on them.
+	mostGoneAway = 3
+)
+
+var errGoneAway = &sink.Error{Code: sink.ErrRejected, Text: "the server goes away (GOAWAY) as soon as a connection is there"}
+
 // connected takes a connection up, and sends what waits for it.
 func (p *pool) connected(c *conn) {
 	o := c.origin
 	p.mu.Lock()
 	o.dialing--
-	if !c.lost {
-		p.conns[c] = struct{}{}
-	}
+	p.conns[c] = struct{}{}
 	switch {
 	case p.closed:
 		c.Close(http3.ErrCodeNoError, errShutdown.Text)
-	case c.lost || c.goAway.Load() != noGoAway:
+	case c.goAway.Load() != noGoAway:
 		c.Close(http3.ErrCodeNoError, "")
+		if o.goneAway++; o.goneAway == mostGoneAway && len(o.conns) == 0 {
+			o.goneAway, o.dialing = 0, o.dialing+1 // which failed takes off
+			p.mu.Unlock()
+			p.failed(o, errGoneAway)
+			return
+		}
 		p.grow(o)
 	default:
 		c.pooled = true
+		o.goneAway = 0
 		o.conns = append(o.conns, c)
 		p.rest(c)
 	}
@@ -357,6 +377,7 @@ func (p *pool) failed(o *origin, err error) {
 			p.take(o.first)
 		}
 	}
+	o.notBefore = time.Now().Add(p.pause)
 	p.tidy(o)
 	p.mu.Unlock()
 	for _, f := range waited {
@@ -523,7 +544,7 @@ func (c *conn) openStreams() {
 	p, o := &c.client.pool, c.origin
 	for {
 		p.mu.Lock()
-		if o.first == nil || !c.pooled {
+		if o.first == nil || !c.pooled || c.Closing() {
 			c.opening = false
 			p.mu.Unlock()
 			return
@@ -544,7 +565,7 @@ func (c *conn) openStreams() {
 		case err != nil:
 			p.mu.Unlock()
 			continue
-		case f == nil || !c.pooled:
+		case f == nil || !c.pooled || c.Closing():
 			p.mu.Unlock()
 			discard(s)
 			continue

@@ -425,3 +425,52 @@ func TestClose(t *testing.T) {
 		g.closed <- end
 	}
 }
+
+// A server that goes away on each connection at once is not tried for ever.
+func TestAServerThatGoesAwayAtOnce(t *testing.T) {
+	var conns atomic.Int32
+	r := listenRaw(t, nil, func(c *rawConn) {
+		conns.Add(1)
+		c.settle()
+		c.send(frame(enginetest.FrameGoAway, 0))
+		<-c.Context().Done()
+	})
+	f := newFixture(t, "")
+	if a := f.startGet(r.addr).wait(); a.end.Code != sink.ErrRejected {
+		t.Errorf("%v", a)
+	}
+	if n := conns.Load(); n < 1 || n > mostTries+mostGoneAway {
+		t.Errorf("%d connections", n)
+	}
+}
+
+// An origin that lets no second connection come to be is not asked for one again and again.
+func TestAnOriginWithOneConnection(t *testing.T) {
+	requests := make(chan event, 10)
+	p := serve(t, `{"max_connections_per_address": 1, "max_incoming_streams": 1}`, 0, func(_ *peer, e event) {
+		if e.Type == sink.EventRequest {
+			requests <- e
+		}
+	})
+	f := newFixture(t, "")
+	f.client.pool.pause = time.Hour
+	a := f.startGet(p.addr)
+	first := within(t, "a request", requests)
+	b := f.startGet(p.addr)
+	eventually(t, "a connection that is refused", func() bool { return f.stats[sink.StatHandshakesFailed].Load() == 1 })
+	c := f.startGet(p.addr)
+	for _, next := range []*asked{b, c, nil} {
+		p.Await(func() { p.request(first.Object).Send(200, nil, chunk("ok"), false) })
+		if next != nil {
+			first = within(t, "a request", requests)
+		}
+	}
+	for _, x := range []*asked{a, b, c} {
+		if x.wait(); x.end.Code != sink.OK {
+			t.Errorf("%v", x)
+		}
+	}
+	if n := f.stats[sink.StatHandshakesFailed].Load(); n != 1 {
+		t.Errorf("%d connections were refused", n)
+	}
+}

@@ -32,9 +32,10 @@ type opening struct {
 	protocols []string
 	entered   bool // the pool counts it
 
-	mu   sync.Mutex
-	conn *conn // that counts it; nil: none yet, or not any more
-	over bool  // nothing of the session is left
+	mu    sync.Mutex
+	conn  *conn       // that counts it; nil: none yet, or not any more
+	over  bool        // nothing of the session is left
+	timer *time.Timer // of what it waits for
 }
 
 // OpenSession asks for a WebTransport session and binds it to h, a handle that the consumer's side has given out: a *session.Session, as the
@@ -93,18 +94,31 @@ func (w *opening) send(c *conn, s *quic.Stream) {
 		return
 	}
 	w.conn = c
+	w.limit(w.client.options.WebTransport.DecisionTimeout, message.Outcome{Code: sink.ErrTimeout, Flags: sink.FlagAborted, Text: "the server has sent no SETTINGS in time"})
 	w.mu.Unlock()
-	if !c.whenSettled(func() { w.connect(c, s) }) {
-		time.AfterFunc(w.client.options.WebTransport.DecisionTimeout, func() {
-			sink.Guard("settings timeout", func() {
-				w.session.GiveUp(message.Outcome{Code: sink.ErrTimeout, Flags: sink.FlagAborted, Text: "the server has sent no SETTINGS in time"})
-			})
-		})
+	c.whenSettled(func() { w.connect(c, s) })
+}
+
+// limit sets a time limit for what the session waits for now, instead of the one before. w.mu is held.
+func (w *opening) limit(d time.Duration, o message.Outcome) {
+	if w.timer != nil {
+		w.timer.Stop()
 	}
+	w.timer = time.AfterFunc(d, func() { sink.Guard("session timeout", func() { w.session.GiveUp(o) }) })
+}
+
+// unlimit ends it.
+func (w *opening) unlimit() {
+	w.mu.Lock()
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	w.mu.Unlock()
 }
 
 // connect asks for the session. The server's SETTINGS are there, or its connection has gone.
 func (w *opening) connect(c *conn, s *quic.Stream) {
+	w.unlimit()
 	settings := c.Settings()
 	if settings == nil {
 		w.session.GiveUp(message.Outcome{Code: sink.ErrClosed, Flags: sink.FlagAborted | sink.FlagRemote, Text: "the connection has ended"})
@@ -161,17 +175,12 @@ func (w *opening) fail(o message.Outcome) { w.session.GiveUp(o) }
 
 // waits implements taker.
 func (w *opening) waits() {
-	time.AfterFunc(w.client.options.QueueTimeout, func() { sink.Guard("queue timeout", w.expire) })
-}
-
-// expire ends a session that waits for a connection or a stream still.
-func (w *opening) expire() {
 	w.mu.Lock()
-	waits := w.conn == nil && !w.over
-	w.mu.Unlock()
-	if waits {
-		w.session.GiveUp(message.Outcome{Code: sink.ErrPoolTimeout, Flags: sink.FlagAborted, Text: "no connection or stream was free in queue_timeout_ms"})
+	if w.conn == nil && !w.over {
+		w.limit(w.client.options.QueueTimeout, message.Outcome{Code: sink.ErrPoolTimeout, Flags: sink.FlagAborted,
+			Text: "no connection or stream was free in queue_timeout_ms"})
 	}
+	w.mu.Unlock()
 }
 
 // ended is called once nothing of the session is left.
@@ -180,6 +189,9 @@ func (w *opening) ended() {
 	w.over = true
 	c := w.conn
 	w.conn = nil
+	if w.timer != nil {
+		w.timer.Stop()
+	}
 	w.mu.Unlock()
 	if !w.entered {
 		return

@@ -120,6 +120,9 @@ func (c *Conn) KeepsReliable() bool {
 // Draining reports whether GOAWAY was sent, or is about to be.
 func (c *Conn) Draining() bool { return c.draining.Load() }
 
+// Closing reports whether the connection is about to end, by our doing.
+func (c *Conn) Closing() bool { return c.closing.Load() }
+
 // Gone reports whether the connection has ended.
 func (c *Conn) Gone() bool {
 	c.mu.Lock()
