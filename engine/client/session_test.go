@@ -135,13 +135,13 @@ func TestASession(t *testing.T) {
 		t.Errorf("a stream: %s", got)
 	}
 	w.do(func(s *session.Session) { s.Drain() })
-	if e := w.wait(sink.EventSessionClosed); e.Code != sink.OK || e.Aux != 9 || string(e.Data) != "drained" || e.Flags != sink.FlagRemote {
+	if e := w.wait(sink.EventSessionClosed); e.Code != sink.OK || e.Aux != 9 || string(e.Data) != "drained" || e.Flags != sink.FlagRemote|sink.FlagCounters {
 		t.Errorf("%+v %q", e.Event, e.Data)
 	}
 	w = f.want(SessionRequest{Authority: p.addr})
 	w.wait(sink.EventSessionOpened)
 	w.do(func(s *session.Session) { s.CloseWith(3, "enough") })
-	if e := w.wait(sink.EventSessionClosed); e.Code != sink.OK || e.Aux != 3 || e.Flags != 0 {
+	if e := w.wait(sink.EventSessionClosed); e.Code != sink.OK || e.Aux != 3 || e.Flags != sink.FlagCounters {
 		t.Errorf("%+v", e.Event)
 	}
 	if n := f.stats[sink.StatConnectionsTotal].Load(); n != 2 {
@@ -199,7 +199,7 @@ func TestSessionsThatAreNotOpened(t *testing.T) {
 		{"a bad field", "", SessionRequest{Authority: p.addr, Headers: fields("A", "b")}, sink.ErrBadHeader, 0, "lower-case"},
 		{"a bad protocol", "", SessionRequest{Authority: p.addr, Protocols: []string{"\x00"}}, sink.ErrInvalidArgument, 0, "wt-available-protocols"},
 		{"no such name", "", SessionRequest{Authority: "nowhere.test"}, sink.ErrResolve, 0, "nowhere.test"},
-		{"no answer", `{"webtransport": {"decision_timeout_ms": 30}}`, SessionRequest{Authority: p.addr, Path: "/wait"}, sink.ErrTimeout, 0, "not answered in time"},
+		{"no answer", `{"webtransport": {"decision_timeout_ms": 30}}`, SessionRequest{Authority: p.addr, Path: "/wait"}, sink.ErrTimeout, 0, "in time"},
 	} {
 		f := newFixture(t, c.options)
 		if e := f.want(c.r).wait(sink.EventSessionClosed); e.Code != c.code || e.Status != c.status || !strings.Contains(string(e.Data), c.words) || e.UserData != 6 {
@@ -362,7 +362,7 @@ func TestSessionsEndWithTheirClient(t *testing.T) {
 	if e := w.wait(sink.EventSessionClosed); e.Code != sink.ErrShutdown {
 		t.Errorf("%+v", e.Event)
 	}
-	if e := within(t, "the server's end", closed); e.Code != sink.OK || e.Flags != sink.FlagRemote {
+	if e := within(t, "the server's end", closed); e.Code != sink.OK || e.Flags != sink.FlagRemote|sink.FlagCounters {
 		t.Errorf("at the server: %+v", e.Event)
 	}
 	if e := f.want(SessionRequest{Authority: p.addr}).wait(sink.EventSessionClosed); e.Code != sink.ErrShutdown {
