@@ -47,15 +47,19 @@ export interface Owner extends Reporter {
   stopped(): void;
 }
 
-/** Events of requests that are there. WRITABLE is one of streams, too. */
-const OF_REQUESTS: ReadonlySet<number> = new Set([
-  EVENT.REQUEST,
-  EVENT.BODY,
-  EVENT.BODY_END,
-  EVENT.WRITABLE,
-  EVENT.STREAM_CLOSED,
-  EVENT.H3_DATAGRAM,
-]);
+/** Whether an event is about a request that is there. WRITABLE is one of streams, too. */
+function ofRequest(type: number): boolean {
+  switch (type) {
+    case EVENT.REQUEST:
+    case EVENT.BODY:
+    case EVENT.BODY_END:
+    case EVENT.WRITABLE:
+    case EVENT.STREAM_CLOSED:
+    case EVENT.H3_DATAGRAM:
+      return true;
+  }
+  return false;
+}
 
 /** The name of an event type. */
 function eventName(type: number): string {
@@ -183,21 +187,28 @@ export class Dispatcher {
     }
   }
 
-  /** Dealing with the record at `at` has thrown: tells so, and gives up what the record is about. */
+  /**
+   * Dealing with the record at `at` has thrown: tells so, and gives up what the record is about. Each for itself: what has thrown may be a
+   * function of JavaScript's own that somebody has put something over.
+   */
   #failed(at: number, error: unknown): void {
     const u32 = this.#u32;
     const word = at >>> 2;
     const type = u32[word + TYPE]! & 0xffff;
     const object = this.records.u64(word + OBJECT);
-    const exchange = this.exchanges.get(object);
+    attempt(() => this.#tell(type, object, word, error));
+    // Stale by now is fine, and a stream's handle is none of a request.
+    if (ofRequest(type)) library().zig_h3_response_reset(object, H3_INTERNAL_ERROR);
+    attempt(() => {
+      if (type >= EVENT.SESSION_REQUEST || (type === EVENT.WRITABLE && !this.exchanges.has(object))) this.sessions.giveUp(type, object, error);
+      else if (ofRequest(type)) this.#end(object, error);
+    });
+  }
+
+  #tell(type: number, object: number, word: number, error: unknown): void {
     const message = `${eventName(type)} could not be dealt with: ${inWords(error)}`;
-        for (const owner of this.#owners(type, object, word)) owner.report({ level: "error", tier: "engine", message, error, ...exchange?.about() });
-    if (type >= EVENT.SESSION_REQUEST || (type === EVENT.WRITABLE && exchange === undefined)) {
-      this.sessions.giveUp(type, object, error);
-    } else if (OF_REQUESTS.has(type)) {
-      library().zig_h3_response_reset(object, H3_INTERNAL_ERROR); // stale by now is fine
-      attempt(() => this.#end(object, error));
-    }
+    const about = this.exchanges.get(object)?.about();
+    for (const owner of this.#owners(type, object, word)) owner.report({ level: "error", tier: "engine", message, error, ...about });
   }
 
   /** Whom a record concerns: all that run, where it cannot be told. */

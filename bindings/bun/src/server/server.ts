@@ -1,7 +1,9 @@
 /** The server: what Bun.serve() gives, for HTTP/3. */
 import { callLogged } from "../common/failure.ts";
 import type { Log, LogRecord } from "../common/log.ts";
-import { check, library } from "../native/library.ts";
+import { H3Error } from "../native/errors.ts";
+import { ERROR } from "../native/layout.ts";
+import { check, lastError, library } from "../native/library.ts";
 import { scratch } from "../native/memory.ts";
 import { serverStats } from "../native/stats.ts";
 import type { Connection, SocketAddress } from "../queue/connection.ts";
@@ -139,7 +141,8 @@ export class H3Server implements RequestHost, Owner {
   start(): this {
     this.#mustLive();
     if (this.dispatcher.dead) throw new Error("the server's queue has failed, no event comes from it any more: make a new server");
-    if (this.#running && this.#stopping === undefined) return this;
+    if (this.#stopping !== undefined) throw new H3Error(ERROR.WRONG_STATE, "the server is still stopping: wait for what stop() gave");
+    if (this.#running) return this;
     const native = library();
     check(native.zig_h3_server_start(this.#handle));
     const memory = scratch();
@@ -148,19 +151,21 @@ export class H3Server implements RequestHost, Owner {
     this.#running = true;
     for (const { target } of this.#targets.values()) target.owner = this;
     this.dispatcher.owners.set(this.#handle, this);
-    if (this.#ref) this.pump.ref();
+    this.pump.began(this.#ref);
     return this;
   }
 
   stop(force: boolean | { deadline: number } = false): Promise<void> {
     const deadline = checkDeadline(force);
     if (!this.#running) return Promise.resolve();
+    const code = library().zig_h3_server_stop(this.#handle, deadline);
+    // It runs on as it did, stopping or not.
+    if (code === ERROR.NO_MEMORY) return Promise.reject(lastError(code));
     this.#stopping ??= Promise.withResolvers<void>();
     const { promise } = this.#stopping;
-    const code = library().zig_h3_server_stop(this.#handle, deadline);
     for (const session of this.dispatcher.sessions.sessions.values()) if (session.host === this) session.drains();
-    // An engine that has died stops nothing, and nothing goes on.
-    if (code < 0) this.stopped();
+    // An engine that has died stops nothing, and nothing goes on. One that only has not answered yet (TIMEOUT) does it later.
+    if (code < 0 && code !== ERROR.TIMEOUT) this.stopped();
     return promise;
   }
 
@@ -273,7 +278,7 @@ export class H3Server implements RequestHost, Owner {
     this.#running = false;
     for (const { target } of this.#targets.values()) target.owner = undefined;
     this.dispatcher.owners.delete(this.#handle);
-    if (this.#ref) this.pump.unref();
+    this.pump.ended(this.#ref);
     const stopping = this.#stopping;
     if (this.#closed) this.#free();
     else this.#stopping = undefined;
@@ -301,8 +306,8 @@ export class H3Server implements RequestHost, Owner {
       if (this.#running) target.owner = this;
       const index = this.dispatcher.addTarget(target);
       this.#remains.targets.push(index);
-      this.#targets.set(key, { target, index });
       addRoute(this.#handle, route, index);
+      this.#targets.set(key, { target, index });
     }
   }
 

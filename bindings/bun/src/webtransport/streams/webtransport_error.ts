@@ -59,7 +59,11 @@ function clampCode(value: unknown): number {
   return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
 }
 
-/** The code that the peer gets when a stream is given up for `reason`. */
+/** The code that the peer gets when a stream is given up for `reason`. Never throws, whatever that is. */
 export function codeOf(reason: unknown): number {
-  return reason instanceof WebTransportError ? (reason.streamErrorCode ?? 0) : 0;
+  try {
+    return reason instanceof WebTransportError ? clampCode(reason.streamErrorCode ?? 0) : 0;
+  } catch {
+    return 0;
+  }
 }
