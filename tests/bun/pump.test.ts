@@ -253,13 +253,13 @@ describe("a queue that fails", () => {
         ...(interval === undefined ? {} : { pump: { interval } }),
         onLog({ level, tier, error }, server) {
           if (level !== "error") return;
-          told.push([tier, (error as Error).name, server?.running, server?.pendingRequests]);
+          told.push([tier, (error as H3Error).code, server?.running, server?.pendingRequests]);
           // At once, as who wants to go on would.
           later.push(createH3Server({ ...options, fetch: () => new Response("made at once") }));
         },
       };
       const slow = (request: Request): Promise<Response> => {
-        request.signal.addEventListener("abort", () => aborted.open((request.signal.reason as Error).name));
+        request.signal.addEventListener("abort", () => aborted.open((request.signal.reason as H3Error).code));
         called.open();
         return new Promise(() => {});
       };

@@ -196,7 +196,7 @@ export class H3Server implements RequestHost, Owner {
   }
 
   requestIP(request: Request): SocketAddress | null {
-    if (!(request instanceof H3Request)) return null;
+    if (!H3Request.own(request)) return null;
     return this.dispatcher.connections.get(H3Request.connection(request))?.remote ?? null;
   }
 

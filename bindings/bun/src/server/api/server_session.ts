@@ -1,6 +1,6 @@
 /** A session on the server, which decides whether there is to be one. */
 import { brief, inWords } from "../../common/failure.ts";
-import { asResponse } from "../../http/foreign_response.ts";
+import { asResponse } from "../../common/foreign_response.ts";
 import { ERROR } from "../../native/layout.ts";
 import { lastError, library } from "../../native/library.ts";
 import { HEADERS_SIZE, scratch } from "../../native/memory.ts";

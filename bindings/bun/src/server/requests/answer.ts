@@ -6,7 +6,7 @@
  */
 import { brief } from "../../common/failure.ts";
 import { isThenable } from "../../common/thenable.ts";
-import { asResponse } from "../../http/foreign_response.ts";
+import { asResponse } from "../../common/foreign_response.ts";
 import { H3_INTERNAL_ERROR } from "../../native/layout.ts";
 import { library } from "../../native/library.ts";
 import type { H3Request } from "../api/request.ts";

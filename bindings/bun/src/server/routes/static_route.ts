@@ -2,7 +2,7 @@
 import { peek } from "../../common/peek.ts";
 import { BODY, bodyKind } from "../../http/body_kind.ts";
 import { guessContentType } from "../../http/content_type.ts";
-import { asResponse } from "../../http/foreign_response.ts";
+import { asResponse } from "../../common/foreign_response.ts";
 import { isFile, isThere, isWhole, wholeFile } from "../../http/file_slice.ts";
 import { LARGEST_WHOLE } from "../../http/outgoing_bytes.ts";
 import { bytesAtHand, packResponse, type StaticResponse } from "../../http/static_response.ts";

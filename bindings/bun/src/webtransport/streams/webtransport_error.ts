@@ -1,4 +1,5 @@
 /** The error of sessions and their streams. */
+import { recognized } from "../../common/recognized.ts";
 
 /** What the second argument of `new WebTransportError()` may say. */
 export interface WebTransportErrorOptions {
@@ -37,6 +38,10 @@ export class WebTransportError extends DOMException {
     }
     this.#source = source;
     this.#streamErrorCode = streamErrorCode === null ? null : clampCode(streamErrorCode);
+  }
+
+  static {
+    recognized(this, "WebTransportError");
   }
 
   /** Whose failure it is. */
