@@ -206,7 +206,7 @@ describe("configuration", () => {
   });
 
   test("C09 the sessions' settings are taken by the engine as they are", () => {
-    const webtransport = { maxEarlyStreams: 0, capsuleTimeout: 0.01, capsuleBudget: 1, maxStreamsBidi: 1, maxStreamsUni: 1, maxData: 65_536 };
+    const webtransport = { maxEarlyStreams: 0, capsuleTimeoutMs: 10, capsuleBudget: 1, maxStreamsBidi: 1, maxStreamsUni: 1, maxData: 65_536 };
     const server = suite.serve({ routes, webtransport });
     expect(server.running).toBe(true);
   });
@@ -215,17 +215,18 @@ describe("configuration", () => {
   for (const [name, options] of [
     ["maxRequestBodySize", { maxRequestBodySize: -1 }],
     ["idleTimeout", { idleTimeout: 3601 }],
-    ["requestTimeout", { requestTimeout: -1 }],
-    ["pump.interval", { pump: { interval: 0 } }],
+    ["requestTimeoutMs", { requestTimeoutMs: -1 }],
+    ["queue.capacity", { queue: { capacity: 1 } }],
+    ["pump.intervalMs", { pump: { intervalMs: 0 } }],
     ["datagrams.incoming", { datagrams: { incoming: 0 } }],
     ["datagrams.outgoing", { datagrams: { outgoing: 65_536 } }],
     ["webtransport.maxStreamsBidi", { routes, webtransport: { maxStreamsBidi: 10_001 } }],
     ["webtransport.maxStreamsUni", { routes, webtransport: { maxStreamsUni: 0 } }],
     ["webtransport.maxData", { routes, webtransport: { maxData: 2 ** 30 + 1 } }],
     ["webtransport.maxEarlyStreams", { routes, webtransport: { maxEarlyStreams: -1 } }],
-    ["webtransport.capsuleTimeout", { routes, webtransport: { capsuleTimeout: 0 } }],
+    ["webtransport.capsuleTimeoutMs", { routes, webtransport: { capsuleTimeoutMs: 0 } }],
     ["webtransport.capsuleBudget", { routes, webtransport: { capsuleBudget: 0 } }],
-    ["webtransport.decisionTimeout", { routes, webtransport: { decisionTimeout: 0 } }],
+    ["webtransport.decisionTimeoutMs", { routes, webtransport: { decisionTimeoutMs: 0 } }],
   ] as const) {
     test(`C09 ${name} out of range is a RangeError that names it`, () => {
       const { name: error, message } = thrown(made(options));

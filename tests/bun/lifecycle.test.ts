@@ -52,8 +52,8 @@ describe("lifecycle", () => {
 
   test("L03 a deadline that is none is refused, and the server runs on", async () => {
     const server = suite.serve(hello);
-    for (const deadline of [NaN, -1]) expect(() => server.stop({ deadline })).toThrow(RangeError);
-    for (const force of [{}, { deadline: "5" }] as unknown as { deadline: number }[]) expect(() => server.stop(force)).toThrow(TypeError);
+    for (const deadlineMs of [NaN, -1]) expect(() => server.stop({ deadlineMs })).toThrow(RangeError);
+    for (const force of [{}, { deadlineMs: "5" }, { deadline: 5 }] as unknown as { deadlineMs: number }[]) expect(() => server.stop(force)).toThrow(TypeError);
     expect(server.running).toBe(true);
     await server.stop(null as unknown as boolean);
     expect(server.running).toBe(false);

@@ -250,7 +250,7 @@ describe("a queue that fails", () => {
       const options: Parameters<Suite["serve"]>[0] = {
         port: 0,
         hostname: "127.0.0.1",
-        ...(interval === undefined ? {} : { pump: { interval } }),
+        ...(interval === undefined ? {} : { pump: { intervalMs: interval } }),
         onLog({ level, tier, error }, server) {
           if (level !== "error") return;
           told.push([tier, (error as H3Error).code, server?.running, server?.pendingRequests]);

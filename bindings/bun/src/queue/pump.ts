@@ -9,7 +9,7 @@ import { closeSync } from "node:fs";
 
 import { clearInterval, now, queueMicrotask, setImmediate, setInterval, setTimeout } from "../common/builtins.ts";
 import { attempt, inWords } from "../common/failure.ts";
-import { EVENT, RECORD_ALIGN } from "../native/layout.ts";
+import { EVENT, QUEUE_CONFIG, QUEUE_CONFIG_SIZE, RECORD_ALIGN } from "../native/layout.ts";
 import { check, lastError, library } from "../native/library.ts";
 import { mapped, scratch, type RawBuffer } from "../native/memory.ts";
 import { Dispatcher } from "./dispatcher.ts";
@@ -26,8 +26,8 @@ const UNREF_INTERVAL = 2;
 
 const { getReader } = ReadableStream.prototype;
 
-/** The pumps of this thread by their interval. */
-const pumps = new Map<number, Pump>();
+/** The pumps of this thread by their interval and the capacity of their queue. */
+const pumps = new Map<string, Pump>();
 
 /** Drains one queue. */
 export class Pump {
@@ -35,6 +35,7 @@ export class Pump {
   readonly queue: number;
   readonly dispatcher: Dispatcher;
 
+  #key: string;
   #interval: number;
   #memory: QueueMemory;
   #fd: number;
@@ -53,19 +54,26 @@ export class Pump {
   #told = false;
   #freed = false;
 
-  /** The pump of this thread that looks every `interval` ms, or sleeps when that is 0; call release() when done with it. */
-  static acquire(interval: number): Pump {
-    let pump = pumps.get(interval);
-    if (pump === undefined || pump.dispatcher.dead) pumps.set(interval, (pump = new Pump(interval)));
+  /**
+   * The pump of this thread that looks every `interval` ms, or sleeps when that is 0, and has a queue of so many bytes, 0 being the library's
+   * default; call release() when done with it.
+   */
+  static acquire(interval: number, capacity: number): Pump {
+    const key = `${interval} ${capacity}`;
+    let pump = pumps.get(key);
+    if (pump === undefined || pump.dispatcher.dead) pumps.set(key, (pump = new Pump(key, interval, capacity)));
     pump.#users++;
     return pump;
   }
 
-  private constructor(interval: number) {
+  private constructor(key: string, interval: number, capacity: number) {
     const native = library();
     const memory = scratch();
     const at = memory.results;
-    check(native.zig_h3_queue_new(0, at));
+    const config = new DataView(new ArrayBuffer(QUEUE_CONFIG_SIZE));
+    config.setUint32(QUEUE_CONFIG.size, QUEUE_CONFIG_SIZE, true);
+    config.setUint32(QUEUE_CONFIG.capacity, capacity, true);
+    check(native.zig_h3_queue_new(new Uint8Array(config.buffer), at));
     this.queue = memory.u64(0);
     check(native.zig_h3_queue_map(this.queue, at, at + 8));
     const all = mapped(memory.u64(0), memory.u64(8), "zig_h3_queue_collected", this.queue);
@@ -77,6 +85,7 @@ export class Pump {
     };
     check(native.zig_h3_queue_fd(this.queue, at));
     this.#fd = memory.words[0]!;
+    this.#key = key;
     this.#interval = interval;
     this.dispatcher = new Dispatcher(this.#memory);
     // Bun 1.3 does not tell of the end of the memory (see mapped()); a Worker that is terminated there leaves its queue behind.
@@ -86,7 +95,7 @@ export class Pump {
   /** Gives up one acquire(). The last one frees the queue, once the events at hand are dealt with. */
   release(): void {
     if (--this.#users > 0) return;
-    if (pumps.get(this.#interval) === this) pumps.delete(this.#interval);
+    if (pumps.get(this.#key) === this) pumps.delete(this.#key);
     this.#sleepNoMore();
     if (!this.#draining) this.#free();
   }
@@ -204,7 +213,7 @@ export class Pump {
   /** No event comes any more: ends all that waits for one, and this with it. Who makes a server from now on gets another pump. */
   #broken(error: unknown): void {
     this.dispatcher.broken(error);
-    if (pumps.get(this.#interval) === this) pumps.delete(this.#interval);
+    if (pumps.get(this.#key) === this) pumps.delete(this.#key);
     this.#sleepNoMore();
     if (this.#users === 0) this.#free();
   }

@@ -20,8 +20,8 @@ const asked = new Map<string, number>();
  */
 export function keptOrMade(options: H3ServerOptions, make: () => H3Server): H3Server {
   if (!HOT) return make();
-  const { id, hostname, port, interval } = checkOptions(options);
-  const what = JSON.stringify([id, hostname, port, interval]);
+  const { id, hostname, port, interval, capacity } = checkOptions(options);
+  const what = JSON.stringify([id, hostname, port, interval, capacity]);
   const count = asked.get(what) ?? 0;
   asked.set(what, count + 1);
   const key = `${what} ${count}`;

@@ -87,7 +87,7 @@ export class H3Server implements RequestHost, Owner {
     this.#log = checked.log;
     this.#handlers = checked.handlers;
     this.#port = checked.port;
-    this.pump = Pump.acquire(checked.interval);
+    this.pump = Pump.acquire(checked.interval, checked.capacity);
     try {
       this.#handle = newServer(this.pump.queue, checked);
     } catch (error) {
@@ -155,7 +155,7 @@ export class H3Server implements RequestHost, Owner {
     return this;
   }
 
-  stop(force: boolean | { deadline: number } = false): Promise<void> {
+  stop(force: boolean | { deadlineMs: number } = false): Promise<void> {
     const deadline = checkDeadline(force);
     if (!this.#running) return Promise.resolve();
     const code = library().zig_h3_server_stop(this.#handle, deadline);
@@ -334,8 +334,8 @@ function kinds({ table }: Handlers): { h3Datagram: boolean; webtransport: boolea
 /** The deadline of a stop() in ms: -1 is none. */
 function checkDeadline(force: unknown): number {
   if (typeof force !== "object" || force === null) return force ? 0 : -1;
-  const { deadline } = force as { deadline?: unknown };
-  if (typeof deadline !== "number") throw new TypeError("stop() takes true, false or an object with a deadline in ms");
-  if (!(deadline >= 0)) throw new RangeError(`the deadline of stop() must be a number of ms from 0, not ${deadline}`);
-  return Math.min(Math.ceil(deadline), 0x7fffffff);
+  const { deadlineMs } = force as { deadlineMs?: unknown };
+  if (typeof deadlineMs !== "number") throw new TypeError("stop() takes true, false or an object with deadlineMs");
+  if (!(deadlineMs >= 0)) throw new RangeError(`deadlineMs of stop() must be a number from 0, not ${deadlineMs}`);
+  return Math.min(Math.ceil(deadlineMs), 0x7fffffff);
 }

@@ -27,7 +27,7 @@ type HeadersInit = NonNullable<ConstructorParameters<typeof Headers>[0]>;
 const NOTHING = new Uint8Array(0);
 
 /**
- * A session that a client asks for: to be accepted or rejected within `webtransport.decisionTimeout`. From then on it is what the
+ * A session that a client asks for: to be accepted or rejected within `webtransport.decisionTimeoutMs`. From then on it is what the
  * standard has.
  * @see https://www.w3.org/TR/webtransport/#web-transport
  */
