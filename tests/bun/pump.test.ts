@@ -305,3 +305,21 @@ describe("a queue that fails", () => {
     });
   }
 });
+
+test("U04 a handler that has its events looked for from inside of itself: none is dealt with twice, and none is lost", async () => {
+  const called: string[] = [];
+  const server = suite.serve({
+    fetch: (request) => {
+      const { pathname } = new URL(request.url);
+      called.push(pathname);
+      server.ref(); // who was not referenced was looked at by a timer, and is waited for from now on
+      return new Response(pathname);
+    },
+  });
+  server.unref();
+  const connection = await suite.connect(server);
+  const paths = ["/a", "/b", "/c", "/d"];
+  const texts = await Promise.all(paths.map(async (path) => (await connection.fetch(path)).text));
+  expect([texts, [...called].sort()]).toEqual([paths, paths]);
+  expect((await connection.fetch("/e")).text).toBe("/e");
+});

@@ -1,10 +1,11 @@
 /** Handlers that are replaced while a server runs. */
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import type { H3Server, ReloadOptions, WebTransportServerSession } from "../../bindings/bun/src/index.ts";
+import { H3Error, type H3Server, type ReloadOptions, type WebTransportServerSession } from "../../bindings/bun/src/index.ts";
+import { library } from "../../bindings/bun/src/native/library.ts";
 import { Child } from "./child.ts";
 import type { Connection } from "./client.ts";
-import { Suite, gate } from "./suite.ts";
+import { Suite, failure, gate } from "./suite.ts";
 
 const suite = new Suite();
 
@@ -143,6 +144,65 @@ describe("reload", () => {
     } finally {
       await child.kill();
     }
+  });
+
+  test("L12 under bun --hot instanceof holds for what the server of the last run hands out, and codes of errors of this run reach the peer", async () => {
+    const file = `../../build/tests/hot-classes-${process.pid}.ts`;
+    const program = (more: string): Promise<number> =>
+      Bun.write(
+        join(import.meta.dir, file),
+        `import { createH3Server, H3Error, H3Request, H3Server, WebTransportError } from "../../bindings/bun/src/index.ts";
+        const run = (globalThis.run = (globalThis.run ?? 0) + 1);
+        const error = (globalThis.error ??= new H3Error(-1));
+        const server = createH3Server({
+          port: 0,
+          hostname: "127.0.0.1",
+          routes: {
+            "/wt": {
+              async webtransport(session) {
+                await session.accept();
+                const { writable } = (await session.incomingBidirectionalStreams.getReader().read()).value;
+                await writable.abort(new WebTransportError("", { streamErrorCode: 7 }));
+              },
+            },
+          },
+          fetch: (request) => new Response([run, request instanceof H3Request, server.requestIP(request)?.address].join()),
+        });
+        class Derived extends WebTransportError {}
+        console.log([run, server instanceof H3Server, error instanceof H3Error, new WebTransportError() instanceof Derived, server.port].join());
+        ${more}`,
+      );
+    await program("");
+    const child = new Child(file, [], {}, ["--hot"]);
+    try {
+      const [run, ...first] = (await child.line()).split(",");
+      expect([run, ...first.slice(0, 3)]).toEqual(["1", "true", "true", "false"]);
+      await program("// again");
+      const [again, ...second] = (await child.line()).split(",");
+      expect([again, ...second]).toEqual(["2", ...first]);
+      const connection = await suite.goConnect({ port: Number(first[3]) });
+      expect((await connection.get("/")).body).toMatch(/^\d+,true,127\.0\.0\.1$/);
+      const stream = await (await connection.session("/wt")).open({ data: "x", end: false });
+      expect(((await failure(stream.read())) as Error).message).toBe("webtransport-go: stream code 7 remote true");
+    } finally {
+      await child.kill();
+    }
+  });
+
+  test("L12 a reload that the engine does not take can be tried again", async () => {
+    const server = suite.serve({ fetch: says("first") });
+    const connection = await suite.connect(server);
+    const native = library() as unknown as Record<string, (...args: number[]) => number>;
+    const was = native.zig_h3_server_route!;
+    native.zig_h3_server_route = () => -408;
+    try {
+      expect(() => server.reload({ routes: { "/new": says("new") } })).toThrow(H3Error);
+    } finally {
+      native.zig_h3_server_route = was;
+    }
+    expect(await answers(connection, ["/new"])).toEqual(["first"]);
+    server.reload({ routes: { "/new": says("new") } });
+    expect(await answers(connection, ["/new"])).toEqual(["new"]);
   });
 
   test("L12 a server of raw datagrams alone needs no handlers of requests", async () => {

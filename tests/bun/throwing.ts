@@ -119,6 +119,12 @@ export const PLACES: Readonly<Record<string, Place>> = {
   },
   "/response/error": { give: () => Response.error(), told: ["handler: a handler failed: status 0 is not within 200 to 599"] },
 
+  "/response/bytes": { give: () => booming(new Response("well"), "bytes"), seen: [200, "well"], told: [] },
+  "/response/blob": { give: () => booming(new Response(new Blob(["well"])), "blob"), seen: [200, "well"], told: [] },
+  "/response/foreign": { give: () => guarded({ status: 200, headers: new Headers(), body: null, arrayBuffer() {} }, "body") },
+  "/response/foreign/headers": { give: () => ({ status: 200, headers: { [Symbol.iterator]: boom }, body: null, arrayBuffer() {} }) },
+  "/response/foreign/body": { give: () => ({ status: 200, headers: new Headers(), arrayBuffer: boom }), seen: CUT_OFF, told: BODY_FAILED, unseen: true },
+
   // --------------------------------------------------------------------------------------------------------------------- streams
   "/stream/pull": { give: () => streaming({ pull: boom }), seen: CUT_OFF, told: BODY_FAILED },
   "/stream/pull/rejects": { give: () => streaming({ pull: async () => boom() }), seen: CUT_OFF, told: BODY_FAILED },

@@ -193,12 +193,8 @@ describe("sessions with webtransport-go", () => {
 
   test("the first offered protocol that the handler knows; one that was not offered is a TypeError", async () => {
     const seen = gate<unknown>();
-    const server = serve((session) => {
-      try {
-        void session.accept({ protocol: "unknown" });
-      } catch (error) {
-        seen.open(error);
-      }
+    const server = serve(async (session) => {
+      seen.open(await failure(session.accept({ protocol: "unknown" })));
       void session.accept({ protocol: session.protocols.find((p) => p === "b")! });
     });
     const connection = await suite.goConnect(server, { protocols: ["a", "b", "c"] });

@@ -1,6 +1,6 @@
 /**
- * Servers in which code of a user's throws wherever it can: see throwing.ts. It prints their ports; at a line of its input what it was told
- * since the last one, what reached the process, and what is still held.
+ * Servers in which code of a user's throws wherever it can: see throwing.ts. It prints their ports; at a line of its input, which says how much
+ * of each is to be waited for, what it was told since the last one, what reached the process, and how many requests are pending.
  */
 import { createH3Server, type H3Server, type LogRecord, type RouteValue, type WebTransportServerSession } from "../../../bindings/bun/src/index.ts";
 import { ACCEPTS, boom, guarded, HOOKS, PLACES, POLLUTIONS, REJECTS, UNWATCHED } from "../throwing.ts";
@@ -112,15 +112,18 @@ console.log(JSON.stringify(Object.fromEntries(Object.entries(servers).map(([name
 
 for await (const line of console) {
   if (line === "end") break;
-  // What was asked for to be told later has had its turn.
-  await Bun.sleep(5);
+  const wanted = JSON.parse(line) as { told: number; uncaught: number; pending: number | null };
   const all = Object.values(servers);
+  const pending = (): number => all.reduce((sum, { pendingRequests }) => sum + pendingRequests, 0);
+  const reached = (): boolean => told.length >= wanted.told && uncaught.length >= wanted.uncaught && (wanted.pending === null || pending() === wanted.pending);
+  for (let waited = 0; !reached() && waited < 3000; waited += 5) await Bun.sleep(5);
+  await Bun.sleep(1); // and nothing more
   console.log(
     JSON.stringify({
       told: told.splice(0),
       uncaught: uncaught.splice(0),
       running: all.every(({ running }) => running),
-      pending: all.reduce((sum, { pendingRequests }) => sum + pendingRequests, 0),
+      pending: pending(),
     }),
   );
 }

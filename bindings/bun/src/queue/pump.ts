@@ -220,7 +220,7 @@ export class Pump {
 
   /** Dispatches up to BATCH records. False: there were none, or no more come. */
   #batch(): boolean {
-    // A handler that runs an event loop inside of itself: the records at hand are being dealt with further up.
+    // A handler has them looked for from inside of itself: the records at hand are being dealt with further up.
     if (this.#freed || this.#draining || this.dispatcher.dead) return false;
     const native = library();
     const memory = scratch();
