@@ -1,5 +1,5 @@
 /** The server: what Bun.serve() gives, for HTTP/3. */
-import { callLogged } from "../common/failure.ts";
+import { attempt, callLogged } from "../common/failure.ts";
 import type { Log, LogRecord } from "../common/log.ts";
 import { H3Error } from "../native/errors.ts";
 import { ERROR } from "../native/layout.ts";
@@ -14,7 +14,7 @@ import type { OriginCheck } from "./api/origins.ts";
 import { datagramContext } from "./api/quic_datagram.ts";
 import { H3Request } from "./api/request.ts";
 import type { ErrorHandler, H3Server as Shown, H3ServerOptions, Handler, QuicDatagramHandler, ReloadOptions } from "./api/types.ts";
-import { addRoute, newServer } from "./native_server.ts";
+import { addRoute, newServer, removeRoute, routeFlags } from "./native_server.ts";
 import { checkOptions, checkReload, type Handlers } from "./options/options.ts";
 import { Arrival } from "./requests/arrival.ts";
 import type { Exchange } from "./requests/exchange.ts";
@@ -26,7 +26,7 @@ import type { Route, Unmatched } from "./routes/route.ts";
 interface Remains {
   handle: number;
   /** Indices of its targets. */
-  targets: number[];
+  targets: Set<number>;
   pump: Pump;
   log: Log<Shown>;
 }
@@ -38,6 +38,13 @@ const dropped = new FinalizationRegistry<Remains>(({ handle, targets, pump, log 
   pump.release();
 });
 
+/** A route as the engine knows it. */
+interface Told {
+  target: Arrival;
+  index: number;
+  route: Route;
+}
+
 /** What is behind an H3Server. Users see of it what api/types.ts says. */
 export class H3Server implements RequestHost, Owner {
   readonly id: string;
@@ -48,6 +55,8 @@ export class H3Server implements RequestHost, Owner {
   /** The request whose handler is being called, which need not be in the dispatcher's books yet. */
   answering: { readonly exchange: object | undefined } | undefined;
   readonly pump: Pump;
+  /** Takes the requests of routes that a reload took away. */
+  readonly late: Arrival;
   /** Bytes that a request's body may have. */
   readonly bodyLimit: number;
   /** Which pages may open sessions, where a route does not say so. */
@@ -62,7 +71,8 @@ export class H3Server implements RequestHost, Owner {
   #handlers: Handlers;
   #log: Log<Shown>;
   #port: number;
-  #targets = new Map<string, { target: Arrival; index: number }>();
+  /** By what the engine tells routes apart by. */
+  #targets = new Map<string, Told>();
   #remains: Remains;
   #running = false;
   #closed = false;
@@ -94,7 +104,8 @@ export class H3Server implements RequestHost, Owner {
       this.pump.release();
       throw error;
     }
-    this.#remains = { handle: this.#handle, targets: [], pump: this.pump, log: this.#log };
+    this.late = new Arrival(this.dispatcher.records);
+    this.#remains = { handle: this.#handle, targets: new Set(), pump: this.pump, log: this.#log };
     dropped.register(this, this.#remains, this);
     try {
       this.#addTargets(this.#handlers);
@@ -149,6 +160,7 @@ export class H3Server implements RequestHost, Owner {
     check(native.zig_h3_server_port(this.#handle, memory.results));
     this.#port = memory.words[0]! & 0xffff;
     this.#running = true;
+    this.late.owner = this;
     for (const { target } of this.#targets.values()) target.owner = this;
     this.dispatcher.owners.set(this.#handle, this);
     this.pump.began(this.#ref);
@@ -192,6 +204,7 @@ export class H3Server implements RequestHost, Owner {
     this.#handlers = handlers;
     if (hasLog) this.#log.hook = onLog;
     this.#assignRoutes();
+    this.#removeTargets();
     return this;
   }
 
@@ -276,6 +289,7 @@ export class H3Server implements RequestHost, Owner {
   stopped(): void {
     if (!this.#running) return;
     this.#running = false;
+    this.late.owner = undefined;
     for (const { target } of this.#targets.values()) target.owner = undefined;
     this.dispatcher.owners.delete(this.#handle);
     this.pump.ended(this.#ref);
@@ -297,30 +311,52 @@ export class H3Server implements RequestHost, Owner {
     this.pump.release();
   }
 
-  /** Tells the engine of the routes that it does not know yet. Until they are assigned, their requests go where they went before. */
+  /**
+   * Tells the engine of the routes that it does not know yet, or knows as taking something else. Until they are assigned, their requests go
+   * where they went before.
+   */
   #addTargets({ table }: Handlers): void {
     for (const route of table.routes) {
-      const key = targetKey(route);
-      if (this.#targets.has(key)) continue;
+      const told = this.#targets.get(route.key);
+      if (told !== undefined && routeFlags(told.route) === routeFlags(route)) continue;
       const target = new Arrival(this.dispatcher.records);
       if (this.#running) target.owner = this;
       const index = this.dispatcher.addTarget(target);
-      this.#remains.targets.push(index);
-      addRoute(this.#handle, route, index);
-      this.#targets.set(key, { target, index });
+      try {
+        addRoute(this.#handle, route, index, told !== undefined);
+      } catch (error) {
+        this.dispatcher.removeTarget(index);
+        throw error;
+      }
+      this.#targets.set(route.key, { target, index, route });
+      this.#remains.targets.add(index);
+      if (told !== undefined) this.#forget(told);
     }
   }
 
   /** Gives each target the route that it stands for now. */
   #assignRoutes(): void {
     for (const { target } of this.#targets.values()) target.route = undefined;
-    for (const route of this.#handlers.table.routes) this.#targets.get(targetKey(route))!.target.route = route;
+    for (const route of this.#handlers.table.routes) this.#targets.get(route.key)!.target.route = route;
   }
-}
 
-/** The same for all routes that one target can stand for. */
-function targetKey(route: Route): string {
-  return `${route.key} ${route.buffered} ${route.h3Datagram !== undefined}`;
+  /** Takes away what stands for no route any more. What the engine cannot take away now finds nothing, and may go with the next reload. */
+  #removeTargets(): void {
+    for (const [key, told] of this.#targets) {
+      if (told.target.route !== undefined) continue;
+      attempt(() => {
+        removeRoute(this.#handle, told.route);
+        this.#targets.delete(key);
+        this.#forget(told);
+      });
+    }
+  }
+
+  /** What comes for it from now on comes late. */
+  #forget({ index }: Told): void {
+    this.#remains.targets.delete(index);
+    this.dispatcher.removeTarget(index);
+  }
 }
 
 /** What the routes of a server take beside requests. */

@@ -44,7 +44,8 @@ export interface H3Server extends Disposable, AsyncDisposable {
   /**
    * Stops taking connections and requests. As in Bun.serve().
    * @param force false: requests that run are finished first; true: all is ended now; `{ deadlineMs }`: they have so long
-   * @returns resolves when all has ended. May be called again, also to force what is going on
+   * @returns resolves when all has ended. May be called again, also to force what is going on. Rejects with H3Error when there is no memory
+   * for it: the server runs on
    * @throws TypeError or RangeError for a deadline that is none
    */
   stop(force?: boolean | { deadlineMs: number }): Promise<void>;
@@ -56,7 +57,7 @@ export interface H3Server extends Disposable, AsyncDisposable {
   reload(options: ReloadOptions & { routes: readonly RouteDefinition[] }): this;
   /**
    * Replaces routes, fetch and error, as in Bun.serve(): requests that run keep their handlers, later ones get the new ones.
-   * @throws TypeError that names a wrong option; then all stays as it was
+   * @throws TypeError that names a wrong option; then all stays as it was. H3Error when the engine cannot take a route
    */
   reload<Path extends string = string>(options: ReloadOptions<Path>): this;
 
