@@ -14,6 +14,8 @@ export interface Place {
   /** Tier and message of what is told, but for debug. Default: that a handler failed on purpose. */
   told?: readonly string[];
   method?: string;
+  /** The request has a body, whose begin has come when the handler is called, and whose end never does. */
+  uploads?: true;
   /** The client gives the request up as soon as the first bytes of the answer are there. */
   aborts?: true;
   /** What reaches the process itself, as everything does that an event listener throws. */
@@ -203,6 +205,26 @@ export const PLACES: Readonly<Record<string, Place>> = {
   "/trailers/rejects": { give: () => withTrailers(new Response("x"), Promise.reject(new Error("on purpose"))), seen: CUT_OFF, told: BODY_FAILED },
   "/trailers/then": { give: () => withTrailers(new Response("x"), () => thenable(boom) as never), seen: CUT_OFF, told: BODY_FAILED },
   "/trailers/getter": { give: () => withTrailers(new Response("x"), () => Object.defineProperty({}, "a", { get: boom, enumerable: true })), seen: CUT_OFF, told: BODY_FAILED },
+
+  // ------------------------------------------------------------------------------------------------------------ the request's body
+  "/body/locked": { give: (request) => (guarded(request.body!, "locked"), new Response("well")), uploads: true, seen: [200, "well"], told: [] },
+  "/body/stream/locked": { give: (request) => (guarded(request.body!, "locked"), chunks("well")), uploads: true, seen: [200, "well"], told: [] },
+  "/body/cancel": { give: (request) => (booming(request.body!, "cancel", "getReader"), new Response("well")), uploads: true, seen: [200, "well"], told: [] },
+  "/body/sink": {
+    give: async (request) => {
+      await request.body!.pipeTo(new WritableStream({ write: boom }));
+      return new Response("not written");
+    },
+    uploads: true,
+  },
+  "/body/transform": { give: (request) => new Response(request.body!.pipeThrough(new TransformStream({ transform: boom }))), uploads: true, seen: CUT_OFF, told: BODY_FAILED },
+  "/body/read": {
+    give: async (request) => {
+      for await (const _ of request.body!) boom();
+      return new Response("not read");
+    },
+    uploads: true,
+  },
 
   // ----------------------------------------------------------------------------------------------------------------- the request
   "/request/listener": {

@@ -56,10 +56,10 @@ for (const [bun, path] of Object.entries(BUNS)) {
       expect(seen((await connection.fetch("/")).report)).toEqual([200, "well"]);
     }
 
-    for (const [name, { seen: expected = PLAIN, told = FAILED, method = "GET", aborts = false, uncaught = [], unseen = false }] of Object.entries(PLACES)) {
+    for (const [name, { seen: expected = PLAIN, told = FAILED, method = "GET", uploads = false, aborts = false, uncaught = [], unseen = false }] of Object.entries(PLACES)) {
       test(`U01 ${name}`, async () => {
         const connection = await connect("requests");
-        const request = await connection.request(name, { method });
+        const request = await connection.request(name, uploads ? { method: "POST", body: "begun", end: false } : { method });
         if (aborts) {
           await request.response(1);
           await request.abort();
