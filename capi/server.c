@@ -184,9 +184,12 @@ int32_t zig_h3_server_route(zig_h3_handle server, const char *method, const char
         return code;
     if (pattern == NULL)
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "pattern is NULL");
-    if (flags & ~(uint32_t)(ZIG_H3_ROUTE_BUFFERED | ZIG_H3_ROUTE_DATAGRAM | ZIG_H3_ROUTE_WEBTRANSPORT))
+    const uint32_t place = ZIG_H3_ROUTE_REPLACE | ZIG_H3_ROUTE_REMOVE, kind = flags & ~place;
+    if (kind & ~(uint32_t)(ZIG_H3_ROUTE_BUFFERED | ZIG_H3_ROUTE_DATAGRAM | ZIG_H3_ROUTE_WEBTRANSPORT))
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "unknown flags");
-    if ((flags & ZIG_H3_ROUTE_WEBTRANSPORT) && flags != ZIG_H3_ROUTE_WEBTRANSPORT)
+    if ((flags & place) == place)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a route is replaced or removed");
+    if ((kind & ZIG_H3_ROUTE_WEBTRANSPORT) && kind != ZIG_H3_ROUTE_WEBTRANSPORT)
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a route takes WebTransport sessions or requests");
     uint64_t word, id;
     if (handle_find(server, KIND_SERVER, &word) == NULL)

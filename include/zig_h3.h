@@ -453,9 +453,11 @@ ZIG_H3_API int32_t zig_h3_server_add_queue(zig_h3_handle server, zig_h3_handle q
 ZIG_H3_API int32_t zig_h3_server_remove_queue(zig_h3_handle server, zig_h3_handle queue, int32_t deadline_ms);
 
 enum zig_h3_route_flag {
-    ZIG_H3_ROUTE_BUFFERED = 0x1,    /* the request counts only with its whole body: see below */
-    ZIG_H3_ROUTE_DATAGRAM = 0x2,    /* HTTP/3 datagrams of its requests are delivered (RFC 9297) */
-    ZIG_H3_ROUTE_WEBTRANSPORT = 0x4 /* takes WebTransport sessions, nothing else */
+    ZIG_H3_ROUTE_BUFFERED = 0x1,     /* the request counts only with its whole body: see below */
+    ZIG_H3_ROUTE_DATAGRAM = 0x2,     /* HTTP/3 datagrams of its requests are delivered (RFC 9297) */
+    ZIG_H3_ROUTE_WEBTRANSPORT = 0x4, /* takes WebTransport sessions, nothing else */
+    ZIG_H3_ROUTE_REPLACE = 0x8,      /* takes the place of the route of the same method and paths, where there is one */
+    ZIG_H3_ROUTE_REMOVE = 0x10       /* takes that route away instead of adding one */
 };
 
 /*
@@ -472,8 +474,11 @@ enum zig_h3_route_flag {
  * for room among all of them (max_buffered_body_bytes) is answered 503, or STREAM_CLOSED says ZIG_H3_ERR_LIMIT.
  *
  * *route_id, if not NULL, receives the number that REQUEST events carry in status; user_data comes back in user_data. On a running
- * server, requests that come later see the route.
- * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (pattern is NULL, flags unknown or at odds), _BAD_ROUTE, _NO_MEMORY, _TIMEOUT.
+ * server, requests that come later see the route. REPLACE and REMOVE are for one that is there: requests that it was found for may still
+ * come with its user_data. What the routes took when the server was started (datagrams, sessions) is what clients are told, whatever takes
+ * their places.
+ * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (pattern is NULL, flags unknown or at odds), _BAD_ROUTE (also where there is none to remove),
+ * _NO_MEMORY, _TIMEOUT.
  */
 ZIG_H3_API int32_t zig_h3_server_route(zig_h3_handle server, const char *method, const char *pattern, uint32_t flags,
                                        uint64_t user_data, uint32_t *route_id);

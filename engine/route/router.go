@@ -20,6 +20,10 @@ const (
 	Buffered     = 0x1 // bodies come whole, with their request
 	Datagram     = 0x2 // its requests have datagrams
 	WebTransport = 0x4 // it takes sessions
+
+	// For Add alone: what becomes of a route of the same method that matches the same paths.
+	Replace = 0x8  // the new one takes its place
+	Remove  = 0x10 // it goes, and nothing takes its place
 )
 
 // A Router finds the route of a request by method and path. Literal segments go before parameters before the wildcard, whatever the
@@ -34,10 +38,12 @@ type Router struct {
 	mu     sync.Mutex
 	routes []registration
 	taken  map[string]string // method and pattern without parameter names -> pattern as registered
+	lastID uint32
 }
 
 // A registration is what Add was told.
 type registration struct {
+	key      string // that of taken
 	method   string // empty: any
 	segments []segment
 	endpoint endpoint
@@ -62,8 +68,8 @@ type Match struct {
 // NewRouter makes a router without routes.
 func NewRouter() *Router { return &Router{taken: make(map[string]string)} }
 
-// Add registers a route and gives its number, the first one's being 1. method "" stands for any. It fails with an *Error with
-// ErrBadRoute.
+// Add registers a route and gives its number, the first one's being 1; with Replace or Remove among its flags it may take another's place or
+// take one away. method "" stands for any. It fails with an *Error with ErrBadRoute.
 func (r *Router) Add(method, pattern string, flags uint32, userData uint64) (id uint32, err error) {
 	if method != "" && !wire.ConsistsOf([]byte(method), wire.InToken) {
 		return 0, BadRoute("method %q is no token (RFC 9110, 9.1)", method)
@@ -74,22 +80,43 @@ func (r *Router) Add(method, pattern string, flags uint32, userData uint64) (id 
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	which := method
+	if which == "" {
+		which = "any method"
+	}
 	key := method + " " + shape(segments)
-	if other, taken := r.taken[key]; taken {
-		which := method
-		if which == "" {
-			which = "any method"
-		}
-		if other == pattern {
-			return 0, BadRoute("pattern %q is registered for %s already", pattern, which)
-		}
+	other, taken := r.taken[key]
+	switch {
+	case flags&Remove != 0 && !taken:
+		return 0, BadRoute("pattern %q is not registered for %s", pattern, which)
+	case flags&Remove != 0:
+		at := r.at(key)
+		id = r.routes[at].endpoint.id
+		r.routes = slices.Delete(r.routes, at, at+1)
+		delete(r.taken, key)
+		r.table.Store(nil)
+		return id, nil
+	case taken && flags&Replace == 0 && other == pattern:
+		return 0, BadRoute("pattern %q is registered for %s already", pattern, which)
+	case taken && flags&Replace == 0:
 		return 0, BadRoute("pattern %q matches the same paths as %q, which is registered for %s already", pattern, other, which)
 	}
+	r.lastID++
+	id = r.lastID
+	added := registration{key, method, segments, endpoint{id, flags &^ Replace, userData}}
+	if taken {
+		r.routes[r.at(key)] = added
+	} else {
+		r.routes = append(r.routes, added)
+	}
 	r.taken[key] = pattern
-	id = uint32(len(r.routes)) + 1
-	r.routes = append(r.routes, registration{method, segments, endpoint{id, flags, userData}})
 	r.table.Store(nil)
 	return id, nil
+}
+
+// at is the place of a route that there is.
+func (r *Router) at(key string) int {
+	return slices.IndexFunc(r.routes, func(r registration) bool { return r.key == key })
 }
 
 // Flags are those of all routes together.

@@ -218,6 +218,46 @@ func before(a, b []string) bool {
 	return false
 }
 
+func TestRoutesReplacedAndRemoved(t *testing.T) {
+	r := NewRouter()
+	add := func(method, pattern string, flags uint32, userData uint64) uint32 {
+		t.Helper()
+		id, err := r.Add(method, pattern, flags, userData)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	match := func() Match { return r.Match([]byte("GET"), []byte("/a/x")) }
+	first := add("GET", "/a/:x", 0, 7)
+	any := add("", "/a/:x", 0, 8)
+	second := add("GET", "/a/:y", Replace|Buffered, 9)
+	if got, want := match(), (Match{ID: second, Flags: Buffered, UserData: 9}); got != want {
+		t.Errorf("replaced: %+v, want %+v", got, want)
+	}
+	if flags := r.Flags(); flags != Buffered {
+		t.Errorf("flags %#x", flags)
+	}
+	if id := add("GET", "/a/:z", Remove, 0); id != second {
+		t.Errorf("route %d removed, not %d", id, second)
+	}
+	if got := match(); got.ID != any {
+		t.Errorf("removed: %+v, want route %d", got, any)
+	}
+	if third := add("GET", "/a/:x", Replace, 0); third == first || third == second || third == any {
+		t.Errorf("number %d given out again", third)
+	}
+	add("GET", "/a/:x", Remove, 0)
+	add("", "/a/:x", Remove, 0)
+	if got := match(); got.Status != 404 {
+		t.Errorf("nothing left: %+v", got)
+	}
+	_, err := r.Add("GET", "/a/:x", Remove, 0)
+	if want := `pattern "/a/:x" is not registered for GET`; err == nil || err.Error() != want && !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
 func TestL04RoutesMayBeAddedWhileOthersAreMatched(t *testing.T) {
 	r, name := newTestRouter(t, "GET /first")
 	var wg sync.WaitGroup

@@ -2,6 +2,12 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
+/** The Buns that the suite installs: this one, and the oldest that is supported. */
+export const BUNS: Readonly<Record<string, string>> = {
+  [`Bun ${Bun.version}`]: process.execPath,
+  "Bun 1.3.14": join(import.meta.dir, "../../build/bun-1.3/node_modules/.bin/bun"),
+};
+
 /** A program of tests/bun/programs, which talks in lines: what it prints is read here, and {@link say} reaches its stdin. */
 export class Child {
   readonly #process: Bun.Subprocess<"pipe", "pipe", "pipe">;
@@ -10,9 +16,12 @@ export class Child {
   #errors: Promise<string>;
   #read: Promise<void>;
 
-  /** @param flags of Bun itself */
-  constructor(program: string, args: string[] = [], env: Record<string, string> = {}, flags: string[] = []) {
-    this.#process = Bun.spawn([process.execPath, ...flags, join(import.meta.dir, program), ...args], {
+  /**
+   * @param flags of Bun itself
+   * @param bun which Bun; by default this very one
+   */
+  constructor(program: string, args: string[] = [], env: Record<string, string> = {}, flags: string[] = [], bun = process.execPath) {
+    this.#process = Bun.spawn([bun, ...flags, join(import.meta.dir, program), ...args], {
       stdin: "pipe",
       stdout: "pipe",
       stderr: "pipe",

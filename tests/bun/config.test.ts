@@ -1,7 +1,8 @@
 /** What a server refuses to be made with. */
-import { beforeAll, describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, spyOn, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { library } from "../../bindings/bun/src/native/library.ts";
 import { ENGINE_KEYS } from "../../bindings/bun/src/server/options/engine_options.ts";
 import { createH3Server, type H3ServerOptions } from "../../bindings/bun/src/index.ts";
 import { Suite, certificate } from "./suite.ts";
@@ -206,26 +207,36 @@ describe("configuration", () => {
   });
 
   test("C09 the sessions' settings are taken by the engine as they are", () => {
-    const webtransport = { maxEarlyStreams: 0, capsuleTimeout: 0.01, capsuleBudget: 1, maxStreamsBidi: 1, maxStreamsUni: 1, maxData: 65_536 };
+    const webtransport = { maxEarlyStreams: 0, capsuleTimeoutMs: 10, capsuleBudget: 1, maxStreamsBidi: 1, maxStreamsUni: 1, maxData: 65_536 };
     const server = suite.serve({ routes, webtransport });
     expect(server.running).toBe(true);
+  });
+
+  test("servers share a queue where its capacity is the same, and it has that", async () => {
+    const made = spyOn(library() as unknown as Record<string, (config: Uint8Array, at: number) => number>, "zig_h3_queue_new");
+    const capacity = 1 << 20;
+    const servers = [1, 2, 2].map((times) => suite.serve({ fetch: () => new Response("served"), pump: { intervalMs: 77 }, queue: { capacity: times * capacity } }));
+    expect(made.mock.calls.map(([config]) => new DataView(config.buffer).getUint32(4, true))).toEqual([capacity, 2 * capacity]);
+    made.mockRestore();
+    for (const server of servers) expect((await (await suite.connect(server)).fetch("/")).text).toBe("served");
   });
 
   const routes = { "/": { webtransport: () => {} } };
   for (const [name, options] of [
     ["maxRequestBodySize", { maxRequestBodySize: -1 }],
     ["idleTimeout", { idleTimeout: 3601 }],
-    ["requestTimeout", { requestTimeout: -1 }],
-    ["pump.interval", { pump: { interval: 0 } }],
+    ["requestTimeoutMs", { requestTimeoutMs: -1 }],
+    ["queue.capacity", { queue: { capacity: 1 } }],
+    ["pump.intervalMs", { pump: { intervalMs: 0 } }],
     ["datagrams.incoming", { datagrams: { incoming: 0 } }],
     ["datagrams.outgoing", { datagrams: { outgoing: 65_536 } }],
     ["webtransport.maxStreamsBidi", { routes, webtransport: { maxStreamsBidi: 10_001 } }],
     ["webtransport.maxStreamsUni", { routes, webtransport: { maxStreamsUni: 0 } }],
     ["webtransport.maxData", { routes, webtransport: { maxData: 2 ** 30 + 1 } }],
     ["webtransport.maxEarlyStreams", { routes, webtransport: { maxEarlyStreams: -1 } }],
-    ["webtransport.capsuleTimeout", { routes, webtransport: { capsuleTimeout: 0 } }],
+    ["webtransport.capsuleTimeoutMs", { routes, webtransport: { capsuleTimeoutMs: 0 } }],
     ["webtransport.capsuleBudget", { routes, webtransport: { capsuleBudget: 0 } }],
-    ["webtransport.decisionTimeout", { routes, webtransport: { decisionTimeout: 0 } }],
+    ["webtransport.decisionTimeoutMs", { routes, webtransport: { decisionTimeoutMs: 0 } }],
   ] as const) {
     test(`C09 ${name} out of range is a RangeError that names it`, () => {
       const { name: error, message } = thrown(made(options));

@@ -9,7 +9,7 @@ const suite = new Suite();
 /** aioquic announces HTTP datagrams (0x33) of itself only together with WebTransport. */
 const both = { datagrams: true, settings: { 1: 4096, 7: 16, 0x33: 1 } };
 
-const echo = (payload: Uint8Array<ArrayBuffer>, context: H3DatagramContext): void => void context.sendReply(payload);
+const echo = (payload: Uint8Array<ArrayBuffer>, context: H3DatagramContext): void => void context.send(payload);
 
 /** A datagram of a request, as it goes over the wire. */
 function of(exchange: Exchange, payload: string | Uint8Array): Uint8Array {
@@ -127,7 +127,7 @@ describe("HTTP/3 datagrams", () => {
 
   test("H06 two requests at once: each datagram reaches its own", async () => {
     const server = suite.serve({
-      routes: { "/echo/:name": { POST: (request) => new Response(request.body), h3Datagram: (payload, context) => void context.sendReply(Buffer.from(`${context.request.params.name} ${Buffer.from(payload)}`)) } },
+      routes: { "/echo/:name": { POST: (request) => new Response(request.body), h3Datagram: (payload, context) => void context.send(Buffer.from(`${context.request.params.name} ${Buffer.from(payload)}`)) } },
     });
     const connection = await suite.connect(server, both);
     const [a, b] = [await connection.request("/echo/a", { method: "POST", end: false }), await connection.request("/echo/b", { method: "POST", end: false })];
@@ -188,12 +188,12 @@ describe("HTTP/3 datagrams", () => {
     await connection.sendDatagrams([of(exchange, "hello")]);
     const kept = await context.promise;
     await Bun.sleep(20);
-    expect([kept.sendReply(Buffer.from("later")), kept.sendReply(new Uint8Array(5000))]).toEqual(["queued", "too-large"]);
+    expect([kept.send(Buffer.from("later")), kept.send(new Uint8Array(5000))]).toEqual(["queued", "too-large"]);
     expect((await connection.datagrams(1)).map(read)).toEqual([[exchange.stream / 4, "later"]]);
     end.open();
     expect((await exchange.response()).status).toBe(200);
     await until(() => server.stats().requests_active === 0);
-    expect(kept.sendReply(Buffer.from("too late"))).toBe("closed");
+    expect(kept.send(Buffer.from("too late"))).toBe("closed");
   });
 });
 

@@ -15,7 +15,7 @@ function serve(quicDatagram: H3ServerOptions["quicDatagram"], more: Partial<H3Se
   return suite.serve({ fetch: () => new Response("alive"), ...(quicDatagram === undefined ? {} : { quicDatagram }), ...more });
 }
 
-const echo = (payload: Uint8Array<ArrayBuffer>, context: QuicDatagramContext): void => void context.sendReply(payload);
+const echo = (payload: Uint8Array<ArrayBuffer>, context: QuicDatagramContext): void => void context.send(payload);
 
 const text = (payloads: Uint8Array[]): string[] => payloads.map((p) => Buffer.from(p).toString());
 
@@ -77,10 +77,10 @@ describe("raw QUIC datagrams", () => {
     const connection = await suite.connect(server, raw);
     await connection.sendDatagrams(["x"]);
     await until(() => contexts.length === 1);
-    expect(contexts[0]!.sendReply(Buffer.from("now"))).toBe("queued");
+    expect(contexts[0]!.send(Buffer.from("now"))).toBe("queued");
     await connection.close();
     await settled(server);
-    expect(contexts[0]!.sendReply(Buffer.from("too late"))).toBe("closed");
+    expect(contexts[0]!.send(Buffer.from("too late"))).toBe("closed");
   });
 
   test("D05 without a handler datagrams are not offered: who sends one all the same breaks the protocol", async () => {
@@ -96,7 +96,7 @@ describe("raw QUIC datagrams", () => {
   test("D06 a reply larger than a packet is too large, and the connection lives", async () => {
     const results: string[] = [];
     const server = serve((payload, context) => {
-      results.push(context.sendReply(new Uint8Array(2000)), context.sendReply(new Uint8Array(65_536)));
+      results.push(context.send(new Uint8Array(2000)), context.send(new Uint8Array(65_536)));
       echo(payload, context);
     });
     const connection = await suite.connect(server, raw);
@@ -125,9 +125,9 @@ describe("raw QUIC datagrams", () => {
     const connection = await suite.connect(server, { datagrams: true, http: false });
     await connection.sendDatagrams(["early"]);
     await until(() => contexts.length === 1);
-    expect(contexts[0]!.sendReply(Buffer.from("raw"))).toBe("queued");
+    expect(contexts[0]!.send(Buffer.from("raw"))).toBe("queued");
     await connection.unidirectional([{ raw: "AA==" }, { type: 4, varints: [0x33, 1] }]); // a control stream with SETTINGS
-    await until(() => contexts[0]!.sendReply(Buffer.from("again")) === "not-negotiated");
+    await until(() => contexts[0]!.send(Buffer.from("again")) === "not-negotiated");
     await connection.sendDatagrams(["late"]);
     await until(() => server.stats().datagrams_dropped_unknown === 1);
     expect(contexts).toHaveLength(1);
@@ -146,7 +146,7 @@ describe("raw QUIC datagrams", () => {
     const server = serve(
       (_, context) => {
         for (let i = 0; i < 5000; i++) {
-          const result = context.sendReply(new Uint8Array(1000));
+          const result = context.send(new Uint8Array(1000));
           results[result] = (results[result] ?? 0) + 1;
         }
       },

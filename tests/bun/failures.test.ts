@@ -227,6 +227,43 @@ describe("handler failures", () => {
     expect(messages).toEqual(["debug: a handler failed after its request had ended: no look"]);
   });
 
+  test("a Response of another realm or another library is taken as it is; what only looks a little like one is not", async () => {
+    /** What another realm's class would be: native, and none of this realm's prototype. */
+    const realm = (response: Response): unknown =>
+      Object.setPrototypeOf(response, Object.create(Object.prototype, Object.getOwnPropertyDescriptors(Response.prototype)) as object);
+    /** Another library's. */
+    class Foreign {
+      constructor(readonly body: unknown, readonly status: number, readonly headers: unknown, readonly bytes = new Uint8Array()) {}
+      arrayBuffer = async (): Promise<ArrayBuffer> => this.bytes.slice().buffer;
+    }
+    const fields = new Map([["content-type", "text/plain"], ["x-foreign", "yes"]]);
+    const made: Record<string, () => unknown> = {
+      "/realm": () => realm(new Response("realm", { status: 201, headers: { "x-foreign": "yes" } })),
+      "/realm/stream": () => realm(new Response(new Response("realm").body, { status: 201, headers: { "x-foreign": "yes" } })),
+      "/library": () => new Foreign(new Response("library").body, 202, fields),
+      "/library/bytes": () => new Foreign(undefined, 202, fields, Buffer.from("library")),
+      "/library/empty": () => new Foreign(null, 204, fields),
+      "/plain": () => ({ status: 200, headers: { a: "b" }, body: "x" }),
+    };
+    const server = suite.serve({ routes: Object.fromEntries(Object.entries(made).flatMap(([path, make]) => [[path, make as () => Response], [`/later${path}`, async () => (await Bun.sleep(1), make()) as Response]])) });
+    const connection = await suite.connect(server);
+    for (const before of ["", "/later"]) {
+      const answers: unknown[] = [];
+      for (const path of Object.keys(made)) {
+        const answer = await connection.fetch(before + path);
+        answers.push([path, answer.status, answer.text, answer.header("x-foreign")]);
+      }
+      expect(answers).toEqual([
+        ["/realm", 201, "realm", "yes"],
+        ["/realm/stream", 201, "realm", "yes"],
+        ["/library", 202, "library", "yes"],
+        ["/library/bytes", 202, "library", "yes"],
+        ["/library/empty", 204, "", "yes"],
+        ["/plain", 500, "Internal Server Error", null],
+      ]);
+    }
+  });
+
   test("E03 a handler that gives no Response is 500 and says so to error()", async () => {
     const messages: string[] = [];
     const server = suite.serve({

@@ -3,6 +3,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { createH3Server, type H3Server } from "../../bindings/bun/src/index.ts";
+import { library } from "../../bindings/bun/src/native/library.ts";
 import { Child } from "./child.ts";
 import { http3 } from "./client.ts";
 import * as native from "./native.ts";
@@ -52,8 +53,8 @@ describe("lifecycle", () => {
 
   test("L03 a deadline that is none is refused, and the server runs on", async () => {
     const server = suite.serve(hello);
-    for (const deadline of [NaN, -1]) expect(() => server.stop({ deadline })).toThrow(RangeError);
-    for (const force of [{}, { deadline: "5" }] as unknown as { deadline: number }[]) expect(() => server.stop(force)).toThrow(TypeError);
+    for (const deadlineMs of [NaN, -1]) expect(() => server.stop({ deadlineMs })).toThrow(RangeError);
+    for (const force of [{}, { deadlineMs: "5" }, { deadline: 5 }] as unknown as { deadlineMs: number }[]) expect(() => server.stop(force)).toThrow(TypeError);
     expect(server.running).toBe(true);
     await server.stop(null as unknown as boolean);
     expect(server.running).toBe(false);
@@ -71,6 +72,36 @@ describe("lifecycle", () => {
     const answer = await after.fetch("/two");
     expect([answer.status, answer.text]).toEqual([200, "hello two"]);
     await after.close();
+  });
+
+  test("U05 start() before a stop has ended is refused, also when only its event is on the way; then it serves again", async () => {
+    const server = suite.serve(hello);
+    const stopped = server.stop(true);
+    Bun.sleepSync(100); // the engine has stopped by now, and this thread has not read it
+    expect(() => server.start()).toThrow(expect.objectContaining({ code: "ZIG_H3_ERR_WRONG_STATE" }));
+    await stopped;
+    expect(server.running).toBe(false);
+    server.start();
+    expect((await (await suite.connect(server)).fetch("/")).text).toBe("hello");
+    expect(server.running).toBe(true);
+  });
+
+  test("a stop() that the library cannot take rejects, and the server runs on; one that it takes later is waited for", async () => {
+    const server = suite.serve(hello);
+    const native = library() as unknown as Record<string, (...args: number[]) => number>;
+    const was = native.zig_h3_server_stop!;
+    native.zig_h3_server_stop = () => -7;
+    try {
+      expect(await failure(server.stop(true))).toMatchObject({ code: "ZIG_H3_ERR_NO_MEMORY" });
+      expect((await (await suite.connect(server)).fetch("/")).text).toBe("hello");
+      native.zig_h3_server_stop = (...args) => (was(...args), -408);
+      await server.stop(true);
+    } finally {
+      native.zig_h3_server_stop = was;
+    }
+    expect(server.running).toBe(false);
+    server.start();
+    expect((await (await suite.connect(server)).fetch("/")).text).toBe("hello");
   });
 
   test("L05 a graceful stop sends GOAWAY, lets what runs finish, and refuses what is new", async () => {
@@ -138,10 +169,13 @@ describe("lifecycle", () => {
   test("L09 a port in use, a privileged port, an unknown host: thrown with the system's name", async () => {
     const server = suite.serve(hello);
     const busy = (): unknown => createH3Server({ ...hello, hostname: "127.0.0.1", port: server.port });
+    expect(busy).toThrow(expect.objectContaining({ name: "H3Error", code: "EADDRINUSE", errno: -13 }));
     expect(busy).toThrow(/EADDRINUSE/);
     expect(busy).toThrow(String(server.port));
-    expect(() => createH3Server({ ...hello, hostname: "192.0.2.1", port: 0 })).toThrow(/EADDRNOTAVAIL/);
-    expect(() => createH3Server({ ...hello, hostname: "no-such-host.invalid", port: 0 })).toThrow(/no-such-host\.invalid/);
+    const made = (hostname: string) => (): unknown => createH3Server({ ...hello, hostname, port: 0 });
+    expect(made("192.0.2.1")).toThrow(expect.objectContaining({ code: "EADDRNOTAVAIL", errno: -14 }));
+    expect(made("no-such-host.invalid")).toThrow(expect.objectContaining({ code: "ENOTFOUND", errno: -16 }));
+    expect(made("no-such-host.invalid")).toThrow(/no-such-host\.invalid/);
     // What failed holds nothing: the port can be taken once its owner is gone.
     const port = server.port;
     await server.close();
@@ -260,6 +294,12 @@ describe("lifecycle", () => {
     const child = new Child("programs/closes.ts");
     const { code, lines, stderr } = await child.exit();
     expect({ code, lines, stderr }).toEqual({ code: 0, lines: ["200 hello", "closed"], stderr: "" });
+  });
+
+  test("servers that have stopped look for nothing, and serve again once they are started", async () => {
+    const child = new Child("programs/stopped.ts");
+    const { code, lines, stderr } = await child.exit();
+    expect({ code, lines, stderr }).toEqual({ code: 0, lines: ["looks: 0", "hello hello hello", "looks: 0"], stderr: "" });
   });
 
   test("a server that is unref()ed does not keep its process", async () => {

@@ -250,16 +250,16 @@ describe("a queue that fails", () => {
       const options: Parameters<Suite["serve"]>[0] = {
         port: 0,
         hostname: "127.0.0.1",
-        ...(interval === undefined ? {} : { pump: { interval } }),
+        ...(interval === undefined ? {} : { pump: { intervalMs: interval } }),
         onLog({ level, tier, error }, server) {
           if (level !== "error") return;
-          told.push([tier, (error as Error).name, server?.running, server?.pendingRequests]);
+          told.push([tier, (error as H3Error).code, server?.running, server?.pendingRequests]);
           // At once, as who wants to go on would.
           later.push(createH3Server({ ...options, fetch: () => new Response("made at once") }));
         },
       };
       const slow = (request: Request): Promise<Response> => {
-        request.signal.addEventListener("abort", () => aborted.open((request.signal.reason as Error).name));
+        request.signal.addEventListener("abort", () => aborted.open((request.signal.reason as H3Error).code));
         called.open();
         return new Promise(() => {});
       };
@@ -304,4 +304,22 @@ describe("a queue that fails", () => {
       expect(told).toHaveLength(2);
     });
   }
+});
+
+test("U04 a handler that has its events looked for from inside of itself: none is dealt with twice, and none is lost", async () => {
+  const called: string[] = [];
+  const server = suite.serve({
+    fetch: (request) => {
+      const { pathname } = new URL(request.url);
+      called.push(pathname);
+      server.ref(); // who was not referenced was looked at by a timer, and is waited for from now on
+      return new Response(pathname);
+    },
+  });
+  server.unref();
+  const connection = await suite.connect(server);
+  const paths = ["/a", "/b", "/c", "/d"];
+  const texts = await Promise.all(paths.map(async (path) => (await connection.fetch(path)).text));
+  expect([texts, [...called].sort()]).toEqual([paths, paths]);
+  expect((await connection.fetch("/e")).text).toBe("/e");
 });

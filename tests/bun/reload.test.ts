@@ -1,10 +1,12 @@
 /** Handlers that are replaced while a server runs. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import { join } from "node:path";
-import type { H3Server, ReloadOptions, WebTransportServerSession } from "../../bindings/bun/src/index.ts";
+import { H3Error, type H3Server, type ReloadOptions, type WebTransportServerSession } from "../../bindings/bun/src/index.ts";
+import { library } from "../../bindings/bun/src/native/library.ts";
 import { Child } from "./child.ts";
-import type { Connection } from "./client.ts";
-import { Suite, gate } from "./suite.ts";
+import { Answer, type Connection } from "./client.ts";
+import { varint } from "./draft02.ts";
+import { Suite, failure, gate, until } from "./suite.ts";
 
 const suite = new Suite();
 
@@ -143,6 +145,123 @@ describe("reload", () => {
     } finally {
       await child.kill();
     }
+  });
+
+  test("L12 under bun --hot instanceof holds for what the server of the last run hands out, and codes of errors of this run reach the peer", async () => {
+    const file = `../../build/tests/hot-classes-${process.pid}.ts`;
+    const program = (more: string): Promise<number> =>
+      Bun.write(
+        join(import.meta.dir, file),
+        `import { createH3Server, H3Error, H3Request, H3Server, WebTransportError } from "../../bindings/bun/src/index.ts";
+        const run = (globalThis.run = (globalThis.run ?? 0) + 1);
+        const error = (globalThis.error ??= new H3Error(-1));
+        const server = createH3Server({
+          port: 0,
+          hostname: "127.0.0.1",
+          routes: {
+            "/wt": {
+              async webtransport(session) {
+                await session.accept();
+                const { writable } = (await session.incomingBidirectionalStreams.getReader().read()).value;
+                await writable.abort(new WebTransportError("", { streamErrorCode: 7 }));
+              },
+            },
+          },
+          fetch: (request) => new Response([run, request instanceof H3Request, server.requestIP(request)?.address].join()),
+        });
+        class Derived extends WebTransportError {}
+        console.log([run, server instanceof H3Server, error instanceof H3Error, new WebTransportError() instanceof Derived, server.port].join());
+        ${more}`,
+      );
+    await program("");
+    const child = new Child(file, [], {}, ["--hot"]);
+    try {
+      const [run, ...first] = (await child.line()).split(",");
+      expect([run, ...first.slice(0, 3)]).toEqual(["1", "true", "true", "false"]);
+      await program("// again");
+      const [again, ...second] = (await child.line()).split(",");
+      expect([again, ...second]).toEqual(["2", ...first]);
+      const connection = await suite.goConnect({ port: Number(first[3]) });
+      expect((await connection.get("/")).body).toMatch(/^\d+,true,127\.0\.0\.1$/);
+      const stream = await (await connection.session("/wt")).open({ data: "x", end: false });
+      expect(((await failure(stream.read())) as Error).message).toBe("webtransport-go: stream code 7 remote true");
+    } finally {
+      await child.kill();
+    }
+  });
+
+  test("U05 a route may change its mode and be given datagrams, and both back again", async () => {
+    const called: string[] = [];
+    const datagrams: string[] = [];
+    const entry = (name: string, more: object = {}): ReloadOptions["routes"] => ({
+      "/other": { GET: says("other"), h3Datagram: () => {} },
+      "/a": { POST: async (request: Request) => (called.push(name), new Response(`${name} ${(await request.text()).length}`)), ...more },
+    });
+    const server = suite.serve({ routes: entry("streaming") as never });
+    const connection = await suite.connect(server, { datagrams: true, settings: { 1: 4096, 7: 16, 0x33: 1 } });
+    await connection.fetch("/other");
+
+    /** Sends half of a body, and the rest once it is clear whether that was enough for the handler. */
+    async function upload(name: string, atOnce: boolean): Promise<void> {
+      const request = await connection.request("/a", { method: "POST", body: "half", end: false });
+      if (atOnce) await until(() => called.length > 0);
+      await connection.sendDatagrams([Buffer.concat([varint(request.stream / 4), Buffer.from(name)])]);
+      for (let i = 0; i < 3; i++) expect((await connection.fetch("/other")).text).toBe("other");
+      expect(called.splice(0)).toEqual(atOnce ? [name] : []);
+      await request.send([{ text: "rest" }], true);
+      expect(new Answer(await request.response()).text).toBe(`${name} 8`);
+      called.length = 0;
+    }
+
+    await upload("streaming", true);
+    server.reload({ routes: entry("buffered", { mode: "buffered" }) } as ReloadOptions);
+    await upload("buffered", false);
+    server.reload({ routes: entry("datagrams", { h3Datagram: (payload: Uint8Array) => void datagrams.push(Buffer.from(payload).toString()) }) } as ReloadOptions);
+    await upload("datagrams", true);
+    server.reload({ routes: entry("again") } as ReloadOptions);
+    await upload("again", true);
+    expect(datagrams).toEqual(["datagrams"]);
+  });
+
+  test("U05 after 2,000 reloads the engine knows the routes of the last one, and so does this side", async () => {
+    const server = suite.serve({ fetch: says("else") });
+    const connection = await suite.connect(server);
+    const told = spyOn(library() as unknown as Record<string, (server: number, method: unknown, pattern: Uint8Array, flags: number, index: number) => number>, "zig_h3_server_route");
+    for (let i = 0; i < 2000; i++) server.reload({ routes: { [`/n/${i}`]: says(`n ${i}`) } });
+    const places = told.mock.calls.map(([, , , , index]) => index % 2 ** 32);
+    told.mockRestore();
+    expect(Math.max(...places)).toBeLessThan(10);
+    expect(await answers(connection, ["/n/1999", "/n/1998", "/n/0", "/"])).toEqual(["n 1999", "404", "404", "404"]);
+    server.reload({ fetch: says("else") });
+    expect(await answers(connection, ["/n/1999", "/"])).toEqual(["else", "else"]);
+  });
+
+  test("L12 requests that were on their way for a route that a reload takes away get what has taken its place", async () => {
+    const server = suite.serve({ routes: { "/gone": says("gone"), "/stays": says("stays") }, fetch: says("else") });
+    const connection = await suite.connect(server);
+    await connection.fetch("/stays");
+    const requests = ["/gone", "/stays"].map((path) => connection.request(path));
+    Bun.sleepSync(100); // their events are in the queue, and this thread has not read them
+    server.reload({ routes: { "/stays": says("still") }, fetch: says("fallback") });
+    server.reload({ routes: { "/new": says("new"), "/stays": says("still") }, fetch: says("fallback") }); // takes the place of what is gone
+    expect(await Promise.all(requests.map(async (request) => new Answer(await (await request).response()).text))).toEqual(["fallback", "still"]);
+    expect(await answers(connection, ["/gone", "/new"])).toEqual(["fallback", "new"]);
+  });
+
+  test("L12 a reload that the engine does not take can be tried again", async () => {
+    const server = suite.serve({ fetch: says("first") });
+    const connection = await suite.connect(server);
+    const native = library() as unknown as Record<string, (...args: number[]) => number>;
+    const was = native.zig_h3_server_route!;
+    native.zig_h3_server_route = () => -408;
+    try {
+      expect(() => server.reload({ routes: { "/new": says("new") } })).toThrow(H3Error);
+    } finally {
+      native.zig_h3_server_route = was;
+    }
+    expect(await answers(connection, ["/new"])).toEqual(["first"]);
+    server.reload({ routes: { "/new": says("new") } });
+    expect(await answers(connection, ["/new"])).toEqual(["new"]);
   });
 
   test("L12 a server of raw datagrams alone needs no handlers of requests", async () => {

@@ -51,7 +51,7 @@ export function list(): H3Server {
   const server = createH3Server({
     routes: [
       { pattern: "/:id", mode: "buffered", fetch: (request) => new Response(request.params.id) },
-      { method: "POST", pattern: "/datagrams", fetch: plain, h3Datagram: (payload, context) => context.sendReply(payload) },
+      { method: "POST", pattern: "/datagrams", fetch: plain, h3Datagram: (payload, context) => context.send(payload) },
       { pattern: "/sessions", webtransport: (session, request) => session.reject(request.url === "" ? 404 : 403) },
     ],
   });

@@ -167,7 +167,7 @@ describe("streams and datagrams of no session", () => {
   }
 
   test("of a request that is none", async () => {
-    const { server } = serve({ webtransport: { decisionTimeout: 0.2 } });
+    const { server } = serve({ webtransport: { decisionTimeoutMs: 200 } });
     const connection = await suite.connect(server, draft);
     await turnedAway(new DraftSession(connection, await connection.request("/hangs")), BUFFERED_STREAM_REJECTED);
     expect((await connection.fetch("/page")).text).toBe("alive");
@@ -175,7 +175,7 @@ describe("streams and datagrams of no session", () => {
   });
 
   test("of a session that was rejected", async () => {
-    const { server, ends } = serve({ webtransport: { decisionTimeout: 0.2 } });
+    const { server, ends } = serve({ webtransport: { decisionTimeoutMs: 200 } });
     const connection = await suite.connect(server, draft);
     const { session, report } = await DraftSession.request(connection, "/wt?reject");
     expect(report.status).toBe(418);

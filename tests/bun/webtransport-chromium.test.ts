@@ -61,7 +61,7 @@ describe("Chromium", () => {
 
   test("W03 a handler that throws, and one that does not decide in time: the page's session fails", async () => {
     const server = suite.serve({
-      webtransport: { origins: ["*"], decisionTimeout: 0.05 },
+      webtransport: { origins: ["*"], decisionTimeoutMs: 50 },
       routes: {
         "/throws": {
           webtransport: () => {
@@ -303,7 +303,7 @@ describe("Chromium", () => {
         const { closeCode, reason } = await session.closed;
         return { drained, closeCode, reason };
       }),
-      server.stop({ deadline: 300 }),
+      server.stop({ deadlineMs: 300 }),
     ]);
     expect(end).toEqual({ drained: hears, closeCode: 0, reason: "" });
   });

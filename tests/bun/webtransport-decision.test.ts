@@ -1,22 +1,18 @@
 /** Answers to a session that cannot be: nothing has happened then, and a right one still can be given. */
 import { describe, expect, test } from "bun:test";
 import type { LogRecord, WebTransportServerSession } from "../../bindings/bun/src/index.ts";
-import { Suite, until } from "./suite.ts";
+import { failure, Suite, until } from "./suite.ts";
 
 const suite = new Suite();
 
-/** What a call threw. */
-function thrown(call: () => unknown): string {
-  try {
-    call();
-  } catch (error) {
-    return `${(error as Error).name}: ${(error as Error).message}`;
-  }
-  return "nothing";
+/** What an answer rejects with. */
+async function rejected(answer: Promise<void>): Promise<string> {
+  const error = (await failure(answer)) as Error;
+  return `${error.name}: ${error.message}`;
 }
 
-/** The answers that a handler tries before the right one, and what they throw. */
-const WRONG: [decide: (session: WebTransportServerSession) => unknown, error: string][] = [
+/** The answers that a handler tries before the right one, and what they reject with. */
+const WRONG: [decide: (session: WebTransportServerSession) => Promise<void>, error: string][] = [
   [(session) => session.reject(99), "RangeError: a session is rejected with a status from 300 to 599, not 99"],
   [(session) => session.reject(200), "RangeError: a session is rejected with a status from 300 to 599, not 200"],
   [(session) => session.reject(new Response()), "RangeError: a session is rejected with a status from 300 to 599, not 200"],
@@ -35,10 +31,10 @@ describe("decisions", () => {
         routes: {
           "/wt": {
             async webtransport(session) {
-              for (const [decide] of WRONG) messages.push(thrown(() => decide(session)));
+              for (const [decide] of WRONG) messages.push(await rejected(decide(session)));
               if (right === "accept") await session.accept();
               else await session.reject(418);
-              messages.push(thrown(() => session.reject(403)));
+              messages.push(await rejected(session.reject(403)), await rejected(session.accept()));
             },
           },
         },
@@ -46,8 +42,67 @@ describe("decisions", () => {
       const connection = await suite.goConnect(server);
       const { status } = await connection.dial("/wt");
       expect(status).toBe(right === "accept" ? 200 : 418);
-      await until(() => messages.length > WRONG.length);
-      expect(messages).toEqual([...WRONG.map(([, error]) => error), "InvalidStateError: The session was decided before"]);
+      await until(() => messages.length > WRONG.length + 1);
+      const late = "InvalidStateError: The session was decided before";
+      expect(messages).toEqual([...WRONG.map(([, error]) => error), late, late]);
+    });
+  }
+
+  test("an answer that cannot be and that nobody waits for is told with the 503, and rejects nowhere", async () => {
+    const told: unknown[] = [];
+    const server = suite.serve({
+      webtransport: { decisionTimeoutMs: 50 },
+      routes: { "/wt": { webtransport: (session) => void session.accept({ protocol: "other" }) } },
+      onLog: ({ level, tier, message, error }) => void told.push([level, tier, message, (error as Error)?.name]),
+    });
+    const connection = await suite.goConnect(server);
+    expect((await connection.dial("/wt")).status).toBe(503);
+    const why = 'what was tried had failed: the client does not offer the protocol "other", but none';
+    await until(() => told.length > 0);
+    expect(told).toEqual([["warn", "protocol", `nobody has accepted or rejected a session in time: it was rejected with 503; ${why}`, "TypeError"]]);
+  });
+
+  test("a getter of what is handed over may decide: that counts, and what it stood in does not", async () => {
+    const messages: string[] = [];
+    const server = suite.serve({
+      routes: {
+        "/wt": {
+          async webtransport(session) {
+            const options = { get protocol(): undefined { return void session.reject(418); } };
+            messages.push(await rejected(session.accept(options as object)));
+          },
+        },
+      },
+    });
+    const connection = await suite.goConnect(server);
+    expect((await connection.dial("/wt")).status).toBe(418);
+    await until(() => messages.length > 0);
+    expect(messages).toEqual(["InvalidStateError: The session was decided before"]);
+  });
+
+  for (const [name, decide, status] of [
+    ["accept", (session) => session.accept({ headers: { "x-more": "y" } }), 200],
+    ["reject with a status", (session) => session.reject(403), 403],
+    ["reject with a Response", (session) => session.reject(new Response("no", { status: 403, headers: { "x-more": "y" } })), 403],
+  ] as [string, (session: WebTransportServerSession) => Promise<void>, number][]) {
+    test(`cookies that the handler sets go out with the answer: ${name}`, async () => {
+      const server = suite.serve({
+        webtransport: { origins: ["*"] },
+        routes: {
+          "/wt": {
+            webtransport: (session) => {
+              session.request.cookies.set("a", "b");
+              return decide(session);
+            },
+          },
+        },
+      });
+      const connection = await suite.connect(server, { datagrams: true, webtransport: true });
+      const fields: [string, string][] = [[":method", "CONNECT"], [":scheme", "https"], [":authority", `127.0.0.1:${server.port}`], [":path", "/wt"], [":protocol", "webtransport"], ["sec-webtransport-http3-draft02", "1"]];
+      const report = await (await connection.request("/wt", { fields, end: false })).response("headers");
+      expect(report.status).toBe(status);
+      expect(report.headers.filter(([field]) => field === "set-cookie")).toEqual([["set-cookie", "a=b; Path=/; SameSite=Lax"]]);
+      expect(report.headers.some(([field]) => field === "x-more")).toBe(name !== "reject with a status");
     });
   }
 

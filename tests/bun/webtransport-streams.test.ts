@@ -122,7 +122,7 @@ describe("sessions with webtransport-go", () => {
 
   test("W03 no decision within the deadline is 503; a handler that throws or rejects before it, 500", async () => {
     const logged: string[] = [];
-    const options = { webtransport: { decisionTimeout: 0.2 }, onLog: ({ tier, message }: { tier?: string; message: string }) => logged.push(`${tier}: ${message}`) };
+    const options = { webtransport: { decisionTimeoutMs: 200 }, onLog: ({ tier, message }: { tier?: string; message: string }) => logged.push(`${tier}: ${message}`) };
     const server = suite.serve({
       ...options,
       routes: {
@@ -193,12 +193,8 @@ describe("sessions with webtransport-go", () => {
 
   test("the first offered protocol that the handler knows; one that was not offered is a TypeError", async () => {
     const seen = gate<unknown>();
-    const server = serve((session) => {
-      try {
-        void session.accept({ protocol: "unknown" });
-      } catch (error) {
-        seen.open(error);
-      }
+    const server = serve(async (session) => {
+      seen.open(await failure(session.accept({ protocol: "unknown" })));
       void session.accept({ protocol: session.protocols.find((p) => p === "b")! });
     });
     const connection = await suite.goConnect(server, { protocols: ["a", "b", "c"] });
@@ -547,7 +543,7 @@ describe("sessions with webtransport-go", () => {
     });
     const connection = await suite.goConnect(server);
     const session = await connection.session("/wt");
-    const stopped = server.stop({ deadline: 10_000 });
+    const stopped = server.stop({ deadlineMs: 10_000 });
     await drained.promise;
     expect(await (await session.accept({ uni: true })).text()).toBe("last words");
     heard.open();
@@ -564,7 +560,7 @@ describe("sessions with webtransport-go", () => {
       const name = new URL(session.request.url).search;
       session.onDatagram = () => {
         for (let i = 0; i < 1000 && server.stats().sessions_total! < 2; i++) Bun.sleepSync(10);
-        void server.stop({ deadline: 10_000 });
+        void server.stop({ deadlineMs: 10_000 });
       };
       await session.accept();
       await session.draining;

@@ -145,7 +145,7 @@ describe("sessions of draft 02", () => {
     await session.sendCapsule(capsule(DRAIN_SESSION));
     await drained.promise;
     await capsulesCame(session, 1);
-    const stopped = server.stop({ deadline: 300 });
+    const stopped = server.stop({ deadlineMs: 300 });
     const report = await session.exchange.response();
     const types = capsules(report).map((c) => c.type);
     expect([types[0], types.at(-1)]).toEqual([DRAIN_SESSION, CLOSE_SESSION]);
@@ -163,7 +163,7 @@ describe("sessions of draft 02", () => {
     });
     const connection = await suite.connect(server, draft);
     const session = await DraftSession.open(connection, "/wt");
-    const stopped = server.stop({ deadline: 10_000 });
+    const stopped = server.stop({ deadlineMs: 10_000 });
     await drained.promise;
     expect((await connection.command<{ goaways: number[] }>("goaway")).goaways).toEqual([4]);
     await capsulesCame(session, 1);
@@ -221,7 +221,7 @@ describe("sessions of draft 02", () => {
   });
 
   test("a flood of streams for a session that never is: rejected with the buffered-stream code, the connection lives", async () => {
-    const server = serve(sessions.echo, { webtransport: { decisionTimeout: 0.5 } });
+    const server = serve(sessions.echo, { webtransport: { decisionTimeoutMs: 500 } });
     const connection = await suite.connect(server, draft);
     const ghost = new DraftSession(connection, { stream: 4000 } as DraftSession["exchange"]);
     const streams = [];

@@ -12,7 +12,7 @@ afterAll(async () => {
 });
 
 describe("pump", () => {
-  test("a Worker serves with pump: {interval: 1} while the main thread is blocked", async () => {
+  test("a Worker serves with pump: { intervalMs: 1 } while the main thread is blocked", async () => {
     const child = new Child("programs/blocked-main.ts");
     const port = await child.number();
     expect(await child.line()).toBe("main blocks");

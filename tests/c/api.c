@@ -221,7 +221,9 @@ static void arguments(void)
     HOLDS(strstr(zig_h3_last_error(), "/nowhere/cert.pem") != NULL);
     HOLDS(h == 77);
     SAME(zig_h3_server_route(server, "GET", NULL, 0, 0, NULL), ZIG_H3_ERR_INVALID_ARGUMENT);
-    SAME(zig_h3_server_route(server, "GET", "/", 8, 0, NULL), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_server_route(server, "GET", "/", 0x20, 0, NULL), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_server_route(server, "GET", "/", ZIG_H3_ROUTE_REPLACE | ZIG_H3_ROUTE_REMOVE, 0, NULL), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_server_route(server, "GET", "/nowhere", ZIG_H3_ROUTE_REMOVE, 0, NULL), ZIG_H3_ERR_BAD_ROUTE);
     SAME(zig_h3_server_route(server, NULL, "/", ZIG_H3_ROUTE_WEBTRANSPORT | ZIG_H3_ROUTE_BUFFERED, 0, NULL), ZIG_H3_ERR_INVALID_ARGUMENT);
     SAME(zig_h3_server_route(server, NULL, "/", ZIG_H3_ROUTE_WEBTRANSPORT | ZIG_H3_ROUTE_DATAGRAM, 0, NULL), ZIG_H3_ERR_INVALID_ARGUMENT);
     SAME(zig_h3_server_route(server, "GET", "/", ZIG_H3_ROUTE_WEBTRANSPORT, 0, NULL), ZIG_H3_ERR_BAD_ROUTE);

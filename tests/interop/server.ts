@@ -81,11 +81,11 @@ const server: H3Server = createH3Server({
     // Its datagrams come back for as long as its body is open.
     "/h3dgram/echo": {
       POST: (request: Request) => new Response(request.body),
-      h3Datagram: (payload, context) => void context.sendReply(payload),
+      h3Datagram: (payload, context) => void context.send(payload),
     },
   },
   webtransport: { origins: ["*"] },
-  quicDatagram: (payload, context) => void context.sendReply(payload),
+  quicDatagram: (payload, context) => void context.send(payload),
 });
 
 console.log(`ready ${server.url.href} ${server.certificateHash}`);

@@ -93,6 +93,10 @@
  *
  *     common/failure.ts                             failures in words, handlers that answer to nobody
  *     common/log.ts                                 messages, and where they go
+ *     common/thenable.ts                            promises of any make
+ *     common/foreign_response.ts                    Responses of another realm or library
+ *     common/recognized.ts                          classes that know their objects of another run
+ *     common/builtins.ts                            functions of the host as they were at loading
  *     common/outcome.ts                             a promise that is made when somebody asks
  *     common/peek.ts                                the value of a promise that is settled
  *     common/buffer_source.ts                       an ArrayBuffer or a view of one
@@ -137,10 +141,12 @@ export type {
   MethodRoutes,
   Pem,
   PumpOptions,
+  QueueOptions,
   QuicDatagramHandler,
   ReloadOptions,
   RouteDefinition,
   RouteExtensions,
+  RouteMode,
   RouteValue,
   SessionHandler,
   TlsOptions,

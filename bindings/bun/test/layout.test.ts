@@ -38,8 +38,10 @@ describe("layout", () => {
     expect(errorName(-13)).toBe("ZIG_H3_ERR_ADDRESS_IN_USE");
     expect(errorName(-12345)).toBe("ZIG_H3_ERR_UNKNOWN");
     const error = new H3Error(-408, "too late");
-    expect([error.code, error.name, error.message]).toEqual([-408, "ZIG_H3_ERR_TIMEOUT", "too late"]);
+    expect([error.code, error.errno, error.name, error.message]).toEqual(["ZIG_H3_ERR_TIMEOUT", -408, "H3Error", "too late"]);
     expect(new H3Error(-408).message).toBe("ZIG_H3_ERR_TIMEOUT");
+    const ofTheSystem = [layout.ERROR.ADDRESS_IN_USE, layout.ERROR.ADDRESS_UNAVAILABLE, layout.ERROR.PERMISSION, layout.ERROR.RESOLVE];
+    expect(ofTheSystem.map((errno) => new H3Error(errno).code)).toEqual(["EADDRINUSE", "EADDRNOTAVAIL", "EACCES", "ENOTFOUND"]);
   });
 });
 

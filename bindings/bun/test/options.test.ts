@@ -63,7 +63,7 @@ describe("other options", () => {
     expect(thrown(() => checkOptions({ fetch, tls: { cert: "c", key: "k", certificate: "x" } })).message).toBe(
       'unknown option "tls.certificate" (known: cert, key, serverName, servername)',
     );
-    expect(thrown(() => checkOptions({ fetch, pump: { every: 1 } })).message).toBe('unknown option "pump.every" (known: interval)');
+    expect(thrown(() => checkOptions({ fetch, pump: { every: 1 } })).message).toBe('unknown option "pump.every" (known: intervalMs)');
     expect(thrown(() => checkReload({ fetch, port: 1 }, false)).message).toBe(
       'reload() cannot change "port" (it takes routes, fetch, error, onLog)',
     );
@@ -85,7 +85,7 @@ describe("other options", () => {
 
   test("null says as much as nothing, as in Bun.serve()", () => {
     const none = Object.fromEntries(
-      "hostname tls certPath keyPath routes error maxRequestBodySize idleTimeout requestTimeout development id pump onLog"
+      "hostname tls certPath keyPath routes error maxRequestBodySize idleTimeout requestTimeoutMs development id pump queue onLog"
         .split(" ")
         .concat("quicDatagram", "rawDatagrams", "datagrams", "webtransport", "port", "engine")
         .map((name) => [name, null]),
@@ -102,8 +102,10 @@ describe("other options", () => {
   for (const [options, message] of [
     [{ maxRequestBodySize: -1 }, "maxRequestBodySize must be a whole number from 0 to 9007199254740991, not -1"],
     [{ idleTimeout: 3601 }, "idleTimeout must be 0 to 3600 seconds, not 3601"],
-    [{ requestTimeout: -1 }, "requestTimeout must be 0 to 86400 seconds, not -1"],
-    [{ pump: { interval: 0 } }, "pump.interval must be a whole number from 1 to 1000, not 0"],
+    [{ requestTimeoutMs: -1 }, "requestTimeoutMs must be 0 to 86400000 ms, not -1"],
+    [{ pump: { intervalMs: 0 } }, "pump.intervalMs must be a whole number from 1 to 1000, not 0"],
+    [{ queue: { capacity: 1 << 18 } }, "queue.capacity must be a whole number from 524288 to 268435456, not 262144"],
+    [{ queue: { capacity: 600_000 } }, "queue.capacity must be a power of two, not 600000"],
   ] as const) {
     test(`C09 ${JSON.stringify(options)} is a RangeError`, () => {
       const error = thrown(() => checkOptions({ fetch, ...options }));
@@ -135,12 +137,20 @@ describe("other options", () => {
   test("times become the engine's milliseconds", () => {
     const engine = (options: object): unknown => JSON.parse(checkOptions({ fetch, ...options }).engine);
     expect(engine({})).toEqual({});
-    expect(engine({ idleTimeout: 1.5, requestTimeout: 2, maxRequestBodySize: 7 })).toEqual({
+    expect(engine({ idleTimeout: 1.5, requestTimeoutMs: 2000, maxRequestBodySize: 7 })).toEqual({
       idle_timeout_ms: 1500,
       request_timeout_ms: 2000,
       max_request_body_size: 7,
     });
     expect(engine({ idleTimeout: 0 })).toEqual({ idle_timeout_ms: 3_600_000 });
+    expect(engine({ requestTimeoutMs: 0.5 })).toEqual({ request_timeout_ms: 1 });
+  });
+
+  test("the capacity of the queue, and how often to look", () => {
+    const how = ({ interval, capacity }: { interval: number; capacity: number }): number[] => [interval, capacity];
+    expect(how(checkOptions({ fetch }))).toEqual([0, 0]);
+    expect(how(checkOptions({ fetch, pump: { intervalMs: 5 }, queue: { capacity: 1 << 22 } }))).toEqual([5, 1 << 22]);
+    expect(thrown(() => checkOptions({ fetch, queue: { bytes: 1 } })).message).toBe('unknown option "queue.bytes" (known: capacity)');
   });
 });
 
@@ -156,7 +166,7 @@ describe("datagrams and sessions", () => {
     });
     expect(checkOptions({ fetch, datagrams: { incoming: 7 } }).incomingDatagrams).toBe(7);
     const limits = { maxStreamsBidi: 3, maxStreamsUni: 4, maxData: 65_536, maxEarlyStreams: 0, capsuleBudget: 5 };
-    const webtransport = { ...limits, capsuleTimeout: 2.5, decisionTimeout: 1.5 };
+    const webtransport = { ...limits, capsuleTimeoutMs: 2500, decisionTimeoutMs: 1500 };
     expect(engine({ routes: { "/wt": { webtransport: session } }, webtransport })).toEqual({
       webtransport: {
         origins: ["*"],

@@ -31,6 +31,26 @@ describe("routes", () => {
     for (const value of [null, 5, {}, [], { GET: 5 }]) expect(() => parseRoutes({ "/there": value })).toThrow('route "/there"');
   });
 
+  test("mode stands in the list form and beside the methods of an entry, and is then that of each", () => {
+    const modes = (routes: unknown): unknown[] => parseRoutes(routes).map(({ method, buffered }) => [method, buffered]);
+    expect(modes([{ pattern: "/a", fetch, mode: "buffered" }])).toEqual([["", true]]);
+    expect(modes({ "/a": { POST: fetch, PUT: fetch, mode: "buffered" }, "/b": { POST: fetch, mode: "streaming" }, "/c": { fetch, mode: undefined } })).toEqual([
+      ["POST", true],
+      ["PUT", true],
+      ["POST", false],
+      ["", false],
+    ]);
+    expect(modes({ "/a": { POST: fetch, webtransport: fetch, mode: "buffered" } })).toEqual([["POST", true], ["CONNECT", false]]);
+    for (const [entry, words] of [
+      [{ POST: fetch, mode: "maybe" }, 'mode must be "buffered" or "streaming", not "maybe"'],
+      [{ POST: fetch, mode: "buffered", h3Datagram: fetch }, 'h3Datagram needs mode "streaming"'],
+      [{ webtransport: fetch, mode: "buffered" }, "mode is about requests"],
+      [{ mode: "buffered" }, "mode is about requests"],
+    ] as const) {
+      expect(() => parseRoutes({ "/a": entry })).toThrow(words);
+    }
+  });
+
   test("two routes for the same paths are a TypeError", () => {
     expect(() => new RouteTable([route("/a/:x", "GET"), route("/a/:y", "GET")])).toThrow(
       'routes "/a/:x" and "/a/:y" match the same paths, both for GET',

@@ -22,6 +22,14 @@ describe("the life of a session", () => {
     expect([session.protocol, session.reliability, session.congestionControl]).toEqual(["chat", "supports-unreliable", "default"]);
   });
 
+  test("W17 reliability stays pending where the session never opens, and what it was where it did", async () => {
+    const never = await play(false);
+    never.core.finished(-503, 0, 0, "");
+    const lost = await play();
+    lost.core.finished(-503, 0, 0, "");
+    expect([never.session.reliability, lost.session.reliability]).toEqual(["pending", "supports-unreliable"]);
+  });
+
   test("W11 close() resolves closed at once, with all of the reason; the peer gets 1024 bytes", async () => {
     const { session } = await play();
     const reason = "x".repeat(2000);

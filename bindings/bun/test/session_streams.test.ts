@@ -9,6 +9,11 @@ withFakeLibrary();
 
 const bytes = (...values: number[]): Uint8Array<ArrayBuffer> => new Uint8Array(values);
 
+/** The library has been asked for a stream. What waits for that has not gone on yet. */
+async function opened(): Promise<void> {
+  while (calls.at(-1)?.[0] !== "open_stream") await undefined;
+}
+
 /** A stream of ours, with its writer and the side that gets events. */
 async function sending({ session, core, streams }: Playing) {
   const stream = await opening(core, session.createUnidirectionalStream());
@@ -100,6 +105,32 @@ describe("streams to the peer", () => {
     core.streamEnded(engine.stream, -429);
     expect(await failure(asked)).toMatchObject({ name: "QuotaExceededError" });
     expect(calls).toEqual([["open_stream", 1, 0]]);
+  });
+
+  test("W16 a session that ends while a stream is being opened: InvalidStateError", async () => {
+    const { session, core } = await play();
+    const asked = failure(session.createUnidirectionalStream());
+    await opened();
+    core.finished(0, 2, 0, "", new Uint32Array(0));
+    expect(await asked).toMatchObject({ name: "InvalidStateError" });
+  });
+
+  test("W10 a reason that cannot be looked at is no code, nor anything else; a chunk that is none gives the stream up for the peer, too", async () => {
+    const guarded = Object.defineProperty(new WebTransportError(), "streamErrorCode", { get: () => { throw new Error("no look"); } });
+    const first = await sending(await play());
+    await first.writer.abort(guarded);
+    expect(calls.at(-1)).toEqual(["reset", first.handle, 0]);
+
+    const closing = await sending(await play());
+    const close = failure(closing.writer.close());
+    await settle();
+    await closing.writer.abort(guarded).catch(() => {});
+    expect(await close).toBe(guarded as never);
+    expect(calls.at(-1)).toEqual(["reset", closing.handle, 0]);
+
+    const wrong = await sending(await play());
+    expect(await failure(wrong.writer.write("text" as never))).toBeInstanceOf(TypeError);
+    expect(calls.at(-1)).toEqual(["reset", wrong.handle, 0]);
   });
 
   test("W17 options go to the library: waiting, group and order, which stay live", async () => {

@@ -9,7 +9,7 @@ self.onmessage = (message: MessageEvent<{ flag: SharedArrayBuffer; pump: string 
   const server = createH3Server({
     port: 0,
     hostname: "127.0.0.1",
-    ...(message.data.pump === "interval" ? { pump: { interval: 1 } } : {}),
+    ...(message.data.pump === "interval" ? { pump: { intervalMs: 1 } } : {}),
     routes: {
       "/echo": { POST: (request: Request) => new Response(request.body) },
       "/unblock": () => {

@@ -14,7 +14,7 @@ const server = createH3Server({
   hostname: "127.0.0.1",
   idleTimeout: Number(process.env.IDLE_TIMEOUT ?? 1),
   maxRequestBodySize: 1 << 20,
-  quicDatagram: (payload, context) => void context.sendReply(payload),
+  quicDatagram: (payload, context) => void context.send(payload),
   routes: {
     "/echo": { POST: (request: Request) => new Response(request.body) },
     "/upload": { POST: async (request: Request) => new Response(String((await request.bytes()).length)) },
@@ -40,7 +40,7 @@ const server = createH3Server({
         await Bun.sleep(5);
         return new Response("taken");
       },
-      h3Datagram: (payload, context) => void context.sendReply(payload),
+      h3Datagram: (payload, context) => void context.send(payload),
     },
     "/wt": { webtransport: echo },
     "/wt/*": {

@@ -1,5 +1,6 @@
 /** What failures are called in messages, and handlers whose failures go nowhere else. */
 import type { LogRecord, Reporter } from "./log.ts";
+import { watch } from "./thenable.ts";
 
 /** What was thrown, in words. Never throws itself, whatever that is. */
 export function inWords(error: unknown): string {
@@ -43,8 +44,7 @@ export function callLogged(reporter: Reporter, name: string, call: () => unknown
     reporter.report({ level: "error", tier: "protocol", message, error, ...about?.() });
   };
   try {
-    const result = call();
-    if (result instanceof Promise) result.catch(blame);
+    watch(call(), blame);
   } catch (error) {
     blame(error);
   }

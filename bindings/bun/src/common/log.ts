@@ -1,4 +1,5 @@
 /** Messages of a server or a client: where they come from and where they go. */
+import { watch } from "./thenable.ts";
 
 /** How much a message matters. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -56,7 +57,7 @@ export class Log<Owner> {
     try {
       if (this.hook !== undefined) {
         const result = this.hook(record, owner);
-        if (result instanceof Promise) result.catch(() => {}); // see Hook
+        watch(result, () => {}); // see Hook
       } else if (this.development && (record.level === "warn" || record.level === "error")) {
         console.error(`zig_h3 ${record.level}: ${record.message}`, ...("error" in record ? [record.error] : []));
       }

@@ -50,9 +50,14 @@ export function bodyKind(response: Response): BodyKind {
   return response.body === null ? BODY.NONE : BODY.STREAM;
 }
 
-/** The word with which console.log begins a response's body; empty when it shows none. */
+/** The word with which console.log begins a response's body; empty when it shows none, as one does that fails in an inspect() of its own. */
 function shown(response: Response): string {
-  const text = Bun.inspect(response);
+  let text: string;
+  try {
+    text = Bun.inspect(response);
+  } catch {
+    return "";
+  }
   const from = text.lastIndexOf("\n  bodyUsed: ");
   return /^\n {2}bodyUsed: (?:true|false),\n {2}(\w+)/.exec(text.slice(from))?.[1] ?? "";
 }

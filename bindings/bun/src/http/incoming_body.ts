@@ -1,5 +1,8 @@
 /** The body of a message that comes in pieces: a stream for its reader, credit for its sender. */
 
+/** The native one, whatever a handler puts over it. */
+const isLocked = Object.getOwnPropertyDescriptor(ReadableStream.prototype, "locked")!.get!;
+
 /** The library's calls for such a body: a response's are others than a request's. */
 export interface IncomingCalls {
   /** The reader has taken so many bytes: the sender may send on. */
@@ -65,7 +68,7 @@ export class RequestBody {
 
   /** Somebody holds a reader of the stream. */
   get held(): boolean {
-    return this.stream.locked && !this.#over;
+    return !this.#over && isLocked.call(this.stream);
   }
 
   /** Takes a piece. Returns how long the body is so far. */

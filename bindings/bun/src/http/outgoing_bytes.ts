@@ -101,6 +101,10 @@ export class ResponseBytes implements Sending {
 
   /** Gives the library a piece. False: it has not taken all of it now. */
   #write(piece: Uint8Array): boolean {
+    if (piece.length === 0) {
+      this.#failed("handler", `the body ends at ${this.#at} of ${this.#source.size} bytes`);
+      return false;
+    }
     const memory = scratch();
     const code = this.#calls.write(this.#carrier.handle, piece, piece.length, memory.results + TAKEN);
     if (code === ERROR.WOULD_BLOCK) return false;
@@ -124,7 +128,7 @@ export class ResponseBytes implements Sending {
 
   /** The library takes no more of this response. */
   #refused(code: number): void {
-    if (code === ERROR.NO_MEMORY) {
+    if (code === ERROR.NO_MEMORY || code === ERROR.INVALID_ARGUMENT || code === ERROR.TOO_LARGE || code === ERROR.BAD_HEADER) {
       this.#failed("engine", `${library().zig_h3_last_error().toString()} (${errorName(code)})`);
       return;
     }

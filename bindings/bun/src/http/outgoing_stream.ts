@@ -11,6 +11,14 @@ import type { Trailers } from "./trailers.ts";
 const encoder = new TextEncoder();
 const EMPTY = new Uint8Array(0);
 
+/** The native one, whatever a handler puts over it. */
+const { getReader, cancel } = ReadableStream.prototype;
+
+/** Wants nothing of a stream. What its source makes of that is nobody's concern. */
+export function letGo(body: ReadableStream): void {
+  cancel.call(body).catch(() => {});
+}
+
 /** One body on its way out. Status and headers have been set; they go with the first bytes. */
 export class ResponseStream implements Sending {
   #carrier: Carrier;
@@ -31,7 +39,7 @@ export class ResponseStream implements Sending {
   ) {
     this.#carrier = carrier;
     this.#calls = calls;
-    this.#reader = body.getReader() as ReadableStreamDefaultReader;
+    this.#reader = getReader.call(body) as ReadableStreamDefaultReader;
     this.#declared = declared;
     this.#trailers = trailers;
   }

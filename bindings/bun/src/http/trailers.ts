@@ -1,4 +1,5 @@
 /** Trailers of a response: how a handler gives them, and where they stand. */
+import { watch } from "../common/thenable.ts";
 
 /** What Headers takes. */
 type HeadersInit = NonNullable<ConstructorParameters<typeof Headers>[0]>;
@@ -18,7 +19,7 @@ export type Trailers = NonNullable<Extras["trailers"]>;
  */
 export function withTrailers(response: Response, trailers: Trailers): Response {
   // It may reject before the body is through, or be of a response that nobody gets. Whoever sends it learns of it, and tells.
-  if (trailers instanceof Promise) trailers.catch(() => {});
+  if (typeof trailers !== "function") watch(trailers, () => {});
   return Object.assign(response, { h3: { trailers } satisfies Extras });
 }
 

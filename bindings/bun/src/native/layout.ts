@@ -86,7 +86,7 @@ export const FLAG = { END: 0x1, REMOTE: 0x2, ABORTED: 0x4, BUFFERED: 0x8, COUNTE
 export const LOG_LEVEL = { DEBUG: 0, INFO: 1, WARN: 2, ERROR: 3 } as const;
 
 /** enum zig_h3_route_flag. */
-export const ROUTE_FLAG = { BUFFERED: 0x1, DATAGRAM: 0x2, WEBTRANSPORT: 0x4 } as const;
+export const ROUTE_FLAG = { BUFFERED: 0x1, DATAGRAM: 0x2, WEBTRANSPORT: 0x4, REPLACE: 0x8, REMOVE: 0x10 } as const;
 
 /** enum zig_h3_send_flag. */
 export const SEND_FLAG = { FORGET: 0x1, LATER: 0x2 } as const;

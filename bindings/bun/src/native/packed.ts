@@ -61,17 +61,23 @@ export function writeField(buffer: RawBuffer, at: number, name: string, value: s
   return end;
 }
 
+const { hasOwn } = Object;
+
 /** Headers as Bun gives them in one native call: names in lower case, set-cookie as a list. */
 export type Listed = Record<string, string | string[]>;
 
+/** The native one, whatever a handler puts over it. */
+const { toJSON } = Headers.prototype as unknown as { toJSON(): Listed };
+
 /** All of `headers`. */
 export function listHeaders(headers: Headers): Listed {
-  return (headers as unknown as { toJSON(): Listed }).toJSON();
+  return toJSON.call(headers);
 }
 
 /** Writes headers to `buffer` from `at` on. Returns the end of the list, or -1 when it does not fit. */
 export function writeHeaders(buffer: RawBuffer, listed: Listed, at = 0): number {
   for (const name in listed) {
+    if (!hasOwn(listed, name)) continue; // somebody has put it onto Object.prototype
     const value = listed[name]!;
     if (typeof value === "string") {
       at = writeField(buffer, at, name, value);

@@ -2,7 +2,7 @@
 import { attempt, inWords } from "../common/failure.ts";
 import { LOG_LEVELS, type LogRecord, type Reporter } from "../common/log.ts";
 import { H3Error, errorName } from "../native/errors.ts";
-import { ERROR, EVENT, FLAG, H3_INTERNAL_ERROR } from "../native/layout.ts";
+import { ERROR, EVENT, FLAG, H3_INTERNAL_ERROR, HIGH } from "../native/layout.ts";
 import { library } from "../native/library.ts";
 import { resume } from "../native/refused.ts";
 import { Connection } from "./connection.ts";
@@ -41,21 +41,30 @@ export interface RequestSink {
 
 /** What a native server or client belongs to. */
 export interface Owner extends Reporter {
+  /** Takes the requests of routes that are no more: they were found before. */
+  readonly late: Target;
   /** QUIC_DATAGRAM. */
   quicDatagram(payload: Uint8Array<ArrayBuffer>, connection: Connection): void;
   /** SERVER_STOPPED. */
   stopped(): void;
 }
 
-/** Events of requests that are there. WRITABLE is one of streams, too. */
-const OF_REQUESTS: ReadonlySet<number> = new Set([
-  EVENT.REQUEST,
-  EVENT.BODY,
-  EVENT.BODY_END,
-  EVENT.WRITABLE,
-  EVENT.STREAM_CLOSED,
-  EVENT.H3_DATAGRAM,
-]);
+/** Whether an event is about a request that is there. WRITABLE is one of streams, too. */
+function ofRequest(type: number): boolean {
+  switch (type) {
+    case EVENT.REQUEST:
+    case EVENT.BODY:
+    case EVENT.BODY_END:
+    case EVENT.WRITABLE:
+    case EVENT.STREAM_CLOSED:
+    case EVENT.H3_DATAGRAM:
+      return true;
+  }
+  return false;
+}
+
+/** So that an index stays below 2^53, as all numbers do that go through bun:ffi. */
+const MOST_GENERATIONS = (1 << 20) - 1;
 
 /** The name of an event type. */
 function eventName(type: number): string {
@@ -78,6 +87,8 @@ export class Dispatcher {
   dead = false;
 
   #targets: (Target | undefined)[] = [];
+  /** How often each place among them was given out. What comes late for one that is no more carries an earlier number than the next one's. */
+  #generations: number[] = [];
   #unused: number[] = [];
   #u32: Uint32Array;
 
@@ -87,17 +98,28 @@ export class Dispatcher {
     this.sessions = new SessionEvents(this.records);
   }
 
-  /** Gives a target its index. */
+  /** Gives a target its index, which its routes have as user data. */
   addTarget(target: Target): number {
-    const index = this.#unused.pop() ?? this.#targets.length;
-    this.#targets[index] = target;
-    return index;
+    const place = this.#unused.pop() ?? this.#targets.length;
+    this.#targets[place] = target;
+    const generation = (this.#generations[place] = ((this.#generations[place] ?? -1) + 1) & MOST_GENERATIONS);
+    return place + generation * HIGH;
   }
 
-  /** Takes a target's index back: no event of its server comes any more. */
+  /** Takes a target's index back. Events of it may still come. */
   removeTarget(index: number): void {
-    this.#targets[index] = undefined;
-    this.#unused.push(index);
+    const place = index % HIGH;
+    this.#targets[place] = undefined;
+    this.#unused.push(place);
+  }
+
+  /** Where the request or session of the record at `word` goes: what takes its server's late ones, where its own target is no more. */
+  #target(word: number): Target | undefined {
+    const u32 = this.#u32;
+    const place = u32[word + USER_DATA]!;
+    const target = this.#targets[place];
+    if (target !== undefined && this.#generations[place] === u32[word + USER_DATA + 1]) return target;
+    return this.owners.get(this.connections.get(this.records.u64(word + CONN))?.owner ?? 0)?.late;
   }
 
   /**
@@ -118,7 +140,7 @@ export class Dispatcher {
     const type = u32[word + TYPE]! & 0xffff;
     if (type === EVENT.REQUEST) {
       const handle = this.records.u64(word + OBJECT);
-      const target = this.#targets[u32[word + USER_DATA]!];
+      const target = this.#target(word);
       if (target !== undefined) target.request(handle, at);
       else library().zig_h3_response_reset(handle, H3_INTERNAL_ERROR); // cannot be: no request comes after its server's end
       return;
@@ -148,7 +170,7 @@ export class Dispatcher {
       case EVENT.H3_DATAGRAM:
         return this.exchanges.get(object)?.datagram(this.records.data(at));
       case EVENT.SESSION_REQUEST:
-        return this.#targets[u32[word + USER_DATA]!]?.sessionRequest(object, at); // the engine rejects what nobody decides
+        return this.#target(word)?.sessionRequest(object, at); // the engine rejects what nobody decides
       case EVENT.SERVER_STOPPED: {
         if ((u32[word + CODE]! | 0) === ERROR.IO) this.#log(object, "error", `the socket has failed: ${this.records.text(at)}`);
         this.owners.get(object)?.stopped();
@@ -183,28 +205,34 @@ export class Dispatcher {
     }
   }
 
-  /** Dealing with the record at `at` has thrown: tells so, and gives up what the record is about. */
+  /**
+   * Dealing with the record at `at` has thrown: tells so, and gives up what the record is about. Each for itself: what has thrown may be a
+   * function of JavaScript's own that somebody has put something over.
+   */
   #failed(at: number, error: unknown): void {
     const u32 = this.#u32;
     const word = at >>> 2;
     const type = u32[word + TYPE]! & 0xffff;
     const object = this.records.u64(word + OBJECT);
-    const exchange = this.exchanges.get(object);
+    attempt(() => this.#tell(type, object, word, error));
+    // Stale by now is fine, and a stream's handle is none of a request.
+    if (ofRequest(type)) library().zig_h3_response_reset(object, H3_INTERNAL_ERROR);
+    attempt(() => {
+      if (type >= EVENT.SESSION_REQUEST || (type === EVENT.WRITABLE && !this.exchanges.has(object))) this.sessions.giveUp(type, object, error);
+      else if (ofRequest(type)) this.#end(object, error);
+    });
+  }
+
+  #tell(type: number, object: number, word: number, error: unknown): void {
     const message = `${eventName(type)} could not be dealt with: ${inWords(error)}`;
-        for (const owner of this.#owners(type, object, word)) owner.report({ level: "error", tier: "engine", message, error, ...exchange?.about() });
-    if (type >= EVENT.SESSION_REQUEST || (type === EVENT.WRITABLE && exchange === undefined)) {
-      this.sessions.giveUp(type, object, error);
-    } else if (OF_REQUESTS.has(type)) {
-      library().zig_h3_response_reset(object, H3_INTERNAL_ERROR); // stale by now is fine
-      attempt(() => this.#end(object, error));
-    }
+    const about = this.exchanges.get(object)?.about();
+    for (const owner of this.#owners(type, object, word)) owner.report({ level: "error", tier: "engine", message, error, ...about });
   }
 
   /** Whom a record concerns: all that run, where it cannot be told. */
   #owners(type: number, object: number, word: number): Iterable<Reporter> {
-    const u32 = this.#u32;
     const asks = type === EVENT.REQUEST || type === EVENT.SESSION_REQUEST;
-    const asked = asks ? this.#targets[u32[word + USER_DATA]!]?.owner : this.exchanges.get(object)?.owner;
+    const asked = asks ? this.#target(word)?.owner : this.exchanges.get(object)?.owner;
     const conn = this.records.u64(word + CONN);
     const owner = asked ?? this.owners.get(this.connections.get(conn)?.owner ?? 0) ?? this.sessions.host(object);
     return owner === undefined ? [...this.owners.values()] : [owner];

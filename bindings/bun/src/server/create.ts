@@ -1,7 +1,14 @@
 /** Makes servers. */
+import { recognized } from "../common/recognized.ts";
+import { H3Error } from "../native/errors.ts";
+import { H3Request } from "./api/request.ts";
 import type { H3Server as Shown, H3ServerOptions, RouteDefinition } from "./api/types.ts";
 import { keptOrMade } from "./hot.ts";
 import { H3Server as Implementation } from "./server.ts";
+
+recognized(H3Error, "H3Error");
+recognized(H3Request, "H3Request");
+recognized(Implementation, "H3Server");
 
 /** What createH3Server() gives, as a type. */
 export type H3Server = Shown;

@@ -7,9 +7,9 @@ import { checkOptions } from "./options/options.ts";
 
 const HOT = process.execArgv.includes("--hot");
 
-/** What outlives a run: the servers, by what they were asked for with. */
+/** What outlives a run: the servers, by what they were asked for with. Those that run are kept alive by that. */
 const KEPT = Symbol.for("zig-h3.hot");
-const global = globalThis as { [KEPT]?: Map<string, H3Server> };
+const global = globalThis as { [KEPT]?: Map<string, WeakRef<H3Server>> };
 
 /** How often this run has asked for the same: several servers may want any free port. */
 const asked = new Map<string, number>();
@@ -20,18 +20,18 @@ const asked = new Map<string, number>();
  */
 export function keptOrMade(options: H3ServerOptions, make: () => H3Server): H3Server {
   if (!HOT) return make();
-  const { id, hostname, port, interval } = checkOptions(options);
-  const what = JSON.stringify([id, hostname, port, interval]);
+  const { id, hostname, port, interval, capacity } = checkOptions(options);
+  const what = JSON.stringify([id, hostname, port, interval, capacity]);
   const count = asked.get(what) ?? 0;
   asked.set(what, count + 1);
   const key = `${what} ${count}`;
   const servers = (global[KEPT] ??= new Map());
-  const kept = servers.get(key);
+  const kept = servers.get(key)?.deref();
   if (kept?.running) {
     const { routes, fetch, error, onLog } = options;
     return kept.reload({ routes, fetch, error, onLog } as H3ServerOptions);
   }
   const server = make();
-  servers.set(key, server);
+  servers.set(key, new WeakRef(server));
   return server;
 }

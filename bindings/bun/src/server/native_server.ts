@@ -36,15 +36,33 @@ export function newServer(queue: number, options: Checked): number {
   return memory.u64(0);
 }
 
-/**
- * Adds a route whose requests carry `index` as user data.
- * @throws H3Error when the engine does not take the pattern
- */
-export function addRoute(server: number, route: Route, index: number): void {
-  const method = route.method === "" ? 0 : cString(route.method);
-  const flags =
+/** What the engine must know of a route beside its method and pattern. */
+export function routeFlags(route: Route): number {
+  return (
     (route.buffered ? ROUTE_FLAG.BUFFERED : 0) |
     (route.h3Datagram === undefined ? 0 : ROUTE_FLAG.DATAGRAM) |
-    (route.webtransport === undefined ? 0 : ROUTE_FLAG.WEBTRANSPORT);
+    (route.webtransport === undefined ? 0 : ROUTE_FLAG.WEBTRANSPORT)
+  );
+}
+
+/**
+ * Adds a route whose requests carry `index` as user data.
+ * @param replaces it takes the place of one that matches the same
+ * @throws H3Error when the engine does not take the pattern
+ */
+export function addRoute(server: number, route: Route, index: number, replaces: boolean): void {
+  tellRoute(server, route, routeFlags(route) | (replaces ? ROUTE_FLAG.REPLACE : 0), index);
+}
+
+/**
+ * Takes a route away. Requests that it was found for may still come.
+ * @throws H3Error when the engine cannot
+ */
+export function removeRoute(server: number, route: Route): void {
+  tellRoute(server, route, routeFlags(route) | ROUTE_FLAG.REMOVE, 0);
+}
+
+function tellRoute(server: number, route: Route, flags: number, index: number): void {
+  const method = route.method === "" ? 0 : cString(route.method);
   check(library().zig_h3_server_route(server, method, cString(route.pattern), flags, index, 0));
 }

@@ -1,7 +1,9 @@
 /** The server: what Bun.serve() gives, for HTTP/3. */
-import { callLogged } from "../common/failure.ts";
+import { attempt, callLogged } from "../common/failure.ts";
 import type { Log, LogRecord } from "../common/log.ts";
-import { check, library } from "../native/library.ts";
+import { H3Error } from "../native/errors.ts";
+import { ERROR } from "../native/layout.ts";
+import { check, lastError, library } from "../native/library.ts";
 import { scratch } from "../native/memory.ts";
 import { serverStats } from "../native/stats.ts";
 import type { Connection, SocketAddress } from "../queue/connection.ts";
@@ -12,7 +14,7 @@ import type { OriginCheck } from "./api/origins.ts";
 import { datagramContext } from "./api/quic_datagram.ts";
 import { H3Request } from "./api/request.ts";
 import type { ErrorHandler, H3Server as Shown, H3ServerOptions, Handler, QuicDatagramHandler, ReloadOptions } from "./api/types.ts";
-import { addRoute, newServer } from "./native_server.ts";
+import { addRoute, newServer, removeRoute, routeFlags } from "./native_server.ts";
 import { checkOptions, checkReload, type Handlers } from "./options/options.ts";
 import { Arrival } from "./requests/arrival.ts";
 import type { Exchange } from "./requests/exchange.ts";
@@ -24,7 +26,7 @@ import type { Route, Unmatched } from "./routes/route.ts";
 interface Remains {
   handle: number;
   /** Indices of its targets. */
-  targets: number[];
+  targets: Set<number>;
   pump: Pump;
   log: Log<Shown>;
 }
@@ -36,6 +38,13 @@ const dropped = new FinalizationRegistry<Remains>(({ handle, targets, pump, log 
   pump.release();
 });
 
+/** A route as the engine knows it. */
+interface Told {
+  target: Arrival;
+  index: number;
+  route: Route;
+}
+
 /** What is behind an H3Server. Users see of it what api/types.ts says. */
 export class H3Server implements RequestHost, Owner {
   readonly id: string;
@@ -46,6 +55,8 @@ export class H3Server implements RequestHost, Owner {
   /** The request whose handler is being called, which need not be in the dispatcher's books yet. */
   answering: { readonly exchange: object | undefined } | undefined;
   readonly pump: Pump;
+  /** Takes the requests of routes that a reload took away. */
+  readonly late: Arrival;
   /** Bytes that a request's body may have. */
   readonly bodyLimit: number;
   /** Which pages may open sessions, where a route does not say so. */
@@ -60,7 +71,8 @@ export class H3Server implements RequestHost, Owner {
   #handlers: Handlers;
   #log: Log<Shown>;
   #port: number;
-  #targets = new Map<string, { target: Arrival; index: number }>();
+  /** By what the engine tells routes apart by. */
+  #targets = new Map<string, Told>();
   #remains: Remains;
   #running = false;
   #closed = false;
@@ -85,14 +97,15 @@ export class H3Server implements RequestHost, Owner {
     this.#log = checked.log;
     this.#handlers = checked.handlers;
     this.#port = checked.port;
-    this.pump = Pump.acquire(checked.interval);
+    this.pump = Pump.acquire(checked.interval, checked.capacity);
     try {
       this.#handle = newServer(this.pump.queue, checked);
     } catch (error) {
       this.pump.release();
       throw error;
     }
-    this.#remains = { handle: this.#handle, targets: [], pump: this.pump, log: this.#log };
+    this.late = new Arrival(this.dispatcher.records);
+    this.#remains = { handle: this.#handle, targets: new Set(), pump: this.pump, log: this.#log };
     dropped.register(this, this.#remains, this);
     try {
       this.#addTargets(this.#handlers);
@@ -139,28 +152,32 @@ export class H3Server implements RequestHost, Owner {
   start(): this {
     this.#mustLive();
     if (this.dispatcher.dead) throw new Error("the server's queue has failed, no event comes from it any more: make a new server");
-    if (this.#running && this.#stopping === undefined) return this;
+    if (this.#stopping !== undefined) throw new H3Error(ERROR.WRONG_STATE, "the server is still stopping: wait for what stop() gave");
+    if (this.#running) return this;
     const native = library();
     check(native.zig_h3_server_start(this.#handle));
     const memory = scratch();
     check(native.zig_h3_server_port(this.#handle, memory.results));
     this.#port = memory.words[0]! & 0xffff;
     this.#running = true;
+    this.late.owner = this;
     for (const { target } of this.#targets.values()) target.owner = this;
     this.dispatcher.owners.set(this.#handle, this);
-    if (this.#ref) this.pump.ref();
+    this.pump.began(this.#ref);
     return this;
   }
 
-  stop(force: boolean | { deadline: number } = false): Promise<void> {
+  stop(force: boolean | { deadlineMs: number } = false): Promise<void> {
     const deadline = checkDeadline(force);
     if (!this.#running) return Promise.resolve();
+    const code = library().zig_h3_server_stop(this.#handle, deadline);
+    // It runs on as it did, stopping or not.
+    if (code === ERROR.NO_MEMORY) return Promise.reject(lastError(code));
     this.#stopping ??= Promise.withResolvers<void>();
     const { promise } = this.#stopping;
-    const code = library().zig_h3_server_stop(this.#handle, deadline);
     for (const session of this.dispatcher.sessions.sessions.values()) if (session.host === this) session.drains();
-    // An engine that has died stops nothing, and nothing goes on.
-    if (code < 0) this.stopped();
+    // An engine that has died stops nothing, and nothing goes on. One that only has not answered yet (TIMEOUT) does it later.
+    if (code < 0 && code !== ERROR.TIMEOUT) this.stopped();
     return promise;
   }
 
@@ -187,11 +204,12 @@ export class H3Server implements RequestHost, Owner {
     this.#handlers = handlers;
     if (hasLog) this.#log.hook = onLog;
     this.#assignRoutes();
+    this.#removeTargets();
     return this;
   }
 
   requestIP(request: Request): SocketAddress | null {
-    if (!(request instanceof H3Request)) return null;
+    if (!H3Request.own(request)) return null;
     return this.dispatcher.connections.get(H3Request.connection(request))?.remote ?? null;
   }
 
@@ -271,9 +289,10 @@ export class H3Server implements RequestHost, Owner {
   stopped(): void {
     if (!this.#running) return;
     this.#running = false;
+    this.late.owner = undefined;
     for (const { target } of this.#targets.values()) target.owner = undefined;
     this.dispatcher.owners.delete(this.#handle);
-    if (this.#ref) this.pump.unref();
+    this.pump.ended(this.#ref);
     const stopping = this.#stopping;
     if (this.#closed) this.#free();
     else this.#stopping = undefined;
@@ -292,30 +311,52 @@ export class H3Server implements RequestHost, Owner {
     this.pump.release();
   }
 
-  /** Tells the engine of the routes that it does not know yet. Until they are assigned, their requests go where they went before. */
+  /**
+   * Tells the engine of the routes that it does not know yet, or knows as taking something else. Until they are assigned, their requests go
+   * where they went before.
+   */
   #addTargets({ table }: Handlers): void {
     for (const route of table.routes) {
-      const key = targetKey(route);
-      if (this.#targets.has(key)) continue;
+      const told = this.#targets.get(route.key);
+      if (told !== undefined && routeFlags(told.route) === routeFlags(route)) continue;
       const target = new Arrival(this.dispatcher.records);
       if (this.#running) target.owner = this;
       const index = this.dispatcher.addTarget(target);
-      this.#remains.targets.push(index);
-      this.#targets.set(key, { target, index });
-      addRoute(this.#handle, route, index);
+      try {
+        addRoute(this.#handle, route, index, told !== undefined);
+      } catch (error) {
+        this.dispatcher.removeTarget(index);
+        throw error;
+      }
+      this.#targets.set(route.key, { target, index, route });
+      this.#remains.targets.add(index);
+      if (told !== undefined) this.#forget(told);
     }
   }
 
   /** Gives each target the route that it stands for now. */
   #assignRoutes(): void {
     for (const { target } of this.#targets.values()) target.route = undefined;
-    for (const route of this.#handlers.table.routes) this.#targets.get(targetKey(route))!.target.route = route;
+    for (const route of this.#handlers.table.routes) this.#targets.get(route.key)!.target.route = route;
   }
-}
 
-/** The same for all routes that one target can stand for. */
-function targetKey(route: Route): string {
-  return `${route.key} ${route.buffered} ${route.h3Datagram !== undefined}`;
+  /** Takes away what stands for no route any more. What the engine cannot take away now finds nothing, and may go with the next reload. */
+  #removeTargets(): void {
+    for (const [key, told] of this.#targets) {
+      if (told.target.route !== undefined) continue;
+      attempt(() => {
+        removeRoute(this.#handle, told.route);
+        this.#targets.delete(key);
+        this.#forget(told);
+      });
+    }
+  }
+
+  /** What comes for it from now on comes late. */
+  #forget({ index }: Told): void {
+    this.#remains.targets.delete(index);
+    this.dispatcher.removeTarget(index);
+  }
 }
 
 /** What the routes of a server take beside requests. */
@@ -329,8 +370,8 @@ function kinds({ table }: Handlers): { h3Datagram: boolean; webtransport: boolea
 /** The deadline of a stop() in ms: -1 is none. */
 function checkDeadline(force: unknown): number {
   if (typeof force !== "object" || force === null) return force ? 0 : -1;
-  const { deadline } = force as { deadline?: unknown };
-  if (typeof deadline !== "number") throw new TypeError("stop() takes true, false or an object with a deadline in ms");
-  if (!(deadline >= 0)) throw new RangeError(`the deadline of stop() must be a number of ms from 0, not ${deadline}`);
-  return Math.min(Math.ceil(deadline), 0x7fffffff);
+  const { deadlineMs } = force as { deadlineMs?: unknown };
+  if (typeof deadlineMs !== "number") throw new TypeError("stop() takes true, false or an object with deadlineMs");
+  if (!(deadlineMs >= 0)) throw new RangeError(`deadlineMs of stop() must be a number from 0, not ${deadlineMs}`);
+  return Math.min(Math.ceil(deadlineMs), 0x7fffffff);
 }

@@ -58,9 +58,9 @@ export class WebTransportSession implements AsyncDisposable {
     return this.#core.protocol;
   }
 
-  /** Always `"supports-unreliable"` once it is open: there is no WebTransport without datagrams here. */
+  /** `"supports-unreliable"` once it has been open: there is no WebTransport without datagrams here. */
   get reliability(): "pending" | "supports-unreliable" {
-    return this.#core.state === "connecting" ? "pending" : "supports-unreliable";
+    return this.#core.wasOpen ? "supports-unreliable" : "pending";
   }
 
   /** Always `"default"`: the engine has one way. */

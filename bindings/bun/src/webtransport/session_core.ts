@@ -112,6 +112,11 @@ export class SessionCore implements SessionSink {
     return (this.answered ??= new Headers());
   }
 
+  /** Whether it is open, or was. */
+  get wasOpen(): boolean {
+    return this.#maxDatagramSize !== undefined;
+  }
+
   /** Whether it has ended, for this side at least. */
   get over(): boolean {
     return this.state === "closed" || this.state === "failed";
@@ -243,7 +248,7 @@ export class SessionCore implements SessionSink {
    */
   async openStream(kind: number, options: OpenOptions): Promise<SessionStream> {
     await this.#live();
-    const handle = await new Promise<number>((resolve, reject) => {
+    const stream = await new Promise<SessionStream>((resolve, reject) => {
       untilTaken(
         this.handle,
         () => library().zig_h3_wt_open_stream(this.handle, kind, options.wait ? WT_OPEN.WAIT : 0, scratch().results),
@@ -254,7 +259,6 @@ export class SessionCore implements SessionSink {
         },
       );
     });
-    const stream = this.#streams!.get(handle)!;
     await stream.opening;
     return stream;
   }
@@ -275,10 +279,10 @@ export class SessionCore implements SessionSink {
     if (this.state === "failed") throw new DOMException("The session has failed", "InvalidStateError");
   }
 
-  #added(handle: number, kind: number, { group, order }: OpenOptions): number {
+  #added(handle: number, kind: number, { group, order }: OpenOptions): SessionStream {
     const stream = this.#add(handle, kind, false, group, order);
     if (this.over) stream.fail(this.#ending!.over());
-    return handle;
+    return stream;
   }
 
   #add(handle: number, kind: number, remote: boolean, group: WebTransportSendGroup | null, order: number): SessionStream {

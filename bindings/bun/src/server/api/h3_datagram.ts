@@ -34,7 +34,7 @@ export class H3DatagramContext<Path extends string = string> {
    * once what became of it.
    * @throws TypeError when `data` is neither an ArrayBuffer nor a view of one
    */
-  sendReply(data: BufferSource): DatagramResult {
+  send(data: BufferSource): DatagramResult {
     const bytes = bytesOf(data);
     const { length } = bytes;
     const code = library().zig_h3_response_send_h3_datagram(this.#handle, length === 0 ? 0 : bytes, length, 0, SEND_FLAG.LATER);

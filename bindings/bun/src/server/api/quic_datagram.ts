@@ -34,7 +34,7 @@ export class QuicDatagramContext {
    * Sends a raw datagram to the client, also later than the one that came. Says at once what became of it.
    * @throws TypeError when `data` is neither an ArrayBuffer nor a view of one
    */
-  sendReply(data: BufferSource): DatagramResult {
+  send(data: BufferSource): DatagramResult {
     const bytes = bytesOf(data);
     const { length } = bytes;
     const code = library().zig_h3_server_send_quic_datagram(this.#handle, length === 0 ? 0 : bytes, length, 0, SEND_FLAG.LATER);

@@ -99,6 +99,11 @@ export class H3Request<Path extends string = string> extends NativeRequest {
     return copy;
   }
 
+  /** Whether it is a request of this very run: see recognized(). @internal */
+  static own(request: unknown): request is H3Request {
+    return typeof request === "object" && request !== null && #conn in request;
+  }
+
   /** Aborts the signal, also one that is made later. @internal */
   static abort(request: H3Request, reason: unknown): void {
     const aborter = (request.#aborter ??= { controller: undefined, reason: undefined });

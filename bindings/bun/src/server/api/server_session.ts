@@ -1,5 +1,6 @@
 /** A session on the server, which decides whether there is to be one. */
-import { brief } from "../../common/failure.ts";
+import { brief, inWords } from "../../common/failure.ts";
+import { asResponse } from "../../common/foreign_response.ts";
 import { ERROR } from "../../native/layout.ts";
 import { lastError, library } from "../../native/library.ts";
 import { HEADERS_SIZE, scratch } from "../../native/memory.ts";
@@ -26,7 +27,7 @@ type HeadersInit = NonNullable<ConstructorParameters<typeof Headers>[0]>;
 const NOTHING = new Uint8Array(0);
 
 /**
- * A session that a client asks for: to be accepted or rejected within `webtransport.decisionTimeout`. From then on it is what the
+ * A session that a client asks for: to be accepted or rejected within `webtransport.decisionTimeoutMs`. From then on it is what the
  * standard has.
  * @see https://www.w3.org/TR/webtransport/#web-transport
  */
@@ -38,6 +39,8 @@ export class WebTransportServerSession<Path extends string = string> extends Web
   #request: H3Request;
   #protocols: readonly string[] | undefined;
   #decided = false;
+  /** What accept() or reject() has failed with last. */
+  #failure: { error: unknown } | undefined;
 
   /** @internal */
   constructor(core: SessionCore, request: H3Request) {
@@ -59,11 +62,38 @@ export class WebTransportServerSession<Path extends string = string> extends Web
 
   /**
    * Accepts it.
-   * @returns `ready`: resolves when the session is open
-   * @throws TypeError for a protocol that the client does not offer, or a header that HTTP/3 forbids; InvalidStateError when it was
-   * decided before. Then nothing has happened
+   * @returns as `ready`: resolves when the session is open. Rejects with TypeError for a protocol that the client does not offer, or a header
+   * that HTTP/3 forbids, and with InvalidStateError when it was decided before; then nothing has happened. Never causes an unhandled rejection
    */
   accept(options: AcceptOptions = {}): Promise<void> {
+    return this.#decides(() => this.#accept(options));
+  }
+
+  /**
+   * Refuses it: `ready` and `closed` reject.
+   * @param answer a status from 300 to 599, or a Response with one
+   * @returns resolves when the answer is on its way, which is later only for a Response whose body must be read. Rejects with RangeError for
+   * another status, TypeError for anything else, and InvalidStateError when it was decided before; then nothing has happened. Never causes an
+   * unhandled rejection
+   */
+  reject(answer: number | Response): Promise<void> {
+    return this.#decides(() => this.#reject(answer));
+  }
+
+  /** What fails before anything has happened rejects. Who does not wait for it is told when nobody has decided in time. */
+  #decides(decide: () => Promise<void>): Promise<void> {
+    let decided: Promise<void>;
+    try {
+      decided = decide();
+    } catch (error) {
+      this.#failure = { error };
+      decided = Promise.reject(error);
+    }
+    decided.catch(() => {});
+    return decided;
+  }
+
+  #accept(options: AcceptOptions): Promise<void> {
     this.#mustDecide();
     if (typeof options !== "object" || options === null) throw new TypeError(`accept() takes an object of options, not ${brief(options)}`);
     const { protocol, headers, datagramsReadableType } = options;
@@ -74,9 +104,10 @@ export class WebTransportServerSession<Path extends string = string> extends Web
     if (datagramsReadableType !== undefined && datagramsReadableType !== "bytes") {
       throw new TypeError(`datagramsReadableType must be "bytes", not ${JSON.stringify(datagramsReadableType)}`);
     }
-    const fields = headers === undefined ? undefined : new Headers(headers);
+    const fields = this.#withCookies(headers);
     const listed = fields === undefined ? {} : listHeaders(fields);
     const name = protocol === undefined ? 0 : Buffer.from(protocol + "\0", "latin1");
+    this.#mustDecide(); // a getter of the options may have decided
     this.#decided = true;
     let refused: Error | undefined;
     let late = false;
@@ -87,7 +118,7 @@ export class WebTransportServerSession<Path extends string = string> extends Web
         if (code === 0 || code === ERROR.STALE_HANDLE) return;
         refused = acceptError(code);
         // Nobody is there to take it, only the client, who still waits.
-        if (late) void this.#refuse(500, {}, NOTHING, refused);
+        if (late) this.#refuse(500, {}, NOTHING, refused);
       },
     );
     if (refused !== undefined) {
@@ -100,35 +131,41 @@ export class WebTransportServerSession<Path extends string = string> extends Web
     return this.ready;
   }
 
-  /**
-   * Refuses it: `ready` and `closed` reject.
-   * @param answer a status from 300 to 599, or a Response with one
-   * @returns resolves when the answer is on its way, which is later only for a Response whose body must be read; never rejects
-   * @throws RangeError for another status, TypeError for anything else, InvalidStateError when it was decided before. Then nothing has happened
-   */
-  reject(answer: number | Response): Promise<void> {
+  #reject(answer: number | Response): Promise<void> {
     this.#mustDecide();
-    if (typeof answer !== "number" && !(answer instanceof Response)) {
-      throw new TypeError(`reject() takes a status or a Response, not ${brief(answer)}`);
-    }
-    const status = typeof answer === "number" ? answer : answer.status;
+    const response = typeof answer === "number" ? undefined : asResponse(answer);
+    if (typeof answer !== "number" && response === undefined) throw new TypeError(`reject() takes a status or a Response, not ${brief(answer)}`);
+    const status = response === undefined ? (answer as number) : response.status;
     if (!Number.isInteger(status) || status < 300 || status > 599) {
       throw new RangeError(`a session is rejected with a status from 300 to 599, not ${status}`);
     }
+    const fields = this.#withCookies(response?.headers);
+    const listed = fields === undefined ? {} : listHeaders(fields);
+    const hasBody = response !== undefined && response.body !== null;
+    this.#mustDecide(); // a getter of the Response may have decided
     this.#decided = true;
-    return typeof answer === "number" ? this.#refuse(status, {}, NOTHING) : this.#refuseWith(answer);
+    if (hasBody) return this.#refuseWith(response, status, listed);
+    this.#refuse(status, listed, NOTHING);
+    return Promise.resolve();
   }
 
-  async #refuseWith(answer: Response): Promise<void> {
-    const listed = listHeaders(answer.headers);
-    if (answer.body === null) return this.#refuse(answer.status, listed, NOTHING);
+  async #refuseWith(answer: Response, status: number, listed: Listed): Promise<void> {
     let body: Uint8Array;
     try {
       body = await answer.bytes();
     } catch (error) {
-      return this.#refuse(500, {}, NOTHING, error as Error);
+      return this.#refuse(500, {}, NOTHING, error);
     }
-    return this.#refuse(answer.status, listed, body);
+    this.#refuse(status, listed, body);
+  }
+
+  /** Headers of an answer, with the cookies that the handler has set or deleted; undefined where there is neither. */
+  #withCookies(headers: HeadersInit | undefined): Headers | undefined {
+    const cookies = H3Request.setCookies(this.#request);
+    if (headers === undefined && cookies === undefined) return undefined;
+    const fields = new Headers(headers);
+    for (const cookie of cookies ?? []) fields.append("set-cookie", cookie);
+    return fields;
   }
 
   /** Closes it, or refuses it with 500 when it was not decided yet. */
@@ -142,19 +179,24 @@ export class WebTransportServerSession<Path extends string = string> extends Web
     return session.#decided;
   }
 
+  /** What accept() or reject() has failed with last. @internal */
+  static failure(session: WebTransportServerSession): { error: unknown } | undefined {
+    return session.#failure;
+  }
+
   /** Rejects it with a status, unless it was decided. Runs no code of a handler's. @internal */
   static refuse(session: WebTransportServerSession, status: number): void {
     if (session.#decided) return;
     session.#decided = true;
-    void session.#refuse(status, {}, NOTHING);
+    session.#refuse(status, {}, NOTHING);
   }
 
   #mustDecide(): void {
     if (this.#decided) throw new DOMException("The session was decided before", "InvalidStateError");
   }
 
-  async #refuse(status: number, listed: Listed, body: Uint8Array, cause?: Error): Promise<void> {
-    if (cause !== undefined) this.#blame(cause);
+  #refuse(status: number, listed: Listed, body: Uint8Array, ...cause: [unknown?]): void {
+    if (cause.length > 0) this.#blame(cause[0]);
     untilTaken(
       this.#core.handle,
       () => library().zig_h3_wt_reject(this.#core.handle, status, ...pack(listed), body.length === 0 ? 0 : body, body.length),
@@ -168,8 +210,8 @@ export class WebTransportServerSession<Path extends string = string> extends Web
     this.#core.refused(`The session was rejected with status ${status}`);
   }
 
-  #blame(error: Error): void {
-    const message = `the answer to a session cannot be sent: ${error.message}`;
+  #blame(error: unknown): void {
+    const message = `the answer to a session cannot be sent: ${inWords(error)}`;
     this.#core.host.report({ level: "error", tier: "protocol", message, error, ...H3Request.about(this.#request) });
   }
 }

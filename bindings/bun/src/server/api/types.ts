@@ -43,11 +43,12 @@ export interface H3Server extends Disposable, AsyncDisposable {
 
   /**
    * Stops taking connections and requests. As in Bun.serve().
-   * @param force false: requests that run are finished first; true: all is ended now; `{ deadline }`: they have so many ms
-   * @returns resolves when all has ended. May be called again, also to force what is going on
+   * @param force false: requests that run are finished first; true: all is ended now; `{ deadlineMs }`: they have so long
+   * @returns resolves when all has ended. May be called again, also to force what is going on. Rejects with H3Error when there is no memory
+   * for it: the server runs on
    * @throws TypeError or RangeError for a deadline that is none
    */
-  stop(force?: boolean | { deadline: number }): Promise<void>;
+  stop(force?: boolean | { deadlineMs: number }): Promise<void>;
 
   /** Stops by force and frees what the server holds; afterwards it cannot be started again. May be called again. */
   close(): Promise<void>;
@@ -56,7 +57,7 @@ export interface H3Server extends Disposable, AsyncDisposable {
   reload(options: ReloadOptions & { routes: readonly RouteDefinition[] }): this;
   /**
    * Replaces routes, fetch and error, as in Bun.serve(): requests that run keep their handlers, later ones get the new ones.
-   * @throws TypeError that names a wrong option; then all stays as it was
+   * @throws TypeError that names a wrong option; then all stays as it was. H3Error when the engine cannot take a route
    */
   reload<Path extends string = string>(options: ReloadOptions<Path>): this;
 
@@ -96,7 +97,7 @@ export type Handler<Path extends string = string> = (
 ) => HandlerResult | Promise<HandlerResult>;
 
 /**
- * Decides on a session with `session.accept()` or `session.reject()`, in time (`webtransport.decisionTimeout`), and then works with it.
+ * Decides on a session with `session.accept()` or `session.reject()`, in time (`webtransport.decisionTimeoutMs`), and then works with it.
  * What it throws before it has decided rejects the session with 500; what it throws later is logged, and the session lives on. Called
  * with the server as `this`.
  */
@@ -129,8 +130,13 @@ export type QuicDatagramHandler = (this: H3Server, payload: Uint8Array<ArrayBuff
  */
 export type LogHook = (record: LogRecord, server: H3Server | null) => unknown;
 
+/** When the handler of a request is called. */
+export type RouteMode = "streaming" | "buffered";
+
 /** What stands at a path beside its methods. */
 export interface RouteExtensions<Path extends string = string> {
+  /** When the handlers of these methods are called: see RouteDefinition. */
+  readonly mode?: RouteMode;
   /** Answers methods that have no handler of their own. */
   readonly fetch?: Handler<Path> | Response | Blob;
   /** Takes the datagrams of requests (RFC 9297). */
@@ -162,7 +168,7 @@ export interface RouteDefinition {
    * `"streaming"` (the default): the handler is called when the headers are there, and reads the body as it comes.
    * `"buffered"`: it is called once the whole body is there, and not at all when that is larger than `maxRequestBodySize`.
    */
-  mode?: "buffered" | "streaming";
+  mode?: RouteMode;
   /** Answers the request. May be left out where there is `webtransport`. */
   fetch?: Handler;
   /** Takes the datagrams of requests (RFC 9297), in mode `"streaming"`. */
@@ -190,12 +196,12 @@ export interface WebTransportOptions {
    * Streams that may wait for a session that is not accepted yet, or not even there, 0 to 10000; what is beyond is refused. Default 16.
    */
   maxEarlyStreams?: number;
-  /** Seconds for which a client may take nothing of what a session has to tell it, 0.01 to 3600; then the session ends. Default 10. */
-  capsuleTimeout?: number;
+  /** How long a client may take nothing of what a session has to tell it, in ms, 10 to 3600000; then the session ends. Default 10000. */
+  capsuleTimeoutMs?: number;
   /** Capsules within 10 s that say nothing new, beyond which a client loses its session, 1 to 1000000. Default 1024. */
   capsuleBudget?: number;
-  /** Seconds that a handler may take to accept or reject, 0.01 to 3600; then the client gets 503. Default 10. */
-  decisionTimeout?: number;
+  /** How long a handler may take to accept or reject, in ms, 10 to 3600000; then the client gets 503. Default 10000. */
+  decisionTimeoutMs?: number;
 }
 
 /** Bounds for datagrams. */
@@ -285,7 +291,16 @@ export interface TlsOptions {
 /** How events reach this thread: see `H3ServerOptions.pump`. */
 export interface PumpOptions {
   /** Look every so many milliseconds (1 to 1000) instead of sleeping until there is something. */
-  interval: number;
+  intervalMs: number;
+}
+
+/** The queue that brings events to this thread: see `H3ServerOptions.queue`. */
+export interface QueueOptions {
+  /**
+   * Bytes of events that may wait for this thread in the queue itself, a power of two from 524288 to 268435456. What does not fit waits in the
+   * engine, and datagrams are dropped. Default 1048576 (1 MiB).
+   */
+  capacity?: number;
 }
 
 /** Takes what a handler threw. What it gives back is sent; nothing, or anything but a Response, stands for a plain 500. */
@@ -336,17 +351,19 @@ export interface H3ServerOptions<Path extends string = string> {
   maxRequestBodySize?: number;
   /** Seconds without a packet from a client after which its connection is given up, 0 to 3600; 0: 3600. Default 30. */
   idleTimeout?: number;
-  /** Seconds that a handler may take to begin its response; then the client gets 504. 0 (the default): as long as it likes. */
-  requestTimeout?: number;
+  /** How long a handler may take to begin its response, in ms, up to 86400000; then the client gets 504. 0 (the default): as long as it likes. */
+  requestTimeoutMs?: number;
   /** Show warnings and errors on the console when there is no `onLog`. Default false. */
   development?: boolean;
   /** A name for this server, for your own use. Default `""`. */
   id?: string | null;
   /**
    * How events reach this thread. Default: asleep until the library says that there is something, which takes no CPU when idle.
-   * `{ interval: 1 }` looks every millisecond instead.
+   * `{ intervalMs: 1 }` looks every millisecond instead.
    */
   pump?: PumpOptions;
+  /** The queue that events come by. Servers of a thread share one where `pump` and `queue` are the same. */
+  queue?: QueueOptions;
   /** Called with each message. Default: none, and nothing is printed. */
   onLog?: LogHook;
   /** Settings of the engine beyond these. */

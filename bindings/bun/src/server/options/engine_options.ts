@@ -32,7 +32,7 @@ export const ENGINE_KEYS: ReadonlySet<string> = new Set([
 export const ENGINE_OWN: Readonly<Record<string, string>> = {
   max_request_body_size: "it is called maxRequestBodySize here",
   idle_timeout_ms: "it is called idleTimeout here",
-  request_timeout_ms: "it is called requestTimeout here",
+  request_timeout_ms: "it is called requestTimeoutMs here",
   quic_datagrams: "it is set where there is a handler quicDatagram",
   raw_datagrams: "it is called rawDatagrams here",
   datagrams: "it is an option of its own here",

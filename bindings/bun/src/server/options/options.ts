@@ -40,6 +40,8 @@ export interface Checked {
   id: string;
   /** Milliseconds between looks; 0: sleep until there is something. */
   interval: number;
+  /** Bytes of the queue; 0: the library's own default. */
+  capacity: number;
 }
 
 const KEYS = new Set<string>([
@@ -57,10 +59,11 @@ const KEYS = new Set<string>([
   "webtransport",
   "maxRequestBodySize",
   "idleTimeout",
-  "requestTimeout",
+  "requestTimeoutMs",
   "development",
   "id",
   "pump",
+  "queue",
   "onLog",
   "engine",
 ] satisfies (keyof H3ServerOptions)[]);
@@ -73,9 +76,9 @@ const WEBTRANSPORT_KEYS = new Set([
   "maxStreamsUni",
   "maxData",
   "maxEarlyStreams",
-  "capsuleTimeout",
+  "capsuleTimeoutMs",
   "capsuleBudget",
-  "decisionTimeout",
+  "decisionTimeoutMs",
 ]);
 
 /** The engine's own default, and this side's. */
@@ -122,6 +125,7 @@ export function checkOptions(options: unknown, env: Record<string, string | unde
     bodyLimit: (engine.max_request_body_size as number | undefined) ?? DEFAULT_BODY_LIMIT,
     id: text("id", given.id ?? "", true),
     interval: pumpInterval(given.pump),
+    capacity: queueCapacity(given.queue),
   };
 }
 
@@ -204,17 +208,29 @@ function whole(name: string, value: unknown, min: number, max: number): number {
   return value;
 }
 
-function seconds(name: string, value: unknown, min: number, max: number): number {
-  if (typeof value !== "number") throw new TypeError(`${name} must be a number of seconds from ${min} to ${max}, not ${brief(value)}`);
-  if (!(value >= min && value <= max)) throw new RangeError(`${name} must be ${min} to ${max} seconds, not ${value}`);
-  return Math.ceil(value * 1000);
+function time(name: string, value: unknown, unit: "seconds" | "ms", min: number, max: number): number {
+  if (typeof value !== "number") throw new TypeError(`${name} must be a number of ${unit} from ${min} to ${max}, not ${brief(value)}`);
+  if (!(value >= min && value <= max)) throw new RangeError(`${name} must be ${min} to ${max} ${unit}, not ${value}`);
+  return value;
+}
+
+function milliseconds(name: string, value: unknown, min: number, max: number): number {
+  return Math.ceil(time(name, value, "ms", min, max));
 }
 
 function pumpInterval(value: unknown): number {
   if (value === undefined) return 0;
   if (typeof value !== "object" || value === null) throw new TypeError(`pump must be an object, not ${brief(value)}`);
-  checkKeys("pump.", value, new Set(["interval"]));
-  return whole("pump.interval", (value as { interval?: unknown }).interval, 1, 1000);
+  checkKeys("pump.", value, new Set(["intervalMs"]));
+  return whole("pump.intervalMs", (value as { intervalMs?: unknown }).intervalMs, 1, 1000);
+}
+
+function queueCapacity(value: unknown): number {
+  const { capacity } = group("queue", value, new Set(["capacity"]));
+  if (capacity === undefined) return 0;
+  const bytes = whole("queue.capacity", capacity, 512 << 10, 256 << 20);
+  if ((bytes & (bytes - 1)) !== 0) throw new RangeError(`queue.capacity must be a power of two, not ${bytes}`);
+  return bytes;
 }
 
 function files(given: Record<string, unknown>): { certPath: string | undefined; keyPath: string | undefined } {
@@ -233,11 +249,11 @@ function engineOptions(given: Record<string, unknown>): Record<string, unknown> 
   }
   if (given.idleTimeout !== undefined) {
     // The engine takes no less than 100 ms.
-    engine.idle_timeout_ms = Math.max(seconds("idleTimeout", given.idleTimeout, 0, LONGEST_IDLE / 1000), 100);
+    engine.idle_timeout_ms = Math.max(Math.ceil(time("idleTimeout", given.idleTimeout, "seconds", 0, LONGEST_IDLE / 1000) * 1000), 100);
     if (given.idleTimeout === 0) engine.idle_timeout_ms = LONGEST_IDLE;
   }
-  if (given.requestTimeout !== undefined) {
-    engine.request_timeout_ms = seconds("requestTimeout", given.requestTimeout, 0, 86_400);
+  if (given.requestTimeoutMs !== undefined) {
+    engine.request_timeout_ms = milliseconds("requestTimeoutMs", given.requestTimeoutMs, 0, 86_400_000);
   }
   if (given.tls !== undefined) {
     const list = Array.isArray(given.tls) ? given.tls : [given.tls];
@@ -301,10 +317,10 @@ function sessionOptions(given: Record<string, unknown>): Record<string, unknown>
     if (given[name] !== undefined) sessions[key] = whole(`webtransport.${name}`, given[name], min, max);
   }
   for (const [name, key] of [
-    ["capsuleTimeout", "capsule_timeout_ms"],
-    ["decisionTimeout", "decision_timeout_ms"],
+    ["capsuleTimeoutMs", "capsule_timeout_ms"],
+    ["decisionTimeoutMs", "decision_timeout_ms"],
   ] as const) {
-    if (given[name] !== undefined) sessions[key] = seconds(`webtransport.${name}`, given[name], 0.01, 3600);
+    if (given[name] !== undefined) sessions[key] = milliseconds(`webtransport.${name}`, given[name], 10, 3_600_000);
   }
   return { webtransport: sessions };
 }

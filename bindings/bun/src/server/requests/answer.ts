@@ -5,6 +5,8 @@
  * more is dropped: nothing here rejects unseen.
  */
 import { brief } from "../../common/failure.ts";
+import { isThenable } from "../../common/thenable.ts";
+import { asResponse } from "../../common/foreign_response.ts";
 import { H3_INTERNAL_ERROR } from "../../native/layout.ts";
 import { library } from "../../native/library.ts";
 import type { H3Request } from "../api/request.ts";
@@ -59,7 +61,7 @@ class Answer extends Call {
   #deliver(value: unknown): void {
     let response: Response | undefined;
     try {
-      response = asResponse(value);
+      response = asResponse(value) ?? around(value);
     } catch (error) {
       this.fail(error);
       return;
@@ -76,6 +78,11 @@ class Answer extends Call {
   fail(error: unknown): void {
     if (this.exchange?.gone) {
       this.report("debug", "peer", "a handler failed after its request had ended", error);
+      return;
+    }
+    if (this.begun) {
+      this.report("error", "handler", "a response failed after it had begun", error);
+      library().zig_h3_response_reset(this.handle, H3_INTERNAL_ERROR);
       return;
     }
     if (this.stage === HANDLER) {
@@ -107,13 +114,8 @@ class Answer extends Call {
   }
 }
 
-/** What a handler gave, or a Response with it as body; undefined when it is neither. Throws what a strange value throws. */
-function asResponse(value: unknown): Response | undefined {
-  if (value instanceof Response) return value;
+/** A Response around what its body is to be made of; undefined when the value is nothing of that kind. Throws what a strange value throws. */
+function around(value: unknown): Response | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   return value instanceof ReadableStream || Symbol.asyncIterator in value ? new Response(value as ReadableStream) : undefined;
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }

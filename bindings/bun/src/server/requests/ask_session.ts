@@ -1,6 +1,7 @@
 /** A client asks for a session: finds out who decides, and sees to it that somebody does. */
 import { inWords } from "../../common/failure.ts";
 import type { LogLevel } from "../../common/log.ts";
+import { watch } from "../../common/thenable.ts";
 import type { RequestHead } from "../../http/head_reader.ts";
 import { ERROR } from "../../native/layout.ts";
 import { library } from "../../native/library.ts";
@@ -43,7 +44,7 @@ export function askSession(host: RequestHost, known: Route | undefined, handle: 
   const core = new SessionCore(host, handle);
   if (host.stopping) core.drains();
   const asked: Asked = { host, route, request, core, session: new WebTransportServerSession(core, request) };
-  watch(asked);
+  follow(asked);
   const check = route.origins ?? host.origins ?? sameOrigin;
   const origin = request.headers.get("origin");
   try {
@@ -62,13 +63,16 @@ export function askSession(host: RequestHost, known: Route | undefined, handle: 
 }
 
 /** Tells of the end of a session who would not learn it from the session itself. */
-function watch(asked: Asked): void {
+function follow(asked: Asked): void {
   const { core, session, request } = asked;
   core.watch = {
     failed: (error) => H3Request.abort(request, error),
     ended: () => {
       if (WebTransportServerSession.decided(session) || core.endedWith !== ERROR.TIMEOUT) return;
-      report(asked, "warn", "protocol", "nobody has accepted or rejected a session in time: it was rejected with 503", undefined);
+      const failure = WebTransportServerSession.failure(session);
+      const why = failure === undefined ? "" : `; what was tried had failed: ${inWords(failure.error)}`;
+      const message = `nobody has accepted or rejected a session in time: it was rejected with 503${why}`;
+      report(asked, "warn", "protocol", message, failure?.error);
     },
   };
 }
@@ -83,8 +87,7 @@ function begin(asked: Asked, allowed: boolean, origin: string | null): void {
     return;
   }
   try {
-    const result: unknown = route.webtransport!.call(host, session, request, host);
-    if (result instanceof Promise) result.catch((error) => fail(asked, "a session's handler failed", error));
+    watch(route.webtransport!.call(host, session, request, host), (error) => fail(asked, "a session's handler failed", error));
   } catch (error) {
     fail(asked, "a session's handler failed", error);
   }

@@ -18,6 +18,8 @@ export const LAST = 2;
 export abstract class Call {
   /** How far it has come: what fails in one stage goes on with the next. */
   stage: typeof HANDLER | typeof ERROR_HOOK | typeof LAST = HANDLER;
+  /** The library has the head of the response: no other can be sent any more. */
+  begun = false;
 
   /** @param exchange set as soon as the request outlives its event */
   constructor(

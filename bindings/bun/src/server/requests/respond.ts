@@ -6,6 +6,7 @@ import { peek } from "../../common/peek.ts";
 import { BODY, bodyKind } from "../../http/body_kind.ts";
 import { isFile } from "../../http/file_slice.ts";
 import { LARGEST_WHOLE, sharedBlob } from "../../http/outgoing_bytes.ts";
+import { letGo } from "../../http/outgoing_stream.ts";
 import { trailersOf } from "../../http/trailers.ts";
 import type { Call } from "./call.ts";
 import { respondWithFile } from "./file.ts";
@@ -61,5 +62,5 @@ function blob(call: Call, response: Response, body: Blob | Promise<Blob>): void 
 
 /** Lets go of a response that nobody waits for. */
 function discard(response: Response): void {
-  if (bodyKind(response) === BODY.STREAM && !response.bodyUsed) response.body?.cancel().catch(() => {});
+  if (bodyKind(response) === BODY.STREAM && !response.bodyUsed && response.body !== null) letGo(response.body);
 }

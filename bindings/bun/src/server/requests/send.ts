@@ -2,7 +2,7 @@
 import { describeBody, guessContentType, hasBody, RESET_CONTENT } from "../../http/content_type.ts";
 import { pulledOnce } from "../../http/direct_stream.ts";
 import { LARGEST_WHOLE, ownBytes, ResponseBytes, sharedBytes, type Source } from "../../http/outgoing_bytes.ts";
-import { ResponseStream } from "../../http/outgoing_stream.ts";
+import { letGo, ResponseStream } from "../../http/outgoing_stream.ts";
 import { plainHead } from "../../http/plain_head.ts";
 import type { StaticResponse } from "../../http/static_response.ts";
 import { trailersOf } from "../../http/trailers.ts";
@@ -149,7 +149,8 @@ function sendSlowly(call: Call, status: number, listed: Listed, bytes: Uint8Arra
 /** Writes a response's headers to this thread's memory. Returns their length, or -1 when they are too long. */
 function encode(call: Call, listed: Listed): number {
   const memory = scratch();
-  let end = writeHeaders(memory.headers, listed);
+  const own = writeHeaders(memory.headers, listed);
+  let end = own;
   const cookies = H3Request.setCookies(call.request);
   if (cookies !== undefined) {
     for (const cookie of cookies) {
@@ -157,7 +158,8 @@ function encode(call: Call, listed: Listed): number {
       end = writeField(memory.headers, end, "set-cookie", cookie);
     }
   }
-  return end;
+  // That they do not fit was told: the answer to that goes out without them.
+  return end < 0 && call.stage !== HANDLER ? own : end;
 }
 
 function tooLarge(): H3Error {
@@ -194,31 +196,35 @@ function begin(call: Call, status: number, listed: Listed): boolean {
   if (code === 0) code = native.zig_h3_response_status(call.handle, status);
   if (code === undefined) call.fail(tooLarge());
   else if (code !== 0) call.refused(code);
+  else call.begun = true;
   return code === 0;
 }
 
 /** Sends a response whose body is still being made. `length` is that of the body, or -1. */
 export function stream(call: Call, response: Response, body: ReadableStream, length: number): void {
   if (body.locked) throw new TypeError("the body of this Response is in use: a stream can be sent once");
-  if (response.status === RESET_CONTENT) {
-    body.cancel().catch(() => {});
+  // All of the handler's that can throw is looked at before the head is given to the library.
+  const { status } = response;
+  const trailers = H3Request.method(call.request) === "HEAD" ? undefined : trailersOf(response);
+  if (status === RESET_CONTENT) {
+    letGo(body);
     body = new Blob([]).stream();
     length = 0;
   }
   const listed = listHeaders(response.headers);
-  if (length >= 0 && (listed["content-length"] === undefined || sendsBody(call, response.status))) listed["content-length"] = String(length);
-  const declared = !sendsBody(call, response.status) ? undefined : length >= 0 ? length : declaredLength(listed);
+  const sends = sendsBody(call, status);
+  if (length >= 0 && (listed["content-length"] === undefined || sends)) listed["content-length"] = String(length);
+  const declared = !sends ? undefined : length >= 0 ? length : declaredLength(listed);
   const exchange = call.park();
-  if (!begin(call, response.status, listed)) {
-    body.cancel().catch(() => {});
+  if (!begin(call, status, listed)) {
+    letGo(body);
     return;
   }
-  if (!sendsBody(call, response.status)) {
+  if (!sends) {
     // Nobody is going to read it; what it holds may be let go.
-    body.cancel().catch(() => {});
+    letGo(body);
     body = new Blob([]).stream();
   }
-  const trailers = H3Request.method(call.request) === "HEAD" ? undefined : trailersOf(response);
   const sending = new ResponseStream(exchange, RESPONSE, pulledOnce(body), declared, trailers);
   exchange.sending = sending;
   void sending.run();

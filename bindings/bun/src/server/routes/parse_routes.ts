@@ -1,6 +1,7 @@
 /** Takes the option `routes` apart. */
+import { brief } from "../../common/failure.ts";
 import { checkOrigins } from "../api/origins.ts";
-import type { H3DatagramHandler, Handler, RouteDefinition, SessionHandler } from "../api/types.ts";
+import type { H3DatagramHandler, Handler, RouteDefinition, RouteExtensions, SessionHandler } from "../api/types.ts";
 import { Route } from "./route.ts";
 import { asHandler } from "./static_route.ts";
 
@@ -29,9 +30,7 @@ function parseDefinition(value: unknown, index: number): Route[] {
   }
   if (method !== undefined && typeof method !== "string") throw new TypeError(`${where}: method must be a string`);
   if (method === "") throw new TypeError(`${where}: the method is empty`);
-  if (mode !== "buffered" && mode !== "streaming") {
-    throw new TypeError(`${where}: mode must be "buffered" or "streaming", not ${JSON.stringify(mode)}`);
-  }
+  const buffered = isBuffered(pattern, mode);
   const { h3Datagram, sessions } = parseExtras(pattern, route);
   if (fetch === undefined) {
     if (sessions === undefined) throw new TypeError(`${where} has no handler: fetch is missing`);
@@ -41,11 +40,21 @@ function parseDefinition(value: unknown, index: number): Route[] {
     return [sessions];
   }
   if (typeof fetch !== "function") throw new TypeError(`${where}: fetch must be a function`);
-  if (h3Datagram !== undefined && mode === "buffered") {
-    throw new TypeError(`${where}: h3Datagram needs mode "streaming": datagrams come while the body does`);
-  }
-  const own = new Route(method ?? "", pattern, fetch as Handler, mode === "buffered", { h3Datagram });
+  mustStream(pattern, buffered, h3Datagram);
+  const own = new Route(method ?? "", pattern, fetch as Handler, buffered, { h3Datagram });
   return sessions === undefined ? [own] : [own, sessions];
+}
+
+function isBuffered(pattern: string, mode: unknown): boolean {
+  if (mode !== "buffered" && mode !== "streaming") {
+    throw new TypeError(`route "${pattern}": mode must be "buffered" or "streaming", not ${brief(mode)}`);
+  }
+  return mode === "buffered";
+}
+
+function mustStream(pattern: string, buffered: boolean, h3Datagram: H3DatagramHandler | undefined): void {
+  if (!buffered || h3Datagram === undefined) return;
+  throw new TypeError(`route "${pattern}": h3Datagram needs mode "streaming": datagrams come while the body does`);
 }
 
 /** What both forms have beside handlers of requests: who takes datagrams, and the route of sessions. */
@@ -67,7 +76,7 @@ function parseExtras(
 }
 
 /** Keys of an object at a path that are no methods: those are in upper case. */
-const EXTRA_KEYS = new Set(["fetch", "h3Datagram", "webtransport", "origins"]);
+const EXTRA_KEYS = new Set(["fetch", "mode", "h3Datagram", "webtransport", "origins"]);
 
 function parseEntry([pattern, value]: [string, unknown]): Route[] {
   if (value === false) return [new Route("", pattern, null, false)];
@@ -80,18 +89,20 @@ function parseEntry([pattern, value]: [string, unknown]): Route[] {
   if (!isMap) {
     throw new TypeError(`route "${pattern}" must be a function, an object of functions by method, a Response, a file or false`);
   }
-  const extras = value as { fetch?: unknown; h3Datagram?: unknown; webtransport?: unknown; origins?: unknown };
+  const extras = value as Partial<Record<keyof RouteExtensions, unknown>>;
   const { h3Datagram, sessions } = parseExtras(pattern, extras);
   const methods = Object.entries(value).filter(([key]) => !EXTRA_KEYS.has(key));
   if (extras.fetch !== undefined) methods.unshift(["", extras.fetch]);
-  if (methods.length === 0 && h3Datagram !== undefined) {
-    throw new TypeError(`route "${pattern}": h3Datagram is about requests, which fetch or a method would take`);
+  for (const key of methods.length === 0 ? (["mode", "h3Datagram"] as const) : []) {
+    if (extras[key] !== undefined) throw new TypeError(`route "${pattern}": ${key} is about requests, which fetch or a method would take`);
   }
+  const buffered = isBuffered(pattern, extras.mode ?? "streaming");
+  mustStream(pattern, buffered, h3Datagram);
   const own = methods.map(([method, value]) => {
     const answering = asHandler(pattern, value);
     if (answering === undefined) throw new TypeError(`route "${pattern}": ${method || "fetch"} must be a function, a Response or a file`);
     const { handler, packed } = answering;
-    return new Route(method, pattern, handler, false, { packed, h3Datagram });
+    return new Route(method, pattern, handler, buffered, { packed, h3Datagram });
   });
   return sessions === undefined ? own : [...own, sessions];
 }

@@ -2,6 +2,7 @@
 import { peek } from "../../common/peek.ts";
 import { BODY, bodyKind } from "../../http/body_kind.ts";
 import { guessContentType } from "../../http/content_type.ts";
+import { asResponse } from "../../common/foreign_response.ts";
 import { isFile, isThere, isWhole, wholeFile } from "../../http/file_slice.ts";
 import { LARGEST_WHOLE } from "../../http/outgoing_bytes.ts";
 import { bytesAtHand, packResponse, type StaticResponse } from "../../http/static_response.ts";
@@ -22,7 +23,11 @@ export interface Answering {
 export function asHandler(pattern: string, value: unknown): Answering | undefined {
   if (typeof value === "function") return { handler: value as RouteHandler };
   if (value instanceof Blob) return fileOf(new Response(value)) ?? staticHandler(shareable(new Response(value)));
-  if (!(value instanceof Response)) return undefined;
+  const response = asResponse(value);
+  return response === undefined ? undefined : ofResponse(pattern, response);
+}
+
+function ofResponse(pattern: string, value: Response): Answering {
   if (value.bodyUsed) throw new TypeError(`route "${pattern}": the body of the Response is used`);
   if (value.status < 200 || value.status > 599) {
     throw new TypeError(`route "${pattern}": the status ${value.status} of the Response is not within 200 to 599`);

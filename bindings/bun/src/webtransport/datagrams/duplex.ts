@@ -189,7 +189,7 @@ export class WebTransportDatagramDuplexStream {
     }
     if (datagram === undefined) return;
     this.#wanted = false;
-    const request = "byobRequest" in controller ? controller.byobRequest : null;
+    const request = ("byobRequest" in controller ? controller.byobRequest : undefined) ?? null; // Bun 1.3 says undefined
     if (request === null) {
       controller.enqueue(datagram);
       return;

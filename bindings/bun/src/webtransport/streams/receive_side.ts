@@ -90,7 +90,8 @@ export class ReceiveSide {
     if (this.#over || controller === undefined) return;
     if (this.#wanted && this.#waiting.length > 0) {
       this.#wanted = false;
-      const taken = controller.byobRequest === null ? this.#hand(controller) : this.#fill(controller.byobRequest);
+      const request = controller.byobRequest ?? null; // Bun 1.3 says undefined
+      const taken = request === null ? this.#hand(controller) : this.#fill(request);
       this.bytesRead += taken;
       if (!this.#complete) library().zig_h3_wt_stream_consumed(this.#handle, taken);
       // Where another read waits, what gives the bytes asks for more at once: in there the end may have been given already.

@@ -101,7 +101,13 @@ export class SendSide implements Bun.UnderlyingSink<unknown> {
   write(chunk: unknown): void | Promise<void> {
     if (chunk instanceof AtomicWrite) return this.#writeAtomic(chunk);
     if (this.#waiting > 0) this.#waiting--; // what is piped asks nobody
-    const bytes = bytesOf(chunk);
+    let bytes: Uint8Array;
+    try {
+      bytes = bytesOf(chunk);
+    } catch (error) {
+      this.reset(0); // the stream fails with this: nothing more can be written, and the peer is not to wait for it
+      throw error;
+    }
     if (bytes.length === 0) return;
     const taken = this.#push(bytes);
     // What is sent later must not change with the writer's buffer.

@@ -1,4 +1,5 @@
 /** The error of sessions and their streams. */
+import { recognized } from "../../common/recognized.ts";
 
 /** What the second argument of `new WebTransportError()` may say. */
 export interface WebTransportErrorOptions {
@@ -39,6 +40,10 @@ export class WebTransportError extends DOMException {
     this.#streamErrorCode = streamErrorCode === null ? null : clampCode(streamErrorCode);
   }
 
+  static {
+    recognized(this, "WebTransportError");
+  }
+
   /** Whose failure it is. */
   get source(): WebTransportErrorSource {
     return this.#source;
@@ -59,7 +64,11 @@ function clampCode(value: unknown): number {
   return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
 }
 
-/** The code that the peer gets when a stream is given up for `reason`. */
+/** The code that the peer gets when a stream is given up for `reason`. Never throws, whatever that is. */
 export function codeOf(reason: unknown): number {
-  return reason instanceof WebTransportError ? (reason.streamErrorCode ?? 0) : 0;
+  try {
+    return reason instanceof WebTransportError ? clampCode(reason.streamErrorCode ?? 0) : 0;
+  } catch {
+    return 0;
+  }
 }
