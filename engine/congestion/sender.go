@@ -102,7 +102,6 @@ func (s *Sender) start(wish Algorithm) {
 			r.ssthresh = r.cwnd
 		}
 		r.windowEnd = s.delivered
-		r.setRate()
 	}
 	s.algo = r
 }
