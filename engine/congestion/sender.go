@@ -198,6 +198,9 @@ func (s *Sender) HasPacingBudget(now instant) bool {
 		s.untaken++
 		if s.untaken > 1 || now-s.offeredAt >= appLimitedAfter {
 			s.markAppLimited()
+			if !s.control.free.Load() { // the next report is of the next round trip, and there may be none for long
+				s.control.free.Store(true)
+			}
 		}
 	}
 	if s.pacer.fill(now, &s.connection, s.algo.rate(), s.algo.quantum()) < float64(s.smss) {
