@@ -172,6 +172,7 @@ func (c *Conn) announce(obj any, meta []byte, issued func()) bool {
 	c.Sink.Commit(rec, &sink.Event{Type: sink.EventConnOpened, Object: c.Handle, Parent: c.Parent, Conn: c.Handle, MetaLen: uint32(len(meta))})
 	c.Stats.Add(sink.StatConnectionsTotal, 1)
 	c.Stats.Add(sink.StatConnectionsActive, 1)
+	c.account()
 	return true
 }
 

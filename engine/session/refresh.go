@@ -46,6 +46,7 @@ func (r *refresh) run() {
 			s.refreshLater()
 		}
 	}
+	r.set.c.Account() // the sweeper looks only after connections on which requests come and go
 }
 
 // forget lets go of a session that has ended: with many short ones, memory would be full of them.

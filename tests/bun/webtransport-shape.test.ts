@@ -37,6 +37,42 @@ describe("the web's shape", () => {
     });
   });
 
+  test("W17 a session reads back what its connection's congestion control is tuned for, and what its path carries", async () => {
+    const seen: unknown[] = [];
+    for (const option of ["bbr", "reno"] as const) {
+      const over = gate();
+      const server = serve(
+        async (session) => {
+          await session.accept();
+          const writer = (await session.createUnidirectionalStream()).getWriter();
+          await writer.write(new Uint8Array(200_000));
+          await writer.close();
+          let rate: number | null = null;
+          await until(() => {
+            void session.getStats().then((stats) => void (rate = stats.estimatedSendRate));
+            return rate !== null;
+          });
+          await until(() => server.stats().send_rate! > 0);
+          const { connections_bbr, connections_reno } = server.stats();
+          seen.push([session.congestionControl, connections_bbr, connections_reno]);
+          over.open();
+        },
+        { engine: { congestion_control: option } },
+      );
+      const connection = await suite.goConnect(server);
+      await connection.session("/wt");
+      await over.promise;
+      await connection.close();
+      await until(() => server.stats().connections_active === 0);
+      const { connections_bbr, connections_reno, send_rate } = server.stats();
+      expect([connections_bbr, connections_reno, send_rate]).toEqual([0, 0, 0]);
+    }
+    expect(seen).toEqual([
+      ["low-latency", 1, 0],
+      ["throughput", 0, 1],
+    ]);
+  });
+
   test("W17 getStats() of a session that was closed, by the peer or here, gives what it had come to", async () => {
     const members = ["atSendCapacity", "bytesLost", "bytesReceived", "bytesSent", "datagrams", "estimatedSendRate", "minRtt"];
     members.push("packetsLost", "packetsReceived", "packetsSent", "rttVariation", "smoothedRtt");
