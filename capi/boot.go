@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"unsafe"
 
+	"zigh3/engine/congestion"
 	"zigh3/engine/sink"
 )
 
@@ -43,12 +44,14 @@ func init() {
 	})
 }
 
-// nameStats gives C the names of the counters, once and for all.
+// nameStats gives C the names of the counters that this build has, once and for all.
 func nameStats() {
-	names := inC(sink.SessionStatNames[:])
-	C.session_stats_set_names(names, sink.SessionStatCount)
-	names = inC(sink.StatNames[:])
-	C.stats_set_names(names, sink.StatCount)
+	sessions, servers := sink.SessionStatNames[:], sink.StatNames[:]
+	if !congestion.Installed() {
+		sessions, servers = sessions[:sink.SessionStatCongestion], servers[:sink.StatCongestion]
+	}
+	C.session_stats_set_names(inC(sessions), C.uint32_t(len(sessions)))
+	C.stats_set_names(inC(servers), C.uint32_t(len(servers)))
 }
 
 // inC copies texts to memory of C's.

@@ -2,7 +2,7 @@
 # Builds the library: build/lib/libzigquicheh3.so (.dylib) and build/include/zig_h3.h, with zig_h3.cdef.h for what
 # parses declarations without a preprocessor. Arguments go to go build (for instance
 # -tags failpoint); OUT names another folder than build. The same sources give the same bytes, wherever they lie.
-# ZIG_H3_OWN_CONGESTION=1 builds quic-go from a copy with this project's congestion control in it (capi/quicgo); else it is as it is.
+# quic-go is built from a copy with this project's congestion control in it (capi/quicgo); with ZIG_H3_STOCK_QUIC=1 as it is.
 set -eu
 cd "$(dirname "$0")/.."
 out=${OUT:-build}
@@ -20,7 +20,7 @@ Darwin)
 esac
 # By -modfile, since Go refuses overlays below its module cache.
 modfile=
-if [ "${ZIG_H3_OWN_CONGESTION:-0}" = 1 ]; then
+if [ "${ZIG_H3_STOCK_QUIC:-0}" != 1 ]; then
     capi/quicgo/copy.sh "$out"
     modfile=-modfile=$out/quic-go.mod
 fi

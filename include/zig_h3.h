@@ -679,7 +679,8 @@ ZIG_H3_API int32_t zig_h3_wt_drain(zig_h3_handle session);
 ZIG_H3_API int32_t zig_h3_wt_max_datagram_size(zig_h3_handle session);
 
 /* Counters of a session, as zig_h3_stats_snapshot() has them; names by zig_h3_wt_stats_name(), as zig_h3_stats_name() gives those.
- * Refreshed when something happens on the connection, at most every 100 ms. Readable until SESSION_CLOSED, which has them. Returns as
+ * Refreshed when something happens on the connection, at most every 100 ms. Readable until SESSION_CLOSED, which has them. Packets, bytes,
+ * times and what congestion control does are the connection's: send_rate is in bytes a second, 0 as long as it is not known. Returns as
  * zig_h3_stats_snapshot(). */
 ZIG_H3_API int32_t zig_h3_wt_stats_snapshot(zig_h3_handle session, uint64_t *values, size_t count);
 ZIG_H3_API const char *zig_h3_wt_stats_name(uint32_t index);

@@ -16,7 +16,7 @@ conn_congestion.go conn_congestion.go"
 
 fail() {
     echo "capi/quicgo: $1" >&2
-    echo "capi/quicgo: see capi/quicgo/README.md; without ZIG_H3_OWN_CONGESTION=1 the build has quic-go's own congestion control" >&2
+    echo "capi/quicgo: see capi/quicgo/README.md; with ZIG_H3_STOCK_QUIC=1 the build has quic-go's own congestion control" >&2
     exit 1
 }
 

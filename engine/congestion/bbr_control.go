@@ -8,7 +8,7 @@ func (b *bbr) initPacingRate() {
 	if rtt <= 0 {
 		rtt = 1e6 // 1 ms
 	}
-	b.pacingRate = startupPacingGain * float64(b.c.initialWindow) / rtt.Seconds()
+	b.pacingRate = startupPacingGain * float64(b.c.initialWindow) / seconds(rtt)
 }
 
 func (b *bbr) setPacingRateWithGain(gain float64) {
@@ -25,7 +25,7 @@ func (b *bbr) leastRate() float64 {
 	if rtt <= 0 {
 		rtt = 1e9
 	}
-	return float64(2*b.c.smss) / rtt.Seconds()
+	return float64(2*b.c.smss) / seconds(rtt)
 }
 
 func (b *bbr) setPacingRate() { b.setPacingRateWithGain(b.pacingGain) }
@@ -43,7 +43,7 @@ func (b *bbr) bdpMultiple(bw, gain float64) int64 {
 	if b.minRTT == forever {
 		return b.c.initialWindow
 	}
-	b.bdp = int64(min(bw*b.minRTT.Seconds(), float64(mostWindow*b.c.smss)))
+	b.bdp = int64(min(bw*seconds(b.minRTT), float64(mostWindow*b.c.smss)))
 	return int64(gain * float64(b.bdp))
 }
 

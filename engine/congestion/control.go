@@ -55,6 +55,9 @@ var stateNames = [...]string{"none", "slow start", "recovery", "congestion avoid
 // String is the state's name as its specification has it.
 func (s State) String() string { return stateNames[s] }
 
+// Starting reports whether a path's rate is looked for the first time.
+func (s State) Starting() bool { return s == StateSlowStart || s == StateStartup }
+
 // DefaultInitialWindow is the window before anything is known, in packets, unless the connection is told another.
 const DefaultInitialWindow = 32
 
@@ -116,7 +119,7 @@ func (c *Control) Report() Report {
 		Bandwidth:  c.estimate.Load(),
 		Window:     c.window.Load(),
 		MinRTT:     time.Duration(c.minRTT.Load()),
-		AtCapacity: !c.free.Load(),
+		AtCapacity: !c.free.Load() && c.estimate.Load() > 0,
 		Spurious:   c.spurious.Load(),
 	}
 }

@@ -117,7 +117,7 @@ func (c *connection) generate(rs *rateSample) {
 	if rs.interval <= 0 || rs.interval < c.minRTT || c.minRTT == 0 {
 		return
 	}
-	rs.deliveryRate = float64(rs.delivered) / rs.interval.Seconds()
+	rs.deliveryRate = float64(rs.delivered) / seconds(rs.interval)
 }
 
 // markAppLimited is MarkConnectionAppLimited (4.1.2.4).

@@ -91,7 +91,7 @@ func TestPackets(t *testing.T) {
 			}
 		}
 	}
-	if len(p.slots) != fewestPackets || p.live > 11 {
+	if len(p.slots) != 64 || p.live > 11 { // while packet 0 was near it made room
 		t.Errorf("%d live in %d", p.live, len(p.slots))
 	}
 	if _, ok := p.take(-1); ok {

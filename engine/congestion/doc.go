@@ -26,6 +26,9 @@ import "time"
 // An instant is a monotonic time since some moment before the first call; zero is no instant.
 type instant = time.Duration
 
+// seconds is what Duration.Seconds gives, but for a rounding in its last bit, without dividing.
+func seconds(d time.Duration) float64 { return float64(d) * 1e-9 }
+
 const (
 	// infinity is what the draft calls so, for volumes: no window reaches it.
 	infinity int64 = 1 << 62

@@ -24,6 +24,8 @@ type network struct {
 	ackThin int           // of so many acknowledgements one comes
 	policer *bucket       // drops what is beyond its rate, before the bottleneck
 	dark    bool          // nothing comes through
+	stall   time.Duration // for so long of each every senders do not run: their machine is busy
+	every   time.Duration
 
 	free   instant // when the bottleneck is done with what it has
 	flows  []*flow
@@ -142,6 +144,12 @@ func (n *network) runUntil(limit time.Duration, done func() bool) time.Duration 
 func (n *network) step() {
 	e := n.events.pop()
 	n.now = e.at
+	if n.every > 0 && (e.kind == eventAck || e.kind == eventWake) {
+		if in := n.now % n.every; in < n.stall {
+			n.push(n.stall-in, e)
+			return
+		}
+	}
 	switch e.kind {
 	case eventArrive:
 		e.flow.arrive(e.n, e.marked)

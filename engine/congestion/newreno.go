@@ -30,34 +30,44 @@ type newReno struct {
 	episodeLosses          int // 0: nothing to undo
 
 	// RFC 9406, by its names
-	windowEnd      int64 // C.delivered that ends the round
-	lastRoundMin   time.Duration
-	roundMin       time.Duration
-	roundSamples   int
+	windowEnd    int64 // C.delivered that ends the round
+	roundMin     time.Duration
+	roundSamples int
+
+	// What follows from window and round trip, worked out when it is asked for: an ACK changes both, one after the other.
+	stale          bool
 	pacingRate     float64
 	quantumOfBytes int64
 }
 
 func newNewReno(c *connection) *newReno {
-	r := &newReno{c: c, cwnd: c.initialWindow, ssthresh: infinity, lastRoundMin: forever, roundMin: forever}
-	r.setRate()
-	return r
+	return &newReno{c: c, cwnd: c.initialWindow, ssthresh: infinity, roundMin: forever, stale: true}
 }
 
-func (r *newReno) window() int64  { return r.cwnd }
-func (r *newReno) rate() float64  { return r.pacingRate }
-func (r *newReno) quantum() int64 { return r.quantumOfBytes }
+func (r *newReno) window() int64 { return r.cwnd }
+func (r *newReno) rate() float64 {
+	if r.stale {
+		r.setRate()
+	}
+	return r.pacingRate
+}
+func (r *newReno) quantum() int64 {
+	if r.stale {
+		r.setRate()
+	}
+	return r.quantumOfBytes
+}
 func (r *newReno) bandwidth() float64 {
 	if r.c.srtt <= 0 {
 		return 0
 	}
-	return float64(r.cwnd) / r.c.srtt.Seconds()
+	return float64(r.cwnd) / seconds(r.c.srtt)
 }
 func (r *newReno) slowStart() bool    { return r.cwnd < r.ssthresh }
 func (r *newReno) inRecovery() bool   { return r.recovering }
 func (r *newReno) least() int64       { return renoLeast * r.c.smss }
 func (r *newReno) onTransmit(instant) {}
-func (r *newReno) onRTT()             { r.setRate() }
+func (r *newReno) onRTT()             { r.stale = true }
 
 func (r *newReno) current() State {
 	switch {
@@ -70,6 +80,7 @@ func (r *newReno) current() State {
 }
 
 func (r *newReno) setRate() {
+	r.stale = false
 	rtt := r.c.srtt
 	if rtt <= 0 {
 		rtt = time.Millisecond
@@ -78,13 +89,13 @@ func (r *newReno) setRate() {
 	if r.slowStart() {
 		gain = renoGainStart
 	}
-	r.pacingRate = gain * float64(r.cwnd) / rtt.Seconds()
+	r.pacingRate = gain * float64(r.cwnd) / seconds(rtt)
 	r.quantumOfBytes = quantumOf(r.pacingRate, r.c.smss)
 }
 
 func (r *newReno) widen(by int64) {
 	r.cwnd = max(r.cwnd+by, r.least())
-	r.setRate()
+	r.stale = true
 }
 
 // onAck is OnPacketsAcked (RFC 9002, B.5).
@@ -95,7 +106,7 @@ func (r *newReno) onAck(rs *rateSample) {
 	round := rs.hasData && rs.priorDelivered >= r.windowEnd
 	if round {
 		r.windowEnd = r.c.delivered
-		r.lastRoundMin, r.roundMin, r.roundSamples = r.roundMin, forever, 0
+		r.roundMin, r.roundSamples = forever, 0
 	}
 	limited := r.c.cwndLimited()
 	if round {
@@ -114,19 +125,20 @@ func (r *newReno) onAck(rs *rateSample) {
 		r.cwnd += r.c.smss
 	}
 	r.cwnd = min(r.cwnd, mostWindow*r.c.smss)
-	r.setRate()
+	r.stale = true
 }
 
-// hystart leaves slow start when a round's shortest round trip is longer than the last one's (RFC 9406, 4.2).
+// hystart leaves slow start when a round's shortest round trip is longer than the connection's (RFC 9406, 4.2, which compares with that of
+// the round before: on paths as short as NewReno's that is too long already, and the socket's buffer overflows first).
 func (r *newReno) hystart(rtt time.Duration) {
 	r.roundMin = min(r.roundMin, rtt)
 	r.roundSamples++
-	if r.roundSamples < hystartSamples || r.lastRoundMin == forever {
+	if r.roundSamples < hystartSamples || r.c.minRTT <= 0 {
 		return
 	}
-	if r.roundMin >= r.lastRoundMin+min(max(r.lastRoundMin/8, hystartMinRTT), hystartMaxRTT) {
+	if r.roundMin >= r.c.minRTT+min(max(r.c.minRTT/8, hystartMinRTT), hystartMaxRTT) {
 		r.ssthresh = r.cwnd
-		r.setRate()
+		r.stale = true
 	}
 }
 
@@ -148,7 +160,7 @@ func (r *newReno) reduce(now instant) {
 	r.cwnd = max(int64(float64(r.cwnd)*renoReduction), r.least())
 	r.ssthresh = r.cwnd
 	r.acked = 0
-	r.setRate()
+	r.stale = true
 }
 
 func (r *newReno) onCE(now instant, p *packet, _ int64) {
@@ -168,12 +180,12 @@ func (r *newReno) onSpurious(_ instant, number int64) {
 		return
 	}
 	r.cwnd, r.ssthresh, r.recovering = r.undoCwnd, r.undoSsthresh, false
-	r.setRate()
+	r.stale = true
 }
 
 // onPersistentCongestion is RFC 9002, 7.6.2.
 func (r *newReno) onPersistentCongestion(instant) {
 	r.cwnd = r.least()
 	r.recovering, r.recoveryStart, r.episodeLosses = false, 0, 0
-	r.setRate()
+	r.stale = true
 }

@@ -14,7 +14,7 @@ type packet struct {
 }
 
 const (
-	fewestPackets = 64
+	fewestPackets = 16       // a connection that asks for little never has more
 	mostPackets   = 32 * kib // more than QUIC implementations track
 )
 

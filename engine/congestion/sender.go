@@ -102,7 +102,6 @@ func (s *Sender) start(wish Algorithm) {
 			r.ssthresh = r.cwnd
 		}
 		r.windowEnd = s.delivered
-		r.setRate()
 	}
 	s.algo = r
 }
@@ -188,6 +187,7 @@ func (s *Sender) CanSend(inflight int64) bool {
 	}
 	s.limitedNow = true
 	s.offered, s.untaken = false, 0
+	s.pacer.due = 0 // what is waited for is the peer
 	return false
 }
 
@@ -199,12 +199,18 @@ func (s *Sender) HasPacingBudget(now instant) bool {
 		s.untaken++
 		if s.untaken > 1 || now-s.offeredAt >= appLimitedAfter {
 			s.markAppLimited()
+			s.pacer.idle()
+			if !s.control.free.Load() { // the next report is of the next round trip, and there may be none for long
+				s.control.free.Store(true)
+			}
 		}
 	}
 	if s.pacer.fill(now, &s.connection, s.algo.rate(), s.algo.quantum()) < float64(s.smss) {
 		s.offered, s.untaken = false, 0
+		s.pacer.wait(s.algo.rate(), s.algo.quantum())
 		return false
 	}
+	s.pacer.due = 0
 	if !s.offered {
 		s.offered, s.offeredAt = true, now
 	}

@@ -108,9 +108,11 @@ func TestApplicationLimit(t *testing.T) {
 		{"asked twice in vain", []time.Duration{0, 100 * time.Microsecond, 200 * time.Microsecond}, true},
 		{"asked after a while", []time.Duration{0, time.Millisecond}, true},
 	} {
-		s := NewSender(new(Control), time.Hour, 1200, 1)
+		control := new(Control)
+		s := NewSender(control, time.Hour, 1200, 1)
 		s.OnRTT(20*time.Millisecond, 20*time.Millisecond, 0, ackDelay)
 		s.OnPacketSent(time.Hour, 1200, 0, 1200)
+		control.estimate.Store(1)
 		for _, d := range c.ask {
 			if !s.CanSend(1200) || !s.HasPacingBudget(time.Hour+d) {
 				t.Fatal("no packet may go")
@@ -119,6 +121,9 @@ func TestApplicationLimit(t *testing.T) {
 		s.OnPacketSent(time.Hour+time.Second, 2400, 1, 1200)
 		if p := s.peek(1); p.appLimited != c.want {
 			t.Errorf("%s: limited %v", c.name, p.appLimited)
+		}
+		if r := control.Report(); r.AtCapacity == c.want { // told at once
+			t.Errorf("%s: reported to be at capacity: %v", c.name, r.AtCapacity)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package link
 import (
 	"time"
 
+	"zigh3/engine/congestion"
 	"zigh3/engine/sink"
 )
 
@@ -17,13 +18,50 @@ func (c *Conn) Account() {
 	}
 }
 
+// Congestion tells what the connection's congestion control is doing: nothing with quic-go's own, of which nothing is known.
+func (c *Conn) Congestion() (r congestion.Report) {
+	if control, ok := congestion.Of(c.QUIC); ok {
+		return control.Report()
+	}
+	return r
+}
+
 func (c *Conn) account() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.over {
+		c.accountNow()
+	}
+}
+
+// accountLast is account at the connection's end, which is no more one of those that there are.
+func (c *Conn) accountLast() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.accountNow()
+	c.over = true
+	c.gauge(congestion.Report{Spurious: c.congestion.Spurious})
+}
+
+func (c *Conn) accountNow() {
 	now, was := c.QUIC.ConnectionStats(), c.counted
 	c.counted = now
 	c.Stats.Add(sink.StatBytesIn, now.BytesReceived-was.BytesReceived)
 	c.Stats.Add(sink.StatBytesOut, now.BytesSent-was.BytesSent)
 	c.Stats.Add(sink.StatPacketsIn, now.PacketsReceived-was.PacketsReceived)
 	c.Stats.Add(sink.StatPacketsOut, now.PacketsSent-was.PacketsSent)
+	c.Stats.Add(sink.StatPacketsLost, now.PacketsLost-was.PacketsLost)
+	c.gauge(c.Congestion())
+}
+
+// gauge has the counters say of this connection's congestion control what is so now, and no more what was.
+func (c *Conn) gauge(now congestion.Report) {
+	was := c.congestion
+	c.congestion = now
+	c.Stats.Add(sink.StatPacketsSpurious, now.Spurious-was.Spurious)
+	c.Stats.Add(sink.StatSendRate, now.Bandwidth-was.Bandwidth)
+	c.Stats.Change(sink.StatConnectionsBBR, was.Algorithm == congestion.BBR, now.Algorithm == congestion.BBR)
+	c.Stats.Change(sink.StatConnectionsReno, was.Algorithm == congestion.NewReno, now.Algorithm == congestion.NewReno)
+	c.Stats.Change(sink.StatConnectionsStarting, was.State.Starting(), now.State.Starting())
+	c.Stats.Change(sink.StatConnectionsAtCapacity, was.AtCapacity, now.AtCapacity)
 }

@@ -3,6 +3,7 @@ package link
 import (
 	"testing"
 
+	"zigh3/engine/congestion"
 	"zigh3/engine/sink"
 )
 
@@ -21,6 +22,47 @@ func TestTrafficIsCountedOnce(t *testing.T) {
 			if got := f.Stats[stat].Load(); got != n || n == 0 {
 				t.Errorf("look %d: counter %d has %d of %d", look, stat, got, n)
 			}
+		}
+	}
+}
+
+// What a connection's congestion control is doing is in the counters as long as there is the connection; what was spurious stays.
+func TestCongestionIsCounted(t *testing.T) {
+	f := newFixture(t, environment(Server))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i, c := range []struct {
+		report congestion.Report
+		want   [sink.StatCount - sink.StatCongestion]uint64 // spurious, BBR, reno, starting, at capacity, rate
+	}{
+		{congestion.Report{Algorithm: congestion.BBR, State: congestion.StateStartup}, [...]uint64{0, 1, 0, 1, 0, 0}},
+		{congestion.Report{Algorithm: congestion.BBR, State: congestion.StateProbeUp, Bandwidth: 500, AtCapacity: true, Spurious: 3}, [...]uint64{3, 1, 0, 0, 1, 500}},
+		{congestion.Report{Algorithm: congestion.NewReno, State: congestion.StateSlowStart, Bandwidth: 200, Spurious: 4}, [...]uint64{4, 0, 1, 1, 0, 200}},
+		{congestion.Report{Spurious: 4}, [...]uint64{4, 0, 0, 0, 0, 0}},
+	} {
+		f.gauge(c.report)
+		for j, n := range c.want {
+			if got := f.Stats[sink.StatCongestion+j].Load(); got != n {
+				t.Errorf("%d: %s is %d, not %d", i, sink.StatNames[sink.StatCongestion+j], got, n)
+			}
+		}
+	}
+}
+
+// A connection that has ended is none of those that there are, whoever still looks at it.
+func TestNothingIsCountedAfterTheEnd(t *testing.T) {
+	f := newFixture(t, environment(Server))
+	f.mu.Lock()
+	f.gauge(congestion.Report{Algorithm: congestion.BBR, State: congestion.StateStartup, Bandwidth: 500})
+	f.mu.Unlock()
+	f.accountLast()
+	f.mu.Lock()
+	f.congestion = congestion.Report{Bandwidth: 7} // would be taken off
+	f.mu.Unlock()
+	f.account()
+	for _, i := range []int{sink.StatConnectionsBBR, sink.StatConnectionsStarting, sink.StatSendRate} {
+		if got := f.Stats[i].Load(); got != 0 {
+			t.Errorf("%s is %d", sink.StatNames[i], got)
 		}
 	}
 }

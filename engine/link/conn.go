@@ -9,6 +9,7 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 
+	"zigh3/engine/congestion"
 	"zigh3/engine/message"
 	"zigh3/engine/sink"
 	"zigh3/engine/wire"
@@ -98,6 +99,8 @@ type Conn struct {
 	sweep       connSweep
 	counted     quic.ConnectionStats // is in the counters
 	countedAt   atomic.Uint64        // on the monotonic clock
+	congestion  congestion.Report    // is in the counters
+	over        bool                 // it is counted to its end
 }
 
 // Init sets up a connection that carries what carried says. It is called before anything else.
@@ -172,6 +175,7 @@ func (c *Conn) announce(obj any, meta []byte, issued func()) bool {
 	c.Sink.Commit(rec, &sink.Event{Type: sink.EventConnOpened, Object: c.Handle, Parent: c.Parent, Conn: c.Handle, MetaLen: uint32(len(meta))})
 	c.Stats.Add(sink.StatConnectionsTotal, 1)
 	c.Stats.Add(sink.StatConnectionsActive, 1)
+	c.account()
 	return true
 }
 
@@ -218,7 +222,7 @@ func (c *Conn) lost(err error) {
 	}
 	c.mu.Unlock()
 
-	c.account()
+	c.accountLast()
 	c.Stats.Sub(sink.StatConnectionsActive)
 	text := o.Text[:min(len(o.Text), 1<<10)]
 	rec, _ := c.Sink.Reserve(sink.Terminal, len(text), nil)

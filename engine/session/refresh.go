@@ -46,6 +46,7 @@ func (r *refresh) run() {
 			s.refreshLater()
 		}
 	}
+	r.set.c.Account() // the sweeper looks only after connections on which requests come and go
 }
 
 // forget lets go of a session that has ended: with many short ones, memory would be full of them.
@@ -79,6 +80,7 @@ func (s *Session) stats(streams int) sink.SessionStats {
 	q := s.c.QUIC.ConnectionStats()
 	d := s.datagrams.Counters()
 	n := &s.counters
+	p := s.c.Congestion()
 	return sink.SessionStats{
 		sink.SessionStatDatagramsIn:         d.Delivered,
 		sink.SessionStatDatagramsOut:        d.Sent,
@@ -99,5 +101,18 @@ func (s *Session) stats(streams int) sink.SessionStats {
 		sink.SessionStatSmoothedRTT:         uint64(q.SmoothedRTT.Microseconds()),
 		sink.SessionStatRTTVariation:        uint64(q.MeanDeviation.Microseconds()),
 		sink.SessionStatMinRTT:              uint64(q.MinRTT.Microseconds()),
+		sink.SessionStatCongestionWindow:    q.CongestionWindow,
+		sink.SessionStatPacketsSpurious:     p.Spurious,
+		sink.SessionStatSendRate:            p.Bandwidth,
+		sink.SessionStatAtCapacity:          number(p.AtCapacity),
+		sink.SessionStatAlgorithm:           uint64(p.Algorithm),
+		sink.SessionStatState:               uint64(p.State),
 	}
+}
+
+func number(yes bool) uint64 {
+	if yes {
+		return 1
+	}
+	return 0
 }

@@ -36,9 +36,20 @@ const (
 	SessionStatSmoothedRTT // microseconds, like the next two
 	SessionStatRTTVariation
 	SessionStatMinRTT
+	SessionStatCongestionWindow // bytes that may be under way
+
+	// From here on they are known only where congestion.Installed().
+	SessionStatPacketsSpurious // of those taken for lost: they had come
+	SessionStatSendRate        // bytes a second that the path is thought to carry; 0: not known
+	SessionStatAtCapacity      // 1: the path limits what is sent, not what there is to send
+	SessionStatAlgorithm       // a congestion.Algorithm
+	SessionStatState           // a congestion.State
 
 	SessionStatCount // how many there are
 )
+
+// SessionStatCongestion is the first of the counters that only this project's congestion control knows. Others go before it.
+const SessionStatCongestion = SessionStatPacketsSpurious
 
 // SessionStatNames are the public names of the counters, by index.
 var SessionStatNames = [SessionStatCount]string{
@@ -61,4 +72,10 @@ var SessionStatNames = [SessionStatCount]string{
 	SessionStatSmoothedRTT:         "smoothed_rtt_us",
 	SessionStatRTTVariation:        "rtt_variation_us",
 	SessionStatMinRTT:              "min_rtt_us",
+	SessionStatCongestionWindow:    "congestion_window",
+	SessionStatPacketsSpurious:     "packets_spurious",
+	SessionStatSendRate:            "send_rate",
+	SessionStatAtCapacity:          "at_send_capacity",
+	SessionStatAlgorithm:           "congestion_control",
+	SessionStatState:               "congestion_state",
 }

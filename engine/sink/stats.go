@@ -45,9 +45,21 @@ const (
 	StatResponsesCut             // begun, and ended before their end: by either side, a time limit, the connection's end
 	StatPacketsDropped           // came faster than quic-go could look into them; what was in them is lost, and no other counter has it
 	StatConnectionsRefused       // at their handshake: there were as many as there may be, in all or of one origin
+	StatPacketsLost              // of those sent, taken for lost: what was in them is sent again, but for datagrams. As old as StatPacketsOut
+
+	// From here on they are known only where congestion.Installed().
+	StatPacketsSpurious       // of those taken for lost: they had come
+	StatConnectionsBBR        // of those active
+	StatConnectionsReno       // the others
+	StatConnectionsStarting   // of those active: look for the first time for what their path carries
+	StatConnectionsAtCapacity // of those active: their path limits them, not what there is to send
+	StatSendRate              // bytes a second that the paths of all of them are thought to carry
 
 	StatCount // how many there are
 )
+
+// StatCongestion is the first of the counters that only this project's congestion control knows. Others go before it.
+const StatCongestion = StatPacketsSpurious
 
 // StatNames are the public names of the counters, by index.
 var StatNames = [StatCount]string{
@@ -90,6 +102,13 @@ var StatNames = [StatCount]string{
 	StatResponsesCut:             "responses_cut",
 	StatPacketsDropped:           "packets_dropped",
 	StatConnectionsRefused:       "connections_refused",
+	StatPacketsLost:              "packets_lost",
+	StatPacketsSpurious:          "packets_spurious",
+	StatConnectionsBBR:           "connections_bbr",
+	StatConnectionsReno:          "connections_reno",
+	StatConnectionsStarting:      "connections_starting",
+	StatConnectionsAtCapacity:    "connections_at_capacity",
+	StatSendRate:                 "send_rate",
 }
 
 // Add adds n to a counter.
@@ -97,3 +116,13 @@ func (s *Stats) Add(i int, n uint64) { s[i].Add(n) }
 
 // Sub takes 1 off a counter of what there is now.
 func (s *Stats) Sub(i int) { s[i].Add(^uint64(0)) }
+
+// Change counts in what there is now what was so, or not, and is so now, or not.
+func (s *Stats) Change(i int, was, is bool) {
+	switch {
+	case is && !was:
+		s.Add(i, 1)
+	case was && !is:
+		s.Sub(i)
+	}
+}

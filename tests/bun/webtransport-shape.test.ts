@@ -37,6 +37,44 @@ describe("the web's shape", () => {
     });
   });
 
+  test("W17 a session reads back what its connection's congestion control is tuned for, and what its path carries", async () => {
+    const seen: unknown[] = [];
+    for (const option of ["bbr", "reno"] as const) {
+      const over = gate();
+      const server = serve(
+        async (session) => {
+          await session.accept();
+          const writer = (await session.createUnidirectionalStream()).getWriter();
+          await writer.write(new Uint8Array(200_000));
+          await writer.close();
+          let rate: number | null = null;
+          await until(() => {
+            session.sendDatagram(new Uint8Array(1));
+            void session.getStats().then((stats) => void (rate = stats.estimatedSendRate));
+            return rate !== null;
+          });
+          // What the handshake was sent with may be counted before; counters follow what happens.
+          await until(() => {
+            session.sendDatagram(new Uint8Array(1));
+            const { connections_bbr, connections_reno, send_rate } = server.stats();
+            return (option === "bbr" ? connections_bbr === 1 && connections_reno === 0 : connections_bbr === 0 && connections_reno === 1) && send_rate! > 0;
+          });
+          seen.push(session.congestionControl);
+          over.open();
+        },
+        { engine: { congestion_control: option } },
+      );
+      const connection = await suite.goConnect(server);
+      await connection.session("/wt");
+      await over.promise;
+      await connection.close();
+      await until(() => server.stats().connections_active === 0);
+      const { connections_bbr, connections_reno, send_rate } = server.stats();
+      expect([connections_bbr, connections_reno, send_rate]).toEqual([0, 0, 0]);
+    }
+    expect(seen).toEqual(["low-latency", "throughput"]);
+  });
+
   test("W17 getStats() of a session that was closed, by the peer or here, gives what it had come to", async () => {
     const members = ["atSendCapacity", "bytesLost", "bytesReceived", "bytesSent", "datagrams", "estimatedSendRate", "minRtt"];
     members.push("packetsLost", "packetsReceived", "packetsSent", "rttVariation", "smoothedRtt");

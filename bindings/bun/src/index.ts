@@ -91,6 +91,7 @@
  *     native/stats.ts                               counters by name
  *     native/datagram_result.ts                     what became of a datagram
  *
+ *     common/congestion_control.ts                  what sessions' congestion control is tuned for
  *     common/failure.ts                             failures in words, handlers that answer to nobody
  *     common/log.ts                                 messages, and where they go
  *     common/thenable.ts                            promises of any make
@@ -113,6 +114,7 @@ export type { OriginCheck, Origins } from "./server/api/origins.ts";
 export { WebTransportBidirectionalStream } from "./webtransport/streams/bidirectional_stream.ts";
 export type { BufferSource } from "./common/buffer_source.ts";
 export type { WebTransportCloseInfo } from "./webtransport/close_info.ts";
+export type { WebTransportCongestionControl } from "./common/congestion_control.ts";
 export type { WebTransportConnectionStats, WebTransportDatagramStats } from "./webtransport/connection_stats.ts";
 export { WebTransportDatagramsWritable, type WebTransportSendOptions } from "./webtransport/datagrams/writable.ts";
 export { WebTransportReceiveStream, type WebTransportReceiveStreamStats } from "./webtransport/streams/receive_stream.ts";

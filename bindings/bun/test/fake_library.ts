@@ -125,7 +125,7 @@ export async function play(open = true): Promise<Playing> {
   const log: LogRecord[] = [];
   const sessions = { sessions: new Map(), streams, add: () => {} };
   const pump = { flushSoon: () => {}, dispatcher: { sessions } };
-  const core = new SessionCore({ pump, incomingDatagrams: 4, report: (record: LogRecord) => log.push(record) } as never, 7);
+  const core = new SessionCore({ pump, incomingDatagrams: 4, congestionControl: "default", report: (record: LogRecord) => log.push(record) } as never, 7);
   const session = new WebTransportSession(core);
   if (open) core.opened(1200, "chat");
   return { session, core, streams, log };

@@ -165,6 +165,8 @@ describe("datagrams and sessions", () => {
       datagrams: { incoming: 7, outgoing: 5, count_lost: true },
     });
     expect(checkOptions({ fetch, datagrams: { incoming: 7 } }).incomingDatagrams).toBe(7);
+    const tuned = [undefined, "auto", "bbr", "reno", "toString", 7].map((value) => checkOptions({ fetch, engine: { congestion_control: value } }).congestionControl);
+    expect(tuned).toEqual(["default", "default", "low-latency", "throughput", "default", "default"]); // the engine refuses the last two
     const limits = { maxStreamsBidi: 3, maxStreamsUni: 4, maxData: 65_536, maxEarlyStreams: 0, capsuleBudget: 5 };
     const webtransport = { ...limits, capsuleTimeoutMs: 2500, decisionTimeoutMs: 1500 };
     expect(engine({ routes: { "/wt": { webtransport: session } }, webtransport })).toEqual({

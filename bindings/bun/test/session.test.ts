@@ -1,5 +1,6 @@
 /** Sessions in the web's shape: their life and their datagrams. */
 import { afterAll, describe, expect, test } from "bun:test";
+import { connectionStats } from "../src/webtransport/connection_stats.ts";
 import { WebTransportSession } from "../src/webtransport/session.ts";
 import { ERROR } from "../src/native/layout.ts";
 import { calls, engine, failure, opening, play, settle, withFakeLibrary } from "./fake_library.ts";
@@ -163,6 +164,18 @@ describe("the life of a session", () => {
     });
     core.finished(-505, 0, 0, "");
     expect(await failure(session.getStats())).toMatchObject({ name: "InvalidStateError" });
+  });
+
+  test("W17 getStats() has the path's rate in bits per second where the engine knows it", () => {
+    const datagrams = { droppedIncoming: 0, expiredIncoming: 0, expiredOutgoing: 0 };
+    const known = (counters: Record<string, number>): unknown => {
+      const { estimatedSendRate, atSendCapacity } = connectionStats(counters, datagrams);
+      return [estimatedSendRate, atSendCapacity];
+    };
+    expect(known({ send_rate: 1_000_000, at_send_capacity: 1 })).toEqual([8_000_000, true]);
+    expect(known({ send_rate: 1_000_000, at_send_capacity: 0 })).toEqual([8_000_000, false]);
+    expect(known({ send_rate: 0, at_send_capacity: 1 })).toEqual([null, false]);
+    expect(known({})).toEqual([null, false]); // a build with quic-go's own congestion control
   });
 
   test("W17 getStats() waits for the last counters while they are on their way", async () => {

@@ -55,7 +55,10 @@ type direction struct {
 	Lost     int64     `json:"lost"`
 	Overflow int64     `json:"overflow"`
 	Waiting  float64   `json:"mean_wait_ms"` // of the datagrams carried, for the bottleneck
+	Used     float64   `json:"used"`         // the part of the rate that was used, from the first datagram to the last
 	wait     time.Duration
+	first    time.Time
+	last     time.Time
 }
 
 func newDirection(n uint64) *direction { return &direction{rng: rand.New(rand.NewPCG(*seed, n))} }
@@ -82,6 +85,10 @@ func (d *direction) admit(now time.Time, size int) (due time.Time, overtaken, ok
 		d.free = d.free.Add(time.Duration(float64(size) / *rate * 1e9))
 		at = d.free
 	}
+	if d.Carried == 0 {
+		d.first = now
+	}
+	d.last = now
 	d.Carried++
 	d.Bytes += int64(size)
 	due = at.Add(*delay / 2)
@@ -154,6 +161,9 @@ func main() {
 		d.mu.Lock()
 		if d.Carried > 0 {
 			d.Waiting = d.wait.Seconds() * 1e3 / float64(d.Carried)
+			if span := d.last.Sub(d.first).Seconds(); *rate > 0 && span > 0 {
+				d.Used = float64(d.Bytes) / *rate / span
+			}
 		}
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(out); err != nil {

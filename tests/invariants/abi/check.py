@@ -5,8 +5,11 @@ import json
 import os
 import re
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
+
+from driver.process import must
 
 from . import header
 
@@ -25,9 +28,9 @@ STRUCTS = {  # enum zig_h3_struct: the struct that it stands for
 }
 
 
-def exported():
-    """Symbols that a linker finds in the library. Its version nodes are absolute symbols (A), not names to call."""
-    output = subprocess.run(["nm", "-D", "--defined-only", LIBRARY], capture_output=True, text=True, check=True).stdout
+def exported(path=LIBRARY):
+    """Symbols that a linker finds in a library. Its version nodes are absolute symbols (A), not names to call."""
+    output = subprocess.run(["nm", "-D", "--defined-only", path], capture_output=True, text=True, check=True).stdout
     return {name.split("@")[0] for _, kind, name in (line.split() for line in output.splitlines()) if kind != "A"}
 
 
@@ -130,6 +133,37 @@ def check_cdef(log, count):
     count.check(log, parsed["version"] == [1, 1] and parsed["sizes"] == [64, 64], f"what it declares is what the library has: {parsed['version']}")
 
 
+# Counters that only this project's congestion control has.
+COUNTERS_OF_CONGESTION = {
+    "zig_h3_stats_name": {"packets_spurious", "connections_bbr", "connections_reno", "connections_starting", "connections_at_capacity", "send_rate"},
+    "zig_h3_wt_stats_name": {"packets_spurious", "send_rate", "at_send_capacity", "congestion_control", "congestion_state"},
+}
+
+
+def check_stock(log, count):
+    """What a build with quic-go as it is has, and what it has not."""
+    folder = ROOT / "build/stock"
+    must(log, [ROOT / "capi/build.sh"], 600, cwd=ROOT, env={"ZIG_H3_STOCK_QUIC": "1", "OUT": str(folder)})
+    stock = folder / "lib/libzigquicheh3.so"
+    same(log, count, exported(stock), exported(), "a build with quic-go as it is exports the same")
+    for call, own in COUNTERS_OF_CONGESTION.items():
+        same(log, count, counters(LIBRARY, call) - counters(stock, call), own, f"{call} names what quic-go as it is does not know")
+
+
+def counters(path, call):
+    """The counters that a library names, asked in a process of its own: two of these libraries have no place in one."""
+    program = f"""
+import ctypes, sys
+name = ctypes.CDLL(sys.argv[1]).{call}
+name.restype = ctypes.c_char_p
+i = 0
+while (text := name(i)) is not None:
+    print(text.decode())
+    i += 1
+"""
+    return set(subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=True, timeout=60).stdout.split())
+
+
 # What the Bun package calls each enum, and what it leaves away of its constants' names.
 ENUMS = {
     "zig_h3_abi": ("ABI", "ABI_"),
@@ -185,4 +219,5 @@ def run(log, count):
     check_structs(log, count)
     check_nodes(log, count)
     check_cdef(log, count)
+    check_stock(log, count)
     check_package(log, count)

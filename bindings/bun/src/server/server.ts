@@ -1,4 +1,5 @@
 /** The server: what Bun.serve() gives, for HTTP/3. */
+import type { WebTransportCongestionControl } from "../common/congestion_control.ts";
 import { attempt, callLogged } from "../common/failure.ts";
 import type { Log, LogRecord } from "../common/log.ts";
 import { H3Error } from "../native/errors.ts";
@@ -63,6 +64,8 @@ export class H3Server implements RequestHost, Owner {
   readonly origins: OriginCheck | undefined;
   /** How many datagrams of a session may wait to be read. */
   readonly incomingDatagrams: number;
+  /** What sessions' congestion control is tuned for. */
+  readonly congestionControl: WebTransportCongestionControl;
 
   #quicDatagram: QuicDatagramHandler | undefined;
   /** Which kinds of routes the engine was started with: others cannot be added. */
@@ -92,6 +95,7 @@ export class H3Server implements RequestHost, Owner {
     this.bodyLimit = checked.bodyLimit;
     this.origins = checked.origins;
     this.incomingDatagrams = checked.incomingDatagrams;
+    this.congestionControl = checked.congestionControl;
     this.#quicDatagram = checked.quicDatagram;
     this.#kinds = kinds(checked.handlers);
     this.#log = checked.log;

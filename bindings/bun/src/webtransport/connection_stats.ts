@@ -15,10 +15,10 @@ export interface WebTransportConnectionStats {
   rttVariation?: number;
   minRtt?: number;
   datagrams: WebTransportDatagramStats;
-  /** Always null: the engine has no estimate that it tells. */
-  estimatedSendRate: null;
-  /** Always false, as long as there is no estimate. */
-  atSendCapacity: false;
+  /** Bits per second that the connection's path is thought to carry; null: not known, yet or in a build with quic-go's own congestion control. */
+  estimatedSendRate: number | null;
+  /** Whether the path, and not what there is to send, limits the connection: then the estimate is the path's. */
+  atSendCapacity: boolean;
 }
 
 /**
@@ -51,8 +51,8 @@ const MEMBERS = [
 export function connectionStats(counters: Record<string, number>, lost: WebTransportDatagramStats): WebTransportConnectionStats {
   const stats: WebTransportConnectionStats = {
     datagrams: { ...lost, droppedIncoming: lost.droppedIncoming + (counters.datagrams_dropped_in ?? 0) },
-    estimatedSendRate: null,
-    atSendCapacity: false,
+    estimatedSendRate: counters.send_rate ? counters.send_rate * 8 : null,
+    atSendCapacity: !!counters.send_rate && counters.at_send_capacity === 1,
   };
   for (const [member, name, unit] of MEMBERS) {
     const value = counters[name];

@@ -2,6 +2,7 @@
 import { WT_STREAM } from "../native/layout.ts";
 import type { WebTransportBidirectionalStream } from "./streams/bidirectional_stream.ts";
 import { bytesOf, type BufferSource } from "../common/buffer_source.ts";
+import type { WebTransportCongestionControl } from "../common/congestion_control.ts";
 import { checkCloseInfo, type WebTransportCloseInfo } from "./close_info.ts";
 import { connectionStats, type WebTransportConnectionStats } from "./connection_stats.ts";
 import { datagramResult, type DatagramResult } from "../native/datagram_result.ts";
@@ -63,9 +64,12 @@ export class WebTransportSession implements AsyncDisposable {
     return this.#core.wasOpen ? "supports-unreliable" : "pending";
   }
 
-  /** Always `"default"`: the engine has one way. */
-  get congestionControl(): "default" {
-    return "default";
+  /**
+   * What the connection's congestion control is tuned for. A server says so with `engine.congestion_control`: `"low-latency"` is "bbr",
+   * `"throughput"` "reno", and `"default"` "auto".
+   */
+  get congestionControl(): WebTransportCongestionControl {
+    return this.#core.host.congestionControl;
   }
 
   /** Always false: sessions are on HTTP/3 only. */

@@ -10,6 +10,7 @@ import type { Reporter } from "../common/log.ts";
 import { scratch } from "../native/memory.ts";
 import type { Pump } from "../queue/pump.ts";
 import type { WebTransportBidirectionalStream } from "./streams/bidirectional_stream.ts";
+import type { WebTransportCongestionControl } from "../common/congestion_control.ts";
 import { encodeReason, type WebTransportCloseInfo } from "./close_info.ts";
 import { DatagramInbox } from "./datagrams/inbox.ts";
 import { DatagramOutbox } from "./datagrams/outbox.ts";
@@ -29,6 +30,8 @@ export interface SessionHost extends Reporter {
   readonly pump: Pump;
   /** How many datagrams of a session may wait to be read, until the session says otherwise. */
   readonly incomingDatagrams: number;
+  /** What the connections' congestion control is tuned for. */
+  readonly congestionControl: WebTransportCongestionControl;
 }
 
 /** How far a session has come, in the standard's words. */

@@ -257,9 +257,9 @@ export interface EngineOptions {
   initial_packet_size?: number;
   /** Bytes of UDP payload of the largest packets at all, for paths whose MTU shrinks under way; 0: what is found to come through. */
   max_packet_size?: number;
-  /** Packets of a connection that may be under way before anything is known of its path. See docs/options.md for the builds that have it. */
+  /** Packets of a connection that may be under way before anything is known of its path. */
   initial_window?: number;
-  /** How connections find out what their path carries. "bbr" is refused by the default build: see docs/options.md. */
+  /** How connections find out what their path carries. Sessions read back what they got: `congestionControl`. */
   congestion_control?: "auto" | "bbr" | "reno";
   /** Bytes of all bodies on routes of mode `"buffered"` that may have come and be unanswered. At least `maxRequestBodySize`. */
   max_buffered_body_bytes?: number;

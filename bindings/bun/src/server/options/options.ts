@@ -1,5 +1,6 @@
 /** Checks what createH3Server() is given, and turns it into what the engine takes. */
 import { readFileSync } from "node:fs";
+import { congestionControlOf, type WebTransportCongestionControl } from "../../common/congestion_control.ts";
 import { brief } from "../../common/failure.ts";
 import { Log } from "../../common/log.ts";
 import { checkOrigins, type OriginCheck } from "../api/origins.ts";
@@ -37,6 +38,8 @@ export interface Checked {
   origins: OriginCheck | undefined;
   /** How many datagrams of a session may wait to be read. */
   incomingDatagrams: number;
+  /** What sessions read back of the engine's option. */
+  congestionControl: WebTransportCongestionControl;
   id: string;
   /** Milliseconds between looks; 0: sleep until there is something. */
   interval: number;
@@ -119,6 +122,7 @@ export function checkOptions(options: unknown, env: Record<string, string | unde
     handlers,
     quicDatagram,
     origins: checkOrigins("webtransport.origins", webtransport.origins),
+    congestionControl: congestionControlOf(engine.congestion_control),
     incomingDatagrams: datagrams.incoming === undefined ? DEFAULT_DATAGRAMS : whole("datagrams.incoming", datagrams.incoming, 1, 65_535),
     log: new Log(onLog, development),
     development,

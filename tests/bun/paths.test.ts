@@ -1,0 +1,47 @@
+/** Paths that lose, reorder and are narrow, in real sockets: what is not lost is not answered as loss, and what is does not end a rate. */
+import { describe, expect, test } from "bun:test";
+import { http3 } from "./client.ts";
+import { Path } from "./path.ts";
+import { Suite } from "./suite.ts";
+
+const suite = new Suite();
+const RATE = 1_000_000;
+const BODY = 3_000_000;
+// Rates are within a third and three times of the path's: the machine may be busy. One that gave up has a tenth.
+
+/** A download through a path of RATE bytes a second: the largest of the counters seen meanwhile, and the last rate. */
+async function download(options: string[], control: "bbr" | "auto"): Promise<{ bytes: number; lost: number; spurious: number; rate: number }> {
+  const server = suite.serve({ fetch: () => new Response(new Uint8Array(BODY)), engine: { congestion_control: control } });
+  const { path, port } = await Path.to(server.port!, ["-rate", String(RATE), "-buffer", "100000", ...options]);
+  try {
+    const seen = { bytes: 0, lost: 0, spurious: 0, rate: 0 };
+    const look = (): void => {
+      const { packets_lost, packets_spurious, send_rate } = server.stats();
+      seen.lost = packets_lost!;
+      seen.spurious = packets_spurious!;
+      if (send_rate! > 0) seen.rate = send_rate!;
+    };
+    const timer = setInterval(look, 20);
+    seen.bytes = (await (await http3(port, "/")).bytes()).length;
+    clearInterval(timer);
+    look();
+    return seen;
+  } finally {
+    await path.stop();
+  }
+}
+
+describe("paths", () => {
+  // 15 ms are as long as 12 packets take: who comes so late is taken for lost, until quic-go waits for longer.
+  test("packets that come late are not lost, and the rate stays", async () => {
+    const { bytes, spurious, rate } = await download(["-delay", "20ms", "-reorder", "0.05", "-late", "15ms"], "bbr");
+    expect([bytes, spurious > 0]).toEqual([BODY, true]);
+    expect(rate).toBeWithin(RATE / 3, RATE * 3);
+  });
+
+  test("a path that loses one packet in twenty is used all the same", async () => {
+    const { bytes, lost, rate } = await download(["-delay", "100ms", "-loss", "0.05"], "auto");
+    expect([bytes, lost > 50]).toEqual([BODY, true]);
+    expect(rate).toBeWithin(RATE / 3, RATE * 3);
+  });
+});
