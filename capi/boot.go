@@ -48,7 +48,7 @@ func nameStats() {
 	names := inC(sink.SessionStatNames[:])
 	C.session_stats_set_names(names, sink.SessionStatCount)
 	names = inC(sink.StatNames[:])
-	C.stats_set_names(names, sink.StatCount)
+	C.server_stats_set_names(names, sink.StatCount)
 }
 
 // inC copies texts to memory of C's.

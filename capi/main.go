@@ -6,17 +6,16 @@
 //
 // Calls, in C:
 //
-//	version, names, error     versions and sizes; the names of codes and events; a thread's last failure in words
-//	queue, event, wait        a queue; taking its events; waiting for one. queue_collected: a queue that a collector frees
-//	server, stats             a server; its counters
-//	request, consumed         what is said of a request's body; credit for what came
-//	response_headers, _write, _send, _end
-//	                          a response in parts: headers, body; whole; its ends. response.h: what they share
-//	session, session_answer, _close, _export
-//	                          a session: its counters; the decision; its end; keying material
-//	stream, stream_open, _write, _atomic
-//	                          a session's stream: its other side; opening; this side; atomic writes and commit
-//	datagram, datagram_batch  datagrams of all kinds, one or many in a call
+//	version, error            versions and sizes; a thread's last failure in words
+//	error_names, event_names  the names of codes, and of events
+//	queue, drain              a queue; taking its events and waiting for one
+//	server                    a server; its counters
+//	response, response_headers
+//	                          a response, whole or in parts; the headers of one in parts
+//	inflow                    what is said of what came in: credit for it, and that no more is wanted of a request's body
+//	session, session_answer   a session: its counters, its end, keying material; the decision on it
+//	stream                    a session's stream: opening, writing, its ends
+//	datagram                  datagrams of all kinds, one or many in a call
 //	alloc                     memory of the library's for a host's buffers
 //
 // What they stand on, in C:
@@ -26,7 +25,7 @@
 //	refusal                   calls that found no room, until they can be made again (refusal.go)
 //	command                   what a call waits for (command.go)
 //	body, chunk, writer       a body on its way to the engine, in the record or beside it (chunk.go); writing by credit
-//	config                    structs of older and newer headers
+//	config, counter_names     structs of older and newer headers; the names of counters, once the engine has given them
 //	given, header_check, utf8 what a caller gave, copied before anything is locked or claimed; what is checked before it is taken
 //	cancel.h                  no cancellation point where the C library has one
 //	state, fork, signals      whether the library works: after a fault of its own, in a forked child; what Go's start-up does to a signal

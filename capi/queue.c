@@ -9,6 +9,7 @@
 #include "command.h"
 #include "config.h"
 #include "error.h"
+#include "state.h"
 #include "submission.h"
 #include "versioned.h"
 
@@ -150,36 +151,15 @@ int32_t zig_h3_queue_free(zig_h3_handle handle)
 }
 VERSIONED(zig_h3_queue_free);
 
-struct queue *queue_enter(zig_h3_handle handle, int32_t *code)
+/* For a consumer that can no longer free it itself: a runtime's collector does. */
+void zig_h3_queue_collected(void *bytes, void *queue)
 {
-    if (state_now() == ZIG_H3_ERR_FORKED) {
-        *code = state_check();
-        return NULL;
-    }
-    struct queue *queue = queue_find(handle);
-    uint64_t inside = consumer_of(handle, CONSUMER_NONE);
-    if (queue != NULL && atomic_compare_exchange_strong_explicit(&queue->consumer, &inside, consumer_of(handle, CONSUMER_DRAINS),
-                                                                 memory_order_acquire, memory_order_relaxed))
-        return queue;
-    const bool taken = queue != NULL && (inside == consumer_of(handle, CONSUMER_DRAINS) || inside == consumer_of(handle, CONSUMER_WAITS));
-    *code = taken ? error_set(ZIG_H3_ERR_BUSY, "another thread is draining this queue") : handle_error(handle, KIND_QUEUE);
-    return NULL;
+    (void)bytes;
+    /* A collector calls this between any two calls of the thread that it runs on: the words of the last failure are not ours. */
+    const char *words = zig_h3_last_error();
+    error_set(zig_h3_queue_free((zig_h3_handle)(uintptr_t)queue), words);
 }
-
-static void ring_doorbell(struct queue *queue)
-{
-    if (h3_ring_doorbell(queue->ring)) {
-        atomic_store(&queue->refill, 1);
-        submission_call_reactor();
-    }
-}
-
-void queue_release(struct queue *queue)
-{
-    queue->held = 0;
-    h3_ring_release(queue->ring);
-    ring_doorbell(queue);
-}
+VERSIONED(zig_h3_queue_collected);
 
 int32_t zig_h3_queue_map(zig_h3_handle handle, const void **base, size_t *size)
 {
@@ -221,21 +201,3 @@ int32_t zig_h3_queue_fd(zig_h3_handle handle, int32_t *fd)
     return ZIG_H3_OK;
 }
 VERSIONED(zig_h3_queue_fd);
-
-int32_t zig_h3_queue_arm(zig_h3_handle handle)
-{
-    int32_t code;
-    struct queue *queue = queue_enter(handle, &code);
-    if (queue == NULL)
-        return code;
-    if (queue->held)
-        queue_release(queue);
-    code = h3_ring_arm(queue->ring);
-    if (code == 0) {
-        ring_doorbell(queue);
-        code = queue_nothing_now(queue);
-    }
-    queue_leave(queue);
-    return code;
-}
-VERSIONED(zig_h3_queue_arm);

@@ -1,4 +1,5 @@
-/* The headers of a response that is given in parts, and what all of a response's calls refuse. */
+#include "response_headers.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,7 +7,6 @@
 #include "given.h"
 #include "handle.h"
 #include "header_check.h"
-#include "response.h"
 #include "state.h"
 #include "submission.h"
 #include "versioned.h"

@@ -7,6 +7,7 @@
 
 #include "command.h"
 #include "config.h"
+#include "counter_names.h"
 #include "error.h"
 #include "handle.h"
 #include "state.h"
@@ -277,3 +278,52 @@ int32_t zig_h3_server_certificate_hash(zig_h3_handle handle, uint8_t *hash)
     return ZIG_H3_OK;
 }
 VERSIONED(zig_h3_server_certificate_hash);
+
+/* ------------------------------------------------------------------------------------------------------------------ counters */
+
+static struct counter_names server_counters = COUNTER_NAMES_NONE;
+
+void server_stats_set_names(const char *const *list, uint32_t count)
+{
+    counter_names_set(&server_counters, list, count < SERVER_STATS_MAX ? count : SERVER_STATS_MAX);
+}
+
+const char *zig_h3_stats_name(uint32_t index)
+{
+    return counter_names_at(&server_counters, index);
+}
+VERSIONED(zig_h3_stats_name);
+
+static uint64_t uptime_ms(struct server *server)
+{
+    if (atomic_load(&server->port) == 0)
+        return 0;
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000 - atomic_load(&server->started_ms);
+}
+
+int32_t zig_h3_stats_snapshot(zig_h3_handle handle, uint64_t *values, size_t count)
+{
+    int32_t code = state_check();
+    if (code != 0)
+        return code;
+    if (values == NULL && count > 0)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "values is NULL, count is not 0");
+    uint64_t word;
+    struct slot *slot = handle_lock(handle, KIND_SERVER, &word);
+    if (slot == NULL)
+        return handle_error(handle, KIND_SERVER);
+    struct server *server = (struct server *)(uintptr_t)atomic_load(&slot->object);
+    uint64_t now[SERVER_STATS_MAX];
+    /* The names were set before there was a server. */
+    for (size_t i = 0; i < server_counters.count; i++)
+        now[i] = i == 0 ? uptime_ms(server) : atomic_load_explicit(&server->stats[i], memory_order_relaxed);
+    handle_unlock(slot, 0);
+    if (count > server_counters.count)
+        count = server_counters.count;
+    if (count > 0)
+        memcpy(values, now, count * sizeof *values); /* memory of the caller's: without the lock */
+    return (int32_t)server_counters.count;
+}
+VERSIONED(zig_h3_stats_snapshot);

@@ -1,7 +1,7 @@
 #include "writer.h"
 
 #include "error.h"
-#include "response.h"
+#include "response_headers.h"
 #include "submission.h"
 
 /*

@@ -164,7 +164,7 @@ static void slow_memory(void)
     SAME(sigaction(SIGSEGV, &action, NULL), 0);
     page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     static const char *const names[] = {"uptime_ms", "other"};
-    stats_set_names(names, 2);
+    server_stats_set_names(names, 2);
     session_stats_set_names(names, 2);
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         const int failed_before = failed;

@@ -2,8 +2,8 @@
  * Responses: the state machine of each stands in the word of its handle's slot, what is being built in a struct of its own, and what
  * is complete goes into the submission ring. Nothing here waits for the engine or the network.
  */
-#ifndef CAPI_RESPONSE_H
-#define CAPI_RESPONSE_H
+#ifndef CAPI_RESPONSE_HEADERS_H
+#define CAPI_RESPONSE_HEADERS_H
 
 #include <stdbool.h>
 #include <stddef.h>
