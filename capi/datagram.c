@@ -69,7 +69,8 @@ static int32_t datagram_full(void)
     return error_set(ZIG_H3_ERR_QUEUE_FULL, "no room in the submission ring");
 }
 
-static int32_t send_copied(zig_h3_handle object, enum handle_kind kind, const struct given *payload, size_t len, uint32_t max_age_ms)
+static int32_t datagram_send_copied(zig_h3_handle object, enum handle_kind kind, const struct given *payload, size_t len,
+                                    uint32_t max_age_ms)
 {
     uint64_t word;
     struct slot *slot = handle_lock(object, kind, &word);
@@ -114,7 +115,7 @@ static int32_t datagram_send(zig_h3_handle object, enum handle_kind kind, const 
     struct given payload;
     int32_t code = given_copy(&payload, data, len > DATAGRAM_MAX ? 0 : len); /* one that is larger is refused for that */
     if (code == ZIG_H3_OK)
-        code = send_copied(object, kind, &payload, len, max_age_ms);
+        code = datagram_send_copied(object, kind, &payload, len, max_age_ms);
     given_drop(&payload);
     if (code == ZIG_H3_OK && !(flags & ZIG_H3_SEND_LATER))
         h3_ring_wake(submission_ring);
@@ -203,7 +204,7 @@ struct held {
     uint64_t word;
 };
 
-static void let_go(struct held *held)
+static void held_unlock(struct held *held)
 {
     if (held->slot != NULL)
         handle_unlock(held->slot, 0);
@@ -211,7 +212,7 @@ static void let_go(struct held *held)
 }
 
 /* Takes a place for a datagram, with its object locked. */
-static int32_t take(struct held *held, const zig_h3_datagram *head)
+static int32_t held_place(struct held *held, const zig_h3_datagram *head)
 {
     enum handle_kind kind = (enum handle_kind)(head->object >> HANDLE_KIND_SHIFT);
     if (head->reserved != 0)
@@ -219,7 +220,7 @@ static int32_t take(struct held *held, const zig_h3_datagram *head)
     if (kind != KIND_CONN && kind != KIND_REQUEST)
         kind = KIND_SESSION;
     if (held->slot == NULL || held->object != head->object) {
-        let_go(held);
+        held_unlock(held);
         held->slot = handle_lock(head->object, kind, &held->word);
         held->object = head->object;
         if (held->slot == NULL)
@@ -237,7 +238,7 @@ static int32_t send_portion(uint8_t *list, size_t list_len, size_t *from, size_t
     struct held held = {0};
     zig_h3_datagram head;
     while (here < to && head_at(list, list_len, here, &head)) {
-        int32_t code = take(&held, &head);
+        int32_t code = held_place(&held, &head);
         if (code == ZIG_H3_OK && (at->record == NULL || packed_size(&head) > at->payload - used)) {
             datagram_unplace(held.slot);
             code = datagram_full();
@@ -263,7 +264,7 @@ static int32_t send_portion(uint8_t *list, size_t list_len, size_t *from, size_t
     } else if (at->record != NULL) {
         submission_abandon(at);
     }
-    let_go(&held);
+    held_unlock(&held);
     *from = here;
     return count;
 }

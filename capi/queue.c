@@ -20,8 +20,8 @@
 /* The first zig_h3_queue_config. */
 #define CONFIG_LEAST 8u
 
-static pthread_mutex_t idle_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct queue *idle;
+static pthread_mutex_t idle_queues_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct queue *idle_queues;
 
 static struct queue *queue_take(size_t capacity, int32_t *code)
 {
@@ -33,11 +33,11 @@ static struct queue *queue_take(size_t capacity, int32_t *code)
             *code = error_set(ZIG_H3_ERR_NO_MEMORY, "no memory for the queue");
         return NULL;
     }
-    pthread_mutex_lock(&idle_lock);
-    struct queue *queue = idle;
+    pthread_mutex_lock(&idle_queues_lock);
+    struct queue *queue = idle_queues;
     if (queue != NULL)
-        idle = queue->next;
-    pthread_mutex_unlock(&idle_lock);
+        idle_queues = queue->next;
+    pthread_mutex_unlock(&idle_queues_lock);
     if (queue == NULL) {
         queue = calloc(1, sizeof *queue);
         if (queue == NULL) {
@@ -61,10 +61,10 @@ void queue_let_go(struct queue *queue)
         return;
     atomic_store(&queue->consumer, consumer_of(0, CONSUMER_GONE));
     h3_ring_recycle(queue->ring);
-    pthread_mutex_lock(&idle_lock);
-    queue->next = idle;
-    idle = queue;
-    pthread_mutex_unlock(&idle_lock);
+    pthread_mutex_lock(&idle_queues_lock);
+    queue->next = idle_queues;
+    idle_queues = queue;
+    pthread_mutex_unlock(&idle_queues_lock);
 }
 
 void queue_named(struct queue *queue, zig_h3_handle handle)
@@ -86,7 +86,7 @@ void queue_kick(struct queue *queue, zig_h3_handle handle)
     h3_ring_wake(atomic_load_explicit(&queue->ring, memory_order_acquire));
 }
 
-static void unsubmitted(void *object)
+static void queue_unsubmitted(void *object)
 {
     queue_let_go(object);
 }
@@ -115,7 +115,7 @@ int32_t zig_h3_queue_new(const zig_h3_queue_config *config, zig_h3_handle *out)
         return code;
     }
     command->object = queue;
-    command->unsubmitted = unsubmitted;
+    command->unsubmitted = queue_unsubmitted;
     return command_call(command, out);
 }
 VERSIONED(zig_h3_queue_new);

@@ -173,8 +173,8 @@ func (r *reactor) take(h *eventq.Head, payload []byte) {
 	}
 }
 
-// body is the body of a submission: in place, or in a chunk that the engine gives back.
-func body(h *eventq.Head, payload []byte) sink.Chunk {
+// bodyOf is the body of a submission: in place, or in a chunk that the engine gives back.
+func bodyOf(h *eventq.Head, payload []byte) sink.Chunk {
 	if h.Flags&C.SUBMIT_CHUNK != 0 {
 		return sink.Chunk{Bytes: unsafe.Slice((*byte)(pointer(h.Aux)), int(h.DataLen)), Owner: chunks}
 	}

@@ -11,13 +11,13 @@
 #include "versioned.h"
 #include "writer.h"
 
-/* What send_copied() returns when something has happened to the request's slot since it looked. */
+/* What response_send_copied() returns when something has happened to the request's slot since it looked. */
 #define SEND_AGAIN 1
 
 /* Sends what was copied. The record is claimed while the slot is locked by nobody, so that nothing waits behind it but what takes it from
  * here. */
-static int32_t send_copied(zig_h3_handle request, uint32_t status, const struct given *list, size_t list_len, const struct body *body,
-                           uint32_t flags)
+static int32_t response_send_copied(zig_h3_handle request, uint32_t status, const struct given *list, size_t list_len,
+                                    const struct body *body, uint32_t flags)
 {
     uint64_t word;
     struct slot *slot;
@@ -94,7 +94,7 @@ int32_t zig_h3_response_send(zig_h3_handle request, uint32_t status, const void 
     code = body_admit(&body, slot, request, data, data_len);
     if (code == ZIG_H3_OK) {
         do {
-            code = send_copied(request, status, &list, headers_len, &body, flags);
+            code = response_send_copied(request, status, &list, headers_len, &body, flags);
         } while (code == SEND_AGAIN);
         if (code != ZIG_H3_OK)
             body_drop(&body);
@@ -122,22 +122,22 @@ static int32_t write_response_part(zig_h3_handle request, const void *data, size
         return handle_error(request, KIND_REQUEST);
     if (word & SLOT_ENDED)
         return response_ended(word);
-    struct write write;
-    write.len = len;
-    write.discard = (word & SLOT_HEAD) != 0;
-    int32_t code = writer_copy(&write, slot, data);
+    struct writing writing;
+    writing.len = len;
+    writing.discard = (word & SLOT_HEAD) != 0;
+    int32_t code = writer_copy(&writing, slot, data);
     if (code != ZIG_H3_OK)
         return code;
     slot = handle_lock(request, KIND_REQUEST, &word);
     if (slot == NULL || (word & SLOT_ENDED)) {
-        body_drop(&write.body);
+        body_drop(&writing.body);
         if (slot == NULL)
             return handle_error(request, KIND_REQUEST);
         handle_unlock(slot, 0);
         return response_ended(word);
     }
-    write.start = !(word & SLOT_GONE);
-    code = writer_write(slot, request, &write, taken, &set);
+    writing.start = !(word & SLOT_GONE);
+    code = writer_write(slot, request, &writing, taken, &set);
     handle_unlock(slot, set);
     return code;
 }

@@ -19,16 +19,16 @@
 /* The first zig_h3_server_config. */
 #define CONFIG_LEAST 48u
 
-static pthread_mutex_t idle_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct server *idle;
+static pthread_mutex_t idle_servers_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct server *idle_servers;
 
 static struct server *server_take(void)
 {
-    pthread_mutex_lock(&idle_lock);
-    struct server *server = idle;
+    pthread_mutex_lock(&idle_servers_lock);
+    struct server *server = idle_servers;
     if (server != NULL)
-        idle = server->next;
-    pthread_mutex_unlock(&idle_lock);
+        idle_servers = server->next;
+    pthread_mutex_unlock(&idle_servers_lock);
     if (server == NULL) {
         void *memory;
         if (posix_memalign(&memory, 64, sizeof *server) != 0)
@@ -41,13 +41,13 @@ static struct server *server_take(void)
 
 void server_give(struct server *server)
 {
-    pthread_mutex_lock(&idle_lock);
-    server->next = idle;
-    idle = server;
-    pthread_mutex_unlock(&idle_lock);
+    pthread_mutex_lock(&idle_servers_lock);
+    server->next = idle_servers;
+    idle_servers = server;
+    pthread_mutex_unlock(&idle_servers_lock);
 }
 
-static void unsubmitted(void *object)
+static void server_unsubmitted(void *object)
 {
     server_give(object);
 }
@@ -100,7 +100,7 @@ int32_t zig_h3_server_new(const zig_h3_server_config *given, zig_h3_handle queue
         return error_set(ZIG_H3_ERR_NO_MEMORY, "the system gave no memory");
     }
     command->object = server;
-    command->unsubmitted = unsubmitted;
+    command->unsubmitted = server_unsubmitted;
     command->queue = queue;
     command->port = config.port;
     return command_call(command, out);

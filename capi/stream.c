@@ -107,19 +107,19 @@ static int32_t write_stream_part(zig_h3_handle stream, const void *data, size_t 
     struct slot *slot = stream_find(stream, SLOT_ENDED, &code);
     if (slot == NULL)
         return code;
-    struct write write;
-    write.len = len;
-    write.start = write.discard = false;
-    code = writer_copy(&write, slot, data);
+    struct writing writing;
+    writing.len = len;
+    writing.start = writing.discard = false;
+    code = writer_copy(&writing, slot, data);
     if (code != ZIG_H3_OK)
         return code;
     uint64_t word, set = 0;
     slot = stream_lock(stream, &word, SLOT_ENDED, &code);
     if (slot == NULL) {
-        body_drop(&write.body);
+        body_drop(&writing.body);
         return code;
     }
-    code = writer_write(slot, stream, &write, taken, &set);
+    code = writer_write(slot, stream, &writing, taken, &set);
     handle_unlock(slot, set);
     return code;
 }
