@@ -34,10 +34,12 @@
 // The engine's side, in Go:
 //
 //	boot, fault, log          the start; a panic; what libraries below would print
-//	reactor, vigil           the one goroutine that takes submissions; how long it stays awake for the next
-//	take, command, attention  what it does with a record; with a command; with slots that found no room in the ring
-//	queue, sink, sinks, flood a consumer's queue; what the engine emits, on its way into the event ring; sinks by number; a consumer who
-//	                          asks for more than he drains
+//	reactor, vigil            the one goroutine that takes submissions; how long it stays awake for the next
+//	reactor_take, command, attention
+//	                          what it does with a record; with a command; with slots that found no room in the ring
+//	registry                  queues and servers that live, by handle, and how their handles end
+//	queue, sink, flood        a consumer's queue; what the engine emits, on its way into the event ring; a consumer who asks for more than
+//	                          he drains
 //	server, session           a server, with its queues; sessions
 //	table, account, chunk     the memory that C and Go share
 //	failpoint, failpoint_off  faults on purpose, in a build for tests
