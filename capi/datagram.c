@@ -118,7 +118,7 @@ static int32_t datagram_send(zig_h3_handle object, enum handle_kind kind, const 
         code = datagram_send_copied(object, kind, &payload, len, max_age_ms);
     given_drop(&payload);
     if (code == ZIG_H3_OK && !(flags & ZIG_H3_SEND_LATER))
-        h3_ring_wake(submission_ring);
+        h3_ring_wake(reactor_ring);
     return code;
 }
 
@@ -313,7 +313,7 @@ int32_t zig_h3_send_datagrams(void *list, size_t list_len, uint32_t flags)
     }
     given_drop(&copy);
     if (code > 0 && !(flags & ZIG_H3_SEND_LATER))
-        h3_ring_wake(submission_ring);
+        h3_ring_wake(reactor_ring);
     return code;
 }
 VERSIONED(zig_h3_send_datagrams);

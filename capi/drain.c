@@ -10,8 +10,8 @@
 #include "error.h"
 #include "prefetch.h"
 #include "queue.h"
+#include "reactor.h"
 #include "state.h"
-#include "submission.h"
 #include "versioned.h"
 
 /* ------------------------------------------------------------------------------------------------------------- who is inside */
@@ -62,7 +62,7 @@ static void ring_doorbell(struct queue *queue)
 {
     if (h3_ring_doorbell(queue->ring)) {
         atomic_store(&queue->refill, 1);
-        submission_call_reactor();
+        reactor_call();
     }
 }
 

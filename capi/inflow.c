@@ -1,6 +1,7 @@
 #include "inflow.h"
 
 #include "error.h"
+#include "insist.h"
 #include "state.h"
 #include "submission.h"
 #include "versioned.h"
@@ -29,7 +30,7 @@ int32_t inflow_consumed(zig_h3_handle handle, enum handle_kind kind, uint64_t n)
         zig_h3_record *record = submission_claim(&at, 0);
         if (record == NULL) {
             atomic_fetch_add_explicit(&slot->owed, (uint32_t)n, memory_order_relaxed);
-            handle_attention(slot, handle, ATTENTION_CONSUMED);
+            insist_by_attention(slot, handle, ATTENTION_CONSUMED);
         } else {
             *record = (zig_h3_record){.type = SUBMIT_CONSUMED, .object = handle, .aux = n};
             submission_publish(&at, false);
@@ -55,7 +56,7 @@ int32_t zig_h3_request_stop(zig_h3_handle request)
     if (slot == NULL)
         return handle_error(request, KIND_REQUEST);
     if (!(word & SLOT_STOPPED))
-        handle_insist(slot, request, SUBMIT_STOP, 0, ATTENTION_STOP);
+        insist(slot, request, SUBMIT_STOP, 0, ATTENTION_STOP);
     handle_unlock(slot, SLOT_STOPPED);
     return ZIG_H3_OK;
 }

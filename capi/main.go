@@ -18,18 +18,19 @@
 //	datagram                  datagrams of all kinds, one or many in a call
 //	alloc                     memory of the library's for a host's buffers
 //
-// What they stand on, in C:
+// What they stand on, in C, from the bottom up; tests/lint/layering holds their order:
 //
-//	handle, account           the table of all objects and their states (table.go); what waits of a server's responses and streams (account.go)
-//	ring, submission          a ring of either kind; the submission ring, and the types of its records
-//	refusal                   calls that found no room, until they can be made again (refusal.go)
-//	command                   what a call waits for (command.go)
-//	body, chunk, writer       a body on its way to the engine, in the record or beside it (chunk.go); writing by credit
+//	cancel.h                  no cancellation point where the C library has one
+//	prefetch.h, versioned.h   a processor's cache; the second name of each call
+//	state, fork, signals      whether the library works: after a fault of its own, in a forked child; what Go's start-up does to a signal
 //	config, counter_names     structs of older and newer headers; the names of counters, once the engine has given them
 //	given, header_check, utf8 what a caller gave, copied before anything is locked or claimed; what is checked before it is taken
-//	cancel.h                  no cancellation point where the C library has one
-//	state, fork, signals      whether the library works: after a fault of its own, in a forked child; what Go's start-up does to a signal
-//	prefetch.h, versioned.h   a processor's cache; the second name of each call
+//	ring, reactor             a ring of either kind; the one to the reactor, and his bell
+//	handle, account           the table of all objects and their states (table.go); what waits of a server's responses and streams (account.go)
+//	refusal                   calls that found no room, until they can be made again (refusal.go)
+//	submission, insist        a record for the reactor, of each type; what may not be refused when there is no room for one (attention.go)
+//	command                   what a call waits for (command.go)
+//	body, chunk, writer       a body on its way to the engine, in the record or beside it (chunk.go); writing by credit
 //
 // The engine's side, in Go:
 //

@@ -9,8 +9,8 @@
 #include "command.h"
 #include "config.h"
 #include "error.h"
+#include "reactor.h"
 #include "state.h"
-#include "submission.h"
 #include "versioned.h"
 
 #define CAPACITY_DEFAULT ((uint32_t)1 << 20)
@@ -104,7 +104,7 @@ int32_t zig_h3_queue_new(const zig_h3_queue_config *config, zig_h3_handle *out)
     const uint32_t capacity = given.capacity == 0 ? CAPACITY_DEFAULT : given.capacity;
     if (capacity < CAPACITY_MIN || capacity > CAPACITY_MAX || (capacity & (capacity - 1)) != 0)
         return error_format(ZIG_H3_ERR_CONFIG, "capacity %u is no power of two from 512 KiB to 256 MiB", (unsigned)capacity);
-    if (submission_ring == NULL)
+    if (reactor_ring == NULL)
         return error_set(ZIG_H3_ERR_NO_MEMORY, "no memory for the submission ring when the library was loaded");
     struct command *command = command_new(COMMAND_QUEUE_NEW, NULL, NULL, 0);
     if (command == NULL)

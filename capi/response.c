@@ -1,9 +1,12 @@
 /* Responses, whole or in parts: the body of one that is given in parts, and its ends. Their headers: response_headers.h. */
+#include <string.h>
+
 #include "body.h"
 #include "error.h"
 #include "given.h"
 #include "handle.h"
 #include "header_check.h"
+#include "insist.h"
 #include "refusal.h"
 #include "response_headers.h"
 #include "state.h"
@@ -109,14 +112,14 @@ int32_t zig_h3_flush(void)
     int32_t code = state_check();
     if (code != 0)
         return code;
-    submission_flush();
+    reactor_flush();
     return ZIG_H3_OK;
 }
 VERSIONED(zig_h3_flush);
 
 static int32_t write_response_part(zig_h3_handle request, const void *data, size_t len, size_t *taken)
 {
-    uint64_t word, set = 0;
+    uint64_t word;
     struct slot *slot = handle_find(request, KIND_REQUEST, &word);
     if (slot == NULL)
         return handle_error(request, KIND_REQUEST);
@@ -137,8 +140,16 @@ static int32_t write_response_part(zig_h3_handle request, const void *data, size
         return response_ended(word);
     }
     writing.start = !(word & SLOT_GONE);
-    code = writer_write(slot, request, &writing, taken, &set);
-    handle_unlock(slot, set);
+    if (writing.start) {
+        const struct response *response = response_headers_built(slot);
+        writing.status = response->status;
+        writing.meta = response->headers;
+        writing.meta_len = response->len;
+    }
+    code = writer_write(slot, request, &writing, taken);
+    if (writing.start && writing.sent)
+        response_headers_done(slot);
+    handle_unlock(slot, writing.sent ? SLOT_GONE : 0);
     return code;
 }
 
@@ -159,6 +170,14 @@ int32_t zig_h3_response_write(zig_h3_handle request, const void *data, size_t le
 }
 VERSIONED(zig_h3_response_write);
 ALSO(zig_h3_response_write, zig_h3_request_write);
+
+/* Puts headers that were built into a record, and returns their length. */
+static uint32_t put_headers(zig_h3_record *record, const struct response *response)
+{
+    record->status = response->status;
+    memcpy(submission_payload(record), response->headers, response->len);
+    return response->len;
+}
 
 int32_t zig_h3_response_end(zig_h3_handle request, const void *data, size_t len)
 {
@@ -188,8 +207,9 @@ int32_t zig_h3_response_end(zig_h3_handle request, const void *data, size_t len)
         return response_ended(word);
     }
     const bool whole = !(word & SLOT_GONE); /* headers, body and end at once: the engine then knows the length */
+    const struct response *response = response_headers_built(slot);
     struct submission at;
-    zig_h3_record *record = submission_claim(&at, (whole ? response_headers_room(slot) : 0) + body_inline(&body));
+    zig_h3_record *record = submission_claim(&at, (whole ? response_headers_room(response) : 0) + body_inline(&body));
     if (record == NULL) {
         handle_unlock(slot, 0);
         body_drop(&body);
@@ -199,8 +219,7 @@ int32_t zig_h3_response_end(zig_h3_handle request, const void *data, size_t len)
     record->flags = 0;
     record->object = request;
     record->aux = 0;
-    size_t meta_len = whole ? response_headers_fill(slot, record) : 0;
-    body_fill(&body, record, meta_len);
+    body_fill(&body, record, whole ? put_headers(record, response) : 0);
     if (whole)
         response_headers_done(slot);
     body_charge(&body, slot);
@@ -224,7 +243,8 @@ static int32_t send_trailers(zig_h3_handle request, const struct given *list, si
     }
     struct submission at;
     const bool start = !(word & SLOT_GONE);
-    const size_t headers = start ? response_headers_room(slot) : 0;
+    const struct response *response = response_headers_built(slot);
+    const size_t headers = start ? response_headers_room(response) : 0;
     zig_h3_record *record = submission_claim(&at, headers + len);
     if (record == NULL) {
         code = refuse(request, REFUSAL_RING);
@@ -238,7 +258,7 @@ static int32_t send_trailers(zig_h3_handle request, const struct given *list, si
             record->flags = start ? SUBMIT_START : 0;
             record->object = request;
             record->aux = 0;
-            record->meta_len = start ? (uint32_t)response_headers_fill(slot, record) : 0;
+            record->meta_len = start ? put_headers(record, response) : 0;
             record->data_len = word & SLOT_HEAD ? 0 : (uint32_t)n;
             if (start)
                 response_headers_done(slot);
@@ -287,7 +307,7 @@ int32_t zig_h3_response_reset(zig_h3_handle request, uint64_t error_code)
         return handle_error(request, KIND_REQUEST);
     if (!(word & SLOT_RESET)) {
         atomic_store_explicit(&slot->codes, error_code, memory_order_relaxed);
-        handle_insist(slot, request, SUBMIT_RESET, error_code, ATTENTION_RESET);
+        insist(slot, request, SUBMIT_RESET, error_code, ATTENTION_RESET);
     }
     handle_unlock(slot, SLOT_ENDED | SLOT_RESET);
     return ZIG_H3_OK;

@@ -4,6 +4,7 @@
 #include "error.h"
 #include "handle.h"
 #include "inflow.h"
+#include "insist.h"
 #include "refusal.h"
 #include "session.h"
 #include "state.h"
@@ -113,14 +114,14 @@ static int32_t write_stream_part(zig_h3_handle stream, const void *data, size_t 
     code = writer_copy(&writing, slot, data);
     if (code != ZIG_H3_OK)
         return code;
-    uint64_t word, set = 0;
+    uint64_t word;
     slot = stream_lock(stream, &word, SLOT_ENDED, &code);
     if (slot == NULL) {
         body_drop(&writing.body);
         return code;
     }
-    code = writer_write(slot, stream, &writing, taken, &set);
-    handle_unlock(slot, set);
+    code = writer_write(slot, stream, &writing, taken);
+    handle_unlock(slot, 0);
     return code;
 }
 
@@ -266,7 +267,7 @@ int32_t zig_h3_wt_stream_reset(zig_h3_handle stream, uint32_t error_code)
         return code;
     uint64_t codes = atomic_load_explicit(&slot->codes, memory_order_relaxed);
     atomic_store_explicit(&slot->codes, (codes & ~RESET_CODE_MASK) | error_code, memory_order_relaxed);
-    handle_insist(slot, stream, SUBMIT_RESET, error_code, ATTENTION_RESET);
+    insist(slot, stream, SUBMIT_RESET, error_code, ATTENTION_RESET);
     handle_unlock(slot, SLOT_ENDED | SLOT_RESET);
     return ZIG_H3_OK;
 }
@@ -283,7 +284,7 @@ int32_t zig_h3_wt_stream_stop(zig_h3_handle stream, uint32_t error_code)
         return code;
     uint64_t codes = atomic_load_explicit(&slot->codes, memory_order_relaxed);
     atomic_store_explicit(&slot->codes, (codes & RESET_CODE_MASK) | (uint64_t)error_code << STOP_CODE_SHIFT, memory_order_relaxed);
-    handle_insist(slot, stream, SUBMIT_STOP, error_code, ATTENTION_STOP);
+    insist(slot, stream, SUBMIT_STOP, error_code, ATTENTION_STOP);
     handle_unlock(slot, SLOT_STOPPED);
     return ZIG_H3_OK;
 }
