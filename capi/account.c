@@ -1,16 +1,15 @@
 #include "account.h"
 
-#include "handle.h"
-#include "submission.h"
+#include "reactor.h"
 
 /* Zero pages until a server has the slot with this number, as the slots. */
-static struct account accounts[HANDLE_SLOTS];
+static struct account accounts[ACCOUNTS];
 
 _Static_assert(sizeof(struct account) == 64, "a cache line each; account.go mirrors it");
 
 struct account *account_at(uint32_t number)
 {
-    return &accounts[number & (HANDLE_SLOTS - 1)];
+    return &accounts[number & (ACCOUNTS - 1)];
 }
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -31,7 +30,7 @@ void account_give(struct account *account, uint64_t n)
     uint32_t awaited = 1;
     atomic_fetch_sub(&account->queued, n); /* before awaited is read: who waits has set that before he looks at this */
     if (atomic_load(&account->awaited) != 0 && roomy(account) && atomic_compare_exchange_strong(&account->awaited, &awaited, 0))
-        submission_call_reactor();
+        reactor_call();
 }
 
 uint64_t account_room(const struct account *account, uint64_t want, uint64_t own)

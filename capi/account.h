@@ -15,6 +15,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* One for each slot (handle.h). */
+#define ACCOUNTS (1u << 20)
+
 /* Bytes that one response or stream may have waiting whatever others have, unless its high-water mark is lower. */
 #define ACCOUNT_FLOOR 16384u
 

@@ -1,7 +1,7 @@
 package main
 
 /*
-#include "handle.h"
+#include "insist.h"
 */
 import "C"
 
@@ -64,7 +64,7 @@ func attendStream(p *slot, h, bits uint64) {
 	if stream == nil {
 		if (p.word.Load()^h)&nameMask == 0 {
 			// The host has just opened it, and the record that says so is on its way: after that.
-			C.handle_attention((*C.struct_slot)(unsafe.Pointer(p)), C.zig_h3_handle(h), C.uint64_t(bits&(1<<generationShift-1)))
+			C.insist_by_attention((*C.struct_slot)(unsafe.Pointer(p)), C.zig_h3_handle(h), C.uint64_t(bits&(1<<generationShift-1)))
 		}
 		return
 	}

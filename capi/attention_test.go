@@ -10,7 +10,7 @@ import (
 	"zigh3/eventq"
 )
 
-// callAttention is handle_attention of handle.c for a test, which cannot call it.
+// callAttention is insist_by_attention of insist.c for a test, which cannot call it.
 func callAttention(h, bits uint64) {
 	p := &slots[indexOf(h)]
 	generation := h & (generationMask << generationShift)

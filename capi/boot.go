@@ -51,7 +51,7 @@ func nameStats() {
 		sessions, servers = sessions[:sink.SessionStatCongestion], servers[:sink.StatCongestion]
 	}
 	C.session_stats_set_names(inC(sessions), C.uint32_t(len(sessions)))
-	C.stats_set_names(inC(servers), C.uint32_t(len(servers)))
+	C.server_stats_set_names(inC(servers), C.uint32_t(len(servers)))
 }
 
 // inC copies texts to memory of C's.

@@ -34,8 +34,8 @@ struct chunk {
     _Atomic uint32_t filled;
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct chunk *idle[CLASSES];
+static pthread_mutex_t chunks_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct chunk *idle_chunks[CLASSES];
 static size_t idle_bytes, used_bytes; /* of pooled chunks */
 
 static size_t class_bytes(uint32_t size_class)
@@ -65,9 +65,9 @@ static struct chunk *fresh(size_t size)
 /* The pool's lock is held. */
 static struct chunk *pop(uint32_t size_class)
 {
-    struct chunk *chunk = idle[size_class];
+    struct chunk *chunk = idle_chunks[size_class];
     if (chunk != NULL) {
-        idle[size_class] = chunk->next;
+        idle_chunks[size_class] = chunk->next;
         idle_bytes -= class_bytes(size_class);
     }
     return chunk;
@@ -81,11 +81,11 @@ uint8_t *chunk_take(size_t size)
     struct chunk *chunk = NULL;
     if (size_class != UNPOOLED) {
         size = class_bytes(size_class);
-        pthread_mutex_lock(&lock);
+        pthread_mutex_lock(&chunks_lock);
         chunk = pop(size_class);
         if (chunk != NULL)
             used_bytes += size;
-        pthread_mutex_unlock(&lock);
+        pthread_mutex_unlock(&chunks_lock);
     }
     if (chunk == NULL) {
         chunk = fresh(size);
@@ -93,9 +93,9 @@ uint8_t *chunk_take(size_t size)
             return NULL;
         chunk->size_class = size_class;
         if (size_class != UNPOOLED) {
-            pthread_mutex_lock(&lock);
+            pthread_mutex_lock(&chunks_lock);
             used_bytes += size;
-            pthread_mutex_unlock(&lock);
+            pthread_mutex_unlock(&chunks_lock);
         }
     }
     return (uint8_t *)(chunk + 1);
@@ -124,10 +124,10 @@ void chunk_give(uint8_t *bytes)
     }
     struct chunk *surplus = NULL;
     size_t size = class_bytes(chunk->size_class);
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&chunks_lock);
     used_bytes -= size;
-    chunk->next = idle[chunk->size_class];
-    idle[chunk->size_class] = chunk;
+    chunk->next = idle_chunks[chunk->size_class];
+    idle_chunks[chunk->size_class] = chunk;
     idle_bytes += size;
     size_t keep = used_bytes > CACHE_MIN ? used_bytes : CACHE_MIN;
     for (uint32_t size_class = CLASSES; idle_bytes > keep && size_class-- > 0;) {
@@ -136,7 +136,7 @@ void chunk_give(uint8_t *bytes)
             surplus = chunk;
         }
     }
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&chunks_lock);
     while (surplus != NULL) {
         chunk = surplus;
         surplus = chunk->next;

@@ -12,8 +12,8 @@
 #include "submission.h"
 
 /* One for all: commands are few, and each waiter looks only at its own answer. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t answered;
+static pthread_mutex_t commands_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t answer_came;
 
 __attribute__((constructor(102))) static void prepare(void)
 {
@@ -22,7 +22,7 @@ __attribute__((constructor(102))) static void prepare(void)
 #if !defined(__APPLE__)
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 #endif
-    pthread_cond_init(&answered, &attributes);
+    pthread_cond_init(&answer_came, &attributes);
     pthread_condattr_destroy(&attributes);
 }
 
@@ -72,14 +72,14 @@ const char *command_string(struct command *command, uint32_t index, uint32_t *le
     return *len > 0 ? (const char *)&command->text_of[command->strings] + command->text_of[index].at : "";
 }
 
-static void let_go(struct command *command)
+static void command_let_go(struct command *command)
 {
     if (atomic_fetch_sub_explicit(&command->owners, 1, memory_order_acq_rel) == 1)
         free(command);
 }
 
 /* The submission ring is full only for moments: its reader never waits for anything. */
-static int32_t submit(struct command *command)
+static int32_t submit_command(struct command *command)
 {
     for (int tries = 0; tries < COMMAND_WAIT_MS; tries++) {
         if (submission_command(command))
@@ -96,17 +96,17 @@ int32_t command_post(struct command *command)
     command->abandoned = 1;
     atomic_store_explicit(&command->owners, 1, memory_order_release);
     const int held = cancel_hold();
-    int32_t code = submit(command);
+    int32_t code = submit_command(command);
     cancel_allow(held);
     if (code != ZIG_H3_OK)
         free(command);
     return code;
 }
 
-static int32_t call(struct command *command, uint64_t *result)
+static int32_t call_engine(struct command *command, uint64_t *result)
 {
     atomic_store_explicit(&command->owners, 2, memory_order_release);
-    int32_t code = submit(command);
+    int32_t code = submit_command(command);
     if (code != ZIG_H3_OK) {
         if (command->unsubmitted != NULL)
             command->unsubmitted(command->object);
@@ -114,9 +114,9 @@ static int32_t call(struct command *command, uint64_t *result)
         return code;
     }
     struct timespec deadline = deadline_from_now(COMMAND_WAIT_MS);
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&commands_lock);
     while (!command->answered && state_now() == 0) {
-        if (pthread_cond_timedwait(&answered, &lock, &deadline) == ETIMEDOUT)
+        if (pthread_cond_timedwait(&answer_came, &commands_lock, &deadline) == ETIMEDOUT)
             break;
     }
     if (!command->answered) {
@@ -126,8 +126,8 @@ static int32_t call(struct command *command, uint64_t *result)
         error_copy(code, command->text, strlen(command->text));
     else
         *result = command->result;
-    pthread_mutex_unlock(&lock);
-    let_go(command);
+    pthread_mutex_unlock(&commands_lock);
+    command_let_go(command);
     return code;
 }
 
@@ -135,7 +135,7 @@ int32_t command_call(struct command *command, uint64_t *result)
 {
     uint64_t number = 0;
     const int held = cancel_hold();
-    const int32_t code = call(command, &number);
+    const int32_t code = call_engine(command, &number);
     cancel_allow(held);
     if (code == ZIG_H3_OK && result != NULL)
         *result = number; /* memory of the caller's: without the lock */
@@ -151,22 +151,22 @@ bool command_answer(struct command *command, int32_t code, const char *text, siz
 {
     if (len > sizeof command->text - 1)
         len = sizeof command->text - 1;
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&commands_lock);
     if (len > 0)
         memcpy(command->text, text, len);
     command->code = code;
     command->result = result;
     command->answered = 1;
     const bool wanted = !command->abandoned;
-    pthread_cond_broadcast(&answered);
-    pthread_mutex_unlock(&lock);
-    let_go(command);
+    pthread_cond_broadcast(&answer_came);
+    pthread_mutex_unlock(&commands_lock);
+    command_let_go(command);
     return wanted;
 }
 
 void command_wake_all(void)
 {
-    pthread_mutex_lock(&lock);
-    pthread_cond_broadcast(&answered);
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_lock(&commands_lock);
+    pthread_cond_broadcast(&answer_came);
+    pthread_mutex_unlock(&commands_lock);
 }

@@ -73,9 +73,6 @@ func perform(c *C.struct_command) {
 	}
 }
 
-// errStale is for objects that were freed while the command about them was on its way.
-var errStale = &sink.Error{Code: C.ZIG_H3_ERR_STALE_HANDLE, Text: "the object has ended"}
-
 func aside(name string, fn func()) { go sink.Guard(name, fn) }
 
 func withServer(c *C.struct_command, fn func(*hostServer)) {
@@ -84,12 +81,6 @@ func withServer(c *C.struct_command, fn func(*hostServer)) {
 	} else {
 		answer(c, 0, errStale)
 	}
-}
-
-func lookUp[T any](in map[uint64]*T, handle uint64) *T {
-	registry.Lock()
-	defer registry.Unlock()
-	return in[handle]
 }
 
 func makeQueue(c *C.struct_command) {

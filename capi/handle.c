@@ -13,13 +13,13 @@
 
 #include "cancel.h"
 #include "error.h"
-#include "submission.h"
 
 /* Zero pages until a slot is touched: the table costs what is in use at the same time, in address space 64 MiB. */
 _Alignas(64) struct slot handle_slots[HANDLE_SLOTS];
 struct handle_table handle_table;
 
 _Static_assert(HANDLE_SLOTS == 1u << HANDLE_GENERATION_SHIFT, "the index fills the bits below the generation");
+_Static_assert(HANDLE_SLOTS == ACCOUNTS, "a server's account has the number of its slot");
 _Static_assert(sizeof(struct slot) == 64, "one cache line a slot; table.go mirrors it");
 
 struct slot *handle_base(void)
@@ -27,22 +27,17 @@ struct slot *handle_base(void)
     return handle_slots;
 }
 
-static uint64_t generation_of(uint64_t bits)
-{
-    return (bits >> HANDLE_GENERATION_SHIFT) & HANDLE_GENERATION_MASK;
-}
-
 static int32_t classify(zig_h3_handle handle, enum handle_kind kind)
 {
     uint64_t named_kind = handle >> HANDLE_KIND_SHIFT;
     uint64_t index = handle & (HANDLE_SLOTS - 1);
-    if (named_kind == 0 || named_kind > KIND_LAST || generation_of(handle) == 0)
+    if (named_kind == 0 || named_kind > KIND_LAST || handle_generation(handle) == 0)
         return ZIG_H3_ERR_INVALID_HANDLE;
     uint64_t word = atomic_load_explicit(&handle_slots[index].word, memory_order_acquire);
     uint64_t live_kind = (word & HANDLE_KIND_MASK) >> HANDLE_KIND_SHIFT;
-    if (generation_of(word) == 0)
+    if (handle_generation(word) == 0)
         return ZIG_H3_ERR_INVALID_HANDLE;
-    if (generation_of(word) == generation_of(handle)) {
+    if (handle_generation(word) == handle_generation(handle)) {
         if (live_kind == 0)
             return ZIG_H3_ERR_STALE_HANDLE;
         if (live_kind != named_kind)
@@ -53,7 +48,7 @@ static int32_t classify(zig_h3_handle handle, enum handle_kind kind)
             return ZIG_H3_ERR_INVALID_HANDLE;
         return live_kind == kind ? ZIG_H3_OK : ZIG_H3_ERR_WRONG_KIND;
     }
-    if (generation_of(handle) < generation_of(word) || (word & SLOT_WRAPPED))
+    if (handle_generation(handle) < handle_generation(word) || (word & SLOT_WRAPPED))
         return ZIG_H3_ERR_STALE_HANDLE;
     return ZIG_H3_ERR_INVALID_HANDLE;
 }
@@ -158,7 +153,7 @@ zig_h3_handle handle_issue(enum handle_kind kind, uint64_t state, struct slot **
     atomic_store_explicit(&slot->datagrams, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->codes, 0, memory_order_relaxed);
     uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
-    uint64_t generation = (generation_of(word) + 1) & HANDLE_GENERATION_MASK;
+    uint64_t generation = (handle_generation(word) + 1) & HANDLE_GENERATION_MASK;
     uint64_t wrapped = word & SLOT_WRAPPED;
     if (generation == 0) {
         generation = 1;
@@ -197,35 +192,4 @@ void handle_recycle(struct slot *slot)
         atomic_store_explicit(&slot->next_free, (uint32_t)head, memory_order_relaxed);
         next = ((head >> 32) + 1) << 32 | link;
     } while (!atomic_compare_exchange_weak_explicit(&handle_table.free, &head, next, memory_order_release, memory_order_relaxed));
-}
-
-void handle_attention(struct slot *slot, zig_h3_handle handle, uint64_t bits)
-{
-    uint64_t generation = generation_of(handle) << HANDLE_GENERATION_SHIFT;
-    uint64_t now = atomic_load(&slot->attention);
-    uint64_t next;
-    do {
-        next = generation | bits;
-        if ((now >> HANDLE_GENERATION_SHIFT) == generation >> HANDLE_GENERATION_SHIFT)
-            next |= now;
-    } while (!atomic_compare_exchange_weak(&slot->attention, &now, next));
-    if (now == 0) {
-        uint32_t head = atomic_load(&handle_table.attention);
-        do {
-            atomic_store_explicit(&slot->next_attention, head, memory_order_relaxed);
-        } while (!atomic_compare_exchange_weak(&handle_table.attention, &head, (uint32_t)(slot - handle_slots) + 1));
-    }
-    submission_call_reactor();
-}
-
-void handle_insist(struct slot *slot, zig_h3_handle handle, uint16_t type, uint64_t aux, uint64_t bits)
-{
-    struct submission at;
-    zig_h3_record *record = submission_claim(&at, 0);
-    if (record == NULL) {
-        handle_attention(slot, handle, bits);
-        return;
-    }
-    *record = (zig_h3_record){.type = type, .object = handle, .aux = aux};
-    submission_publish(&at, false);
 }

@@ -70,14 +70,6 @@ enum {
 #define HANDLE_SPINS 64
 #define HANDLE_YIELDS 128
 
-/* What the reactor must look at besides the submission ring, because that was full when it happened. */
-enum {
-    ATTENTION_WRITABLE = 1 << 0, /* a write found no room: tell when there is */
-    ATTENTION_CONSUMED = 1 << 1, /* credit in slot.owed */
-    ATTENTION_STOP = 1 << 2,
-    ATTENTION_RESET = 1 << 3     /* with slot.codes */
-};
-
 /* One cache line; table.go mirrors it. */
 struct slot {
     _Atomic uint64_t word;
@@ -108,6 +100,12 @@ struct handle_table {
 extern struct slot handle_slots[HANDLE_SLOTS];
 extern struct handle_table handle_table;
 
+/* The generation in a handle, or in a slot's word. */
+static inline uint64_t handle_generation(uint64_t bits)
+{
+    return bits >> HANDLE_GENERATION_SHIFT & HANDLE_GENERATION_MASK;
+}
+
 /* For cgo, which cannot name arrays of this size. */
 struct slot *handle_base(void);
 
@@ -136,13 +134,6 @@ void handle_wake(struct slot *slot);
 /* Gives a released slot back, and to the account what its object still had there. Called by whoever finds it both released and
  * unlocked. */
 void handle_recycle(struct slot *slot);
-
-/* Makes a slot's owner look at it: puts it on the attention stack unless it is there, and rings the reactor. */
-void handle_attention(struct slot *slot, zig_h3_handle handle, uint64_t bits);
-
-/* Posts a record without payload that may not be refused. With no room in the ring the reactor finds the bits, and what they go with
- * in the slot. The slot is locked. */
-void handle_insist(struct slot *slot, zig_h3_handle handle, uint16_t type, uint64_t aux, uint64_t bits);
 
 /* The slot of a live handle, and its word; NULL for anything else. Nothing is locked: the object may end at once. */
 static inline struct slot *handle_find(zig_h3_handle handle, enum handle_kind kind, uint64_t *word)

@@ -6,39 +6,41 @@
 //
 // Calls, in C:
 //
-//	version, names, error     versions and sizes; the names of codes and events; a thread's last failure in words
-//	queue, event, wait        a queue; taking its events; waiting for one. queue_collected: a queue that a collector frees
-//	server, stats             a server; its counters
-//	request, consumed         what is said of a request's body; credit for what came
-//	response_headers, _write, _send, _end
-//	                          a response in parts: headers, body; whole; its ends. response.h: what they share
-//	session, session_answer, _close, _export
-//	                          a session: its counters; the decision; its end; keying material
-//	stream, stream_open, _write, _atomic
-//	                          a session's stream: its other side; opening; this side; atomic writes and commit
-//	datagram, datagram_batch  datagrams of all kinds, one or many in a call
+//	version, error            versions and sizes; a thread's last failure in words
+//	error_names, event_names  the names of codes, and of events
+//	queue, drain              a queue; taking its events and waiting for one
+//	server                    a server; its counters
+//	response, response_headers
+//	                          a response, whole or in parts; the headers of one in parts
+//	inflow                    what is said of what came in: credit for it, and that no more is wanted of a request's body
+//	session, session_answer   a session: its counters, its end, keying material; the decision on it
+//	stream                    a session's stream: opening, writing, its ends
+//	datagram                  datagrams of all kinds, one or many in a call
 //	alloc                     memory of the library's for a host's buffers
 //
-// What they stand on, in C:
+// What they stand on, in C, from the bottom up; tests/lint/layering holds their order:
 //
+//	cancel.h                  no cancellation point where the C library has one
+//	prefetch.h, versioned.h   a processor's cache; the second name of each call
+//	state, fork, signals      whether the library works: after a fault of its own, in a forked child; what Go's start-up does to a signal
+//	config, counter_names     structs of older and newer headers; the names of counters, once the engine has given them
+//	given, header_check, utf8 what a caller gave, copied before anything is locked or claimed; what is checked before it is taken
+//	ring, reactor             a ring of either kind; the one to the reactor, and his bell
 //	handle, account           the table of all objects and their states (table.go); what waits of a server's responses and streams (account.go)
-//	ring, submission          a ring of either kind; the submission ring, and the types of its records
 //	refusal                   calls that found no room, until they can be made again (refusal.go)
+//	submission, insist        a record for the reactor, of each type; what may not be refused when there is no room for one (attention.go)
 //	command                   what a call waits for (command.go)
 //	body, chunk, writer       a body on its way to the engine, in the record or beside it (chunk.go); writing by credit
-//	config                    structs of older and newer headers
-//	given, header_check, utf8 what a caller gave, copied before anything is locked or claimed; what is checked before it is taken
-//	cancel.h                  no cancellation point where the C library has one
-//	state, fork, signals      whether the library works: after a fault of its own, in a forked child; what Go's start-up does to a signal
-//	prefetch.h, versioned.h   a processor's cache; the second name of each call
 //
 // The engine's side, in Go:
 //
 //	boot, fault, log          the start; a panic; what libraries below would print
-//	reactor, vigil           the one goroutine that takes submissions; how long it stays awake for the next
-//	take, command, attention  what it does with a record; with a command; with slots that found no room in the ring
-//	queue, sink, sinks, flood a consumer's queue; what the engine emits, on its way into the event ring; sinks by number; a consumer who
-//	                          asks for more than he drains
+//	reactor, vigil            the one goroutine that takes submissions; how long it stays awake for the next
+//	reactor_take, command, attention
+//	                          what it does with a record; with a command; with slots that found no room in the ring
+//	registry                  queues and servers that live, by handle, and how their handles end
+//	queue, sink, flood        a consumer's queue; what the engine emits, on its way into the event ring; a consumer who asks for more than
+//	                          he drains
 //	server, session           a server, with its queues; sessions
 //	table, account, chunk     the memory that C and Go share
 //	failpoint, failpoint_off  faults on purpose, in a build for tests

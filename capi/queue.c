@@ -9,7 +9,8 @@
 #include "command.h"
 #include "config.h"
 #include "error.h"
-#include "submission.h"
+#include "reactor.h"
+#include "state.h"
 #include "versioned.h"
 
 #define CAPACITY_DEFAULT ((uint32_t)1 << 20)
@@ -19,8 +20,8 @@
 /* The first zig_h3_queue_config. */
 #define CONFIG_LEAST 8u
 
-static pthread_mutex_t idle_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct queue *idle;
+static pthread_mutex_t idle_queues_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct queue *idle_queues;
 
 static struct queue *queue_take(size_t capacity, int32_t *code)
 {
@@ -32,11 +33,11 @@ static struct queue *queue_take(size_t capacity, int32_t *code)
             *code = error_set(ZIG_H3_ERR_NO_MEMORY, "no memory for the queue");
         return NULL;
     }
-    pthread_mutex_lock(&idle_lock);
-    struct queue *queue = idle;
+    pthread_mutex_lock(&idle_queues_lock);
+    struct queue *queue = idle_queues;
     if (queue != NULL)
-        idle = queue->next;
-    pthread_mutex_unlock(&idle_lock);
+        idle_queues = queue->next;
+    pthread_mutex_unlock(&idle_queues_lock);
     if (queue == NULL) {
         queue = calloc(1, sizeof *queue);
         if (queue == NULL) {
@@ -60,10 +61,10 @@ void queue_let_go(struct queue *queue)
         return;
     atomic_store(&queue->consumer, consumer_of(0, CONSUMER_GONE));
     h3_ring_recycle(queue->ring);
-    pthread_mutex_lock(&idle_lock);
-    queue->next = idle;
-    idle = queue;
-    pthread_mutex_unlock(&idle_lock);
+    pthread_mutex_lock(&idle_queues_lock);
+    queue->next = idle_queues;
+    idle_queues = queue;
+    pthread_mutex_unlock(&idle_queues_lock);
 }
 
 void queue_named(struct queue *queue, zig_h3_handle handle)
@@ -85,7 +86,7 @@ void queue_kick(struct queue *queue, zig_h3_handle handle)
     h3_ring_wake(atomic_load_explicit(&queue->ring, memory_order_acquire));
 }
 
-static void unsubmitted(void *object)
+static void queue_unsubmitted(void *object)
 {
     queue_let_go(object);
 }
@@ -103,7 +104,7 @@ int32_t zig_h3_queue_new(const zig_h3_queue_config *config, zig_h3_handle *out)
     const uint32_t capacity = given.capacity == 0 ? CAPACITY_DEFAULT : given.capacity;
     if (capacity < CAPACITY_MIN || capacity > CAPACITY_MAX || (capacity & (capacity - 1)) != 0)
         return error_format(ZIG_H3_ERR_CONFIG, "capacity %u is no power of two from 512 KiB to 256 MiB", (unsigned)capacity);
-    if (submission_ring == NULL)
+    if (reactor_ring == NULL)
         return error_set(ZIG_H3_ERR_NO_MEMORY, "no memory for the submission ring when the library was loaded");
     struct command *command = command_new(COMMAND_QUEUE_NEW, NULL, NULL, 0);
     if (command == NULL)
@@ -114,7 +115,7 @@ int32_t zig_h3_queue_new(const zig_h3_queue_config *config, zig_h3_handle *out)
         return code;
     }
     command->object = queue;
-    command->unsubmitted = unsubmitted;
+    command->unsubmitted = queue_unsubmitted;
     return command_call(command, out);
 }
 VERSIONED(zig_h3_queue_new);
@@ -150,36 +151,15 @@ int32_t zig_h3_queue_free(zig_h3_handle handle)
 }
 VERSIONED(zig_h3_queue_free);
 
-struct queue *queue_enter(zig_h3_handle handle, int32_t *code)
+/* For a consumer that can no longer free it itself: a runtime's collector does. */
+void zig_h3_queue_collected(void *bytes, void *queue)
 {
-    if (state_now() == ZIG_H3_ERR_FORKED) {
-        *code = state_check();
-        return NULL;
-    }
-    struct queue *queue = queue_find(handle);
-    uint64_t inside = consumer_of(handle, CONSUMER_NONE);
-    if (queue != NULL && atomic_compare_exchange_strong_explicit(&queue->consumer, &inside, consumer_of(handle, CONSUMER_DRAINS),
-                                                                 memory_order_acquire, memory_order_relaxed))
-        return queue;
-    const bool taken = queue != NULL && (inside == consumer_of(handle, CONSUMER_DRAINS) || inside == consumer_of(handle, CONSUMER_WAITS));
-    *code = taken ? error_set(ZIG_H3_ERR_BUSY, "another thread is draining this queue") : handle_error(handle, KIND_QUEUE);
-    return NULL;
+    (void)bytes;
+    /* A collector calls this between any two calls of the thread that it runs on: the words of the last failure are not ours. */
+    const char *words = zig_h3_last_error();
+    error_set(zig_h3_queue_free((zig_h3_handle)(uintptr_t)queue), words);
 }
-
-static void ring_doorbell(struct queue *queue)
-{
-    if (h3_ring_doorbell(queue->ring)) {
-        atomic_store(&queue->refill, 1);
-        submission_call_reactor();
-    }
-}
-
-void queue_release(struct queue *queue)
-{
-    queue->held = 0;
-    h3_ring_release(queue->ring);
-    ring_doorbell(queue);
-}
+VERSIONED(zig_h3_queue_collected);
 
 int32_t zig_h3_queue_map(zig_h3_handle handle, const void **base, size_t *size)
 {
@@ -221,21 +201,3 @@ int32_t zig_h3_queue_fd(zig_h3_handle handle, int32_t *fd)
     return ZIG_H3_OK;
 }
 VERSIONED(zig_h3_queue_fd);
-
-int32_t zig_h3_queue_arm(zig_h3_handle handle)
-{
-    int32_t code;
-    struct queue *queue = queue_enter(handle, &code);
-    if (queue == NULL)
-        return code;
-    if (queue->held)
-        queue_release(queue);
-    code = h3_ring_arm(queue->ring);
-    if (code == 0) {
-        ring_doorbell(queue);
-        code = queue_nothing_now(queue);
-    }
-    queue_leave(queue);
-    return code;
-}
-VERSIONED(zig_h3_queue_arm);

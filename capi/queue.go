@@ -7,7 +7,6 @@ package main
 import "C"
 
 import (
-	"sync"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -23,15 +22,6 @@ type queue struct {
 	events *eventq.Queue
 	refill *atomic.Uint32
 }
-
-// registry holds what lives, by handle.
-var registry = struct {
-	sync.Mutex
-	queues  map[uint64]*queue
-	servers map[uint64]*hostServer
-}{queues: map[uint64]*queue{}, servers: map[uint64]*hostServer{}}
-
-var errTooManyObjects = &sink.Error{Code: sink.ErrLimit, Text: "a million objects are open"}
 
 func newQueue(c *C.struct_queue) (*queue, error) {
 	ring, err := eventq.Open(C.queue_memory(c))
@@ -103,30 +93,3 @@ func (q *queue) reportLost(typ uint16, n uint64) {
 		q.events.Commit(r, &eventq.Head{Type: C.ZIG_H3_EVENT_LOST, Status: uint32(typ), Aux: n})
 	}
 }
-
-// tell puts a text into every queue.
-func tell(class eventq.Class, typ uint16, status uint32, text string) {
-	registry.Lock()
-	defer registry.Unlock()
-	for _, q := range registry.queues {
-		if r, ok := q.events.Reserve(class, len(text), nil); ok {
-			copy(r.Payload, text)
-			q.events.Commit(r, &eventq.Head{Type: typ, Status: status, DataLen: uint32(len(text))})
-		}
-	}
-}
-
-// retire gives the slot of a queue or server back once no host thread is inside: until then what it points to is in use there. After
-// forget nobody comes in any more, and nobody stays for long. It waits, so it is for goroutines of their own.
-func retire(h uint64) {
-	forget(h)
-	p := &slots[indexOf(h)]
-	for p.word.Load()&C.SLOT_LOCKED != 0 {
-		time.Sleep(time.Millisecond)
-	}
-	p.object.Store(0)
-	release(h)
-}
-
-// forget makes a handle stale to the host, as a call that frees its object does.
-func forget(h uint64) { gain(h, C.SLOT_FORGOTTEN) }

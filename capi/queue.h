@@ -7,9 +7,7 @@
 
 #include "../include/zig_h3.h"
 #include "handle.h"
-#include "prefetch.h"
 #include "ring.h"
-#include "state.h"
 
 /* Who is inside a queue. */
 enum consumer { CONSUMER_NONE, CONSUMER_DRAINS, CONSUMER_WAITS, CONSUMER_GONE };
@@ -40,9 +38,6 @@ struct queue {
     struct queue *next;
 };
 
-/* Lets the calling thread in to drain, or gives NULL with *code set. */
-struct queue *queue_enter(zig_h3_handle handle, int32_t *code);
-
 /* The queue of a live handle, found without a lock; NULL for anything else. The slot is looked at again behind its object: freed in
  * between, it may have been given to a server or a request, whose struct is no queue at all. */
 static inline struct queue *queue_find(zig_h3_handle handle)
@@ -53,40 +48,6 @@ static inline struct queue *queue_find(zig_h3_handle handle)
         return NULL;
     struct queue *queue = (struct queue *)(uintptr_t)atomic_load_explicit(&slot->object, memory_order_acquire);
     return handle_find(handle, KIND_QUEUE, &word) == slot ? queue : NULL;
-}
-
-/* Whether a live queue has nothing and nobody inside: told without entering, since that is what most polls find. */
-static inline bool queue_is_empty(zig_h3_handle handle)
-{
-    if (state_now() != 0)
-        return false;
-    struct queue *queue = queue_find(handle);
-    return queue != NULL && atomic_load_explicit(&queue->consumer, memory_order_relaxed) == consumer_of(handle, CONSUMER_NONE) &&
-           h3_ring_depth(atomic_load_explicit(&queue->ring, memory_order_acquire)) == 0;
-}
-
-/* The consumer is about to answer a request whose slot another processor wrote last: have it fetched meanwhile. */
-static inline void queue_foresee(const zig_h3_record *record)
-{
-    prefetch_to_write(&handle_slots[record->object & (HANDLE_SLOTS - 1)]);
-}
-
-/* Gives the memory of what was taken back, and tells producers that wait for it. */
-void queue_release(struct queue *queue);
-
-/* What a draining call returns that found nothing: 0, or that there will be nothing any more. Looks again once the state is known to be
- * bad: the FATAL event comes before it, and may have come since the first look. */
-static inline int32_t queue_nothing_now(struct queue *queue)
-{
-    if (state_of(memory_order_acquire) == 0)
-        return 0;
-    return h3_ring_peek(queue->ring) != NULL ? 0 : state_check();
-}
-
-static inline void queue_leave(struct queue *queue)
-{
-    const uint64_t inside = atomic_load_explicit(&queue->consumer, memory_order_relaxed);
-    atomic_store_explicit(&queue->consumer, inside & ~(uint64_t)CONSUMER_GONE, memory_order_release);
 }
 
 /* The engine's side. */

@@ -30,10 +30,10 @@ const (
 	patience = 4
 )
 
-// bell is submission_bell.
-var bell = (*atomic.Uint32)(unsafe.Pointer(&C.submission_bell))
+// bell is reactor_bell.
+var bell = (*atomic.Uint32)(unsafe.Pointer(&C.reactor_bell))
 
-// callReactor is submission_call_reactor.
+// callReactor is reactor_call.
 func callReactor() {
 	bell.Store(1)
 	ahead.wakeUp()
@@ -50,7 +50,7 @@ type reactor struct {
 }
 
 func newReactor() (*reactor, error) {
-	memory := unsafe.Pointer(C.submission_ring)
+	memory := unsafe.Pointer(C.reactor_ring)
 	if memory == nil {
 		return nil, errors.New("there is no submission ring")
 	}
@@ -61,7 +61,7 @@ func newReactor() (*reactor, error) {
 	return &reactor{
 		ring:  ring,
 		bell:  bell,
-		wake:  os.NewFile(uintptr(C.h3_ring_fd(C.submission_ring)), "submissions"),
+		wake:  os.NewFile(uintptr(C.h3_ring_fd(C.reactor_ring)), "submissions"),
 		vigil: vigil{outlook: ahead, next: skipLeast},
 	}, nil
 }
@@ -173,8 +173,8 @@ func (r *reactor) take(h *eventq.Head, payload []byte) {
 	}
 }
 
-// body is the body of a submission: in place, or in a chunk that the engine gives back.
-func body(h *eventq.Head, payload []byte) sink.Chunk {
+// bodyOf is the body of a submission: in place, or in a chunk that the engine gives back.
+func bodyOf(h *eventq.Head, payload []byte) sink.Chunk {
 	if h.Flags&C.SUBMIT_CHUNK != 0 {
 		return sink.Chunk{Bytes: unsafe.Slice((*byte)(pointer(h.Aux)), int(h.DataLen)), Owner: chunks}
 	}

@@ -2,7 +2,7 @@
 
 #include "error.h"
 #include "handle.h"
-#include "submission.h"
+#include "reactor.h"
 
 /* Zero pages until one of a slot is noted, as the slots. */
 static struct refusal refusals[HANDLE_SLOTS];
@@ -15,17 +15,12 @@ struct refusal *refusal_base(void)
     return refusals;
 }
 
-static uint64_t generation_of(uint64_t object)
-{
-    return object >> HANDLE_GENERATION_SHIFT & HANDLE_GENERATION_MASK;
-}
-
 void refusal_note(zig_h3_handle object, uint64_t what)
 {
     struct refusal *one = &refusals[object & (HANDLE_SLOTS - 1)];
     uint64_t now = atomic_load(&one->object), next;
     do {
-        const uint64_t ahead = (generation_of(now) - generation_of(object)) & HANDLE_GENERATION_MASK;
+        const uint64_t ahead = (handle_generation(now) - handle_generation(object)) & HANDLE_GENERATION_MASK;
         if (now != 0 && ahead != 0 && ahead <= HANDLE_GENERATION_MASK / 2)
             return;
         next = object | what | (ahead == 0 ? now : 0);
@@ -36,13 +31,17 @@ void refusal_note(zig_h3_handle object, uint64_t what)
             atomic_store_explicit(&one->next, last, memory_order_relaxed);
         } while (!atomic_compare_exchange_weak(&refusal_last, &last, (uint32_t)(one - refusals) + 1));
     }
-    submission_call_reactor();
+    reactor_call();
+}
+
+int32_t refusal_error(uint64_t what)
+{
+    return error_set(ZIG_H3_ERR_WOULD_BLOCK, what == REFUSAL_RING ? "no room in the submission ring"
+                                                                  : "what waits for the network has reached the option max_queued_response_bytes");
 }
 
 int32_t refuse(zig_h3_handle object, uint64_t what)
 {
     refusal_note(object, what);
-    if (what == REFUSAL_RING)
-        return submission_full();
-    return error_set(ZIG_H3_ERR_WOULD_BLOCK, "what waits for the network has reached the option max_queued_response_bytes");
+    return refusal_error(what);
 }

@@ -32,7 +32,10 @@ struct refusal *refusal_base(void);
 /* Notes that a call of an object waits for this, and rings the reactor. */
 void refusal_note(zig_h3_handle object, uint64_t what);
 
-/* The same. Returns ZIG_H3_ERR_WOULD_BLOCK, with the words set. */
+/* What a call returns that waits for this: ZIG_H3_ERR_WOULD_BLOCK, with the words set. */
+int32_t refusal_error(uint64_t what);
+
+/* Both. */
 int32_t refuse(zig_h3_handle object, uint64_t what);
 
 #endif

@@ -1,4 +1,5 @@
-/* The headers of a response that is given in parts, and what all of a response's calls refuse. */
+#include "response_headers.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,9 +7,7 @@
 #include "given.h"
 #include "handle.h"
 #include "header_check.h"
-#include "response.h"
 #include "state.h"
-#include "submission.h"
 #include "versioned.h"
 
 static const struct response plain = {.status = 200};
@@ -177,20 +176,10 @@ int32_t zig_h3_response_headers(zig_h3_handle request, const void *headers, size
 }
 VERSIONED(zig_h3_response_headers);
 
-size_t response_headers_fill(struct slot *slot, zig_h3_record *record)
+const struct response *response_headers_built(struct slot *slot)
 {
     const struct response *response = response_of(slot);
-    if (response == NULL)
-        response = &plain;
-    record->status = response->status;
-    memcpy(submission_payload(record), response->headers, response->len);
-    return response->len;
-}
-
-size_t response_headers_room(struct slot *slot)
-{
-    const struct response *response = response_of(slot);
-    return response == NULL ? 0 : (response->len + 7u) & ~7u;
+    return response == NULL ? &plain : response;
 }
 
 void response_headers_done(struct slot *slot)

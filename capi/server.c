@@ -7,6 +7,7 @@
 
 #include "command.h"
 #include "config.h"
+#include "counter_names.h"
 #include "error.h"
 #include "handle.h"
 #include "state.h"
@@ -18,16 +19,16 @@
 /* The first zig_h3_server_config. */
 #define CONFIG_LEAST 48u
 
-static pthread_mutex_t idle_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct server *idle;
+static pthread_mutex_t idle_servers_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct server *idle_servers;
 
 static struct server *server_take(void)
 {
-    pthread_mutex_lock(&idle_lock);
-    struct server *server = idle;
+    pthread_mutex_lock(&idle_servers_lock);
+    struct server *server = idle_servers;
     if (server != NULL)
-        idle = server->next;
-    pthread_mutex_unlock(&idle_lock);
+        idle_servers = server->next;
+    pthread_mutex_unlock(&idle_servers_lock);
     if (server == NULL) {
         void *memory;
         if (posix_memalign(&memory, 64, sizeof *server) != 0)
@@ -40,13 +41,13 @@ static struct server *server_take(void)
 
 void server_give(struct server *server)
 {
-    pthread_mutex_lock(&idle_lock);
-    server->next = idle;
-    idle = server;
-    pthread_mutex_unlock(&idle_lock);
+    pthread_mutex_lock(&idle_servers_lock);
+    server->next = idle_servers;
+    idle_servers = server;
+    pthread_mutex_unlock(&idle_servers_lock);
 }
 
-static void unsubmitted(void *object)
+static void server_unsubmitted(void *object)
 {
     server_give(object);
 }
@@ -99,7 +100,7 @@ int32_t zig_h3_server_new(const zig_h3_server_config *given, zig_h3_handle queue
         return error_set(ZIG_H3_ERR_NO_MEMORY, "the system gave no memory");
     }
     command->object = server;
-    command->unsubmitted = unsubmitted;
+    command->unsubmitted = server_unsubmitted;
     command->queue = queue;
     command->port = config.port;
     return command_call(command, out);
@@ -280,3 +281,52 @@ int32_t zig_h3_server_certificate_hash(zig_h3_handle handle, uint8_t *hash)
     return ZIG_H3_OK;
 }
 VERSIONED(zig_h3_server_certificate_hash);
+
+/* ------------------------------------------------------------------------------------------------------------------ counters */
+
+static struct counter_names server_counters = COUNTER_NAMES_NONE;
+
+void server_stats_set_names(const char *const *list, uint32_t count)
+{
+    counter_names_set(&server_counters, list, count < SERVER_STATS_MAX ? count : SERVER_STATS_MAX);
+}
+
+const char *zig_h3_stats_name(uint32_t index)
+{
+    return counter_names_at(&server_counters, index);
+}
+VERSIONED(zig_h3_stats_name);
+
+static uint64_t uptime_ms(struct server *server)
+{
+    if (atomic_load(&server->port) == 0)
+        return 0;
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000 - atomic_load(&server->started_ms);
+}
+
+int32_t zig_h3_stats_snapshot(zig_h3_handle handle, uint64_t *values, size_t count)
+{
+    int32_t code = state_check();
+    if (code != 0)
+        return code;
+    if (values == NULL && count > 0)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "values is NULL, count is not 0");
+    uint64_t word;
+    struct slot *slot = handle_lock(handle, KIND_SERVER, &word);
+    if (slot == NULL)
+        return handle_error(handle, KIND_SERVER);
+    struct server *server = (struct server *)(uintptr_t)atomic_load(&slot->object);
+    uint64_t now[SERVER_STATS_MAX];
+    /* The names were set before there was a server. */
+    for (size_t i = 0; i < server_counters.count; i++)
+        now[i] = i == 0 ? uptime_ms(server) : atomic_load_explicit(&server->stats[i], memory_order_relaxed);
+    handle_unlock(slot, 0);
+    if (count > server_counters.count)
+        count = server_counters.count;
+    if (count > 0)
+        memcpy(values, now, count * sizeof *values); /* memory of the caller's: without the lock */
+    return (int32_t)server_counters.count;
+}
+VERSIONED(zig_h3_stats_snapshot);

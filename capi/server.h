@@ -26,6 +26,6 @@ void server_set_port(struct server *server, uint32_t port);
 void server_give(struct server *server);
 
 /* The engine's side, once: the counters' names, which stay where they are. The first one is the uptime, which is filled in here. */
-void stats_set_names(const char *const *names, uint32_t count);
+void server_stats_set_names(const char *const *names, uint32_t count);
 
 #endif

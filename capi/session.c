@@ -3,12 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "command.h"
+#include "counter_names.h"
 #include "error.h"
+#include "refusal.h"
 #include "state.h"
-#include "stats.h"
+#include "submission.h"
+#include "utf8.h"
 #include "versioned.h"
 
-static struct stats_names names = STATS_NAMES_NONE;
+static struct counter_names session_counters = COUNTER_NAMES_NONE;
 
 static struct session *session_of(struct slot *slot)
 {
@@ -77,12 +81,12 @@ VERSIONED(zig_h3_wt_max_datagram_size);
 
 void session_stats_set_names(const char *const *list, uint32_t count)
 {
-    stats_names_set(&names, list, count < SESSION_STATS_MAX ? count : SESSION_STATS_MAX);
+    counter_names_set(&session_counters, list, count < SESSION_STATS_MAX ? count : SESSION_STATS_MAX);
 }
 
 const char *zig_h3_wt_stats_name(uint32_t index)
 {
-    return stats_names_at(&names, index);
+    return counter_names_at(&session_counters, index);
 }
 VERSIONED(zig_h3_wt_stats_name);
 
@@ -112,13 +116,110 @@ int32_t zig_h3_wt_stats_snapshot(zig_h3_handle handle, uint64_t *values, size_t 
     struct session *session = session_of(slot);
     uint64_t now[SESSION_STATS_MAX];
     /* The names were set before there was a session. */
-    for (size_t i = 0; i < names.count; i++)
+    for (size_t i = 0; i < session_counters.count; i++)
         now[i] = atomic_load_explicit(&session->stats[i], memory_order_relaxed);
     handle_unlock(slot, 0);
-    if (count > names.count)
-        count = names.count;
+    if (count > session_counters.count)
+        count = session_counters.count;
     if (count > 0)
         memcpy(values, now, count * sizeof *values); /* memory of the caller's: without the lock */
-    return (int32_t)names.count;
+    return (int32_t)session_counters.count;
 }
 VERSIONED(zig_h3_wt_stats_snapshot);
+
+/* What a CLOSE_WEBTRANSPORT_SESSION capsule may carry. */
+#define REASON_MAX 1024
+
+int32_t zig_h3_wt_close(zig_h3_handle session, uint32_t error_code, const char *reason, size_t reason_len)
+{
+    int32_t code = state_check();
+    if (code != 0)
+        return code;
+    if (reason == NULL && reason_len > 0)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a null pointer with a length");
+    if (reason_len > REASON_MAX)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a reason of more than 1024 bytes");
+    uint8_t copy[REASON_MAX]; /* read once: what is checked is what is sent */
+    if (reason_len > 0)
+        memcpy(copy, reason, reason_len);
+    if (!utf8_valid(copy, reason_len))
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a reason that is not UTF-8");
+    uint64_t word, set = 0;
+    struct slot *slot = handle_lock(session, KIND_SESSION, &word);
+    if (slot == NULL)
+        return handle_error(session, KIND_SESSION);
+    if (!(word & SLOT_ENDED)) {
+        struct submission at;
+        zig_h3_record *record = submission_claim(&at, reason_len);
+        if (record == NULL) {
+            code = refuse(session, REFUSAL_RING);
+        } else {
+            *record = (zig_h3_record){.type = SUBMIT_CLOSE, .object = session, .status = error_code, .data_len = (uint32_t)reason_len};
+            if (reason_len > 0)
+                memcpy(submission_payload(record), copy, reason_len);
+            submission_publish(&at, false);
+            set = SLOT_DECIDED | SLOT_ENDED;
+        }
+    }
+    handle_unlock(slot, set);
+    return code;
+}
+VERSIONED(zig_h3_wt_close);
+
+int32_t zig_h3_wt_drain(zig_h3_handle session)
+{
+    int32_t code = state_check();
+    if (code != 0)
+        return code;
+    uint64_t word;
+    struct slot *slot = handle_lock(session, KIND_SESSION, &word);
+    if (slot == NULL)
+        return handle_error(session, KIND_SESSION);
+    if ((word & (SLOT_OPEN | SLOT_ENDED)) != SLOT_OPEN) {
+        code = session_not_open(word);
+    } else {
+        code = submission_put(&(zig_h3_record){.type = SUBMIT_DRAIN, .object = session});
+    }
+    handle_unlock(slot, 0);
+    return code;
+}
+VERSIONED(zig_h3_wt_drain);
+
+/* What the exporter's context has room for, and what WebTransport's users may ask for at least. */
+#define NAME_MAX_LEN 255
+#define OUT_MAX_LEN 4096
+
+int32_t zig_h3_wt_export_keying_material(zig_h3_handle session, const void *label, size_t label_len, const void *context,
+                                         size_t context_len, void *out, size_t out_len)
+{
+    int32_t code = state_check();
+    if (code != 0)
+        return code;
+    if ((label == NULL && label_len > 0) || (context == NULL && context_len > 0) || out == NULL)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a null pointer");
+    if (label_len > NAME_MAX_LEN || context_len > NAME_MAX_LEN)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a label or context of more than 255 bytes");
+    if (out_len == 0 || out_len > OUT_MAX_LEN)
+        return error_format(ZIG_H3_ERR_INVALID_ARGUMENT, "%zu bytes of keying material, where 1 to 4096 can be had", out_len);
+    uint64_t word, material;
+    struct slot *slot = handle_lock(session, KIND_SESSION, &word);
+    if (slot == NULL)
+        return handle_error(session, KIND_SESSION);
+    handle_unlock(slot, 0);
+    if ((word & (SLOT_OPEN | SLOT_ENDED)) != SLOT_OPEN)
+        return session_not_open(word);
+    const char *strings[] = {label, context};
+    const size_t lens[] = {label_len, context_len};
+    struct command *command = command_new(COMMAND_SESSION_EXPORT, strings, lens, 2);
+    if (command == NULL)
+        return ZIG_H3_ERR_NO_MEMORY;
+    command->target = session;
+    command->size = (uint32_t)out_len;
+    code = command_call(command, &material);
+    if (code == ZIG_H3_OK) {
+        memcpy(out, (const void *)(uintptr_t)material, out_len);
+        free((void *)(uintptr_t)material);
+    }
+    return code;
+}
+VERSIONED(zig_h3_wt_export_keying_material);

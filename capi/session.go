@@ -59,18 +59,6 @@ func (s *queueSink) SessionStats(h sink.Handle, values *sink.SessionStats) {
 	C.session_count(C.zig_h3_handle(h), (*C.uint64_t)(&values[0]), C.uint32_t(len(values)))
 }
 
-// Datagrams implements sink.Sink: see capi/handle.h for the account.
-func (s *queueSink) Datagrams(h sink.Handle, limit, returned int) {
-	p := &slots[indexOf(uint64(h))]
-	for {
-		now := p.datagrams.Load()
-		places := min(now&0xffff+uint32(returned), 0xffff)
-		if p.datagrams.CompareAndSwap(now, uint32(min(limit, 0xffff))<<16|places) {
-			return
-		}
-	}
-}
-
 // openStream has a stream opened that the host has the handle of already. When the session has ended in the meantime, so has the
 // stream.
 func openStream(h *eventq.Head) {

@@ -39,7 +39,7 @@ static struct slot *lock_undecided(zig_h3_handle session, int32_t *code)
 }
 
 /* Puts the headers, checked, and the body into a claimed record and publishes it; without a good list of headers it is given up. */
-static int32_t submit(struct submission *at, const struct given *headers, size_t headers_len, const struct body *body)
+static int32_t submit_answer(struct submission *at, const struct given *headers, size_t headers_len, const struct body *body)
 {
     int64_t n = headers_len == 0 ? 0 : header_check_list(headers->bytes, headers_len, submission_payload(at->record));
     if (n < 0) {
@@ -78,7 +78,7 @@ static int32_t accept_copied(zig_h3_handle session, bool named, const struct giv
     } else {
         at.record->type = SUBMIT_ACCEPT;
         at.record->object = session;
-        code = submit(&at, headers, headers_len, &protocol);
+        code = submit_answer(&at, headers, headers_len, &protocol);
     }
     handle_unlock(slot, code == ZIG_H3_OK ? SLOT_DECIDED : 0);
     return code;
@@ -121,7 +121,7 @@ static int32_t reject_copied(zig_h3_handle session, uint32_t status, const struc
         at.record->type = SUBMIT_REJECT;
         at.record->object = session;
         at.record->status = status;
-        code = submit(&at, headers, headers_len, body);
+        code = submit_answer(&at, headers, headers_len, body);
         if (code == ZIG_H3_OK)
             body_charge(body, slot);
     }

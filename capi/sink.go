@@ -8,6 +8,7 @@ import "C"
 
 import (
 	"bytes"
+	"sync"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -244,6 +245,18 @@ func (s *queueSink) settle(h sink.Handle) {
 	}
 }
 
+// Datagrams implements sink.Sink: see capi/handle.h for the account.
+func (s *queueSink) Datagrams(h sink.Handle, limit, returned int) {
+	p := &slots[indexOf(uint64(h))]
+	for {
+		now := p.datagrams.Load()
+		places := min(now&0xffff+uint32(returned), 0xffff)
+		if p.datagrams.CompareAndSwap(now, uint32(min(limit, 0xffff))<<16|places) {
+			return
+		}
+	}
+}
+
 // owed emits the WRITABLE event of a write that found no room in the submission ring, unless Drained has it still to do.
 func (s *queueSink) owed(h sink.Handle) { s.Drained(h, 0) }
 
@@ -262,4 +275,49 @@ func (s *queueSink) commitWritable(r sink.Record, h sink.Handle, room uint64) {
 		parent = sink.Handle(entryOf(indexOf(uint64(h))).parent.Load())
 	}
 	s.commit(r, &sink.Event{Type: sink.EventWritable, Object: h, Parent: parent, Aux: room})
+}
+
+// sinks are those that live, by number: the host's side knows the sink of a session by it, for streams that it opens just when the
+// session ends.
+var sinks = struct {
+	sync.Mutex
+	last     uint32
+	byNumber map[uint32]*queueSink
+}{byNumber: map[uint32]*queueSink{}}
+
+// enrol gives a sink its number.
+func (s *queueSink) enrol() *queueSink {
+	sinks.Lock()
+	defer sinks.Unlock()
+	for s.number == 0 || sinks.byNumber[s.number] != nil {
+		sinks.last++
+		s.number = sinks.last
+	}
+	sinks.byNumber[s.number] = s
+	return s
+}
+
+// dismiss forgets a sink that carries nothing any more.
+func (s *queueSink) dismiss() {
+	sinks.Lock()
+	defer sinks.Unlock()
+	delete(sinks.byNumber, s.number)
+}
+
+// dismiss forgets the sinks of a server that is no more.
+func (s *hostServer) dismiss() {
+	sinks.Lock()
+	defer sinks.Unlock()
+	for number, one := range sinks.byNumber {
+		if one.server == s {
+			delete(sinks.byNumber, number)
+		}
+	}
+}
+
+// sinkOf is the sink with that number; nil when its server is no more.
+func sinkOf(number uint32) *queueSink {
+	sinks.Lock()
+	defer sinks.Unlock()
+	return sinks.byNumber[number]
 }

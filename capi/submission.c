@@ -2,21 +2,7 @@
 
 #include <stdatomic.h>
 
-#include "error.h"
 #include "refusal.h"
-
-/* A burst of replies that the engine has not come to yet: some hundred bodies of the largest size that rides along, or twenty
- * thousand answers without one. */
-#define SUBMISSION_CAPACITY ((size_t)2 << 20)
-
-h3_ring *submission_ring;
-_Atomic uint32_t submission_bell;
-
-/* Before Go's constructor, which starts the thread that will look for it. */
-__attribute__((constructor(102))) static void open_ring(void)
-{
-    submission_ring = h3_ring_new(SUBMISSION_CAPACITY);
-}
 
 int32_t submission_put(const zig_h3_record *record)
 {
@@ -26,23 +12,6 @@ int32_t submission_put(const zig_h3_record *record)
     *at.record = *record;
     submission_publish(&at, false);
     return ZIG_H3_OK;
-}
-
-int32_t submission_full(void)
-{
-    return error_set(ZIG_H3_ERR_WOULD_BLOCK, "no room in the submission ring");
-}
-
-void submission_flush(void)
-{
-    if (submission_ring != NULL && h3_ring_depth(submission_ring) != 0)
-        h3_ring_wake(submission_ring);
-}
-
-void submission_call_reactor(void)
-{
-    atomic_store(&submission_bell, 1);
-    h3_ring_wake(submission_ring);
 }
 
 bool submission_command(void *command)

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "../include/zig_h3.h"
-#include "ring.h"
+#include "reactor.h"
 
 /* object: what it is about. Where there is a body it is data, data_len bytes in place, or at the address in aux (SUBMIT_CHUNK). */
 enum submission_type {
@@ -52,12 +52,6 @@ struct submission {
     size_t payload;
 };
 
-/* NULL when the library found no memory for it when it was loaded. */
-extern h3_ring *submission_ring;
-
-/* Not 0: the reactor shall look at the attention stack and at the queues' pump words. */
-extern _Atomic uint32_t submission_bell;
-
 /*
  * The reactor has read a record before its room comes to another one. ThreadSanitizer cannot know: it does not see what Go does. So the
  * library that is built for it hands on what was written before a record left, and its size, which is written as it leaves, to
@@ -82,7 +76,7 @@ static inline bool submission_refuses(void) { return false; }
 static inline zig_h3_record *submission_claim(struct submission *at, size_t payload)
 {
     at->payload = payload;
-    at->record = submission_refuses() ? NULL : h3_ring_claim(submission_ring, payload);
+    at->record = submission_refuses() ? NULL : h3_ring_claim(reactor_ring, payload);
     if (at->record != NULL)
         submission_comes(at->record, payload);
     return at->record;
@@ -97,28 +91,19 @@ static inline uint8_t *submission_payload(zig_h3_record *record)
 static inline void submission_publish(struct submission *at, bool later)
 {
     submission_leaves();
-    h3_ring_publish(submission_ring, at->record, at->payload);
+    h3_ring_publish(reactor_ring, at->record, at->payload);
     if (!later)
-        h3_ring_wake(submission_ring);
+        h3_ring_wake(reactor_ring);
 }
 
 static inline void submission_abandon(struct submission *at)
 {
     submission_leaves();
-    h3_ring_abort(submission_ring, at->record, at->payload);
+    h3_ring_abort(reactor_ring, at->record, at->payload);
 }
 
 /* Hands over a record without a payload: ZIG_H3_OK, or what a call returns that found no room, which is noted as refused. */
 int32_t submission_put(const zig_h3_record *record);
-
-/* What a call returns that found no room: ZIG_H3_ERR_WOULD_BLOCK, with the words set. */
-int32_t submission_full(void);
-
-/* Wakes the engine if it sleeps although there is something for it. */
-void submission_flush(void);
-
-/* Makes the reactor look beside the ring. */
-void submission_call_reactor(void);
 
 /* Hands a struct command over. False when there is no room. */
 bool submission_command(void *command);

@@ -1,7 +1,10 @@
 #include "writer.h"
 
+#include <string.h>
+
 #include "error.h"
-#include "response.h"
+#include "insist.h"
+#include "refusal.h"
 #include "submission.h"
 
 /*
@@ -29,20 +32,21 @@ static bool charge(struct slot *slot, uint64_t n, bool cut, uint64_t half)
     return cut && next >> 1 <= half;
 }
 
-int32_t writer_copy(struct write *write, const struct slot *slot, const void *data)
+int32_t writer_copy(struct writing *writing, const struct slot *slot, const void *data)
 {
     size_t part = 0;
-    if (!write->discard)
-        part = (size_t)account_room(handle_account(slot), write->len, atomic_load_explicit(&slot->credit, memory_order_acquire) >> 1);
-    return body_prepare(&write->body, data, part);
+    if (!writing->discard)
+        part = (size_t)account_room(handle_account(slot), writing->len, atomic_load_explicit(&slot->credit, memory_order_acquire) >> 1);
+    return body_prepare(&writing->body, data, part);
 }
 
-int32_t writer_write(struct slot *slot, zig_h3_handle handle, struct write *write, size_t *taken, uint64_t *set)
+int32_t writer_write(struct slot *slot, zig_h3_handle handle, struct writing *writing, size_t *taken)
 {
     struct account *const account = handle_account(slot);
-    struct body *const body = &write->body;
+    struct body *const body = &writing->body;
+    writing->sent = false;
     size_t part = 0;
-    if (!write->discard && write->len > 0) {
+    if (!writing->discard && writing->len > 0) {
         part = (size_t)account_take(account, body->len, atomic_load_explicit(&slot->credit, memory_order_acquire) >> 1);
         if (part == 0) {
             body_drop(body);
@@ -51,34 +55,35 @@ int32_t writer_write(struct slot *slot, zig_h3_handle handle, struct write *writ
                        : WRITER_AGAIN;
         }
     }
-    if (part == 0 && !write->start) {
-        *taken = write->len; /* nothing to say: an empty write, or one to a HEAD request */
+    if (part == 0 && !writing->start) {
+        *taken = writing->len; /* nothing to say: an empty write, or one to a HEAD request */
         return ZIG_H3_OK;
     }
     body->len = part;
     struct submission at;
-    zig_h3_record *record = submission_claim(&at, (write->start ? response_headers_room(slot) : 0) + body_inline(body));
+    const size_t meta_room = writing->start ? (writing->meta_len + 7u) & ~(size_t)7 : 0;
+    zig_h3_record *record = submission_claim(&at, meta_room + body_inline(body));
     if (record == NULL) {
         body_drop(body);
         account_give(account, part);
         atomic_fetch_or_explicit(&slot->credit, 1, memory_order_acq_rel);
-        handle_attention(slot, handle, ATTENTION_WRITABLE);
-        return submission_full();
+        insist_by_attention(slot, handle, ATTENTION_WRITABLE);
+        return refusal_error(REFUSAL_RING);
     }
     record->type = SUBMIT_WRITE;
-    record->flags = write->start ? SUBMIT_START : 0;
+    record->flags = writing->start ? SUBMIT_START : 0;
     record->object = handle;
     record->aux = 0;
-    size_t meta_len = write->start ? response_headers_fill(slot, record) : 0;
-    body_fill(body, record, meta_len);
-    if (write->start) {
-        response_headers_done(slot);
-        *set = SLOT_GONE;
+    if (writing->start) {
+        record->status = writing->status;
+        memcpy(submission_payload(record), writing->meta, writing->meta_len);
     }
-    *taken = write->discard ? write->len : part;
-    bool late = charge(slot, part, *taken < write->len, account_mark(account) / 2);
+    body_fill(body, record, writing->start ? writing->meta_len : 0);
+    writing->sent = true;
+    *taken = writing->discard ? writing->len : part;
+    bool late = charge(slot, part, *taken < writing->len, account_mark(account) / 2);
     submission_publish(&at, false);
     if (late)
-        handle_attention(slot, handle, ATTENTION_WRITABLE);
+        insist_by_attention(slot, handle, ATTENTION_WRITABLE);
     return ZIG_H3_OK;
 }

@@ -10,10 +10,14 @@
 #include "body.h"
 #include "handle.h"
 
-struct write {
+struct writing {
     size_t len;
-    bool start;       /* of a response: its headers are still here, and go first */
-    bool discard;     /* of a response to HEAD: everything is taken and nothing sent */
+    bool discard; /* everything is taken and nothing sent: to a HEAD request */
+    bool start;   /* what is in meta goes first, with the status; else neither is looked at */
+    bool sent;    /* by writer_write(): a record has gone, and meta with it */
+    uint32_t status;
+    uint32_t meta_len;
+    const uint8_t *meta;
     struct body body; /* what there was room for when writer_copy() looked */
 };
 
@@ -21,10 +25,10 @@ struct write {
 #define WRITER_AGAIN 1
 
 /* Copies what fits below the high-water mark now, with the slot not locked. 0, or a code with the words set. */
-int32_t writer_copy(struct write *write, const struct slot *slot, const void *data);
+int32_t writer_copy(struct writing *writing, const struct slot *slot, const void *data);
 
 /* Sends of that what still fits, or gives it up. *taken gets how many bytes, and when that is fewer a WRITABLE event will come. The slot
- * is locked; *set gets what its word gains. */
-int32_t writer_write(struct slot *slot, zig_h3_handle handle, struct write *write, size_t *taken, uint64_t *set);
+ * is locked. */
+int32_t writer_write(struct slot *slot, zig_h3_handle handle, struct writing *writing, size_t *taken);
 
 #endif

@@ -37,19 +37,19 @@ static void fault(int signal, siginfo_t *info, void *context)
         _exit(99);
     faults++;
     locked += (atomic_load(&slot->word) & SLOT_LOCKED) != 0;
-    claimed += h3_ring_depth(submission_ring) != 0 && h3_ring_peek(submission_ring) == NULL; /* not handed over yet */
+    claimed += h3_ring_depth(reactor_ring) != 0 && h3_ring_peek(reactor_ring) == NULL; /* not handed over yet */
     mprotect(page, PAGE_BYTES, PROT_READ | PROT_WRITE);
 }
 
 static void empty_ring(void)
 {
     const zig_h3_record *record;
-    while ((record = h3_ring_peek(submission_ring)) != NULL) {
+    while ((record = h3_ring_peek(reactor_ring)) != NULL) {
         if (record->flags & SUBMIT_CHUNK)
             chunk_give((uint8_t *)(uintptr_t)record->aux);
-        h3_ring_take(submission_ring, record);
+        h3_ring_take(reactor_ring, record);
     }
-    h3_ring_release(submission_ring);
+    h3_ring_release(reactor_ring);
 }
 
 static zig_h3_handle issue(enum handle_kind kind, uint64_t state, void *object)
@@ -164,7 +164,7 @@ static void slow_memory(void)
     SAME(sigaction(SIGSEGV, &action, NULL), 0);
     page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     static const char *const names[] = {"uptime_ms", "other"};
-    stats_set_names(names, 2);
+    server_stats_set_names(names, 2);
     session_stats_set_names(names, 2);
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         const int failed_before = failed;

@@ -8,6 +8,7 @@
 #endif
 #include "../../capi/chunk.h"
 #include "../../capi/handle.h"
+#include "../../capi/insist.h"
 #include "../../capi/refusal.h"
 #include "../../capi/submission.h"
 #include "check.h"
@@ -33,13 +34,13 @@ static int empty_ring(uint16_t type)
 {
     int n = 0;
     const zig_h3_record *record;
-    while ((record = h3_ring_peek(submission_ring)) != NULL) {
+    while ((record = h3_ring_peek(reactor_ring)) != NULL) {
         n += record->type == type;
         if (record->flags & SUBMIT_CHUNK)
             chunk_give((uint8_t *)(uintptr_t)record->aux);
-        h3_ring_take(submission_ring, record);
+        h3_ring_take(reactor_ring, record);
     }
-    h3_ring_release(submission_ring);
+    h3_ring_release(reactor_ring);
     return n;
 }
 
@@ -82,10 +83,10 @@ static void noted(zig_h3_handle object, uint64_t what, int line)
     struct refusal *one = &refusal_base()[object & (HANDLE_SLOTS - 1)];
     check(atomic_load(&one->object) == (object | what), __FILE__, line, "the call is noted");
     check(atomic_load(&refusal_last) == (uint32_t)(one - refusal_base()) + 1, __FILE__, line, "the reactor finds it");
-    check(atomic_load(&submission_bell) == 1, __FILE__, line, "the bell was rung");
+    check(atomic_load(&reactor_bell) == 1, __FILE__, line, "the bell was rung");
     atomic_store(&one->object, 0);
     atomic_store(&refusal_last, 0);
-    atomic_store(&submission_bell, 0);
+    atomic_store(&reactor_bell, 0);
 }
 
 #define NOTED(object, what) noted(object, what, __LINE__)
@@ -127,11 +128,11 @@ static void insists(int32_t (*call)(zig_h3_handle), zig_h3_handle of, uint64_t b
 {
     struct slot *slot = &handle_slots[of & (HANDLE_SLOTS - 1)];
     for (int i = 0; i < times; i++) {
-        atomic_store(&submission_bell, 0);
+        atomic_store(&reactor_bell, 0);
         SAME(call(of), 0);
         SAME(atomic_load(&slot->attention) & ((1 << HANDLE_GENERATION_SHIFT) - 1), bit);
         SAME(atomic_load(&handle_table.attention), slot - handle_slots + 1);
-        SAME(atomic_load(&submission_bell), 1);
+        SAME(atomic_load(&reactor_bell), 1);
         atomic_store(&handle_table.attention, 0);
         atomic_store(&slot->attention, 0);
     }
@@ -164,7 +165,7 @@ static void every_refusal_is_noted(void)
     struct slot *slot;
     const zig_h3_handle open = handle_issue(KIND_SESSION, SLOT_OPEN, &slot);
     atomic_store(&refusal_last, 0);
-    atomic_store(&submission_bell, 0);
+    atomic_store(&reactor_bell, 0);
 #define REFUSED(object, call)                                                                                                     \
     do {                                                                                                                          \
         SAME(call, ZIG_H3_ERR_WOULD_BLOCK);                                                                                       \
@@ -256,14 +257,14 @@ int main(void)
     SAME(atomic_load(&refusal_last), 0);
     SAME(atomic_load(&account->queued), LIMIT - 1000);
     /* Who gives room back calls the reactor once there is enough of it, and if somebody waits. */
-    atomic_store(&submission_bell, 0);
+    atomic_store(&reactor_bell, 0);
     account_give(account, 1000);
-    SAME(atomic_load(&submission_bell), 0);
+    SAME(atomic_load(&reactor_bell), 0);
     atomic_store(&account->awaited, 1);
     account_give(account, ACCOUNT_ROOM - 2001);
-    SAME(atomic_load(&submission_bell), 0);
+    SAME(atomic_load(&reactor_bell), 0);
     account_give(account, 1);
-    SAME(atomic_load(&submission_bell), 1);
+    SAME(atomic_load(&reactor_bell), 1);
     SAME(atomic_load(&account->awaited), 0);
     atomic_store(&account->queued, 0);
     refused("response_send of what has ended", send_whole, 5000, ZIG_H3_ERR_ENDED);

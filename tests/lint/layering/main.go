@@ -62,6 +62,11 @@ var rules = []rule{
 		first, _, _ := strings.Cut(path, "/")
 		return first == "net" || strings.Contains(first, ".") || first == "zigh3" && !strings.HasPrefix(path, "zigh3/engine") && path != "zigh3/eventq"
 	}))},
+	{"capi's C includes what stands below it in cOrder", []string{"capi"}, ".c", outOfCOrder},
+	{"its headers too", []string{"capi"}, ".h", outOfCOrder},
+	{"the map in capi/main.go says what each C file holds", []string{"capi"}, ".c", unmappedInCapi},
+	{"and each header", []string{"capi"}, ".h", unmappedInCapi},
+	{"and each Go file, and names none that is not there", []string{"capi"}, ".go", except(quicgo, unmappedInCapi)},
 	{"what is put into quic-go knows quic-go and engine/congestion", []string{quicgo}, ".go", forbidImports(func(path string) bool {
 		first, _, _ := strings.Cut(path, "/")
 		return path != "zigh3/engine/congestion" && !strings.HasPrefix(path, "github.com/quic-go/quic-go/") && (first == "zigh3" || strings.Contains(first, "."))
@@ -249,6 +254,79 @@ func unmapped(f *source) (found []breach) {
 	for _, line := range inMap.FindAllSubmatch(f.text, -1) {
 		if _, err := os.Stat(filepath.Join(folder, string(line[1]))); err != nil {
 			found = append(found, breach{token.Position{Filename: f.path}, "names " + string(line[1]) + ", which is not there"})
+		}
+	}
+	return found
+}
+
+// inCapiMap finds the names, without their endings, that a line of capi/main.go's map begins with.
+var inCapiMap = regexp.MustCompile(`(?m)^//\t((?:\w+(?:\.h)?, )*\w+)`)
+
+// unmappedInCapi finds a file of capi that the map in its main.go does not name, and there what names no file.
+func unmappedInCapi(f *source) (found []breach) {
+	folder, name := filepath.Split(f.path)
+	text, err := os.ReadFile(folder + "main.go")
+	if err != nil {
+		return []breach{{token.Position{Filename: f.path}, "there is no main.go beside it"}}
+	}
+	named := make(map[string]bool)
+	for _, line := range inCapiMap.FindAllSubmatch(text, -1) {
+		for _, stem := range strings.Split(string(line[1]), ", ") {
+			named[strings.TrimSuffix(stem, ".h")] = true
+		}
+	}
+	if stem := strings.TrimSuffix(name, filepath.Ext(name)); stem != "main" && !named[stem] {
+		found = append(found, breach{token.Position{Filename: f.path}, "main.go does not name it"})
+	}
+	if name != "main.go" {
+		return found
+	}
+	for stem := range named {
+		if files, _ := filepath.Glob(folder + stem + ".[cgh]*"); len(files) == 0 {
+			found = append(found, breach{token.Position{Filename: f.path}, "names " + stem + ", which is not there"})
+		}
+	}
+	return found
+}
+
+// cOrder are capi's C files with their headers, from the bottom up: each includes only what stands in a line before its own.
+var cOrder = [][]string{
+	{"cancel", "prefetch", "versioned", "utf8", "chunk", "signals"}, // nothing of ours
+	{"error"},
+	{"state", "config", "header_check", "given", "version", "error_names", "event_names", "alloc"},
+	{"ring", "counter_names", "fork"},
+	{"reactor"},
+	{"account"},
+	{"handle"},
+	{"refusal"},
+	{"submission"},
+	{"body", "insist", "command"},
+	{"writer", "inflow"},
+	// Calls; those in the first line have a header for those in the second.
+	{"response_headers", "session", "queue", "server", "datagram"},
+	{"response", "session_answer", "stream", "drain"},
+}
+
+var included = regexp.MustCompile(`(?m)^#include "(.*)"`)
+
+// outOfCOrder finds what a C file or header includes of those that stand beside or above it, and files in no known place.
+func outOfCOrder(f *source) (found []breach) {
+	place := func(path string) (string, int) {
+		stem := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+		return stem, slices.IndexFunc(cOrder, func(line []string) bool { return slices.Contains(line, stem) })
+	}
+	stem, own := place(f.path)
+	if own < 0 {
+		return []breach{{token.Position{Filename: f.path}, "a file that cOrder does not name"}}
+	}
+	for _, at := range included.FindAllSubmatchIndex(f.text, -1) {
+		path := string(f.text[at[2]:at[3]])
+		if path == "../include/zig_h3.h" {
+			continue
+		}
+		if other, below := place(path); other != stem && (below < 0 || below >= own) {
+			line := 1 + strings.Count(string(f.text[:at[0]]), "\n")
+			found = append(found, breach{token.Position{Filename: f.path, Line: line}, stem + " includes " + path})
 		}
 	}
 	return found

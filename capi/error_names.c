@@ -1,4 +1,4 @@
-/* The names of results and of event types. */
+/* The names of results. */
 #include "error.h"
 #include "versioned.h"
 
@@ -49,39 +49,3 @@ const char *zig_h3_error_name(int32_t code)
     }
 }
 VERSIONED(zig_h3_error_name);
-
-const char *zig_h3_event_name(uint32_t type)
-{
-    switch (type) {
-        NAME(ZIG_H3_EVENT_PAD);
-        NAME(ZIG_H3_EVENT_REQUEST);
-        NAME(ZIG_H3_EVENT_BODY);
-        NAME(ZIG_H3_EVENT_BODY_END);
-        NAME(ZIG_H3_EVENT_WRITABLE);
-        NAME(ZIG_H3_EVENT_STREAM_CLOSED);
-        NAME(ZIG_H3_EVENT_CONN_OPENED);
-        NAME(ZIG_H3_EVENT_CONN_CLOSED);
-        NAME(ZIG_H3_EVENT_SERVER_STARTED);
-        NAME(ZIG_H3_EVENT_SERVER_STOPPED);
-        NAME(ZIG_H3_EVENT_LOST);
-        NAME(ZIG_H3_EVENT_LOG);
-        NAME(ZIG_H3_EVENT_FATAL);
-        NAME(ZIG_H3_EVENT_QUIC_DATAGRAM);
-        NAME(ZIG_H3_EVENT_H3_DATAGRAM);
-        NAME(ZIG_H3_EVENT_SESSION_REQUEST);
-        NAME(ZIG_H3_EVENT_SESSION_OPENED);
-        NAME(ZIG_H3_EVENT_SESSION_DRAINING);
-        NAME(ZIG_H3_EVENT_SESSION_CLOSED);
-        NAME(ZIG_H3_EVENT_SESSION_DATAGRAM);
-        NAME(ZIG_H3_EVENT_STREAM_OPENED);
-        NAME(ZIG_H3_EVENT_STREAM_DATA);
-        NAME(ZIG_H3_EVENT_STREAM_RESET);
-        NAME(ZIG_H3_EVENT_STREAM_STOPPED);
-        NAME(ZIG_H3_EVENT_STREAM_ENDED);
-        NAME(ZIG_H3_EVENT_DATAGRAMS_DROPPED);
-        NAME(ZIG_H3_EVENT_STREAM_ATOMIC);
-    default:
-        return "ZIG_H3_EVENT_UNKNOWN";
-    }
-}
-VERSIONED(zig_h3_event_name);

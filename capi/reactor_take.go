@@ -21,21 +21,21 @@ import (
 func forRequest(request *server.Request, h *eventq.Head, payload []byte) {
 	switch h.Type {
 	case C.SUBMIT_SEND:
-		request.Send(int(h.Status), payload[:h.MetaLen], body(h, payload), h.Flags&C.SUBMIT_FORGET != 0)
+		request.Send(int(h.Status), payload[:h.MetaLen], bodyOf(h, payload), h.Flags&C.SUBMIT_FORGET != 0)
 	case C.SUBMIT_WRITE:
 		if h.Flags&C.SUBMIT_START != 0 {
 			request.Start(int(h.Status), payload[:h.MetaLen])
 		}
 		if h.DataLen > 0 {
-			request.Write(body(h, payload))
+			request.Write(bodyOf(h, payload))
 		}
 	case C.SUBMIT_END:
-		request.End(body(h, payload))
+		request.End(bodyOf(h, payload))
 	case C.SUBMIT_TRAILERS:
 		if h.Flags&C.SUBMIT_START != 0 {
 			request.Start(int(h.Status), payload[:h.MetaLen])
 		}
-		request.Trailers(body(h, payload).Bytes)
+		request.Trailers(bodyOf(h, payload).Bytes)
 	case C.SUBMIT_RESET:
 		request.Reset(h.Aux)
 	case C.SUBMIT_STOP:
@@ -53,7 +53,7 @@ func forRequest(request *server.Request, h *eventq.Head, payload []byte) {
 func forStream(stream *session.Stream, s *queueSink, h *eventq.Head, payload []byte) {
 	switch h.Type {
 	case C.SUBMIT_WRITE:
-		stream.Write(body(h, payload))
+		stream.Write(bodyOf(h, payload))
 		if slots[indexOf(h.Object)].word.Load()&C.SLOT_RESET != 0 {
 			settleStream(stream, s, h.Object) // it was taken when this side was over already
 		}
@@ -66,7 +66,7 @@ func forStream(stream *session.Stream, s *queueSink, h *eventq.Head, payload []b
 	case C.SUBMIT_CONSUMED:
 		stream.Consumed(h.Aux)
 	case C.SUBMIT_ATOMIC:
-		stream.WriteAtomic(body(h, payload))
+		stream.WriteAtomic(bodyOf(h, payload))
 	case C.SUBMIT_COMMIT:
 		stream.Commit()
 	case C.SUBMIT_PRIORITY:
@@ -94,11 +94,11 @@ func forSession(session *session.Session, h *eventq.Head, payload []byte) {
 	case C.SUBMIT_OVERSIZED:
 		session.DatagramOversized()
 	case C.SUBMIT_ACCEPT:
-		session.Accept(string(body(h, payload).Bytes), payload[:h.MetaLen])
+		session.Accept(string(bodyOf(h, payload).Bytes), payload[:h.MetaLen])
 	case C.SUBMIT_REJECT:
-		session.Reject(int(h.Status), payload[:h.MetaLen], body(h, payload))
+		session.Reject(int(h.Status), payload[:h.MetaLen], bodyOf(h, payload))
 	case C.SUBMIT_CLOSE:
-		session.CloseWith(h.Status, string(body(h, payload).Bytes))
+		session.CloseWith(h.Status, string(bodyOf(h, payload).Bytes))
 	case C.SUBMIT_DRAIN:
 		session.Drain()
 	}

@@ -1,10 +1,12 @@
-#include "consumed.h"
+#include "inflow.h"
 
 #include "error.h"
+#include "insist.h"
 #include "state.h"
 #include "submission.h"
+#include "versioned.h"
 
-int32_t consumed(zig_h3_handle handle, enum handle_kind kind, uint64_t n)
+int32_t inflow_consumed(zig_h3_handle handle, enum handle_kind kind, uint64_t n)
 {
     int32_t code = state_check();
     if (code != 0)
@@ -28,7 +30,7 @@ int32_t consumed(zig_h3_handle handle, enum handle_kind kind, uint64_t n)
         zig_h3_record *record = submission_claim(&at, 0);
         if (record == NULL) {
             atomic_fetch_add_explicit(&slot->owed, (uint32_t)n, memory_order_relaxed);
-            handle_attention(slot, handle, ATTENTION_CONSUMED);
+            insist_by_attention(slot, handle, ATTENTION_CONSUMED);
         } else {
             *record = (zig_h3_record){.type = SUBMIT_CONSUMED, .object = handle, .aux = n};
             submission_publish(&at, false);
@@ -37,3 +39,25 @@ int32_t consumed(zig_h3_handle handle, enum handle_kind kind, uint64_t n)
     handle_unlock(slot, 0);
     return code;
 }
+
+int32_t zig_h3_request_consumed(zig_h3_handle request, uint64_t n)
+{
+    return inflow_consumed(request, KIND_REQUEST, n);
+}
+VERSIONED(zig_h3_request_consumed);
+
+int32_t zig_h3_request_stop(zig_h3_handle request)
+{
+    int32_t code = state_check();
+    if (code != 0)
+        return code;
+    uint64_t word;
+    struct slot *slot = handle_lock(request, KIND_REQUEST, &word);
+    if (slot == NULL)
+        return handle_error(request, KIND_REQUEST);
+    if (!(word & SLOT_STOPPED))
+        insist(slot, request, SUBMIT_STOP, 0, ATTENTION_STOP);
+    handle_unlock(slot, SLOT_STOPPED);
+    return ZIG_H3_OK;
+}
+VERSIONED(zig_h3_request_stop);

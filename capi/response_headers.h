@@ -2,8 +2,8 @@
  * Responses: the state machine of each stands in the word of its handle's slot, what is being built in a struct of its own, and what
  * is complete goes into the submission ring. Nothing here waits for the engine or the network.
  */
-#ifndef CAPI_RESPONSE_H
-#define CAPI_RESPONSE_H
+#ifndef CAPI_RESPONSE_HEADERS_H
+#define CAPI_RESPONSE_HEADERS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,11 +20,14 @@ struct response {
     uint8_t headers[];
 };
 
-/* Bytes that the headers which were built take in a record. The slot is locked, here and below. */
-size_t response_headers_room(struct slot *slot);
+/* The headers that were built, or none with status 200. The slot is locked, here and below. */
+const struct response *response_headers_built(struct slot *slot);
 
-/* Puts them, or none with status 200, into a record and returns their length. */
-size_t response_headers_fill(struct slot *slot, zig_h3_record *record);
+/* Bytes that they take in a record, up to where the body begins. */
+static inline size_t response_headers_room(const struct response *response)
+{
+    return (response->len + 7u) & ~(size_t)7;
+}
 
 /* Forgets them: they are gone. */
 void response_headers_done(struct slot *slot);

@@ -1,0 +1,33 @@
+#include "counter_names.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "cancel.h"
+#include "state.h"
+
+void counter_names_set(struct counter_names *names, const char *const *list, uint32_t count)
+{
+    pthread_mutex_lock(&names->lock);
+    names->list = list;
+    names->count = count;
+    pthread_cond_broadcast(&names->given);
+    pthread_mutex_unlock(&names->lock);
+}
+
+const char *counter_names_at(struct counter_names *names, uint32_t index)
+{
+    if (state_now() == ZIG_H3_ERR_FORKED)
+        return NULL;
+    struct timespec deadline;
+    clock_gettime(CLOCK_REALTIME, &deadline);
+    deadline.tv_sec += 10;
+    const int held = cancel_hold();
+    pthread_mutex_lock(&names->lock);
+    while (names->count == 0 && pthread_cond_timedwait(&names->given, &names->lock, &deadline) != ETIMEDOUT) {
+    }
+    const char *name = index < names->count ? names->list[index] : NULL;
+    pthread_mutex_unlock(&names->lock);
+    cancel_allow(held);
+    return name;
+}
