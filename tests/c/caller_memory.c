@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../../capi/chunk.h"
@@ -247,6 +248,32 @@ static void wake_of_another(void)
     SAME(atomic_load(&own->woken), woken_of(queue, true));
 }
 
+static void wake_now(int signal)
+{
+    (void)signal;
+    zig_h3_queue_wake(queue);
+}
+
+/* Whoever is woken just as he goes to sleep does not sleep: the signal comes wherever in the call it likes, once. */
+static void wake_on_the_way_to_sleep(void)
+{
+    enum { TIMES = 10000, LATEST_NS = 10000 };
+    objects();
+    struct sigaction action = {.sa_handler = wake_now}, before;
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
+    timer_t timer;
+    HOLDS(sigaction(SIGUSR1, &action, &before) == 0);
+    HOLDS(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
+    int others = 0;
+    for (int i = 0; i < TIMES; i++) {
+        others += timer_settime(timer, 0, &(struct itimerspec){.it_value.tv_nsec = 1 + i * 7 % LATEST_NS}, NULL) != 0;
+        others += zig_h3_queue_wait(queue, -1) != 0;
+    }
+    SAME(others, 0);
+    HOLDS(timer_delete(timer) == 0);
+    HOLDS(sigaction(SIGUSR1, &before, NULL) == 0);
+}
+
 /* ------------------------------------------------------------------------------------------------------------------ handles in the making */
 
 static void untold(void)
@@ -303,6 +330,7 @@ int main(void)
     waiting_for_a_lock();
     wake_with_the_slot_locked();
     wake_of_another();
+    wake_on_the_way_to_sleep();
     untold();
     opening_without_room();
     return done();
