@@ -2,9 +2,12 @@ package main
 
 import (
 	"testing"
+	"time"
+	"unsafe"
 
 	"zigh3/engine/session"
 	"zigh3/engine/sink"
+	"zigh3/eventq"
 )
 
 // Streams that the host opens and that the peer does not let open end one after the other, with nobody to take their ends.
@@ -36,6 +39,37 @@ func TestASessionOpensNoStreamsWhileThousandsOfEventsWait(t *testing.T) {
 	}
 	if closed() {
 		t.Error("no stream is opened though nothing waits")
+	}
+	if n := remembered(s.events); n != 0 {
+		t.Errorf("%d sessions are remembered that open streams again", n)
+	}
+	s.Release(parent)
+}
+
+// remembered is how many sessions a queue has that open no streams.
+func remembered(q *eventq.Queue) int {
+	flooded.Lock()
+	defer flooded.Unlock()
+	return len(flooded.by[q])
+}
+
+// A host that frees a queue under a flood, and the next, and the next, leaves nothing of them behind.
+func TestAQueueThatIsFreedUnderAFloodIsForgotten(t *testing.T) {
+	s, _ := testSink(t, 1000)
+	parent, _ := s.Issue(sink.KindSession, 0, new(session.Session))
+	for remembered(s.events) == 0 {
+		commit(s, sink.Event{Type: sink.EventStreamEnded, Parent: parent})
+	}
+	var inC [8]uint64 // struct queue
+	inC[3] = 2        // its owners: it is not given back
+	q := &queue{events: s.events}
+	*(*unsafe.Pointer)(unsafe.Pointer(&q.c)) = unsafe.Pointer(&inC) // a test cannot name the type
+	q.handle, _ = issue(kindQueue, 0)
+	q.free()
+	for deadline := time.Now().Add(10 * time.Second); remembered(s.events) != 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it is still in the list")
+		}
 	}
 	s.Release(parent)
 }

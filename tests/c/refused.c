@@ -183,6 +183,10 @@ static void every_refusal_is_noted(void)
     REFUSED(stream, zig_h3_wt_stream_commit(stream));
     REFUSED(stream, zig_h3_wt_stream_end(stream));
     REFUSED(stream, zig_h3_wt_stream_priority(stream, 0, 0));
+    /* Also where it is the queue that has no room: for the ends of streams. */
+    atomic_fetch_or(&slot->word, SLOT_FLOODED);
+    REFUSED(open, zig_h3_wt_open_stream(open, 0, 0, &out));
+    HOLDS(strstr(zig_h3_last_error(), "thousands of events") != NULL);
     /* Of two that are refused for two reasons both are remembered. */
     refusal_note(request, REFUSAL_ACCOUNT);
     refusal_note(request, REFUSAL_RING);
