@@ -98,6 +98,7 @@ static void taken_away(void)
     SAME(zig_h3_server_remove_queue(server, second, 0), ZIG_H3_ERR_WRONG_STATE);
     SAME(zig_h3_server_stop(server, 0), 0);
     HEARS(second, ZIG_H3_EVENT_SERVER_STOPPED, 0);
+    SAME(zig_h3_server_port(server, &still), ZIG_H3_ERR_WRONG_STATE); /* though it could not be taken away, it is what was left */
     SAME(next(first, 100).type, 0);
     /* Of a server that does not run nothing more comes; the queue may come back. */
     SAME(zig_h3_server_add_queue(server, first), 0);
