@@ -33,3 +33,33 @@ func TestStalledIsHowLongNothingWasTaken(t *testing.T) {
 		is(0)
 	})
 }
+
+// Nothing is beside the ring, and somebody waits to get in.
+func TestAProducerThatWaitsForRoomIsAStallToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, q := fresh(t, 1<<12, -1)
+		bulk := func() {
+			if rec, ok := q.Reserve(Bulk, 1<<10, nil); ok {
+				q.Commit(rec, &Head{Type: 1, DataLen: 1 << 10})
+			}
+		}
+		for range 3 {
+			bulk()
+		}
+		go bulk()
+		synctest.Wait()
+		time.Sleep(3 * time.Second)
+		if got := q.Stalled(); got != 3*time.Second || q.Stats().Overflow != 0 {
+			t.Fatalf("stalled for %v, with %d beside the ring", got, q.Stats().Overflow)
+		}
+		for range 3 {
+			r.Peek()
+			r.Advance()
+		}
+		q.Refill()
+		synctest.Wait()
+		if got := q.Stalled(); got != 0 {
+			t.Fatalf("stalled for %v, with room for all", got)
+		}
+	})
+}
