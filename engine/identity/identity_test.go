@@ -161,3 +161,75 @@ func TestCertificatesAreChosenByName(t *testing.T) {
 		}
 	}
 }
+
+// Behind a path there may be another file by the time that it is opened: what is read is a regular one, or it is refused, and nobody waits for
+// a FIFO.
+func TestAFileThatIsExchangedWhileItIsRead(t *testing.T) {
+	dir := t.TempDir()
+	in := func(name string) string { return filepath.Join(dir, name) }
+	if err := os.WriteFile(in("regular"), []byte("PEM"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(in("d"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	long := dir + strings.Repeat("/d/..", 700) + "/path" // takes its time to be found: time for another file
+	for _, name := range []string{"written", "alone"} {  // a FIFO that somebody writes to, or may, and one that nobody has open
+		if err := syscall.Mkfifo(in(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	writer, err := os.OpenFile(in("written"), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
+	exchange := func(target string) error {
+		if err := os.Symlink(target, in("next")); err != nil {
+			return err
+		}
+		return os.Rename(in("next"), in("path"))
+	}
+	if err := exchange("regular"); err != nil {
+		t.Fatal(err)
+	}
+	over, stopped := make(chan struct{}), make(chan error, 1)
+	go func() {
+		for {
+			for _, target := range []string{"alone", "regular", "written", "regular"} {
+				if err := exchange(target); err != nil {
+					stopped <- err
+					return
+				}
+			}
+			select {
+			case <-over:
+				stopped <- nil
+				return
+			default:
+			}
+		}
+	}()
+	read := make(chan error, 1)
+	go func() {
+		for range 1000 {
+			if text, err := readFile(long); err == nil && string(text) != "PEM" || err != nil && err.Error() != "is no regular file" {
+				read <- fmt.Errorf("%q, %v", text, err)
+				return
+			}
+		}
+		read <- nil
+	}()
+	select {
+	case err = <-read:
+	case <-time.After(60 * time.Second):
+		err = errors.New("it waits for a FIFO")
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	close(over)
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+}
