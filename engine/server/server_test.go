@@ -409,9 +409,11 @@ func refuses(t *testing.T, s *Server, from sink.Sink, code sink.Code) {
 func TestEachQueueHearsOfStartAndStop(t *testing.T) {
 	f := serve(t, "", 0, hello)
 	f.stop(0)
-	second := newConsumer(t, nil)
-	if err := f.server.AddSink(second); err != nil {
-		t.Fatal(err)
+	second, third := newConsumer(t, nil), newConsumer(t, nil)
+	for _, one := range []*consumer{second, third} {
+		if err := f.server.AddSink(one); err != nil {
+			t.Fatal(err)
+		}
 	}
 	f.start()
 	fetch(t, newClient(t), f.url("/"))
@@ -426,11 +428,13 @@ func TestEachQueueHearsOfStartAndStop(t *testing.T) {
 	}
 	f.stop(0)
 	within(t, "its end", left)
-	second.Await(func() {
-		if second.Count(sink.EventServerStarted) != 1 || second.Count(sink.EventServerStopped) != 1 {
-			t.Errorf("events: %v", second.Counts())
-		}
-	})
+	for _, one := range []*consumer{second, third} {
+		one.Await(func() {
+			if one.Count(sink.EventServerStarted) != 1 || one.Count(sink.EventServerStopped) != 1 {
+				t.Errorf("events: %v", one.Counts())
+			}
+		})
+	}
 }
 
 // No connection goes where nobody takes anything, as long as there is another queue where somebody does.

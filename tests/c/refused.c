@@ -201,6 +201,21 @@ static void every_refusal_is_noted(void)
     NOTED(later, REFUSAL_RING);
 }
 
+/* A datagram that found no room has no place: of what the object may have on its way nothing is gone. */
+static void datagrams_keep_their_places(void)
+{
+    struct slot *slot;
+    const zig_h3_handle conn = handle_issue(KIND_CONN, 0, &slot);
+    zig_h3_datagram one = {.object = conn};
+    atomic_store(&slot->datagrams, 1200 << 16 | 2);
+    for (int i = 0; i < 3; i++) {
+        SAME(zig_h3_conn_send_datagram(conn, "x", 1, 0, 0), ZIG_H3_ERR_QUEUE_FULL);
+        SAME(zig_h3_send_datagrams(&one, sizeof one, 0), 0);
+        SAME(one.result, ZIG_H3_ERR_QUEUE_FULL);
+    }
+    SAME(atomic_load(&slot->datagrams), 1200 << 16 | 2);
+}
+
 static void make(void)
 {
     struct slot *slot;
@@ -230,6 +245,7 @@ int main(void)
     make();
     fill_ring();
     never_refused();
+    datagrams_keep_their_places();
     every_refusal_is_noted();
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         if (calls[i].call == send_whole)
