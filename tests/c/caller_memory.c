@@ -190,6 +190,56 @@ static void slow_memory(void)
     }
 }
 
+/* More room than there are counters is left as it was. */
+static void more_room_than_counters(void)
+{
+    uint64_t values[20];
+    objects();
+    memset(values, 0x5a, sizeof values);
+    SAME(zig_h3_stats_snapshot(server, values, 20), 2);
+    SAME(zig_h3_wt_stats_snapshot(session, values, 20), 2);
+    for (int i = 2; i < 20; i++)
+        SAME(values[i], 0x5a5a5a5a5a5a5a5a);
+}
+
+static char reason[1024];
+static _Atomic int over;
+
+static void *change(void *unused)
+{
+    volatile char *const last = &reason[sizeof reason - 1];
+    while (!atomic_load_explicit(&over, memory_order_relaxed)) {
+        *last = '\xff';
+        *last = 'a';
+    }
+    return unused;
+}
+
+/* What is checked is what is sent: a reason that changes meanwhile is refused, or goes out as UTF-8. */
+static void changing_reason(void)
+{
+    enum { TIMES = 20000 };
+    pthread_t thread;
+    int others = 0, bad = 0;
+    memset(reason, 'a', sizeof reason);
+    objects();
+    struct slot *const own = &handle_slots[session & (HANDLE_SLOTS - 1)];
+    const uint64_t undecided = atomic_load(&own->word);
+    HOLDS(pthread_create(&thread, NULL, change, NULL) == 0);
+    for (int i = 0; i < TIMES; i++) {
+        const int32_t code = zig_h3_wt_close(session, 1, reason, sizeof reason);
+        others += code != 0 && code != ZIG_H3_ERR_INVALID_ARGUMENT;
+        const zig_h3_record *record = h3_ring_peek(reactor_ring);
+        bad += record != NULL && ((const char *)(record + 1))[sizeof reason - 1] != 'a';
+        empty_ring();
+        atomic_store(&own->word, undecided);
+    }
+    atomic_store(&over, 1);
+    HOLDS(pthread_join(thread, NULL) == 0);
+    SAME(others, 0);
+    SAME(bad, 0);
+}
+
 /* -------------------------------------------------------------------------------------------------------------------------- locks */
 
 static zig_h3_handle awaited;
@@ -246,6 +296,20 @@ static void wake_of_another(void)
     SAME(atomic_load(&own->woken), woken_of(queue, false));
     queue_kick(own, queue);
     SAME(atomic_load(&own->woken), woken_of(queue, true));
+}
+
+/* A queue that somebody drains is not freed, and is as it was. */
+static void freeing_a_queue_that_is_drained(void)
+{
+    objects();
+    struct queue *const own = queue_find(queue);
+    atomic_store(&own->consumer, consumer_of(queue, CONSUMER_DRAINS));
+    SAME(zig_h3_queue_free(queue), ZIG_H3_ERR_BUSY);
+    SAME(zig_h3_queue_free(queue), ZIG_H3_ERR_BUSY);
+    atomic_store(&own->consumer, consumer_of(queue, CONSUMER_NONE));
+    SAME(zig_h3_queue_free(queue), 0);
+    SAME(zig_h3_queue_free(queue), ZIG_H3_ERR_STALE_HANDLE);
+    empty_ring();
 }
 
 static void wake_now(int signal)
@@ -327,9 +391,12 @@ int main(void)
     atomic_store(&account->high_water, 8 << 20);
     alarm(60); /* what hangs fails */
     slow_memory();
+    more_room_than_counters();
+    changing_reason();
     waiting_for_a_lock();
     wake_with_the_slot_locked();
     wake_of_another();
+    freeing_a_queue_that_is_drained();
     wake_on_the_way_to_sleep();
     untold();
     opening_without_room();

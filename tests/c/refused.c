@@ -83,6 +83,7 @@ static void noted(zig_h3_handle object, uint64_t what, int line)
     struct refusal *one = &refusal_base()[object & (HANDLE_SLOTS - 1)];
     check(atomic_load(&one->object) == (object | what), __FILE__, line, "the call is noted");
     check(atomic_load(&refusal_last) == (uint32_t)(one - refusal_base()) + 1, __FILE__, line, "the reactor finds it");
+    check(atomic_load(&one->next) == 0, __FILE__, line, "and finds it once");
     check(atomic_load(&reactor_bell) == 1, __FILE__, line, "the bell was rung");
     atomic_store(&one->object, 0);
     atomic_store(&refusal_last, 0);
