@@ -429,6 +429,7 @@ func TestEachQueueHearsOfStartAndStop(t *testing.T) {
 	f.stop(0)
 	within(t, "its end", left)
 	for _, one := range []*consumer{second, third} {
+		within(t, "SERVER_STOPPED", one.Stopped())
 		one.Await(func() {
 			if one.Count(sink.EventServerStarted) != 1 || one.Count(sink.EventServerStopped) != 1 {
 				t.Errorf("events: %v", one.Counts())
