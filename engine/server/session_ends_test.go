@@ -278,3 +278,28 @@ func TestRequestsOnHTTP3KeepWhatMatters(t *testing.T) {
 		t.Errorf("%v, flags %d", xs, e.Flags)
 	}
 }
+
+// Whoever accepts a session just when its connection goes hears of no SESSION_OPENED, and then of no counters; which of the two comes first is
+// chance.
+func TestASessionWhoseAnswerDoesNotGetOutHasNoCounters(t *testing.T) {
+	for range many(20, 200) {
+		f := serveSessions(t, "", func(f *sessionFixture, e event) {
+			if e.Type == sink.EventSessionRequest {
+				s := f.session(e.Object)
+				for _, c := range f.server.connsForTest() {
+					c.QUIC.CloseWithError(0, "")
+				}
+				s.Accept("", nil)
+			}
+		})
+		client := enginetest.Dial(t, f.addr, *dialer())
+		client.Settings()
+		if err := client.OpenRequest().SendHeaders(client.SessionFields("/wt")...); err != nil {
+			t.Fatal(err)
+		}
+		e := f.waitType(sink.EventSessionClosed)
+		if told := f.count(sink.EventSessionOpened) == 1; told != (e.Flags&sink.FlagCounters != 0) || told != (len(e.Meta) != 0) {
+			t.Fatalf("opened: %v; flags %#x, %d bytes of counters", told, e.Flags, len(e.Meta))
+		}
+	}
+}
