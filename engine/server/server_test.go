@@ -369,6 +369,9 @@ func TestAQueueIsTakenAway(t *testing.T) {
 					t.Fatal("it has left, with a request open")
 				case <-time.After(50 * time.Millisecond):
 				}
+				eventually(t, "GOAWAY", func() bool {
+					return slices.ContainsFunc(f.server.connsForTest(), func(q *conn) bool { return q.Sink == second && q.Draining() })
+				})
 				second.Do(func() { second.send(e, 200, "") })
 			}
 			within(t, "its end", left)
