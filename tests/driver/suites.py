@@ -256,7 +256,7 @@ def consumer(log, count, *command, env=None):
 def luajit(log, count):
     if not LUAJIT.exists():
         raise Skipped("there is no luajit, and no apt-get to have it from")
-    consumer(log, count, LUAJIT, ROOT / "tests/luajit/serve.lua", LIBRARY, ROOT / "include/zig_h3.h")
+    consumer(log, count, LUAJIT, ROOT / "tests/luajit/serve.lua", LIBRARY, BUILD / "include/zig_h3.cdef.h")
 
 
 def node(log, count):

@@ -2,17 +2,15 @@
 -- came, until standard input ends; then it stops and prints what it saw.
 --
 --     luajit serve.lua LIBRARY HEADER
+--
+-- HEADER is zig_h3.cdef.h: zig_h3.h without what only a C compiler reads.
 local ffi, bit = require "ffi", require "bit"
 
--- The header, without what only a C compiler reads.
-local header = assert(io.open(arg[2])):read "*a"
-local version = tonumber(header:match "ZIG_H3_ABI_VERSION (%d+)")
-header = header:gsub("/%*.-%*/", ""):gsub("#ifdef __cplusplus.-#endif", ""):gsub("#if defined%(__GNUC__%).-#endif", "")
-ffi.cdef((header:gsub("\n%s*#[^\n]*", ""):gsub("ZIG_H3_API", "")))
+ffi.cdef(assert(io.open(arg[2])):read "*a")
 ffi.cdef "struct pollfd { int fd; short events, revents; }; int poll(struct pollfd *, unsigned long, int); long read(int, void *, size_t);"
 
 local h3 = ffi.load(arg[1])
-assert(h3.zig_h3_abi_version() == version, "the library is not this header's")
+assert(h3.zig_h3_abi_version() == h3.ZIG_H3_ABI_VERSION, "the library is not this header's")
 local function must(code)
   if code < 0 then error(ffi.string(h3.zig_h3_error_name(code)) .. ": " .. ffi.string(h3.zig_h3_last_error()), 2) end
   return code
