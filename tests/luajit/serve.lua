@@ -7,7 +7,7 @@
 local ffi, bit = require "ffi", require "bit"
 
 ffi.cdef(assert(io.open(arg[2])):read "*a")
-ffi.cdef "struct pollfd { int fd; short events, revents; }; int poll(struct pollfd *, unsigned long, int); long read(int, void *, size_t);"
+ffi.cdef "struct pollfd { int fd; short events, revents; }; int poll(struct pollfd *, unsigned long, int); long read(int, void *, size_t); int close(int);"
 
 local h3 = ffi.load(arg[1])
 assert(h3.zig_h3_abi_version() == h3.ZIG_H3_ABI_VERSION, "the library is not this header's")
@@ -33,8 +33,7 @@ local seen, uploads, refused = setmetatable({}, { __index = function() return 0 
 
 local function field(list, name) -- of a packed header list
   local name_len, value_len = ffi.new "uint16_t[1]", ffi.new "uint32_t[1]"
-  ffi.copy(name_len, list, 2)
-  ffi.copy(value_len, list + 2, 4)
+  ffi.copy(name_len, list, 2) ffi.copy(value_len, list + 2, 4)
   local value = list + 6 + name_len[0]
   return ffi.string(list + 6, name_len[0]) == name and ffi.string(value, value_len[0]) or field(value + value_len[0], name)
 end
@@ -76,4 +75,5 @@ while seen[h3.ZIG_H3_EVENT_SERVER_STOPPED] == 0 do
 end
 must(h3.zig_h3_server_free(server))
 must(h3.zig_h3_queue_free(queue))
+ffi.C.close(fd[0]) -- ours
 print(("stopped: %d requests, %d ended, %d connections, %d closed"):format(seen[1], seen[5], seen[6], seen[7]))

@@ -82,7 +82,6 @@ async def main():
         while must(h3.zig_h3_next_event(queue, event)) == 1:
             handle()
         if seen[SERVER_STOPPED]:
-            loop.remove_reader(fd.value)
             stopped.set()
         elif must(h3.zig_h3_queue_arm(queue)) == 1:  # there are events already
             loop.call_soon(turn)
@@ -95,6 +94,8 @@ async def main():
     loop.run_in_executor(None, sys.stdin.read).add_done_callback(lambda _: must(h3.zig_h3_server_stop(server, 5000)))
     turn()
     await stopped.wait()
+    loop.remove_reader(fd.value)
+    os.close(fd.value)  # ours
     must(h3.zig_h3_server_free(server))
     must(h3.zig_h3_queue_free(queue))
     print(f"stopped: {seen[REQUEST]} requests, {seen[STREAM_CLOSED]} ended, {seen[CONN_OPENED]} connections, {seen[CONN_CLOSED]} closed")

@@ -7,8 +7,7 @@ require "fiddle/import"
 module H3
   extend Fiddle::Importer
   dlload ARGV.fetch(0)
-  extern "char *zig_h3_error_name(int32_t)"
-  extern "char *zig_h3_last_error()"
+  %w[error_name(int32_t) last_error()].each { |call| extern "char *zig_h3_#{call}" }
   extern "int32_t zig_h3_queue_new(void *, void *)"
   %w[queue_fd next_event server_port].each { |call| extern "int32_t zig_h3_#{call}(uint64_t, void *)" }
   extern "int32_t zig_h3_server_new(void *, uint64_t, void *)"
@@ -64,7 +63,7 @@ handle = lambda do
   answer.(request, "#{upload[:bytes]} bytes, sum #{upload[:sum]}") if type == BODY_END || flags & FLAG_END != 0
 end
 
-wakeup = IO.for_fd(out("l") { |memory| H3.zig_h3_queue_fd(queue, memory) }, autoclose: false) # the queue's own: never closed
+wakeup = IO.for_fd(out("l") { |memory| H3.zig_h3_queue_fd(queue, memory) }) # ours: IO closes it
 inputs = [wakeup, $stdin]
 while seen[SERVER_STOPPED].zero?
   if must(H3.zig_h3_queue_arm(queue)).zero? && (ready, = IO.select(inputs))
@@ -76,4 +75,5 @@ while seen[SERVER_STOPPED].zero?
 end
 must(H3.zig_h3_server_free(server))
 must(H3.zig_h3_queue_free(queue))
+wakeup.close
 puts "stopped: #{seen[REQUEST]} requests, #{seen[STREAM_CLOSED]} ended, #{seen[CONN_OPENED]} connections, #{seen[CONN_CLOSED]} closed"
