@@ -6,6 +6,7 @@ package main
 import "C"
 
 import (
+	"fmt"
 	"unsafe"
 
 	"zigh3/engine/server"
@@ -31,6 +32,9 @@ func attend() {
 			attendRequest(p, h, bits)
 		case kindStream:
 			attendStream(p, h, bits)
+		case 0: // it has ended
+		default:
+			panic(fmt.Sprintf("attention for a handle of kind %d", h>>kindShift))
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"zigh3/engine/server"
+	"zigh3/engine/sink"
 	"zigh3/eventq"
 )
 
@@ -39,6 +40,30 @@ const (
 	attentionWritable = 1 << 0
 	attentionConsumed = 1 << 1
 )
+
+func TestAttentionForAKindThatAsksForNoneIsNotPassedOver(t *testing.T) {
+	s, _ := testSink(t, 1000)
+	h, _ := s.Issue(sink.KindConn, 0, sender{})
+	defer s.Release(h)
+	callAttention(uint64(h), attentionConsumed)
+	defer func() {
+		if told := recover(); told != "attention for a handle of kind 3" {
+			t.Fatalf("%v", told)
+		}
+	}()
+	attend()
+}
+
+func TestAttentionForAnObjectThatHasEndedIsForNobody(t *testing.T) {
+	s, _ := testSink(t, 1000)
+	h, _ := s.Issue(sink.KindConn, 0, sender{})
+	callAttention(uint64(h), attentionConsumed)
+	s.Release(h)
+	attend()
+	if table.attention.Load() != 0 {
+		t.Fatal("something is left on the stack")
+	}
+}
 
 // An object that ends while the reactor is on its way to it leaves its place on the stack to the one that gets its slot.
 func TestAttentionForTheNextOwnerOfASlotIsNotTakenForThatOfTheLast(t *testing.T) {

@@ -214,11 +214,15 @@ static void held_unlock(struct held *held)
 /* Takes a place for a datagram, with its object locked. */
 static int32_t held_place(struct held *held, const zig_h3_datagram *head)
 {
-    enum handle_kind kind = (enum handle_kind)(head->object >> HANDLE_KIND_SHIFT);
+    enum handle_kind kind;
     if (head->reserved != 0)
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "reserved is not 0");
-    if (kind != KIND_CONN && kind != KIND_REQUEST)
-        kind = KIND_SESSION;
+    switch (head->object >> HANDLE_KIND_SHIFT) {
+    case KIND_CONN: kind = KIND_CONN; break;
+    case KIND_REQUEST: kind = KIND_REQUEST; break;
+    case KIND_SESSION: kind = KIND_SESSION; break;
+    default: return handle_error(head->object, 0); /* none that sends datagrams, or no handle */
+    }
     if (held->slot == NULL || held->object != head->object) {
         held_unlock(held);
         held->slot = handle_lock(head->object, kind, &held->word);

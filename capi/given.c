@@ -1,5 +1,6 @@
 #include "given.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "chunk.h"
@@ -17,6 +18,28 @@ int32_t given_copy(struct given *given, const void *data, size_t len)
     if (len > 0)
         memcpy(given->bytes, data, len);
     return ZIG_H3_OK;
+}
+
+char *given_text(const char *text, size_t most, size_t *len)
+{
+    const volatile char *const from = text; /* each byte is read here, and never again */
+    size_t room = 64, n = 0;
+    char *copy = malloc(room);
+    while (copy != NULL && text != NULL && n < most && (copy[n] = from[n]) != 0) {
+        if (++n < room)
+            continue;
+        char *const larger = realloc(copy, room *= 2);
+        if (larger == NULL)
+            free(copy);
+        copy = larger;
+    }
+    if (copy == NULL) {
+        error_set(ZIG_H3_ERR_NO_MEMORY, "no memory for a copy of what was given");
+        return NULL;
+    }
+    *len = n == most && text != NULL && from[n] != 0 ? most + 1 : n;
+    copy[n] = 0;
+    return copy;
 }
 
 void given_drop(struct given *given)

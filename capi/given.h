@@ -21,6 +21,13 @@ struct given {
 /* Copies len bytes. 0, or ZIG_H3_ERR_NO_MEMORY with the words set. */
 int32_t given_copy(struct given *given, const void *data, size_t len);
 
+/*
+ * A copy from malloc() of a text that a NUL ends, with a NUL behind it; where the end is and what stands before it is found in one reading.
+ * Of a longer text most bytes are copied, one more is read, and *len is most + 1. NULL is empty. NULL if there is no
+ * memory, with the words set.
+ */
+char *given_text(const char *text, size_t most, size_t *len);
+
 /* Gives the copy's memory back. */
 void given_drop(struct given *given);
 

@@ -8,6 +8,7 @@ import "C"
 
 import (
 	"encoding/binary"
+	"fmt"
 	"time"
 	"unsafe"
 
@@ -129,6 +130,8 @@ func sendDatagram(object uint64, data []byte, maxAgeMs uint32) {
 		if conn, _ := objectOf[datagramSender](object, kindConn); conn != nil {
 			(*conn).SendDatagram(data, age(maxAgeMs))
 		}
+	default: // of these three alone the host's list is packed
+		panic(fmt.Sprintf("a datagram of a handle of kind %d", object>>kindShift))
 	}
 }
 

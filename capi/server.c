@@ -9,6 +9,7 @@
 #include "config.h"
 #include "counter_names.h"
 #include "error.h"
+#include "given.h"
 #include "handle.h"
 #include "state.h"
 #include "versioned.h"
@@ -62,9 +63,26 @@ void server_set_port(struct server *server, uint32_t port)
     atomic_store(&server->port, port);
 }
 
-static size_t length(const char *text)
+static void free_texts(const char *const *copies, unsigned count)
 {
-    return text == NULL ? 0 : strlen(text);
+    for (unsigned i = 0; i < count; i++)
+        free((void *)(uintptr_t)copies[i]);
+}
+
+/* Reads texts of the caller's. 0, or a negative code with the words set, of too_long if one of them is: then there are no copies. */
+static int32_t read_texts(const char *const *texts, unsigned count, int32_t too_long, const char *words, const char **copies, size_t *lens)
+{
+    int32_t code = ZIG_H3_OK;
+    for (unsigned i = 0; i < count; i++) {
+        copies[i] = code == ZIG_H3_OK ? given_text(texts[i], STRING_MAX, &lens[i]) : NULL;
+        if (code == ZIG_H3_OK && copies[i] == NULL)
+            code = ZIG_H3_ERR_NO_MEMORY;
+        else if (code == ZIG_H3_OK && lens[i] > STRING_MAX)
+            code = error_set(too_long, words);
+    }
+    if (code != ZIG_H3_OK)
+        free_texts(copies, count);
+    return code;
 }
 
 int32_t zig_h3_server_new(const zig_h3_server_config *given, zig_h3_handle queue, zig_h3_handle *out)
@@ -84,14 +102,19 @@ int32_t zig_h3_server_new(const zig_h3_server_config *given, zig_h3_handle queue
     uint64_t word;
     if (handle_find(queue, KIND_QUEUE, &word) == NULL)
         return handle_error(queue, KIND_QUEUE);
-    const char *strings[] = {config.hostname, config.cert_path, config.key_path, config.options};
-    const size_t lens[] = {length(config.hostname), length(config.cert_path), length(config.key_path), config.options_len};
-    const unsigned count = sizeof strings / sizeof *strings;
-    for (unsigned i = 0; i < count; i++) {
-        if (lens[i] > STRING_MAX)
-            return error_set(ZIG_H3_ERR_CONFIG, "a string of the configuration is longer than 16 MiB");
-    }
-    struct command *command = command_new(COMMAND_SERVER_NEW, strings, lens, count);
+    const char *const texts[] = {config.hostname, config.cert_path, config.key_path};
+    const unsigned count = sizeof texts / sizeof *texts;
+    static const char too_long[] = "a string of the configuration is longer than 16 MiB";
+    if (config.options_len > STRING_MAX)
+        return error_set(ZIG_H3_ERR_CONFIG, too_long);
+    const char *strings[sizeof texts / sizeof *texts + 1];
+    size_t lens[sizeof texts / sizeof *texts + 1];
+    if ((code = read_texts(texts, count, ZIG_H3_ERR_CONFIG, too_long, strings, lens)) != ZIG_H3_OK)
+        return code;
+    strings[count] = config.options; /* whose length is known: read once as it is */
+    lens[count] = config.options_len;
+    struct command *command = command_new(COMMAND_SERVER_NEW, strings, lens, count + 1);
+    free_texts(strings, count);
     if (command == NULL)
         return ZIG_H3_ERR_NO_MEMORY;
     struct server *server = server_take();
@@ -195,17 +218,22 @@ int32_t zig_h3_server_route(zig_h3_handle server, const char *method, const char
     uint64_t word, id;
     if (handle_find(server, KIND_SERVER, &word) == NULL)
         return handle_error(server, KIND_SERVER);
-    const char *strings[] = {method, pattern};
-    const size_t lens[] = {length(method), length(pattern)};
-    if (lens[0] > STRING_MAX || lens[1] > STRING_MAX)
-        return error_set(ZIG_H3_ERR_BAD_ROUTE, "a method or pattern longer than 16 MiB");
+    const char *const texts[] = {method, pattern};
+    const char *strings[2];
+    size_t lens[2];
+    code = read_texts(texts, 2, ZIG_H3_ERR_BAD_ROUTE, "a method or pattern longer than 16 MiB", strings, lens);
+    if (code != ZIG_H3_OK)
+        return code;
+    struct command *command = NULL;
     if (method != NULL && lens[0] == 0)
-        return error_set(ZIG_H3_ERR_BAD_ROUTE, "an empty method is no token; NULL is for any method");
-    if ((flags & ZIG_H3_ROUTE_WEBTRANSPORT) && method != NULL && strcmp(method, "CONNECT") != 0)
-        return error_set(ZIG_H3_ERR_BAD_ROUTE, "the method of a WebTransport route is CONNECT, or NULL");
-    struct command *command = command_new(COMMAND_SERVER_ROUTE, strings, lens, 2);
+        code = error_set(ZIG_H3_ERR_BAD_ROUTE, "an empty method is no token; NULL is for any method");
+    else if ((flags & ZIG_H3_ROUTE_WEBTRANSPORT) && method != NULL && strcmp(strings[0], "CONNECT") != 0)
+        code = error_set(ZIG_H3_ERR_BAD_ROUTE, "the method of a WebTransport route is CONNECT, or NULL");
+    else if ((command = command_new(COMMAND_SERVER_ROUTE, strings, lens, 2)) == NULL)
+        code = ZIG_H3_ERR_NO_MEMORY;
+    free_texts(strings, 2);
     if (command == NULL)
-        return ZIG_H3_ERR_NO_MEMORY;
+        return code;
     command->target = server;
     command->flags = flags;
     command->user_data = user_data;

@@ -83,6 +83,15 @@ func TestARecordOfManyDatagramsIsTakenApart(t *testing.T) {
 	}
 }
 
+func TestADatagramOfAKindThatSendsNoneIsNotPassedOver(t *testing.T) {
+	defer func() {
+		if told := recover(); told != "a datagram of a handle of kind 2" {
+			t.Fatalf("%v", told)
+		}
+	}()
+	sendDatagrams(appendDatagram(nil, kindServer<<kindShift|1<<generationShift, "one", 0))
+}
+
 func TestTheSlotKnowsTheStateOfASession(t *testing.T) {
 	s, _ := testSink(t, 1000)
 	s.number = 77

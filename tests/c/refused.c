@@ -217,6 +217,36 @@ static void datagrams_keep_their_places(void)
     SAME(atomic_load(&slot->datagrams), 1200 << 16 | 2);
 }
 
+/* Of a list only objects that send datagrams are looked at: whatever the slot of another says, nothing is taken of it. */
+static void datagrams_of_every_kind(void)
+{
+    static const uint64_t others[] = {0, 5, KIND_LAST + 1, 15, 16 + KIND_SESSION, 0xffff};
+    enum { OTHERS = sizeof others / sizeof *others };
+    struct slot *slots[KIND_LAST + 1] = {0};
+    zig_h3_datagram list[KIND_LAST + 1 + OTHERS] = {0};
+    for (int kind = KIND_QUEUE; kind <= KIND_LAST; kind++) {
+        if (kind == 5) /* is nothing */
+            continue;
+        list[kind].object = handle_issue((enum handle_kind)kind, SLOT_OPEN, &slots[kind]);
+        atomic_store(&slots[kind]->datagrams, 1200u << 16 | 100);
+    }
+    for (int i = 0; i < OTHERS; i++) /* the number of a session that is there, but for its kind */
+        list[KIND_LAST + 1 + i].object = (list[KIND_SESSION].object & (((uint64_t)1 << HANDLE_KIND_SHIFT) - 1)) | others[i] << HANDLE_KIND_SHIFT;
+    SAME(zig_h3_send_datagrams(list, sizeof list, 0), 3);
+    for (int kind = KIND_QUEUE; kind <= KIND_LAST; kind++) {
+        if (slots[kind] == NULL)
+            continue;
+        const bool sends = kind == KIND_CONN || kind == KIND_REQUEST || kind == KIND_SESSION;
+        SAME(list[kind].result, sends ? ZIG_H3_OK : ZIG_H3_ERR_WRONG_KIND);
+        SAME(atomic_load(&slots[kind]->datagrams), 1200u << 16 | (sends ? 99 : 100));
+    }
+    SAME(list[0].result, ZIG_H3_ERR_INVALID_HANDLE);
+    SAME(list[5].result, ZIG_H3_ERR_INVALID_HANDLE);
+    for (int i = 0; i < OTHERS; i++)
+        SAME(list[KIND_LAST + 1 + i].result, ZIG_H3_ERR_INVALID_HANDLE);
+    SAME(empty_ring(SUBMIT_DATAGRAMS), 1);
+}
+
 static void make(void)
 {
     struct slot *slot;
@@ -244,6 +274,7 @@ int main(void)
         {"response_send", send_whole, LARGEST, SUBMIT_SEND},
     };
     make();
+    datagrams_of_every_kind();
     fill_ring();
     never_refused();
     datagrams_keep_their_places();

@@ -242,7 +242,7 @@ def sanitized_library(log, count):
 
 def python(log, count):
     serve(log, count, [sys.executable, ROOT / "tests/python/serve.py", LIBRARY], REQUESTS, 180)
-    consumer(log, count, sys.executable, ROOT / "tests/python/aio.py", LIBRARY)
+    aio(log, count, LIBRARY)
 
 
 # ------------------------------------------------------------------------------------------------------------- other runtimes
@@ -253,37 +253,51 @@ def consumer(log, count, *command, env=None):
     count.add(counts.of_program(log, *run(log, [PYTHON, ROOT / "tests/aioquic/consumer.py", *command], 120, env=env)))
 
 
-def luajit(log, count):
+def aio(log, count, library):
+    consumer(log, count, sys.executable, ROOT / "tests/python/aio.py", library)
+
+
+def luajit(log, count, library=LIBRARY):
     if not LUAJIT.exists():
         raise Skipped("there is no luajit, and no apt-get to have it from")
-    consumer(log, count, LUAJIT, ROOT / "tests/luajit/serve.lua", LIBRARY, ROOT / "include/zig_h3.h")
+    consumer(log, count, LUAJIT, ROOT / "tests/luajit/serve.lua", library, BUILD / "include/zig_h3.cdef.h")
 
 
-def node(log, count):
-    consumer(log, count, "node", ROOT / "tests/node/serve.mjs", LIBRARY)
+def node(log, count, library=LIBRARY):
+    consumer(log, count, "node", ROOT / "tests/node/serve.mjs", library)
 
 
-def deno(log, count):
+def deno(log, count, library=LIBRARY):
     program, source = ROOT / "tests/deno/node_modules/.bin/deno", ROOT / "tests/deno/serve.ts"
     env = {"DENO_DIR": BUILD / "deno"}
     count.check(log, run(log, [program, "check", source], 60, env=env)[0] == 0, "deno has nothing to say about its consumer")
-    consumer(log, count, program, "run", "--no-prompt", "--allow-ffi", source, LIBRARY, env=env)
+    consumer(log, count, program, "run", "--no-prompt", "--allow-ffi", source, library, env=env)
 
 
-def ruby(log, count):
+def ruby(log, count, library=LIBRARY):
     if not shutil.which("ruby"):
         raise Skipped("there is no ruby")
-    consumer(log, count, "ruby", "-w", ROOT / "tests/ruby/serve.rb", LIBRARY)
+    consumer(log, count, "ruby", "-w", ROOT / "tests/ruby/serve.rb", library)
 
 
-def rust(log, count):
+def rust(log, count, library=LIBRARY):
     if not shutil.which("rustc"):
         raise Skipped("there is no rustc")
-    program, folder = PROGRAMS / "serve-rust", LIBRARY.parent
+    program, folder = PROGRAMS / "serve-rust", library.parent
     PROGRAMS.mkdir(parents=True, exist_ok=True)
     linked = ["-L", folder, "-l", "zigquicheh3", "-C", f"link-arg=-Wl,-rpath,{folder}"]
     must(log, ["rustc", "--edition", "2021", "-O", "-D", "warnings", *linked, "-o", program, ROOT / "tests/rust/serve.rs"], 240)
     consumer(log, count, program)
+
+
+def runtimes_full(log, count):
+    """What a consumer is refused it sends again when it is told of room, and has no other chance."""
+    library = refusing(log) / LIBRARY.name
+    for suite in (aio, luajit, node, deno, ruby, rust):
+        try:
+            suite(log, count, library)
+        except Skipped as missing:
+            log.line(str(missing))
 
 
 # ------------------------------------------------------------------------------------------------------------------------- bun
@@ -407,6 +421,7 @@ ALL = [
     Suite("deno", "a consumer in Deno: zig_h3_queue_wait that gives a promise", deno),
     Suite("ruby", "a consumer in Ruby: Fiddle, the descriptor in IO.select", ruby),
     Suite("rust", "a consumer in Rust: zig_h3_queue_wait, no crates", rust),
+    Suite("runtimes:full", "these consumers where calls find no room most of the time", runtimes_full, alone=True),
     Suite("host", "what the library must not do to a Bun process (A10, signals, collector)", host, alone=True),
     Suite("bindings", "bun test in bindings/bun", bun_tests("bindings/bun", 300), alone=True),
     Suite("bun", "bun test in tests/bun: behaviours, end to end, of clients that offer no DATAGRAM", behaviours(False), alone=True),

@@ -23,7 +23,7 @@ for name, arguments in {  # without them ctypes cuts 64-bit handles to 32
     "response_send": [c_uint64, c_uint32, c_void_p, c_size_t, c_char_p, c_size_t, c_uint32],
 }.items():
     getattr(h3, f"zig_h3_{name}").argtypes = arguments
-REQUEST, BODY, BODY_END, STREAM_CLOSED, CONN_OPENED, CONN_CLOSED, SERVER_STOPPED = 1, 2, 3, 5, 6, 7, 9
+REQUEST, BODY, BODY_END, WRITABLE, STREAM_CLOSED, CONN_OPENED, CONN_CLOSED, SERVER_STOPPED = 1, 2, 3, 4, 5, 6, 7, 9
 FLAG_END, WOULD_BLOCK, STALE_HANDLE, HELLO, UPLOAD = 1, -425, -3, 1, 2
 
 
@@ -50,39 +50,39 @@ async def main():
     must(h3.zig_h3_server_port(server, byref(port)))
     must(h3.zig_h3_queue_fd(queue, byref(fd)))
     print("ready", port.value, flush=True)
-    # Events by type; by their request what came of uploads, and answers that are still to be sent.
-    seen, uploads, answers, loop, stopped = collections.Counter(), {}, {}, asyncio.get_running_loop(), asyncio.Event()
+    # Events by type; by their request what came of uploads, and answers that were refused.
+    seen, uploads, refused, loop, stopped = collections.Counter(), {}, {}, asyncio.get_running_loop(), asyncio.Event()
+
+    def answer(request, body):
+        code = h3.zig_h3_response_send(request, 200, None, 0, body, len(body), 0)
+        if code == WOULD_BLOCK:
+            refused[request] = body  # no room just now: once more at its WRITABLE
+        elif code != STALE_HANDLE:  # its peer has gone
+            must(code)
 
     def handle():
         _, kind, flags, request, _, _, route, _, _, meta_len, data_len, _, meta, data = struct.unpack("=IHHQQQQiIIIQQQ", event)
         seen[kind] += 1
         if kind == REQUEST and route == HELLO:
-            answers[request] = b"hello " + field(ctypes.string_at(meta, meta_len), b":path").removeprefix(b"/hello/")
+            answer(request, b"hello " + field(ctypes.string_at(meta, meta_len), b":path").removeprefix(b"/hello/"))
         elif kind == REQUEST:
             uploads[request] = [0, 0]
         elif kind == STREAM_CLOSED:
-            uploads.pop(request, None), answers.pop(request, None)
+            uploads.pop(request, None), refused.pop(request, None)
+        elif kind == WRITABLE and request in refused:
+            return answer(request, refused.pop(request))
         if upload := uploads.get(request):
             upload[:] = upload[0] + data_len, upload[1] + sum(ctypes.string_at(data, data_len))
             if kind == BODY:
                 h3.zig_h3_request_consumed(request, data_len)  # lets the peer send more
             if kind == BODY_END or flags & FLAG_END:
-                answers[request] = b"%d bytes, sum %d" % tuple(upload)
+                answer(request, b"%d bytes, sum %d" % tuple(upload))
 
     def turn():
         while must(h3.zig_h3_next_event(queue, event)) == 1:
             handle()
-        for request, body in list(answers.items()):
-            code = h3.zig_h3_response_send(request, 200, None, 0, body, len(body), 0)
-            if code not in (WOULD_BLOCK, STALE_HANDLE):  # stale: its peer has gone
-                must(code)
-            if code != WOULD_BLOCK:
-                del answers[request]
         if seen[SERVER_STOPPED]:
-            loop.remove_reader(fd.value)
             stopped.set()
-        elif answers:
-            loop.call_later(0.001, turn)  # no room just now
         elif must(h3.zig_h3_queue_arm(queue)) == 1:  # there are events already
             loop.call_soon(turn)
 
@@ -94,6 +94,8 @@ async def main():
     loop.run_in_executor(None, sys.stdin.read).add_done_callback(lambda _: must(h3.zig_h3_server_stop(server, 5000)))
     turn()
     await stopped.wait()
+    loop.remove_reader(fd.value)
+    os.close(fd.value)  # ours
     must(h3.zig_h3_server_free(server))
     must(h3.zig_h3_queue_free(queue))
     print(f"stopped: {seen[REQUEST]} requests, {seen[STREAM_CLOSED]} ended, {seen[CONN_OPENED]} connections, {seen[CONN_CLOSED]} closed")

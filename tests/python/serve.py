@@ -180,6 +180,8 @@ def main(path, requests):
     server.serve_until(lambda counts: counts[SERVER_STOPPED])
     library.server_free(server.server)
     library.queue_free(server.queue)
+    server.selector.close()
+    os.close(server.fd)
 
     counts = server.counts
     checks = [

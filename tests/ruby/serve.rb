@@ -7,20 +7,17 @@ require "fiddle/import"
 module H3
   extend Fiddle::Importer
   dlload ARGV.fetch(0)
-  extern "char *zig_h3_error_name(int32_t)"
-  extern "char *zig_h3_last_error()"
+  %w[error_name(int32_t) last_error()].each { |call| extern "char *zig_h3_#{call}" }
   extern "int32_t zig_h3_queue_new(void *, void *)"
-  extern "int32_t zig_h3_queue_fd(uint64_t, void *)"
-  extern "int32_t zig_h3_next_event(uint64_t, void *)"
+  %w[queue_fd next_event server_port].each { |call| extern "int32_t zig_h3_#{call}(uint64_t, void *)" }
   extern "int32_t zig_h3_server_new(void *, uint64_t, void *)"
   extern "int32_t zig_h3_server_route(uint64_t, void *, void *, uint32_t, uint64_t, void *)"
   %w[server_start server_free queue_arm queue_free].each { |call| extern "int32_t zig_h3_#{call}(uint64_t)" }
-  extern "int32_t zig_h3_server_port(uint64_t, void *)"
   extern "int32_t zig_h3_server_stop(uint64_t, int32_t)"
   extern "int32_t zig_h3_request_consumed(uint64_t, uint64_t)"
   extern "int32_t zig_h3_response_send(uint64_t, uint32_t, void *, size_t, void *, size_t, uint32_t)"
 end
-REQUEST, BODY, BODY_END, STREAM_CLOSED, CONN_OPENED, CONN_CLOSED, SERVER_STOPPED = 1, 2, 3, 5, 6, 7, 9
+REQUEST, BODY, BODY_END, WRITABLE, STREAM_CLOSED, CONN_OPENED, CONN_CLOSED, SERVER_STOPPED = 1, 2, 3, 4, 5, 6, 7, 9
 FLAG_END, WOULD_BLOCK, STALE_HANDLE, HELLO, UPLOAD = 1, -425, -3, 1, 2
 
 def must(code) = code >= 0 ? code : raise("#{H3.zig_h3_error_name(code)}: #{H3.zig_h3_last_error}")
@@ -44,36 +41,39 @@ must(H3.zig_h3_server_route(server, "POST", "/upload", 0, UPLOAD, nil))
 must(H3.zig_h3_server_start(server))
 $stdout.syswrite("ready #{out("S") { |memory| H3.zig_h3_server_port(server, memory) }}\n")
 
-# Events by type; by their request what came of uploads, and answers that are still to be sent.
-seen, uploads, answers = Hash.new(0), {}, {}
+# Events by type; by their request what came of uploads, and answers that were refused.
+seen, uploads, refused = Hash.new(0), {}, {}
 event = Fiddle::Pointer.malloc(80, Fiddle::RUBY_FREE) # zig_h3_event
+answer = lambda do |request, body|
+  code = H3.zig_h3_response_send(request, 200, nil, 0, body, body.bytesize, 0)
+  refused[request] = body if code == WOULD_BLOCK # no room just now: once more at its WRITABLE
+  must(code) unless [WOULD_BLOCK, STALE_HANDLE].include?(code) # stale: its peer has gone
+end
 handle = lambda do
   _, type, flags, request, _, _, route, _, _, meta_len, data_len, _, meta, data = event[0, 80].unpack("LSSQQQQlLLLQQQ")
   seen[type] += 1
-  answers[request] = "hello #{field(Fiddle::Pointer[meta][0, meta_len], ":path").delete_prefix("/hello/")}" if type == REQUEST && route == HELLO
+  answer.(request, "hello #{field(Fiddle::Pointer[meta][0, meta_len], ":path").delete_prefix("/hello/")}") if type == REQUEST && route == HELLO
   uploads[request] = { bytes: 0, sum: 0 } if type == REQUEST && route == UPLOAD
-  [uploads, answers].each { |of| of.delete(request) } if type == STREAM_CLOSED
+  [uploads, refused].each { |of| of.delete(request) } if type == STREAM_CLOSED
+  return answer.(request, refused.delete(request)) if type == WRITABLE && refused.key?(request)
   upload = uploads[request] or return
   upload[:bytes] += data_len
   upload[:sum] += Fiddle::Pointer[data][0, data_len].sum(64) # of the bytes
   H3.zig_h3_request_consumed(request, data_len) if type == BODY # lets the peer send more
-  answers[request] = "#{upload[:bytes]} bytes, sum #{upload[:sum]}" if type == BODY_END || flags & FLAG_END != 0
+  answer.(request, "#{upload[:bytes]} bytes, sum #{upload[:sum]}") if type == BODY_END || flags & FLAG_END != 0
 end
 
-wakeup = IO.for_fd(out("l") { |memory| H3.zig_h3_queue_fd(queue, memory) }, autoclose: false) # the queue's own: never closed
+wakeup = IO.for_fd(out("l") { |memory| H3.zig_h3_queue_fd(queue, memory) }) # ours: IO closes it
 inputs = [wakeup, $stdin]
 while seen[SERVER_STOPPED].zero?
-  if must(H3.zig_h3_queue_arm(queue)).zero? && (ready, = IO.select(inputs, nil, nil, answers.empty? ? nil : 0.001))
+  if must(H3.zig_h3_queue_arm(queue)).zero? && (ready, = IO.select(inputs))
     wakeup.read_nonblock(8, exception: false)
     at_end = ready.include?($stdin) && $stdin.read_nonblock(512, exception: false).nil?
     must(H3.zig_h3_server_stop(server, 5000)) if at_end && inputs.delete($stdin)
   end
   handle.() while must(H3.zig_h3_next_event(queue, event)) == 1
-  answers.delete_if do |request, body|
-    code = H3.zig_h3_response_send(request, 200, nil, 0, body, body.bytesize, 0)
-    code == STALE_HANDLE || (code != WOULD_BLOCK && must(code)) # stale: its peer has gone; no room just now: once more in a moment
-  end
 end
 must(H3.zig_h3_server_free(server))
 must(H3.zig_h3_queue_free(queue))
+wakeup.close
 puts "stopped: #{seen[REQUEST]} requests, #{seen[STREAM_CLOSED]} ended, #{seen[CONN_OPENED]} connections, #{seen[CONN_CLOSED]} closed"
