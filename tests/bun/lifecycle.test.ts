@@ -205,6 +205,24 @@ describe("lifecycle", () => {
     );
   });
 
+  test("200 servers that are made and closed, whichever way they look for events, leave no descriptor behind", async () => {
+    const ways = [{}, { pump: { intervalMs: 1 } }];
+    // A capacity that no other server here has: each gets a queue, and so a descriptor, of its own.
+    const made = async (i: number): Promise<void> => {
+      const server = createH3Server({ ...hello, ...ways[i % 2], port: 0, hostname: "127.0.0.1", queue: { capacity: 2 << 20 } });
+      if (i % 3 === 0) server.unref();
+      await server.close();
+    };
+    const descriptors = (): number => {
+      Bun.gc(true); // the memory of a queue that is no more keeps one of the library's
+      return readdirSync("/proc/self/fd").length;
+    };
+    for (let i = 0; i < 6; i++) await made(i);
+    const before = descriptors();
+    for (let i = 0; i < 200; i++) await made(i);
+    await until(() => descriptors() <= before, 15_000, () => `${descriptors()} descriptors, and not ${before}`);
+  });
+
   test("L09 a port that only root may bind says EACCES", async () => {
     const child = new Child("programs/privileged-port.ts");
     const { code, lines, stderr } = await child.exit();
