@@ -21,6 +21,7 @@ const WRONG: [decide: (session: WebTransportServerSession) => Promise<void>, err
   [(session) => session.accept(403 as unknown as object), "TypeError: accept() takes an object of options, not 403"],
   [(session) => session.accept({ protocol: "other" }), 'TypeError: the client does not offer the protocol "other", but none'],
   [(session) => session.accept({ headers: { "not a name": "x" } }), "TypeError: Invalid header name: 'not a name'"],
+  [(session) => session.accept({ headers: { connection: "close" } }), 'TypeError: header "connection": connection-specific fields are forbidden in HTTP/3'], // says the library
 ];
 
 describe("decisions", () => {
@@ -78,6 +79,26 @@ describe("decisions", () => {
     expect((await connection.dial("/wt")).status).toBe(418);
     await until(() => messages.length > 0);
     expect(messages).toEqual(["InvalidStateError: The session was decided before"]);
+  });
+
+  test("a getter of a Response that is to refuse may decide, too", async () => {
+    const messages: string[] = [];
+    const told: string[] = [];
+    const server = suite.serve({
+      routes: {
+        "/wt": {
+          async webtransport(session) {
+            const response = Object.defineProperty(new Response("no", { status: 404 }), "body", { get: () => void session.reject(418) });
+            messages.push(await rejected(session.reject(response)));
+          },
+        },
+      },
+      onLog: ({ message }) => void told.push(message),
+    });
+    const connection = await suite.goConnect(server);
+    expect((await connection.dial("/wt")).status).toBe(418);
+    await until(() => messages.length > 0);
+    expect([messages, told]).toEqual([["InvalidStateError: The session was decided before"], []]);
   });
 
   for (const [name, decide, status] of [
