@@ -223,6 +223,20 @@ describe("lifecycle", () => {
     await until(() => descriptors() <= before, 15_000, () => `${descriptors()} descriptors, and not ${before}`);
   });
 
+  test("the handlers of a server that was closed are collected, also where another one goes on with its queue", async () => {
+    const server = suite.serve(hello);
+    const handlers: WeakRef<() => Response>[] = [];
+    const made = async (): Promise<void> => {
+      const fetch = (): Response => new Response("hello");
+      handlers.push(new WeakRef(fetch));
+      await createH3Server({ routes: { "/hello": fetch }, port: 0, hostname: "127.0.0.1" }).close();
+    };
+    for (let i = 0; i < 40; i++) await made();
+    const kept = (): number => (Bun.gc(true), handlers.filter((handler) => handler.deref() !== undefined).length);
+    await until(() => kept() < 20, 15_000, () => `${kept()} of ${handlers.length} are kept`); // a stack may still hold a few
+    expect(server.running).toBe(true);
+  });
+
   test("L09 a port that only root may bind says EACCES", async () => {
     const child = new Child("programs/privileged-port.ts");
     const { code, lines, stderr } = await child.exit();
