@@ -270,7 +270,7 @@ describe("handler failures", () => {
     const foreign = { status: 200, headers: new Map(), body, arrayBuffer: () => Promise.reject(new Error("it has a stream")) };
     const server = suite.serve({ fetch: () => foreign as unknown as Response });
     const connection = await suite.connect(server);
-    const request = await connection.request("/", { window: 10_000 });
+    const request = await connection.request("/", { allowance: 10_000 });
     await request.response("headers");
     await request.abort();
     await cancelled.promise;

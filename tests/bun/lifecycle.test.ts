@@ -60,6 +60,19 @@ describe("lifecycle", () => {
     expect(server.running).toBe(false);
   });
 
+  test("L03 a deadline is told in whole milliseconds, none of them lost, and one that never comes as the longest there is", async () => {
+    const calls = library() as unknown as Record<string, (server: number, deadline: number) => number>;
+    const stop = calls.zig_h3_server_stop!;
+    const told: number[] = [];
+    calls.zig_h3_server_stop = (server, deadline) => (told.push(deadline), stop(server, 0));
+    try {
+      for (const deadlineMs of [0, 0.5, 100, Infinity]) await suite.serve(hello).stop({ deadlineMs });
+    } finally {
+      calls.zig_h3_server_stop = stop;
+    }
+    expect(told).toEqual([0, 1, 100, 2 ** 31 - 1]);
+  });
+
   test("L04 stop, start, and the routes still answer", async () => {
     const server = suite.serve({ routes: { "/:name": (request) => new Response(`hello ${request.params.name}`) } });
     const before = await suite.connect(server);
