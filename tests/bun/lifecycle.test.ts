@@ -73,6 +73,19 @@ describe("lifecycle", () => {
     expect(told).toEqual([0, 1, 100, 2 ** 31 - 1]);
   });
 
+  test("ref() right behind unref(), however far that has come: the server goes on serving", async () => {
+    // A queue that no other server here has: nobody else has it looked for events.
+    const server = suite.serve({ ...hello, queue: { capacity: 4 << 20 } });
+    const served: string[] = [];
+    for (let turns = 0; turns < 24; turns++) {
+      server.unref();
+      for (let i = 0; i < turns; i++) await undefined;
+      server.ref();
+      served.push(await (await http3(server.port, "/")).text());
+    }
+    expect(served).toEqual(Array(24).fill("hello"));
+  });
+
   test("L04 stop, start, and the routes still answer", async () => {
     const server = suite.serve({ routes: { "/:name": (request) => new Response(`hello ${request.params.name}`) } });
     const before = await suite.connect(server);
