@@ -24,7 +24,6 @@ const WRONG: [decide: (session: WebTransportServerSession) => Promise<void>, err
   [(session) => session.accept(403 as unknown as object), "TypeError: accept() takes an object of options, not 403"],
   [(session) => session.accept({ protocol: "other" }), 'TypeError: the client does not offer the protocol "other", but none'],
   [(session) => session.accept({ headers: { "not a name": "x" } }), "TypeError: Invalid header name: 'not a name'"],
-  [(session) => session.accept({ headers: { connection: "close" } }), 'TypeError: header "connection": connection-specific fields are forbidden in HTTP/3'], // says the library
 ];
 
 describe("decisions", () => {
@@ -82,6 +81,28 @@ describe("decisions", () => {
     expect((await connection.dial("/wt")).status).toBe(418);
     await until(() => messages.length > 0);
     expect(messages).toEqual(["InvalidStateError: The session was decided before"]);
+  });
+
+  test("an accept() that the library does not take rejects, and another one can follow", async () => {
+    const names: string[] = [];
+    const calls = library() as unknown as Record<string, (...args: unknown[]) => number>;
+    const accept = calls.zig_h3_wt_accept!;
+    const server = suite.serve({
+      routes: {
+        "/wt": {
+          async webtransport(session) {
+            calls.zig_h3_wt_accept = () => ERROR.BAD_HEADER;
+            const refused = session.accept();
+            calls.zig_h3_wt_accept = accept;
+            names.push(((await failure(refused)) as Error).name);
+            await session.accept();
+          },
+        },
+      },
+    });
+    const connection = await suite.goConnect(server);
+    expect((await connection.dial("/wt")).status).toBe(200);
+    expect(names).toEqual(["TypeError"]);
   });
 
   test("an accept() that found no room, and is refused when it is made again: the client gets 500, and that is told", async () => {
