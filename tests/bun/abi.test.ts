@@ -59,6 +59,19 @@ describe("loading", () => {
     expect(readdirSync(folder)).not.toContain("nowhere");
   });
 
+  test("A01 a library that has added less to the contract than this package needs is named with its version, one that has added more is not refused for that", async () => {
+    const own = [call("zig_h3_abi_version"), call("zig_h3_abi_minor")] as const;
+    const refused: boolean[] = [];
+    for (const more of [-1, 1]) {
+      const [source, library] = [join(folder, "minor.c"), join(folder, `minor${more}.so`)];
+      await Bun.write(source, `int zig_h3_abi_version(void) { return ${own[0]}; } int zig_h3_abi_minor(void) { return ${own[1] + more}; }`);
+      expect(Bun.spawnSync(["gcc", "-shared", "-fPIC", "-o", library, source]).exitCode).toBe(0);
+      const { lines } = await run("programs/version.ts", { ZIG_H3_LIBPATH: library });
+      refused.push(lines[0]!.includes(`${library} speaks version ${own[0]}.${own[1] + more} of the zig_h3 contract`));
+    }
+    expect(refused).toEqual([true, false]); // the latter lacks the functions
+  });
+
   test("A02 the version is the same in the main thread and in a Worker", async () => {
     expect(version).toMatch(/^\d+\.\d+\.\d+\/quic-go \d+\.\d+\.\d+$/);
     const worker = new Worker(join(import.meta.dir, "programs/version-worker.ts"));

@@ -251,17 +251,36 @@ describe("handler failures", () => {
       const answers: unknown[] = [];
       for (const path of Object.keys(made)) {
         const answer = await connection.fetch(before + path);
-        answers.push([path, answer.status, answer.text, answer.header("x-foreign")]);
+        answers.push([path, answer.status, answer.text, answer.header("x-foreign"), answer.header("content-length")]);
       }
       expect(answers).toEqual([
-        ["/realm", 201, "realm", "yes"],
-        ["/realm/stream", 201, "realm", "yes"],
-        ["/library", 202, "library", "yes"],
-        ["/library/bytes", 202, "library", "yes"],
-        ["/library/empty", 204, "", "yes"],
-        ["/plain", 500, "Internal Server Error", null],
+        ["/realm", 201, "realm", "yes", "5"],
+        ["/realm/stream", 201, "realm", "yes", null],
+        ["/library", 202, "library", "yes", null],
+        ["/library/bytes", 202, "library", "yes", null],
+        ["/library/empty", 204, "", "yes", null],
+        ["/plain", 500, "Internal Server Error", null, "21"],
       ]);
     }
+  });
+
+  test("a client that leaves in the middle of another library's Response: its body is cancelled", async () => {
+    const cancelled = gate();
+    const body = new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(1000)), cancel: () => cancelled.open() });
+    const foreign = { status: 200, headers: new Map(), body, arrayBuffer: () => Promise.reject(new Error("it has a stream")) };
+    const server = suite.serve({ fetch: () => foreign as unknown as Response });
+    const connection = await suite.connect(server);
+    const request = await connection.request("/", { allowance: 10_000 });
+    await request.response("headers");
+    await request.abort();
+    await cancelled.promise;
+  });
+
+  test("a promise of another make, which may be a function, is waited for", async () => {
+    const promised = Object.assign(() => {}, { then: (resolve: (response: Response) => void) => void setTimeout(() => resolve(new Response("promised")), 1) });
+    const server = suite.serve({ fetch: () => promised as unknown as Promise<Response> });
+    const { status, text } = await (await suite.connect(server)).fetch("/");
+    expect([status, text]).toEqual([200, "promised"]);
   });
 
   test("E03 a handler that gives no Response is 500 and says so to error()", async () => {

@@ -1,6 +1,9 @@
 /** Answers to a session that cannot be: nothing has happened then, and a right one still can be given. */
 import { describe, expect, test } from "bun:test";
 import type { LogRecord, WebTransportServerSession } from "../../bindings/bun/src/index.ts";
+import { ERROR } from "../../bindings/bun/src/native/layout.ts";
+import { library } from "../../bindings/bun/src/native/library.ts";
+import { resume } from "../../bindings/bun/src/native/refused.ts";
 import { failure, Suite, until } from "./suite.ts";
 
 const suite = new Suite();
@@ -78,6 +81,71 @@ describe("decisions", () => {
     expect((await connection.dial("/wt")).status).toBe(418);
     await until(() => messages.length > 0);
     expect(messages).toEqual(["InvalidStateError: The session was decided before"]);
+  });
+
+  test("an accept() that the library does not take rejects, and another one can follow", async () => {
+    const names: string[] = [];
+    const calls = library() as unknown as Record<string, (...args: unknown[]) => number>;
+    const accept = calls.zig_h3_wt_accept!;
+    const server = suite.serve({
+      routes: {
+        "/wt": {
+          async webtransport(session) {
+            calls.zig_h3_wt_accept = () => ERROR.BAD_HEADER;
+            const refused = session.accept();
+            calls.zig_h3_wt_accept = accept;
+            names.push(((await failure(refused)) as Error).name);
+            await session.accept();
+          },
+        },
+      },
+    });
+    const connection = await suite.goConnect(server);
+    expect((await connection.dial("/wt")).status).toBe(200);
+    expect(names).toEqual(["TypeError"]);
+  });
+
+  test("an accept() that found no room, and is refused when it is made again: the client gets 500, and that is told", async () => {
+    const told: string[] = [];
+    const server = suite.serve({
+      routes: { "/wt": { webtransport: (session) => void session.accept() } },
+      onLog: ({ level, message }) => void told.push(`${level}: ${message.split(":")[0]}`),
+    });
+    const connection = await suite.goConnect(server);
+    const calls = library() as unknown as Record<string, (session: number) => number>;
+    const accept = calls.zig_h3_wt_accept!;
+    let made = 0;
+    calls.zig_h3_wt_accept = (session) => {
+      if (made++ > 0) return ERROR.BAD_HEADER;
+      setTimeout(() => resume(session), 1);
+      return ERROR.WOULD_BLOCK;
+    };
+    try {
+      expect((await connection.dial("/wt")).status).toBe(500);
+    } finally {
+      calls.zig_h3_wt_accept = accept;
+    }
+    expect([made, told]).toEqual([2, ["error: the answer to a session cannot be sent"]]);
+  });
+
+  test("a getter of a Response that is to refuse may decide, too", async () => {
+    const messages: string[] = [];
+    const told: string[] = [];
+    const server = suite.serve({
+      routes: {
+        "/wt": {
+          async webtransport(session) {
+            const response = Object.defineProperty(new Response("no", { status: 404 }), "body", { get: () => void session.reject(418) });
+            messages.push(await rejected(session.reject(response)));
+          },
+        },
+      },
+      onLog: ({ message }) => void told.push(message),
+    });
+    const connection = await suite.goConnect(server);
+    expect((await connection.dial("/wt")).status).toBe(418);
+    await until(() => messages.length > 0);
+    expect([messages, told]).toEqual([["InvalidStateError: The session was decided before"], []]);
   });
 
   for (const [name, decide, status] of [

@@ -22,6 +22,8 @@ export const engine = {
   room: Infinity,
   /** What an atomic write gives. */
   atomic: 0,
+  /** What the last failure was, in words. */
+  error: "",
   /** What a commit gives. */
   commit: 0,
   /** Bytes of streams, by handle. */
@@ -47,7 +49,7 @@ function give(at: number, value: number): number {
 
 const fake = {
   zig_h3_flush: () => 0,
-  zig_h3_last_error: () => "",
+  zig_h3_last_error: () => engine.error,
   zig_h3_wt_max_datagram_size: () => 1200,
   zig_h3_wt_stats_name: () => 0,
   zig_h3_wt_stats_snapshot: () => engine.stats,
@@ -119,6 +121,7 @@ export async function play(open = true): Promise<Playing> {
   calls.length = 0;
   engine.room = Infinity;
   engine.atomic = engine.commit = 0;
+  engine.error = "";
   engine.stats = 0;
   engine.written.clear();
   const streams = new Map<number, SessionStream>();

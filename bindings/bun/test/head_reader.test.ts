@@ -76,6 +76,14 @@ describe("heads", () => {
     }
   });
 
+  test("what large heads have in common is not kept, so that no client fills this side's memory", () => {
+    for (const [length, kept] of [[3000, true], [5000, false]] as const) {
+      const queue = new Queue();
+      const fields: Field[] = [["x-large", "x".repeat(length)]];
+      expect(queue.read("/a", { fields }).init === queue.read("/b/c", { fields }).init).toBe(kept);
+    }
+  });
+
   test("what a Request made of it does to its headers no other one sees", () => {
     const queue = new Queue();
     const request = new Request(queue.read("/").url, queue.read("/").init);

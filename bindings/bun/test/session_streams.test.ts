@@ -183,6 +183,22 @@ describe("streams to the peer", () => {
     expect(await stream.getStats()).toEqual({ bytesWritten: 2 });
   });
 
+  test("W21 one for which the way to the engine was full is made again, and does not fail", async () => {
+    const { resume } = await import("../src/native/refused.ts");
+    const { writer, events, handle } = await sending(await play());
+    [engine.atomic, engine.error] = [ERROR.WOULD_BLOCK, "no room in the submission ring"];
+    const write = writer.atomicWrite(bytes(1));
+    await settle();
+    resume(handle);
+    await settle();
+    engine.atomic = 0;
+    resume(handle);
+    await settle();
+    events.atomic(0);
+    await write;
+    expect(calls.filter(([name]) => name === "write_atomic")).toEqual(Array(3).fill(["write_atomic", handle, 1]));
+  });
+
   test("W21 one without room that other writes wait behind: they fail, and the stream with them", async () => {
     const { writer, events, handle } = await sending(await play());
     const atomic = failure(writer.atomicWrite(bytes(1)));
