@@ -41,6 +41,11 @@ func (c *Conn) accountLast() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.accountNow()
+	c.depart()
+}
+
+// depart takes the connection out of what there is now; what was spurious has been.
+func (c *Conn) depart() {
 	c.over = true
 	c.gauge(congestion.Report{Spurious: c.congestion.Spurious})
 }

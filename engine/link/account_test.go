@@ -84,3 +84,17 @@ func TestNothingIsCountedAfterTheEnd(t *testing.T) {
 		}
 	}
 }
+
+// What a connection that leaves was doing is so no more, and what was spurious on it was.
+func TestLeavingTakesOnlyWhatThereIsNow(t *testing.T) {
+	c := &Conn{Env: environment(Server)}
+	for range 2 {
+		c.gauge(congestion.Report{Algorithm: congestion.BBR, State: congestion.StateStartup, Bandwidth: 500, AtCapacity: true, Spurious: 3})
+		c.depart()
+		for j, want := range []uint64{3, 0, 0, 0, 0, 0} {
+			if got := c.Stats[sink.StatCongestion+j].Load(); got != want {
+				t.Errorf("%s is %d, not %d", sink.StatNames[sink.StatCongestion+j], got, want)
+			}
+		}
+	}
+}
