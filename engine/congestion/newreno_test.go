@@ -125,3 +125,18 @@ func TestNewRenoLeavesSlowStart(t *testing.T) {
 		}
 	}
 }
+
+// What was acknowledged before packets became larger counts with the size that they had.
+func TestPacketSizeChangesBehindAnAck(t *testing.T) {
+	control := new(Control)
+	control.Choose(NewReno)
+	s := NewSender(control, time.Hour, 1000, 1)
+	r := s.algo.(*newReno)
+	r.ssthresh = r.cwnd
+	s.OnPacketSent(time.Hour, r.cwnd, 0, r.cwnd) // one that fills the window
+	s.OnPacketAcked(time.Hour+time.Millisecond, 0, 32_000, 32_000)
+	s.SetPacketSize(1400)
+	if s.Window() != 33_000 {
+		t.Errorf("a window of %d, not 33000", s.Window())
+	}
+}
