@@ -318,6 +318,15 @@ func TestUndo(t *testing.T) {
 		t.Errorf("bound by %d, %d and %v, a window of %d, recovering %v", b.inflightLongterm, b.inflightShortterm, b.bwShortterm, b.cwnd, b.recovering)
 	}
 
+	b = made(StateProbeCruise) // marks are no loss, and stay
+	b.inflightLongterm = 50_000
+	b.onLost(time.Hour, nil, 5, 1000)
+	b.onCE(time.Hour, nil, 6)
+	b.inflightLongterm = 30_000
+	if b.onSpurious(time.Hour, 5); b.inflightLongterm != 30_000 || !b.recovering {
+		t.Errorf("loss undone with the marks beside it: bound by %d, recovering %v", b.inflightLongterm, b.recovering)
+	}
+
 	for _, c := range []struct{ undo, in, want State }{
 		{StateStartup, StateDrain, StateStartup},
 		{StateProbeUp, StateProbeDown, StateProbeRefill},
