@@ -278,3 +278,13 @@ func TestMaxFilterIsNearTheMaximum(t *testing.T) {
 		}
 	}
 }
+
+// When the best has passed, the best of what came after its first quarter follows it, not what is newest.
+func TestMaxFilterKeepsASecond(t *testing.T) {
+	var f maxFilter
+	for _, c := range []struct{ value, time, want int64 }{{100, 0, 100}, {50, 4, 100}, {10, 7, 100}, {5, 11, 50}, {5, 14, 50}, {5, 15, 10}} {
+		if got := f.update(c.value, c.time, 10); got != c.want {
+			t.Errorf("at %d: %d, want %d", c.time, got, c.want)
+		}
+	}
+}
