@@ -10,8 +10,8 @@ const BODY = 3_000_000;
 // Rates are within a third and three times of the path's: the machine may be busy. One that gave up has a tenth.
 
 /** A download through a path of RATE bytes a second: the largest of the counters seen meanwhile, the last rate, and what the path lost. */
-async function download(options: string[], control: "bbr" | "auto"): Promise<{ bytes: number; lost: number; spurious: number; rate: number; carrier: number }> {
-  const server = suite.serve({ fetch: () => new Response(new Uint8Array(BODY)), engine: { congestion_control: control } });
+async function download(options: string[], control: "bbr" | "auto" | "reno", body = BODY): Promise<{ bytes: number; lost: number; spurious: number; rate: number; carrier: number }> {
+  const server = suite.serve({ fetch: () => new Response(new Uint8Array(body)), engine: { congestion_control: control } });
   const { path, port } = await Path.to(server.port!, ["-rate", String(RATE), "-buffer", "100000", ...options]);
   let stopped = false;
   try {
@@ -47,5 +47,12 @@ describe("paths", () => {
     // Each packet that the path lost is counted once, and none that it did not.
     expect([bytes, lost > 50, lost - spurious <= carrier]).toEqual([BODY, true, true]);
     expect(rate).toBeWithin(RATE / 3, RATE * 3);
+  });
+
+  // It takes every loss for a full path, so it has a tenth of this one: had it not been told of any, it would have it all.
+  test("NewReno is told of loss", async () => {
+    const { bytes, rate } = await download(["-delay", "100ms", "-loss", "0.05"], "reno", 400_000);
+    expect(bytes).toBe(400_000);
+    expect(rate).toBeWithin(1, RATE / 2);
   });
 });
