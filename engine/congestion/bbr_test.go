@@ -141,13 +141,13 @@ func TestA21LossEndsProbeUp(t *testing.T) {
 	if !b.prevPrecautionary || f.s.inflight < bound {
 		t.Errorf("precautionary %v, at %d of %d", b.prevPrecautionary, f.s.inflight, bound)
 	}
-	seen := b.state
+	cruised := false
 	n.runUntil(5*time.Second, func() bool {
-		seen = max(seen, b.state) // Cruise is between Down and Refill
+		cruised = cruised || b.state == StateProbeCruise
 		return b.state == StateProbeRefill
 	})
-	if b.state != StateProbeRefill {
-		t.Fatalf("in %v", b.state)
+	if b.state != StateProbeRefill || cruised {
+		t.Fatalf("in %v, by way of Cruise: %v", b.state, cruised)
 	}
 	reach(t, n, b, StateProbeUp)
 	reach(t, n, b, StateProbeDown)

@@ -2,6 +2,7 @@ package congestion
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 	"time"
 )
@@ -203,4 +204,87 @@ func FuzzSender(f *testing.F) {
 			}
 		}
 	})
+}
+
+// The time in which nothing was under way is in no sample, and each interval begins where the one before it ended.
+func TestIdlenessIsInNoSample(t *testing.T) {
+	c := newConnection(1000, 32_000)
+	c.srtt, c.minRTT = 20*time.Millisecond, 20*time.Millisecond
+	now := time.Hour
+	var rs rateSample
+	for i := range int64(3) {
+		c.sent(now, 1000, 2*i, 1000)
+		c.sent(now+time.Millisecond, 2000, 2*i+1, 1000)
+		for j := range int64(2) {
+			at := now + 20*time.Millisecond + time.Duration(j)*time.Millisecond
+			c.begin(&rs, at)
+			c.acked(&rs, at, 2*i+j, 1000)
+			c.generate(&rs)
+			if want := 20*time.Millisecond + time.Duration(j)*time.Millisecond; rs.interval != want || rs.sendElapsed != time.Duration(j)*time.Millisecond {
+				t.Errorf("packet %d: %v, sent in %v", 2*i+j, rs.interval, rs.sendElapsed)
+			}
+		}
+		now += time.Second
+	}
+	for i := range int64(50) { // all the time two under way
+		c.sent(now, min(i+1, 2)*1000, 100+i, 1000)
+		if i > 0 {
+			c.begin(&rs, now+20*time.Millisecond)
+			c.acked(&rs, now+20*time.Millisecond, 100+i-1, 1000)
+			c.generate(&rs)
+			if rs.sendElapsed > 40*time.Millisecond {
+				t.Fatalf("packet %d was sent in %v", i, rs.sendElapsed)
+			}
+		}
+		now += 20 * time.Millisecond
+	}
+}
+
+// A connection that has sent nothing yet can be limited by its application, too.
+func TestApplicationLimitedFromTheBegin(t *testing.T) {
+	c := newConnection(1000, 32_000)
+	c.markAppLimited()
+	c.sent(time.Hour, 1000, 0, 1000)
+	if p, ok := c.packets.take(0); !ok || !p.appLimited {
+		t.Errorf("packet 0: %v, limited %v", ok, p.appLimited)
+	}
+}
+
+// Against the maximum of all samples of the window.
+func TestMaxFilterIsNearTheMaximum(t *testing.T) {
+	type sample struct{ value, time int64 }
+	for seed := range uint64(200) {
+		var f maxFilter
+		var all []sample
+		rng := rand.New(rand.NewPCG(seed, 2))
+		var now int64
+		for range 300 {
+			now += rng.Int64N(3)
+			value := rng.Int64N(1000)
+			all = append(all, sample{value, now})
+			got := f.update(value, now, 10)
+			var most, there int64 // of the window, and whether the filter's is a sample of it
+			for _, s := range all {
+				if now-s.time <= 10 {
+					most = max(most, s.value)
+					if s.value == got {
+						there++
+					}
+				}
+			}
+			if got > most || there == 0 {
+				t.Fatalf("seed %d at %d: %d, the maximum is %d", seed, now, got, most)
+			}
+		}
+	}
+}
+
+// When the best has passed, the best of what came after its first quarter follows it, not what is newest.
+func TestMaxFilterKeepsASecond(t *testing.T) {
+	var f maxFilter
+	for _, c := range []struct{ value, time, want int64 }{{100, 0, 100}, {50, 4, 100}, {10, 7, 100}, {5, 11, 50}, {5, 14, 50}, {5, 15, 10}} {
+		if got := f.update(c.value, c.time, 10); got != c.want {
+			t.Errorf("at %d: %d, want %d", c.time, got, c.want)
+		}
+	}
 }

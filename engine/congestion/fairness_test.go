@@ -48,41 +48,44 @@ func TestFairness(t *testing.T) {
 		{"a BBR that comes late", 1, []share{{BBR, 0, 0.35, 0.65}, {BBR, 5 * time.Second, 0.35, 0.65}}, 0.95, 0.7, 0.01},
 		{"a BBR that comes late to seven", 1, append(same(7, BBR, 0.125/1.5, 0.125*1.5), share{BBR, 5 * time.Second, 0.125 / 1.5, 0.125 * 1.5}), 0.97, 0.9, 0.02},
 	} {
-		const before, measured = 10 * time.Second, 20 * time.Second
-		n := newNetwork(42, 10e6, 20*time.Millisecond, int64(c.buffer*200_000))
-		for _, s := range c.flows {
-			f := n.flow(s.algorithm)
-			n.after(s.start, func() { f.goOn() })
-		}
-		n.run(before)
-		n.meanQueue(before)
-		left := make([]int64, len(n.flows))
-		var offered, dropped int64
-		for i, f := range n.flows {
-			left[i] = f.left
-			offered -= f.offered
-			dropped -= f.dropped
-		}
-		n.run(measured)
-		used := 0.0
-		line := fmt.Sprintf("%-34s", c.name)
-		bad := false
-		for i, f := range n.flows {
-			got := float64(f.left-left[i]) / measured.Seconds() / 10e6
-			used += got
-			offered += f.offered
-			dropped += f.dropped
-			bad = bad || got < c.flows[i].least || got > c.flows[i].most
-			line += fmt.Sprintf(" %.3f", got)
-		}
-		mean, _ := n.meanQueue(measured)
-		mean /= float64(n.buffer)
-		loss := float64(dropped) / float64(offered)
-		line += fmt.Sprintf(", used %.3f, queue %.2f, loss %.4f", used, mean, loss)
-		t.Log(line)
-		if bad || used < c.used || mean > c.queue || loss > c.loss {
-			t.Errorf("%s\nwant used %.2f, queue %.2f, loss %.3f, shares %.3f to %.3f", line, c.used, c.queue, c.loss, c.flows[0].least, c.flows[0].most)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			const before, measured = 10 * time.Second, 20 * time.Second
+			n := newNetwork(42, 10e6, 20*time.Millisecond, int64(c.buffer*200_000))
+			for _, s := range c.flows {
+				f := n.flow(s.algorithm)
+				n.after(s.start, func() { f.goOn() })
+			}
+			n.run(before)
+			n.meanQueue(before)
+			left := make([]int64, len(n.flows))
+			var offered, dropped int64
+			for i, f := range n.flows {
+				left[i] = f.left
+				offered -= f.offered
+				dropped -= f.dropped
+			}
+			n.run(measured)
+			used := 0.0
+			line := fmt.Sprintf("%-34s", c.name)
+			bad := false
+			for i, f := range n.flows {
+				got := float64(f.left-left[i]) / measured.Seconds() / 10e6
+				used += got
+				offered += f.offered
+				dropped += f.dropped
+				bad = bad || got < c.flows[i].least || got > c.flows[i].most
+				line += fmt.Sprintf(" %.3f", got)
+			}
+			mean, _ := n.meanQueue(measured)
+			mean /= float64(n.buffer)
+			loss := float64(dropped) / float64(offered)
+			line += fmt.Sprintf(", used %.3f, queue %.2f, loss %.4f", used, mean, loss)
+			t.Log(line)
+			if bad || used < c.used || mean > c.queue || loss > c.loss {
+				t.Errorf("%s\nwant used %.2f, queue %.2f, loss %.3f, shares %.3f to %.3f", line, c.used, c.queue, c.loss, c.flows[0].least, c.flows[0].most)
+			}
+		})
 	}
 }
 

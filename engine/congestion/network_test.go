@@ -9,6 +9,7 @@ import (
 type network struct {
 	now    instant
 	events eventHeap
+	calls  []func() // of eventCall, by number
 	serial int64
 	rng    *rand.Rand
 
@@ -63,51 +64,50 @@ const (
 	eventCall
 )
 
+// An event is small and without pointers: moving them is most of what a simulation does.
 type event struct {
 	at     instant
 	serial int64
+	n      int64
+	flow   int32 // its index
 	kind   eventKind
 	marked bool
-	flow   *flow
-	n      int64
-	call   func()
 }
 
 type eventHeap []event
 
-func (h eventHeap) less(i, j int) bool {
-	return h[i].at < h[j].at || h[i].at == h[j].at && h[i].serial < h[j].serial
-}
+func (e *event) before(o *event) bool { return e.at < o.at || e.at == o.at && e.serial < o.serial }
 
 func (h *eventHeap) push(e event) {
 	*h = append(*h, e)
 	s := *h
-	for i := len(s) - 1; i > 0 && s.less(i, (i-1)/2); i = (i - 1) / 2 {
-		s[i], s[(i-1)/2] = s[(i-1)/2], s[i]
+	i := len(s) - 1
+	for ; i > 0 && e.before(&s[(i-1)/2]); i = (i - 1) / 2 {
+		s[i] = s[(i-1)/2]
 	}
+	s[i] = e
 }
 
 func (h *eventHeap) pop() event {
 	s := *h
-	e := s[0]
-	n := len(s) - 1
-	s[0] = s[n]
-	s = s[:n]
+	first, last := s[0], s[len(s)-1]
+	s = s[:len(s)-1]
 	*h = s
-	for i := 0; ; {
-		child := 2*i + 1
-		if child >= n {
-			return e
-		}
-		if child+1 < n && s.less(child+1, child) {
+	i := 0
+	for child := 1; child < len(s); child = 2*i + 1 {
+		if child+1 < len(s) && s[child+1].before(&s[child]) {
 			child++
 		}
-		if !s.less(child, i) {
-			return e
+		if !s[child].before(&last) {
+			break
 		}
-		s[i], s[child] = s[child], s[i]
+		s[i] = s[child]
 		i = child
 	}
+	if len(s) > 0 {
+		s[i] = last
+	}
+	return first
 }
 
 func newNetwork(seed uint64, rate float64, delay time.Duration, buffer int64) *network {
@@ -121,7 +121,10 @@ func (n *network) push(after time.Duration, e event) {
 }
 
 // after calls f when so much time has passed.
-func (n *network) after(d time.Duration, f func()) { n.push(d, event{kind: eventCall, call: f}) }
+func (n *network) after(d time.Duration, f func()) {
+	n.push(d, event{kind: eventCall, n: int64(len(n.calls))})
+	n.calls = append(n.calls, f)
+}
 
 // run lets so much time pass.
 func (n *network) run(d time.Duration) {
@@ -150,25 +153,27 @@ func (n *network) step() {
 			return
 		}
 	}
-	switch e.kind {
+	if e.kind == eventCall {
+		n.calls[e.n]()
+		return
+	}
+	switch f := n.flows[e.flow]; e.kind {
 	case eventArrive:
-		e.flow.arrive(e.n, e.marked)
+		f.arrive(e.n, e.marked)
 	case eventLeave:
 		n.count(-e.n)
-		e.flow.left += e.n
+		f.left += e.n
 	case eventAck:
-		e.flow.onAck(e.n)
+		f.onAck(e.n)
 	case eventAckDue:
-		if e.flow.ackDue && e.flow.ackDueSerial == e.n {
-			e.flow.acknowledge(true)
+		if f.ackDue && f.ackDueSerial == e.n {
+			f.acknowledge(true)
 		}
 	case eventWake:
-		if e.flow.wakeSerial == e.n {
-			e.flow.wakeSerial++
-			e.flow.wake()
+		if f.wakeSerial == e.n {
+			f.wakeSerial++
+			f.wake()
 		}
-	case eventCall:
-		e.call()
 	}
 }
 
@@ -199,16 +204,17 @@ func (n *network) carry(f *flow, number, size int64) {
 	n.count(size)
 	n.free = max(n.free, n.now) + time.Duration(float64(size)/n.rate*1e9)
 	wait := n.free - n.now
-	n.push(wait, event{kind: eventLeave, flow: f, n: size})
+	n.push(wait, event{kind: eventLeave, flow: f.index, n: size})
 	if n.reorder > 0 && n.rng.Float64() < n.reorder {
 		wait += n.late
 	}
-	n.push(wait+n.delay/2, event{kind: eventArrive, flow: f, n: number, marked: marked})
+	n.push(wait+n.delay/2, event{kind: eventArrive, flow: f.index, n: number, marked: marked})
 }
 
 // A flow is a sender with QUIC's loss detection (RFC 9002), an application that gives it bytes, and its receiver.
 type flow struct {
 	n       *network
+	index   int32 // in n.flows
 	s       *Sender
 	control *Control
 	size    int64
@@ -234,6 +240,7 @@ type flow struct {
 	received     []int64 // by the receiver, in the order of coming
 	told         int64   // how many of them an acknowledgement has left about
 	known        int64   // how many the sender knows of
+	newly        []int64 // those that the acknowledgement in hand tells of
 	ackDue       bool
 	ackDueSerial int64
 	ackCount     int
@@ -260,7 +267,7 @@ const (
 const ackDelay = 25 * time.Millisecond
 
 func (n *network) flow(a Algorithm) *flow {
-	f := &flow{n: n, control: new(Control), size: 1200, largest: -1}
+	f := &flow{n: n, index: int32(len(n.flows)), control: new(Control), size: 1200, largest: -1}
 	f.control.Choose(a)
 	f.s = NewSender(f.control, n.now, f.size, n.rng.Uint64())
 	n.flows = append(n.flows, f)
@@ -297,7 +304,7 @@ func (f *flow) acknowledgeLater() {
 	if !f.ackDue {
 		f.ackDue = true
 		f.ackDueSerial++
-		f.n.push(ackDelay, event{kind: eventAckDue, flow: f, n: f.ackDueSerial})
+		f.n.push(ackDelay, event{kind: eventAckDue, flow: f.index, n: f.ackDueSerial})
 	}
 }
 
@@ -318,7 +325,7 @@ func (f *flow) acknowledge(due bool) {
 		at := (n.now/n.ackHold + 1) * n.ackHold
 		wait += at - n.now
 	}
-	n.push(wait, event{kind: eventAck, flow: f, n: f.told})
+	n.push(wait, event{kind: eventAck, flow: f.index, n: f.told})
 }
 
 func (f *flow) onAck(upTo int64) {
@@ -326,7 +333,8 @@ func (f *flow) onAck(upTo int64) {
 		return
 	}
 	n := f.n
-	newly := append([]int64(nil), f.received[f.known:upTo]...)
+	f.newly = append(f.newly[:0], f.received[f.known:upTo]...)
+	newly := f.newly
 	f.known = upTo
 	prior := f.inflight
 	largest := int64(-1)
@@ -460,7 +468,7 @@ func (f *flow) wake() {
 	f.wakeSerial++
 	if next != 0 {
 		f.wakeAt = next
-		n.push(max(next-n.now, 0), event{kind: eventWake, flow: f, n: f.wakeSerial})
+		n.push(max(next-n.now, 0), event{kind: eventWake, flow: f.index, n: f.wakeSerial})
 	}
 }
 

@@ -278,3 +278,100 @@ func TestNewRenoGrowth(t *testing.T) {
 		t.Errorf("grew from %d to %d by 10 packets in a round trip", before, r.cwnd)
 	}
 }
+
+// A Sender that changes to NewReno when the path's rate is known does not look for it again.
+func TestChangeDoesNotStartAnew(t *testing.T) {
+	n := newNetwork(1, 10e6, 20*time.Millisecond, 200_000)
+	f := n.flow(BBR).goOn()
+	n.run(3 * time.Second)
+	f.control.Choose(NewReno)
+	f.s.CanSend(f.inflight)
+	if f.s.State() != StateAvoidance {
+		t.Errorf("in %v", f.s.State())
+	}
+}
+
+// Another initial window has an effect only at the begin, and while nothing was lost; options set it within bounds.
+func TestInitialWindowIsForTheBegin(t *testing.T) {
+	for packets, want := range map[int]int64{-1: DefaultInitialWindow, 0: DefaultInitialWindow, 1: 2, 2: 2, mostWindow: mostWindow, mostWindow + 1: mostWindow} {
+		control := new(Control)
+		control.SetInitialWindow(packets)
+		if got := NewSender(control, time.Hour, 1200, 1).Window(); got != want*1200 {
+			t.Errorf("told %d: %d packets", packets, got/1200)
+		}
+	}
+	control := new(Control)
+	s := NewSender(control, time.Hour, 1200, 1)
+	s.OnPacketSent(time.Hour, 1200, 0, 1200)
+	s.OnPacketLost(0, 1200)
+	before := s.Window()
+	control.SetInitialWindow(100)
+	if s.CanSend(0); s.Window() != before {
+		t.Errorf("after a loss a window of %d, it was %d", s.Window(), before)
+	}
+}
+
+// What is under way is known behind an ACK, whoever asks: what came is no more, and neither is what was lost with it.
+func TestUnderWayBehindAnAck(t *testing.T) {
+	s := NewSender(new(Control), time.Hour, 1200, 1)
+	for i := range int64(10) {
+		s.OnPacketSent(time.Hour, (i+1)*1200, i, 1200)
+	}
+	now := time.Hour + 20*time.Millisecond
+	s.OnPacketLost(0, 1200)
+	s.OnPacketLost(1, 1200)
+	s.OnPacketAcked(now, 5, 1200, 12_000)
+	s.OnPacketAcked(now, 6, 1200, 12_000)
+	if s.Window(); s.inflight != 6*1200 {
+		t.Errorf("%d under way, not 7200", s.inflight)
+	}
+	s.OnPacketAcked(now+1, 7, 1200, 7200)
+	if s.Window(); s.inflight != 5*1200 {
+		t.Errorf("%d under way, not 6000", s.inflight)
+	}
+	// a recovery that begins now began when the newest ACK came
+	s.OnPacketLost(2, 1200)
+	if b := s.algo.(*bbr); s.now != now+1 || !b.recovering {
+		t.Errorf("it is %v behind the ACK, recovering %v", s.now-now-1, b.recovering)
+	}
+}
+
+// Who was refused for want of window is limited by it, and by nothing else.
+func TestLimitedByTheWindow(t *testing.T) {
+	s := NewSender(new(Control), time.Hour, 1200, 1)
+	if !s.CanSend(s.Window()-1) || s.cwndLimited() {
+		t.Errorf("limited %v with room for a packet", s.cwndLimited())
+	}
+	if s.CanSend(s.Window()) || !s.cwndLimited() {
+		t.Errorf("limited %v without room", s.cwndLimited())
+	}
+}
+
+// A report says what is so: nothing of a path that is not known, and each thing once.
+func TestReport(t *testing.T) {
+	control := new(Control)
+	s := NewSender(control, time.Hour, 1200, 1)
+	if r := control.Report(); r.AtCapacity || r.Bandwidth != 0 || r.MinRTT != 0 || r.State != StateStartup || !r.State.Starting() || r.Window != 32*1200 {
+		t.Errorf("at the begin %+v", r)
+	}
+	s.OnSpuriousLoss(0)
+	if r := control.Report(); r.Spurious != 1 {
+		t.Errorf("%d spurious losses", r.Spurious)
+	}
+	n := newNetwork(1, 10e6, 20*time.Millisecond, 200_000)
+	f := n.flow(BBR).goOn()
+	n.run(3 * time.Second)
+	f.s.report()
+	b := f.s.algo.(*bbr)
+	if r := f.control.Report(); r.Bandwidth != uint64(b.bw) || r.PacingRate != uint64(b.pacingRate) || r.Window != uint64(b.cwnd) || r.MinRTT != f.minRTT || !r.AtCapacity {
+		t.Errorf("%+v; bandwidth %v, rate %v, window %d, round trip %v", r, b.bw, b.pacingRate, b.cwnd, f.minRTT)
+	}
+}
+
+// A pacer wakes its sender when a quantum may go, not for each packet.
+func TestPacerWaitsForAQuantum(t *testing.T) {
+	p := pacer{filled: time.Hour, bucket: -1000}
+	if got, want := p.next(1e6, 10_000), time.Hour+11*time.Millisecond+1; got != want {
+		t.Errorf("in %v, not %v", got-time.Hour, want-time.Hour)
+	}
+}

@@ -3,6 +3,8 @@ package link
 import (
 	"time"
 
+	"github.com/quic-go/quic-go"
+
 	"zigh3/engine/congestion"
 	"zigh3/engine/sink"
 )
@@ -39,19 +41,29 @@ func (c *Conn) accountLast() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.accountNow()
+	c.depart()
+}
+
+// depart takes the connection out of what there is now; what was spurious has been.
+func (c *Conn) depart() {
 	c.over = true
 	c.gauge(congestion.Report{Spurious: c.congestion.Spurious})
 }
 
 func (c *Conn) accountNow() {
-	now, was := c.QUIC.ConnectionStats(), c.counted
+	c.count(c.QUIC.ConnectionStats())
+	c.gauge(c.Congestion())
+}
+
+// count adds what the connection has done since it was looked at last.
+func (c *Conn) count(now quic.ConnectionStats) {
+	was := c.counted
 	c.counted = now
 	c.Stats.Add(sink.StatBytesIn, now.BytesReceived-was.BytesReceived)
 	c.Stats.Add(sink.StatBytesOut, now.BytesSent-was.BytesSent)
 	c.Stats.Add(sink.StatPacketsIn, now.PacketsReceived-was.PacketsReceived)
 	c.Stats.Add(sink.StatPacketsOut, now.PacketsSent-was.PacketsSent)
 	c.Stats.Add(sink.StatPacketsLost, now.PacketsLost-was.PacketsLost)
-	c.gauge(c.Congestion())
 }
 
 // gauge has the counters say of this connection's congestion control what is so now, and no more what was.

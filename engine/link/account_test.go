@@ -3,6 +3,8 @@ package link
 import (
 	"testing"
 
+	"github.com/quic-go/quic-go"
+
 	"zigh3/engine/congestion"
 	"zigh3/engine/sink"
 )
@@ -21,6 +23,22 @@ func TestTrafficIsCountedOnce(t *testing.T) {
 		} {
 			if got := f.Stats[stat].Load(); got != n || n == 0 {
 				t.Errorf("look %d: counter %d has %d of %d", look, stat, got, n)
+			}
+		}
+	}
+}
+
+// Each counter gets what it is named after, and of that only what is new.
+func TestTrafficIsCountedWhereItBelongs(t *testing.T) {
+	c := &Conn{Env: environment(Server)}
+	for i := range uint64(3) {
+		n := i * 100
+		c.count(quic.ConnectionStats{BytesReceived: n + 1, BytesSent: n + 2, PacketsReceived: n + 3, PacketsSent: n + 4, PacketsLost: n + 5, BytesLost: n + 6})
+		for stat, want := range map[int]uint64{
+			sink.StatBytesIn: n + 1, sink.StatBytesOut: n + 2, sink.StatPacketsIn: n + 3, sink.StatPacketsOut: n + 4, sink.StatPacketsLost: n + 5,
+		} {
+			if got := c.Stats[stat].Load(); got != want {
+				t.Errorf("look %d: %s is %d, not %d", i, sink.StatNames[stat], got, want)
 			}
 		}
 	}
@@ -63,6 +81,20 @@ func TestNothingIsCountedAfterTheEnd(t *testing.T) {
 	for _, i := range []int{sink.StatConnectionsBBR, sink.StatConnectionsStarting, sink.StatSendRate} {
 		if got := f.Stats[i].Load(); got != 0 {
 			t.Errorf("%s is %d", sink.StatNames[i], got)
+		}
+	}
+}
+
+// What a connection that leaves was doing is so no more, and what was spurious on it was.
+func TestLeavingTakesOnlyWhatThereIsNow(t *testing.T) {
+	c := &Conn{Env: environment(Server)}
+	for range 2 {
+		c.gauge(congestion.Report{Algorithm: congestion.BBR, State: congestion.StateStartup, Bandwidth: 500, AtCapacity: true, Spurious: 3})
+		c.depart()
+		for j, want := range []uint64{3, 0, 0, 0, 0, 0} {
+			if got := c.Stats[sink.StatCongestion+j].Load(); got != want {
+				t.Errorf("%s is %d, not %d", sink.StatNames[sink.StatCongestion+j], got, want)
+			}
 		}
 	}
 }

@@ -4,6 +4,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/quic-go/quic-go"
+
+	"zigh3/engine/congestion"
+	"zigh3/engine/datagram"
 	"zigh3/engine/sink"
 )
 
@@ -77,10 +81,10 @@ func (s *Session) refreshNow(streams int) {
 
 // stats are the counters as they are now; streams is how many there are.
 func (s *Session) stats(streams int) sink.SessionStats {
-	q := s.c.QUIC.ConnectionStats()
-	d := s.datagrams.Counters()
-	n := &s.counters
-	p := s.c.Congestion()
+	return s.counters.with(s.c.QUIC.ConnectionStats(), s.c.Congestion(), s.datagrams.Counters(), streams)
+}
+
+func (n *counters) with(q quic.ConnectionStats, p congestion.Report, d datagram.Counters, streams int) sink.SessionStats {
 	return sink.SessionStats{
 		sink.SessionStatDatagramsIn:         d.Delivered,
 		sink.SessionStatDatagramsOut:        d.Sent,

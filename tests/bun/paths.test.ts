@@ -9,10 +9,11 @@ const RATE = 1_000_000;
 const BODY = 3_000_000;
 // Rates are within a third and three times of the path's: the machine may be busy. One that gave up has a tenth.
 
-/** A download through a path of RATE bytes a second: the largest of the counters seen meanwhile, and the last rate. */
-async function download(options: string[], control: "bbr" | "auto"): Promise<{ bytes: number; lost: number; spurious: number; rate: number }> {
-  const server = suite.serve({ fetch: () => new Response(new Uint8Array(BODY)), engine: { congestion_control: control } });
+/** A download through a path of RATE bytes a second: the largest of the counters seen meanwhile, the last rate, and what the path lost. */
+async function download(options: string[], control: "bbr" | "auto" | "reno", body = BODY): Promise<{ bytes: number; lost: number; spurious: number; rate: number; carrier: number }> {
+  const server = suite.serve({ fetch: () => new Response(new Uint8Array(body)), engine: { congestion_control: control } });
   const { path, port } = await Path.to(server.port!, ["-rate", String(RATE), "-buffer", "100000", ...options]);
+  let stopped = false;
   try {
     const seen = { bytes: 0, lost: 0, spurious: 0, rate: 0 };
     const look = (): void => {
@@ -25,9 +26,11 @@ async function download(options: string[], control: "bbr" | "auto"): Promise<{ b
     seen.bytes = (await (await http3(port, "/")).bytes()).length;
     clearInterval(timer);
     look();
-    return seen;
+    const { lost, overflow } = (await path.stop()).to_client;
+    stopped = true;
+    return { ...seen, carrier: lost + overflow };
   } finally {
-    await path.stop();
+    if (!stopped) await path.stop();
   }
 }
 
@@ -40,8 +43,16 @@ describe("paths", () => {
   });
 
   test("a path that loses one packet in twenty is used all the same", async () => {
-    const { bytes, lost, rate } = await download(["-delay", "100ms", "-loss", "0.05"], "auto");
-    expect([bytes, lost > 50]).toEqual([BODY, true]);
+    const { bytes, lost, spurious, rate, carrier } = await download(["-delay", "100ms", "-loss", "0.05"], "auto");
+    // Each packet that the path lost is counted once, and none that it did not.
+    expect([bytes, lost > 50, lost - spurious <= carrier]).toEqual([BODY, true, true]);
     expect(rate).toBeWithin(RATE / 3, RATE * 3);
+  });
+
+  // It takes every loss for a full path, so it has a tenth of this one: had it not been told of any, it would have it all.
+  test("NewReno is told of loss", async () => {
+    const { bytes, rate } = await download(["-delay", "100ms", "-loss", "0.05"], "reno", 400_000);
+    expect(bytes).toBe(400_000);
+    expect(rate).toBeWithin(1, RATE / 2);
   });
 });
