@@ -77,7 +77,7 @@ func (l *listening) serve(q *quic.Conn, place *place) {
 	if !place.prove() {
 		s.stats.Add(sink.StatConnectionsRefused, 1)
 		place.give()
-		go sink.Guard("close", func() { q.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad), errTooMany.Error()) })
+		l.turnAway(q, http3.ErrCodeExcessiveLoad, errTooMany.Error())
 		return
 	}
 	if control, ok := congestion.Of(q); ok { // not with quic-go as it is: see capi/quicgo
@@ -95,7 +95,7 @@ func (l *listening) serve(q *quic.Conn, place *place) {
 	l.mu.Unlock()
 	s.mu.Unlock()
 	if closed {
-		c.Close(http3.ErrCodeNoError, "")
+		l.turnAway(q, http3.ErrCodeNoError, "")
 		place.give()
 		return
 	}
@@ -108,6 +108,13 @@ func (l *listening) serve(q *quic.Conn, place *place) {
 			l.serving.Done()
 		}()
 		c.serve()
+	})
+}
+
+// turnAway closes a connection that is not served. A stop waits for it: without its last packet the client would wait in vain.
+func (l *listening) turnAway(q *quic.Conn, code http3.ErrCode, text string) {
+	l.accepting.Go(func() {
+		sink.Guard("close", func() { q.CloseWithError(quic.ApplicationErrorCode(code), text) })
 	})
 }
 
