@@ -246,7 +246,8 @@ describe("lifecycle", () => {
     for (let i = 0; i < 6; i++) await made(i);
     const before = descriptors();
     for (let i = 0; i < 200; i++) await made(i);
-    await until(() => descriptors() <= before, 15_000, () => `${descriptors()} descriptors, and not ${before}`);
+    // Each would leave at least one; the collector, which takes what lies on a stack for a pointer, may keep the memory of a few.
+    await until(() => descriptors() < before + 20, 15_000, () => `${descriptors()} descriptors, and not ${before}`);
   });
 
   test("the handlers of a server that was closed are collected, also where another one goes on with its queue", async () => {
