@@ -11,6 +11,7 @@ version=v0.65.0
 replaced="internal/congestion/cubic_sender.go f0851305dab69494e3d3b81c3f437d25247db1026972cd23d743a5195f90f153
 internal/utils/connstats.go 15c1d9d7f0724ce855d24a066b8dd5027bb0d35b840921ce2b14c52a4b3039d8"
 placed="cubic_sender.go internal/congestion/cubic_sender.go
+cubic_sender_test.go internal/congestion/cubic_sender_test.go
 connstats.go internal/utils/connstats.go
 conn_congestion.go conn_congestion.go"
 
