@@ -77,8 +77,6 @@ type bbr struct {
 	bwShortterm         float64    // BBR.bw_shortterm
 	inflightLongterm    int64      // BBR.inflight_longterm
 	inflightShortterm   int64      // BBR.inflight_shortterm
-	maxInflight         int64      // BBR.max_inflight
-	bdp                 int64      // BBR.bdp
 	bwLatest            float64    // BBR.bw_latest
 	inflightLatest      int64      // BBR.inflight_latest
 	lossRoundStart      bool

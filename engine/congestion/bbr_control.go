@@ -43,8 +43,8 @@ func (b *bbr) bdpMultiple(bw, gain float64) int64 {
 	if b.minRTT == forever {
 		return b.c.initialWindow
 	}
-	b.bdp = int64(min(bw*seconds(b.minRTT), float64(mostWindow*b.c.smss)))
-	return int64(gain * float64(b.bdp))
+	bdp := int64(min(bw*seconds(b.minRTT), float64(mostWindow*b.c.smss))) // BBR.bdp
+	return int64(gain * float64(bdp))
 }
 
 func (b *bbr) quantizationBudget(inflight int64) int64 {
@@ -63,11 +63,11 @@ func (b *bbr) inflightFor(bw, gain float64) int64 {
 
 // setCwnd (5.6.4.6).
 func (b *bbr) setCwnd(rs *rateSample) {
-	b.maxInflight = b.quantizationBudget(b.bdpMultiple(b.bw, b.cwndGain) + b.extraAcked)
+	most := b.quantizationBudget(b.bdpMultiple(b.bw, b.cwndGain) + b.extraAcked) // BBR.max_inflight
 	switch {
 	case b.fullBWReached:
-		b.cwnd = min(b.cwnd+rs.newlyAcked, b.maxInflight)
-	case b.cwnd < b.maxInflight || b.c.delivered < b.c.initialWindow:
+		b.cwnd = min(b.cwnd+rs.newlyAcked, most)
+	case b.cwnd < most || b.c.delivered < b.c.initialWindow:
 		b.cwnd += rs.newlyAcked
 	}
 	b.cwnd = min(max(b.cwnd, b.minPipe()), mostWindow*b.c.smss)

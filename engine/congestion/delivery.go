@@ -38,7 +38,6 @@ type rateSample struct {
 	interval       time.Duration // RS.interval
 	delivered      int64         // RS.delivered
 	priorDelivered int64         // RS.prior_delivered
-	priorTime      instant       // RS.prior_time
 	sendElapsed    time.Duration // RS.send_elapsed
 	ackElapsed     time.Duration // RS.ack_elapsed
 	rtt            time.Duration // RS.rtt; negative: none
@@ -65,7 +64,6 @@ func (c *connection) sent(now instant, inflight, number, size int64) {
 	p.delivered = c.delivered
 	p.lost = c.lost
 	p.txInFlight = inflight
-	p.size = int32(min(size, 1<<31-1))
 	p.appLimited = c.appLimited != 0
 }
 
@@ -80,8 +78,8 @@ func (c *connection) acked(rs *rateSample, now instant, number, size int64) {
 	c.deliveredTime = max(now, c.deliveredTime)
 	rs.newlyAcked += size
 	c.inflight = max(c.inflight-size, 0)
-	p, ok := c.packets.take(number)
-	if !ok {
+	p := c.packets.take(number)
+	if p == nil {
 		return
 	}
 	// IsNewestPacket: against what was acknowledged by this ACK and by all before it
@@ -90,7 +88,6 @@ func (c *connection) acked(rs *rateSample, now instant, number, size int64) {
 	}
 	rs.hasData = true
 	rs.priorDelivered = p.delivered
-	rs.priorTime = p.deliveredTime
 	rs.appLimited = p.appLimited
 	rs.sendElapsed = p.sendTime - p.firstSendTime
 	rs.ackElapsed = max(now-p.deliveredTime, 0)

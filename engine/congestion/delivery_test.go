@@ -75,10 +75,10 @@ func TestPackets(t *testing.T) {
 		t.Fatalf("%d live in %d", p.live, len(p.slots))
 	}
 	for i := range int64(1000) {
-		if s, ok := p.take(i); !ok || s.number != -1 {
+		if s := p.take(i); s == nil || s.number != -1 {
 			t.Fatalf("packet %d is not there", i)
 		}
-		if _, ok := p.take(i); ok {
+		if p.take(i) != nil {
 			t.Fatalf("packet %d is there twice", i)
 		}
 	}
@@ -87,7 +87,7 @@ func TestPackets(t *testing.T) {
 	for i := int64(1); i < 100_000; i++ {
 		p.add(i)
 		if i > 10 {
-			if _, ok := p.take(i - 10); !ok {
+			if p.take(i-10) == nil {
 				t.Fatalf("packet %d is not there", i-10)
 			}
 		}
@@ -95,7 +95,7 @@ func TestPackets(t *testing.T) {
 	if len(p.slots) != 64 || p.live > 11 { // while packet 0 was near it made room
 		t.Errorf("%d live in %d", p.live, len(p.slots))
 	}
-	if _, ok := p.take(-1); ok {
+	if p.take(-1) != nil {
 		t.Error("packet -1 is there")
 	}
 	for i := range int64(3 * mostPackets) {
@@ -199,7 +199,7 @@ func FuzzSender(f *testing.F) {
 			if s.packets.live < 0 || s.packets.live > len(s.packets.slots) {
 				t.Fatalf("%d live packets of %d", s.packets.live, len(s.packets.slots))
 			}
-			if s.State() == StateNone || s.State().String() == "" {
+			if s.algo.current() == StateNone || s.algo.current().String() == "" {
 				t.Fatal("no state")
 			}
 		}
@@ -245,8 +245,8 @@ func TestApplicationLimitedFromTheBegin(t *testing.T) {
 	c := newConnection(1000, 32_000)
 	c.markAppLimited()
 	c.sent(time.Hour, 1000, 0, 1000)
-	if p, ok := c.packets.take(0); !ok || !p.appLimited {
-		t.Errorf("packet 0: %v, limited %v", ok, p.appLimited)
+	if p := c.packets.take(0); p == nil || !p.appLimited {
+		t.Errorf("packet 0: %+v", p)
 	}
 }
 

@@ -9,8 +9,7 @@ type packet struct {
 	delivered     int64   // P.delivered
 	lost          int64   // P.lost
 	txInFlight    int64   // P.tx_in_flight
-	size          int32
-	appLimited    bool // P.is_app_limited
+	appLimited    bool    // P.is_app_limited
 }
 
 const (
@@ -62,13 +61,21 @@ func (p *packets) grow() {
 	}
 }
 
-// take removes a packet and returns it; ok is false if nothing is known of it. What it points to is good until the next add.
-func (p *packets) take(number int64) (_ *packet, ok bool) {
+// find gives what is known of a packet, nil: nothing. It is good until the next add.
+func (p *packets) find(number int64) *packet {
 	s := &p.slots[int(number)&(len(p.slots)-1)]
 	if number < 0 || s.number != number {
-		return nil, false
+		return nil
 	}
-	s.number = -1
-	p.live--
-	return s, true
+	return s
+}
+
+// take is find of a packet that is under way no more.
+func (p *packets) take(number int64) *packet {
+	s := p.find(number)
+	if s != nil {
+		s.number = -1
+		p.live--
+	}
+	return s
 }

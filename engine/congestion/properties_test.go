@@ -56,26 +56,26 @@ func (p *drawnPath) bounds(t *rapid.T, f *flow) {
 	f.check = func() {
 		window, rate := f.s.algo.window(), f.s.algo.rate()
 		if window < renoLeast*f.s.smss || window > mostWindow*f.s.smss {
-			t.Fatalf("%v: a window of %d bytes", f.s.State(), window)
+			t.Fatalf("%v: a window of %d bytes", f.s.algo.current(), window)
 		}
-		if _, ok := f.s.algo.(*bbr); ok && f.s.began && window < minPipePackets*f.s.smss {
-			t.Fatalf("%v: a window of %d bytes", f.s.State(), window)
+		if _, ok := f.s.algo.(*bbr); ok && f.s.delivered > 0 && window < minPipePackets*f.s.smss {
+			t.Fatalf("%v: a window of %d bytes", f.s.algo.current(), window)
 		}
 		if math.IsNaN(rate) || rate <= 0 || math.IsInf(rate, 0) {
-			t.Fatalf("%v: a rate of %v", f.s.State(), rate)
+			t.Fatalf("%v: a rate of %v", f.s.algo.current(), rate)
 		}
-		if b, ok := f.s.algo.(*bbr); ok && f.s.began {
+		if b, ok := f.s.algo.(*bbr); ok && f.s.delivered > 0 {
 			// a sample is no faster than the path, but for what one hold of acknowledgements or one packet adds
 			most := 4*p.fastest + 64*1200/b.c.minRTT.Seconds()
 			if b.maxBW > most {
-				t.Fatalf("%v: takes a path of %.0f for one of %.0f bytes a second", f.s.State(), p.fastest, b.maxBW)
+				t.Fatalf("%v: takes a path of %.0f for one of %.0f bytes a second", f.s.algo.current(), p.fastest, b.maxBW)
 			}
 		}
 		if q := f.s.algo.quantum(); q < 2*f.s.smss || q > 64*kib {
 			t.Fatalf("a quantum of %d bytes", q)
 		}
 		if f.inflight > f.s.algo.window()+2*f.size && f.ptoCount == 0 && f.inflight > f.most+2*f.size {
-			t.Fatalf("%v: %d bytes under way, the window never was above %d", f.s.State(), f.inflight, f.most)
+			t.Fatalf("%v: %d bytes under way, the window never was above %d", f.s.algo.current(), f.inflight, f.most)
 		}
 		f.most = max(f.most, window)
 		if len(f.s.packets.slots) > mostPackets || f.s.packets.live > len(f.s.packets.slots) {
@@ -103,7 +103,7 @@ func TestNoPathStallsASender(t *testing.T) {
 				before := f.delivered
 				n.run(5 * time.Second)
 				if f.delivered == before {
-					t.Fatalf("%v: nothing in 5 s, %d packets under way, window %d, rate %.0f", f.s.State(), f.inflight/1200, f.s.Window(), f.s.algo.rate())
+					t.Fatalf("%v: nothing in 5 s, %d packets under way, window %d, rate %.0f", f.s.algo.current(), f.inflight/1200, f.s.Window(), f.s.algo.rate())
 				}
 			}
 		}
@@ -130,13 +130,13 @@ func TestProgressAfterABlackout(t *testing.T) {
 			// the next probe comes after at most twice the time of silence and a probe timeout (RFC 9002, 6.2), its answer a round trip later
 			took := n.runUntil(2*dark+2*time.Second, func() bool { return f.delivered > before })
 			if f.delivered == before {
-				t.Fatalf("%v: nothing for %v after %v in the dark", f.s.State(), took, dark)
+				t.Fatalf("%v: nothing for %v after %v in the dark", f.s.algo.current(), took, dark)
 			}
 			n.run(15 * time.Second)
 			before = f.left
 			n.run(5 * time.Second)
 			if got := float64(f.left-before) / 5; got < 0.6*rate {
-				t.Fatalf("%v %v: %.0f of %.0f bytes a second, 15 s after %v in the dark", f.s.running, f.s.State(), got, rate, dark)
+				t.Fatalf("%v %v: %.0f of %.0f bytes a second, 15 s after %v in the dark", f.s.running, f.s.algo.current(), got, rate, dark)
 			}
 		}
 	})

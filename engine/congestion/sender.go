@@ -39,7 +39,6 @@ type Sender struct {
 	control *Control
 	wishes  uint32
 	seed    uint64
-	began   bool // something is acknowledged
 
 	algo    algorithm
 	running Algorithm
@@ -153,7 +152,6 @@ func (s *Sender) settleAt(inflight int64) {
 func (s *Sender) finish() {
 	s.generate(&s.rs)
 	s.checkPersistent()
-	s.began = true
 	s.algo.onAck(&s.rs)
 	if s.delivered >= s.rounds {
 		s.rounds = s.delivered + s.inflight
@@ -269,19 +267,11 @@ func (s *Sender) OnPacketAcked(now instant, number, size, prior int64) {
 		return
 	}
 	if s.persistFrom != 0 {
-		if p := s.peek(number); p != nil && p.sendTime > s.persistFrom && p.sendTime < s.persistTo {
+		if p := s.packets.find(number); p != nil && p.sendTime > s.persistFrom && p.sendTime < s.persistTo {
 			s.persistFrom = 0
 		}
 	}
 	s.acked(&s.rs, now, number, size)
-}
-
-func (s *Sender) peek(number int64) *packet {
-	p := &s.packets.slots[int(number)&(len(s.packets.slots)-1)]
-	if number < 0 || p.number != number {
-		return nil
-	}
-	return p
 }
 
 // OnPacketLost tells of a packet that is taken for lost.
@@ -289,24 +279,21 @@ func (s *Sender) OnPacketLost(number, size int64) {
 	s.settle()
 	s.lost += size
 	s.loss += size
-	p, ok := s.packets.take(number)
-	if ok && p.sendTime > s.lastAckedSent {
+	p := s.packets.take(number)
+	if p != nil && p.sendTime > s.lastAckedSent {
 		if s.persistFrom == 0 {
 			s.persistFrom = p.sendTime
 		}
 		s.persistTo = p.sendTime
 	}
 	s.inflight = max(s.inflight-size, 0)
-	if !ok {
-		p = nil
-	}
 	s.algo.onLost(s.now, p, number, size)
 }
 
 // OnCE tells that an ACK whose newest packet is this one counts more marks of congestion (ECN) than the ones before it.
 func (s *Sender) OnCE(number int64) {
 	s.settle()
-	s.algo.onCE(s.now, s.peek(number), number)
+	s.algo.onCE(s.now, s.packets.find(number), number)
 }
 
 // OnSpuriousLoss tells that a packet has come that was taken for lost.
@@ -333,6 +320,3 @@ func (s *Sender) SlowStart() bool { return s.algo.slowStart() }
 
 // Recovering reports whether it recovers from loss.
 func (s *Sender) Recovering() bool { return s.algo.inRecovery() }
-
-// State is what it is doing.
-func (s *Sender) State() State { return s.algo.current() }

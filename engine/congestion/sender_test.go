@@ -119,7 +119,7 @@ func TestApplicationLimit(t *testing.T) {
 			}
 		}
 		s.OnPacketSent(time.Hour+time.Second, 2400, 1, 1200)
-		if p := s.peek(1); p.appLimited != c.want {
+		if p := s.packets.find(1); p.appLimited != c.want {
 			t.Errorf("%s: limited %v", c.name, p.appLimited)
 		}
 		if r := control.Report(); r.AtCapacity == c.want { // told at once
@@ -286,8 +286,8 @@ func TestChangeDoesNotStartAnew(t *testing.T) {
 	n.run(3 * time.Second)
 	f.control.Choose(NewReno)
 	f.s.CanSend(f.inflight)
-	if f.s.State() != StateAvoidance {
-		t.Errorf("in %v", f.s.State())
+	if f.s.algo.current() != StateAvoidance {
+		t.Errorf("in %v", f.s.algo.current())
 	}
 }
 
