@@ -7,7 +7,7 @@ import "time"
 const (
 	probeWaitLeast = 2 * time.Second // 5.3.3.5.3
 	probeWaitRange = uint64(time.Second)
-	renoRounds     = 63
+	renoRounds     = 63 // there, too
 )
 
 func (b *bbr) enterProbeBW(now instant) {
