@@ -78,7 +78,7 @@ var webTransportOptionKeys = [...]optionKey[WebTransportOptions]{
 
 // goOptionKeys are the options inside the object "go".
 var goOptionKeys = [...]optionKey[GoOptions]{
-	{"max_procs", "processors", 0, 1024, 0, func(o *Options, v int64) { o.Go.MaxProcs = int(v) }},
-	{"gc_percent", "percent", 0, 100_000, 0, func(o *Options, v int64) { o.Go.GCPercent = int(v) }},
-	{"memory_limit", "bytes", 0, 1 << 53, 0, func(o *Options, v int64) { o.Go.MemoryLimit = v }},
+	{"max_procs", "processors", 0, 1024, 0, func(o *GoOptions, v int64) { o.MaxProcs = int(v) }},
+	{"gc_percent", "percent", 0, 100_000, 0, func(o *GoOptions, v int64) { o.GCPercent = int(v) }},
+	{"memory_limit", "bytes", 0, 1 << 53, 0, func(o *GoOptions, v int64) { o.MemoryLimit = v }},
 }
