@@ -20,10 +20,6 @@ import (
 	"zigh3/engine/wire"
 )
 
-// keepAliveShare is which part of the idle timeout a connection may be silent at most between two looks of what keeps it alive. Up to two
-// such times pass before the peer is heard of again.
-const keepAliveShare = 3
-
 // completionGroup is how many of the peer's streams are completed together: a server opens none that is read whole.
 const completionGroup = 1
 
@@ -119,7 +115,7 @@ func (c *Client) configure() {
 	}
 	c.env = link.Env{
 		Role: link.Client, Parent: c.handle, Stats: stats, Sweeper: link.NewSweeper(), Spares: link.NewSpares(), Settings: link.OpenControl(settings),
-		HeaderTimeout: o.HeaderTimeout, KeepAlive: min(o.KeepAlive, o.IdleTimeout/keepAliveShare), ResetBudget: o.ResetBudget, ResetPeriod: o.ResetPeriod,
+		HeaderTimeout: o.HeaderTimeout, KeepAlive: link.KeepAliveAfter(o.KeepAlive, o.IdleTimeout), ResetBudget: o.ResetBudget, ResetPeriod: o.ResetPeriod,
 		Group: completionGroup,
 	}
 	c.datagrams = datagram.Options{Incoming: o.Datagrams.Incoming, Outgoing: o.Datagrams.Outgoing, HTTP: w != nil, Raw: o.QUICDatagrams}

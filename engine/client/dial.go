@@ -69,6 +69,8 @@ func (c *Client) addresses(ctx context.Context, key originKey) ([]netip.AddrPort
 		switch {
 		case errors.Is(ctx.Err(), context.DeadlineExceeded):
 			return nil, &sink.Error{Code: sink.ErrConnectTimeout, Text: "looking up " + strconv.Quote(key.host) + " took too long", Err: err}
+		case ctx.Err() != nil:
+			return nil, dialError(key, ctx.Err())
 		case err == nil && len(found) == 0:
 			err = errors.New("no address")
 			fallthrough

@@ -212,6 +212,12 @@ func TestLookingUp(t *testing.T) {
 		t.Errorf("%v", a)
 	}
 	f = newFixture(t, "")
+	closed, cancel := context.WithCancel(t.Context())
+	cancel()
+	told := (*sink.Error)(nil)
+	if _, err := f.client.addresses(closed, originKey{host: "slow.test", port: 443}); !errors.As(err, &told) || told.Code != sink.ErrShutdown {
+		t.Errorf("a lookup that the client's end cuts: %v", err)
+	}
 	f.client.lookup = func(context.Context, string) ([]netip.Addr, error) { return nil, nil }
 	if a := f.get("empty.test", "/"); a.end.Code != sink.ErrResolve {
 		t.Errorf("%v", a)

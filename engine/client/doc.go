@@ -4,7 +4,7 @@
 //	client.go    a Client: what all its connections have in common, and its end
 //	request.go   what a fetch asks for, checked
 //	fetch.go     a fetch from the call to its last event
-//	try.go  one try of a fetch, on one stream
+//	try.go       one try of a fetch, on one stream
 //	response.go  what comes on it
 //	session.go   a session from the call until it is asked for
 //	accept.go    streams that a server opens

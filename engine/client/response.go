@@ -14,9 +14,6 @@ import (
 	"zigh3/engine/wire"
 )
 
-// mostInformational is how many informational heads a response may have in front of its own.
-const mostInformational = 32
-
 // A response is what is known of one while it is read. The goroutine that reads it has it.
 type response struct {
 	tr       *try
@@ -26,12 +23,10 @@ type response struct {
 }
 
 var (
-	errInformational = &wire.StreamError{Code: http3.ErrCodeExcessiveLoad, Reason: "too many informational responses"}
-	errLargeHead     = &wire.StreamError{Code: http3.ErrCodeExcessiveLoad, Reason: "the response's header fields are too large"}
-	errCollected     = &wire.StreamError{Code: http3.ErrCodeRequestCanceled, Reason: "the response's body is larger than the limit"}
-	errShortBody     = &wire.StreamError{Code: http3.ErrCodeMessageError, Reason: "the body ended before the length that content-length says"}
-	errLongBody      = &wire.StreamError{Code: http3.ErrCodeMessageError, Reason: "the body is longer than content-length says"}
-	errBody          = &wire.StreamError{Code: http3.ErrCodeMessageError, Reason: "a body where the response cannot have one"}
+	errCollected = &wire.StreamError{Code: http3.ErrCodeRequestCanceled, Reason: "the response's body is larger than the limit"}
+	errShortBody = &wire.StreamError{Code: http3.ErrCodeMessageError, Reason: "the body ended before the length that content-length says"}
+	errLongBody  = &wire.StreamError{Code: http3.ErrCodeMessageError, Reason: "the body is longer than content-length says"}
+	errBody      = &wire.StreamError{Code: http3.ErrCodeMessageError, Reason: "a body where the response cannot have one"}
 )
 
 // read reads a response, on a goroutine of its own.
@@ -48,14 +43,8 @@ func (tr *try) read() {
 }
 
 func (r *response) read() error {
-	piece := message.GetPiece()
-	whole, err := r.head(piece[:])
-	message.PutPiece(piece)
-	if err != nil {
+	if err := r.tr.x.Reader.ReadResponse(r.head); err != nil {
 		return err
-	}
-	if whole {
-		return errWhole
 	}
 	return r.tr.in.Run(r.give)
 }
@@ -63,40 +52,21 @@ func (r *response) read() error {
 // errWhole: RESPONSE had all of it.
 var errWhole = errors.New("all of the response was told")
 
-// head reads up to the response's own head, and tells of it and those before. whole says that it had the body, too.
-func (r *response) head(space []byte) (whole bool, err error) {
-	tr, f := r.tr, r.tr.f
-	for n := 0; ; n++ {
-		block, tooLong, err := tr.x.Reader.ReadHead(f.client.options.MaxHeaderBytes)
-		if err != nil {
-			return false, err
-		}
-		if tooLong {
-			return false, errLargeHead
-		}
-		dst := space
-		head, err := wire.DecodeResponse(dst, block, f.client.limits)
-		if err == wire.ErrShort {
-			dst = make([]byte, f.client.limits.PackedMax())
-			head, err = wire.DecodeResponse(dst, block, f.client.limits)
-		}
-		switch {
-		case err != nil:
-			return false, err
-		case head.MetaLen > message.LargestPiece:
-			return false, errLargeHead
-		case head.Informational() && n == mostInformational:
-			return false, errInformational
-		case !head.Informational():
-			return r.final(&head, dst[:head.MetaLen])
-		case !r.emit(&sink.Event{Type: sink.EventInformational, Status: uint32(head.Status), MetaLen: uint32(head.MetaLen)}, dst[:head.MetaLen], nil):
-			return false, message.ErrUnwanted
-		}
+// head tells of the response's head, and of informational ones before it.
+func (r *response) head(head *wire.ResponseHead, fields []byte) error {
+	switch {
+	case len(fields) > message.LargestPiece:
+		return wire.ErrLargeList
+	case !head.Informational():
+		return r.final(head, fields)
+	case !r.emit(&sink.Event{Type: sink.EventInformational, Status: uint32(head.Status), MetaLen: uint32(len(fields))}, fields, nil):
+		return message.ErrUnwanted
 	}
+	return nil
 }
 
-// final tells of the response's own head, and of its body as well if that is there as a whole.
-func (r *response) final(head *wire.ResponseHead, fields []byte) (whole bool, err error) {
+// final tells of the response's own head, and of its body as well if that is there as a whole (errWhole).
+func (r *response) final(head *wire.ResponseHead, fields []byte) error {
 	tr := r.tr
 	r.bodyless = tr.f.isHead || head.Status == 204 || head.Status == 304
 	if !r.bodyless {
@@ -104,7 +74,7 @@ func (r *response) final(head *wire.ResponseHead, fields []byte) (whole bool, er
 	}
 	ev := sink.Event{Type: sink.EventResponse, Status: uint32(head.Status), MetaLen: uint32(len(fields)), Aux: tr.x.ID()}
 	if tr.x.Reader.Wait(link.HeaderWait) != nil { // not there: or an error, which shows again
-		return false, r.told(&ev, fields, nil)
+		return r.told(&ev, fields, nil)
 	}
 	piece := message.GetPiece()
 	defer message.PutPiece(piece)
@@ -113,30 +83,24 @@ func (r *response) final(head *wire.ResponseHead, fields []byte) (whole bool, er
 		room = min(room, w)
 	}
 	n, err := tr.x.Reader.Read(piece[:room])
-	if err != nil && err != io.EOF && n == 0 {
-		if terr := r.told(&ev, fields, nil); terr != nil {
-			return false, terr
-		}
-		return false, err
-	}
-	whole = err == io.EOF && tr.x.Trailers() == nil
 	if cerr := r.check(n, err == io.EOF); cerr != nil {
-		if terr := r.told(&ev, fields, nil); terr != nil {
-			return false, terr
-		}
-		return false, cerr
+		n, err = 0, cerr
 	}
+	whole := err == io.EOF && tr.x.Trailers() == nil
+	var data []byte
 	if whole {
-		ev.Flags, ev.DataLen = sink.FlagEnd, uint32(n)
-		return true, r.told(&ev, fields, piece[:n])
+		ev.Flags, ev.DataLen, data = sink.FlagEnd, uint32(n), piece[:n]
 	}
-	if terr := r.told(&ev, fields, nil); terr != nil {
-		return false, terr
+	if terr := r.told(&ev, fields, data); terr != nil {
+		return terr
 	}
-	if n > 0 && !r.emit(&sink.Event{Type: sink.EventBody, DataLen: uint32(n), Aux: r.total - uint64(n)}, nil, piece[:n]) {
-		return false, message.ErrUnwanted
+	switch {
+	case whole:
+		return errWhole
+	case n > 0 && !r.emit(&sink.Event{Type: sink.EventBody, DataLen: uint32(n), Aux: r.total - uint64(n)}, nil, piece[:n]):
+		return message.ErrUnwanted
 	}
-	return false, err
+	return err
 }
 
 // told emits RESPONSE.

@@ -61,8 +61,8 @@ type ClientOptions struct {
 func ParseClientOptions(optionsJSON []byte) (*ClientOptions, error) {
 	o := &ClientOptions{ResetPeriod: resetPeriod, WebTransport: &WebTransportOptions{}}
 	setDefaults(o, clientOptionKeys[:])
-	setDefaults(o, clientDatagramOptionKeys[:])
-	setDefaults(o, clientWebTransportOptionKeys[:])
+	setDefaults(&o.Datagrams, datagramOptionKeys[:])
+	setDefaults(o.WebTransport, webTransportOptionKeys[:])
 	p := clientParser{options: o, sessions: true}
 	if len(optionsJSON) > 0 {
 		if err := p.parse(optionsJSON); err != nil {

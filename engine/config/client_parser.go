@@ -17,7 +17,7 @@ import (
 const (
 	// maxHashes bounds the list of certificate hashes.
 	maxHashes = 1024
-	// maxHosts bounds the hosts map, and the addresses of each.
+	// maxHosts bounds the hosts map.
 	maxHosts = 4096
 	// maxHostAddresses bounds the addresses of one of them.
 	maxHostAddresses = 64
@@ -74,26 +74,13 @@ func (p *clientParser) option(key string, value json.RawMessage) error {
 	case "quic_datagrams":
 		return parseBool(key, value, &o.QUICDatagrams)
 	case "datagrams":
-		return walkObject(value, "datagrams", func(key string, value json.RawMessage) error {
-			if key == "count_lost" {
-				return parseBool("datagrams.count_lost", value, &o.Datagrams.CountLost)
-			}
-			if done, err := setNumber(o, clientDatagramOptionKeys[:], "datagrams.", key, value); done {
-				return err
-			}
-			return unknownKey("datagrams."+key, append(numberNames(clientDatagramOptionKeys[:]), "count_lost"))
-		})
+		return parseDatagrams(value, &o.Datagrams)
 	case "webtransport":
 		if string(value) == "false" {
 			p.sessions = false
 			return nil
 		}
-		return walkObject(value, "webtransport", func(key string, value json.RawMessage) error {
-			if done, err := setNumber(o, clientWebTransportOptionKeys[:], "webtransport.", key, value); done {
-				return err
-			}
-			return unknownKey("webtransport."+key, numberNames(clientWebTransportOptionKeys[:]))
-		})
+		return parseNumbers("webtransport", o.WebTransport, webTransportOptionKeys[:], value)
 	}
 	return unknownKey(key, append(numberNames(clientOptionKeys[:]), clientKeys...))
 }

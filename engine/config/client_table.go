@@ -28,20 +28,3 @@ var clientOptionKeys = [...]optionKey[ClientOptions]{
 	{"max_packet_size", "bytes", 0, largestPacket, 0, func(o *ClientOptions, v int64) { o.MaxPacketSize = uint16(v) }},
 	{"initial_window", "packets", 2, 1000, congestion.DefaultInitialWindow, func(o *ClientOptions, v int64) { o.InitialWindow = int(v) }},
 }
-
-// clientDatagramOptionKeys are the options inside the object "datagrams".
-var clientDatagramOptionKeys = [...]optionKey[ClientOptions]{
-	{"incoming", "datagrams", 1, 65_535, 256, func(o *ClientOptions, v int64) { o.Datagrams.Incoming = int(v) }},
-	{"outgoing", "datagrams", 1, 65_535, 256, func(o *ClientOptions, v int64) { o.Datagrams.Outgoing = int(v) }},
-}
-
-// clientWebTransportOptionKeys are the options inside the object "webtransport".
-var clientWebTransportOptionKeys = [...]optionKey[ClientOptions]{
-	{"max_streams_bidi", "streams", 1, 10_000, 100, func(o *ClientOptions, v int64) { o.WebTransport.MaxStreamsBidi = int(v) }},
-	{"max_streams_uni", "streams", 1, 10_000, 100, func(o *ClientOptions, v int64) { o.WebTransport.MaxStreamsUni = int(v) }},
-	{"max_data", "bytes", 64 * kib, gib, 16 * Mib, func(o *ClientOptions, v int64) { o.WebTransport.MaxData = v }},
-	{"max_early_streams", "streams", 0, 10_000, 16, func(o *ClientOptions, v int64) { o.WebTransport.MaxEarlyStreams = int(v) }},
-	{"capsule_timeout_ms", "ms", 10, 3_600_000, 10_000, func(o *ClientOptions, v int64) { o.WebTransport.CapsuleTimeout = millis(v) }},
-	{"capsule_budget", "capsules", 1, 1_000_000, 1024, func(o *ClientOptions, v int64) { o.WebTransport.CapsuleBudget = int(v) }},
-	{"decision_timeout_ms", "ms", 10, 3_600_000, 10_000, func(o *ClientOptions, v int64) { o.WebTransport.DecisionTimeout = millis(v) }},
-}

@@ -59,26 +59,26 @@ var optionKeys = [...]optionKey[Options]{
 	{"max_queued_response_bytes", "bytes", Mib, tib, 256 * Mib, func(o *Options, v int64) { o.MaxQueuedResponseBytes = v }},
 }
 
-// datagramOptionKeys are the options inside the object "datagrams".
-var datagramOptionKeys = [...]optionKey[Options]{
-	{"incoming", "datagrams", 1, 65_535, 256, func(o *Options, v int64) { o.Datagrams.Incoming = int(v) }},
-	{"outgoing", "datagrams", 1, 65_535, 256, func(o *Options, v int64) { o.Datagrams.Outgoing = int(v) }},
+// datagramOptionKeys are the options inside the object "datagrams", a server's or a client's.
+var datagramOptionKeys = [...]optionKey[DatagramOptions]{
+	{"incoming", "datagrams", 1, 65_535, 256, func(o *DatagramOptions, v int64) { o.Incoming = int(v) }},
+	{"outgoing", "datagrams", 1, 65_535, 256, func(o *DatagramOptions, v int64) { o.Outgoing = int(v) }},
 }
 
-// webTransportOptionKeys are the options with numbers inside the object "webtransport".
-var webTransportOptionKeys = [...]optionKey[Options]{
-	{"max_streams_bidi", "streams", 1, 10_000, 100, func(o *Options, v int64) { o.WebTransport.MaxStreamsBidi = int(v) }},
-	{"max_streams_uni", "streams", 1, 10_000, 100, func(o *Options, v int64) { o.WebTransport.MaxStreamsUni = int(v) }},
-	{"max_data", "bytes", 64 * kib, gib, 16 * Mib, func(o *Options, v int64) { o.WebTransport.MaxData = v }},
-	{"max_early_streams", "streams", 0, 10_000, 16, func(o *Options, v int64) { o.WebTransport.MaxEarlyStreams = int(v) }},
-	{"capsule_timeout_ms", "ms", 10, 3_600_000, 10_000, func(o *Options, v int64) { o.WebTransport.CapsuleTimeout = millis(v) }},
-	{"capsule_budget", "capsules", 1, 1_000_000, 1024, func(o *Options, v int64) { o.WebTransport.CapsuleBudget = int(v) }},
-	{"decision_timeout_ms", "ms", 10, 3_600_000, 10_000, func(o *Options, v int64) { o.WebTransport.DecisionTimeout = millis(v) }},
+// webTransportOptionKeys are the options with numbers inside the object "webtransport", a server's or a client's.
+var webTransportOptionKeys = [...]optionKey[WebTransportOptions]{
+	{"max_streams_bidi", "streams", 1, 10_000, 100, func(o *WebTransportOptions, v int64) { o.MaxStreamsBidi = int(v) }},
+	{"max_streams_uni", "streams", 1, 10_000, 100, func(o *WebTransportOptions, v int64) { o.MaxStreamsUni = int(v) }},
+	{"max_data", "bytes", 64 * kib, gib, 16 * Mib, func(o *WebTransportOptions, v int64) { o.MaxData = v }},
+	{"max_early_streams", "streams", 0, 10_000, 16, func(o *WebTransportOptions, v int64) { o.MaxEarlyStreams = int(v) }},
+	{"capsule_timeout_ms", "ms", 10, 3_600_000, 10_000, func(o *WebTransportOptions, v int64) { o.CapsuleTimeout = millis(v) }},
+	{"capsule_budget", "capsules", 1, 1_000_000, 1024, func(o *WebTransportOptions, v int64) { o.CapsuleBudget = int(v) }},
+	{"decision_timeout_ms", "ms", 10, 3_600_000, 10_000, func(o *WebTransportOptions, v int64) { o.DecisionTimeout = millis(v) }},
 }
 
 // goOptionKeys are the options inside the object "go".
-var goOptionKeys = [...]optionKey[Options]{
-	{"max_procs", "processors", 0, 1024, 0, func(o *Options, v int64) { o.Go.MaxProcs = int(v) }},
-	{"gc_percent", "percent", 0, 100_000, 0, func(o *Options, v int64) { o.Go.GCPercent = int(v) }},
-	{"memory_limit", "bytes", 0, 1 << 53, 0, func(o *Options, v int64) { o.Go.MemoryLimit = v }},
+var goOptionKeys = [...]optionKey[GoOptions]{
+	{"max_procs", "processors", 0, 1024, 0, func(o *GoOptions, v int64) { o.MaxProcs = int(v) }},
+	{"gc_percent", "percent", 0, 100_000, 0, func(o *GoOptions, v int64) { o.GCPercent = int(v) }},
+	{"memory_limit", "bytes", 0, 1 << 53, 0, func(o *GoOptions, v int64) { o.MemoryLimit = v }},
 }

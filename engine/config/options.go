@@ -112,9 +112,9 @@ func ParseOptions(hostname string, port uint16, certPath, keyPath string, option
 	}
 	o.Date, o.ResetPeriod = true, resetPeriod
 	p := optionsParser{options: o}
-	for _, keys := range [][]optionKey[Options]{optionKeys[:], datagramOptionKeys[:], webTransportOptionKeys[:]} {
-		setDefaults(o, keys)
-	}
+	setDefaults(o, optionKeys[:])
+	setDefaults(&o.Datagrams, datagramOptionKeys[:])
+	setDefaults(&o.WebTransport, webTransportOptionKeys[:])
 	if len(optionsJSON) > 0 {
 		if err := p.parse(optionsJSON); err != nil {
 			return nil, err

@@ -54,27 +54,19 @@ func (p *optionsParser) option(key string, value json.RawMessage) error {
 	case "tls":
 		return p.certificates(value)
 	case "go":
-		return p.numbers("go", goOptionKeys[:], value)
+		return parseNumbers("go", &p.options.Go, goOptionKeys[:], value)
 	case "quic_datagrams":
 		return parseBool(key, value, &p.options.QUICDatagrams)
 	case "raw_datagrams":
 		return parseBool(key, value, &p.options.RawDatagrams)
 	case "datagrams":
-		return walkObject(value, "datagrams", func(key string, value json.RawMessage) error {
-			if key == "count_lost" {
-				return parseBool("datagrams.count_lost", value, &p.options.Datagrams.CountLost)
-			}
-			if done, err := setNumber(p.options, datagramOptionKeys[:], "datagrams.", key, value); done {
-				return err
-			}
-			return unknownKey("datagrams."+key, append(numberNames(datagramOptionKeys[:]), "count_lost"))
-		})
+		return parseDatagrams(value, &p.options.Datagrams)
 	case "webtransport":
 		return walkObject(value, "webtransport", func(key string, value json.RawMessage) error {
 			if key == "origins" {
 				return p.origins(value)
 			}
-			if done, err := setNumber(p.options, webTransportOptionKeys[:], "webtransport.", key, value); done {
+			if done, err := setNumber(&p.options.WebTransport, webTransportOptionKeys[:], "webtransport.", key, value); done {
 				return err
 			}
 			return unknownKey("webtransport."+key, append(numberNames(webTransportOptionKeys[:]), "origins"))
@@ -84,13 +76,26 @@ func (p *optionsParser) option(key string, value json.RawMessage) error {
 		"datagrams", "webtransport"))
 }
 
-// numbers takes an object that holds nothing but numbers.
-func (p *optionsParser) numbers(name string, keys []optionKey[Options], value json.RawMessage) error {
+// parseNumbers takes an object that holds nothing but numbers.
+func parseNumbers[T any](name string, into *T, keys []optionKey[T], value json.RawMessage) error {
 	return walkObject(value, name, func(key string, value json.RawMessage) error {
-		if done, err := setNumber(p.options, keys, name+".", key, value); done {
+		if done, err := setNumber(into, keys, name+".", key, value); done {
 			return err
 		}
 		return unknownKey(name+"."+key, numberNames(keys))
+	})
+}
+
+// parseDatagrams takes the object "datagrams".
+func parseDatagrams(value json.RawMessage, into *DatagramOptions) error {
+	return walkObject(value, "datagrams", func(key string, value json.RawMessage) error {
+		if key == "count_lost" {
+			return parseBool("datagrams.count_lost", value, &into.CountLost)
+		}
+		if done, err := setNumber(into, datagramOptionKeys[:], "datagrams.", key, value); done {
+			return err
+		}
+		return unknownKey("datagrams."+key, append(numberNames(datagramOptionKeys[:]), "count_lost"))
 	})
 }
 

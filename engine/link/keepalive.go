@@ -15,6 +15,15 @@ type keepAlive struct {
 	packets uint64 // received by the last look
 }
 
+// keepAliveShare is which part of the idle timeout a connection may be silent at most between two looks of what keeps it alive. Up to two
+// such times pass before the peer is heard of again.
+const keepAliveShare = 3
+
+// KeepAliveAfter is the silence after which a connection with something open is kept alive: as much as is wished, within the idle timeout.
+func KeepAliveAfter(wished, idleTimeout time.Duration) time.Duration {
+	return min(wished, idleTimeout/keepAliveShare)
+}
+
 // reservedFrame is a frame that means nothing (RFC 9114, 7.2.8). Whoever gets it has to acknowledge its packet.
 var reservedFrame = wire.AppendFrameHead(nil, 0x21, 0)
 

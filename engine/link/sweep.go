@@ -100,7 +100,7 @@ func (w *Sweeper) Run(done <-chan struct{}) {
 func (w *Sweeper) forget(c *Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.sweep.from != nil || len(c.finished) > 0 {
+	if c.sweep.from != nil || len(c.finished) > 0 || c.sweep.seen != c.moves {
 		return
 	}
 	c.sweep.wanted = false

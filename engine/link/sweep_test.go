@@ -67,6 +67,7 @@ func TestRestCostsTheSameForMany(t *testing.T) {
 		for i := 0; i < len(w.conns); i += max(7, n/100) {
 			before := append([]*Conn(nil), w.conns...)
 			c := w.conns[i]
+			c.sweep.seen = c.moves
 			w.forget(c)
 			moved := 0
 			for j, other := range w.conns {
@@ -107,6 +108,25 @@ func TestOneThatIsBusyAgainIsWatched(t *testing.T) {
 	}
 	if other.promoted.Load() != 0 {
 		t.Error("what has ended was promoted")
+	}
+}
+
+// What ends while its connection is forgotten keeps it watched: the last of what it has sent is still to be counted.
+func TestOneWhoseLastItemHasEndedIsWatched(t *testing.T) {
+	w, all := connections(t, 1)
+	i := add(all[0])
+	for tick := uint32(lasting); all[0].look(tick); tick++ {
+	}
+	all[0].Remove(&i.Node)
+	w.forget(all[0])
+	if len(w.conns) != 1 {
+		t.Fatal("forgotten though something has ended on it")
+	}
+	if looks := sweepOnce(w) + sweepOnce(w); looks != 2 || len(w.conns) != 1 {
+		t.Errorf("looked at %d times before it has rested", looks)
+	}
+	for len(w.conns) > 0 {
+		sweepOnce(w)
 	}
 }
 

@@ -24,7 +24,7 @@ func NewReader(s *quic.Stream, lim *wire.FieldLimits) *FrameReader {
 	return &FrameReader{s: s, lim: lim}
 }
 
-// NewResponseReader is NewReader for what a server sends. There may be several heads in front of the body (see FrameReader.ReadHead).
+// NewResponseReader is NewReader for what a server sends. There may be several heads in front of the body (see FrameReader.ReadResponse).
 func NewResponseReader(s *quic.Stream, lim *wire.FieldLimits) *FrameReader {
 	return &FrameReader{s: s, lim: lim, response: true}
 }

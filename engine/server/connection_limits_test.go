@@ -121,6 +121,7 @@ func (l *connectionLimits) without(t testing.TB) {
 	}
 }
 
+// N14: as many connections as there may be in all, and not one more.
 func TestN14_ConnectionsInAll(t *testing.T) {
 	f := serve(t, `{"max_connections": 3}`, 0, hello)
 	l := f.server.running.limits
@@ -144,6 +145,7 @@ func TestN14_ConnectionsInAll(t *testing.T) {
 	l.without(t)
 }
 
+// N14: as many of an address, or of a network of IPv6, and not one more.
 func TestN14_ConnectionsOfAnAddress(t *testing.T) {
 	for _, c := range []struct{ name, host, one, other string }{
 		{"IPv4", "127.0.0.1", "127.0.0.2", "127.0.0.3"},
@@ -236,6 +238,7 @@ func forge(t *testing.T, ip string, f *fixture) {
 	eventually(t, "proofs asked for", func() bool { return f.stats[sink.StatRetriesSent].Load() >= 6 })
 }
 
+// N14: handshakes in the name of an address keep its own connections out of none of their places.
 func TestN14_ForgedHandshakesTakeNoPlaceOfAnAddress(t *testing.T) {
 	f := serve(t, `{"max_connections_per_address": 4}`, 0, hello)
 	forge(t, "127.0.0.3", f)
@@ -248,6 +251,7 @@ func TestN14_ForgedHandshakesTakeNoPlaceOfAnAddress(t *testing.T) {
 	refusedFrom(t, "127.0.0.3", f)
 }
 
+// N14: forged handshakes leave half of all places to those whose address is proven.
 func TestN14_ForgedHandshakesTakeHalfOfAllPlaces(t *testing.T) {
 	f := serve(t, `{"max_connections": 4, "handshake_timeout_ms": 2000}`, 0, hello)
 	forge(t, "127.0.0.3", f)
@@ -262,7 +266,7 @@ func TestN14_ForgedHandshakesTakeHalfOfAllPlaces(t *testing.T) {
 	mustConnectFrom(t, "127.0.0.2", f)
 }
 
-// A handshake whose address was not proven when it began may come to its end when others have taken all places there.
+// N14: a handshake whose address was not proven when it began may come to its end when others have taken all places there.
 func TestN14_TooManyOnceTheHandshakeIsDone(t *testing.T) {
 	f := serve(t, `{"max_connections_per_address": 3}`, 0, hello)
 	g := newGate(t, "127.0.0.3")
@@ -296,6 +300,7 @@ func TestN14_TooManyOnceTheHandshakeIsDone(t *testing.T) {
 	}
 }
 
+// N14: a handshake that fails gives its place back.
 func TestN14_AFailedHandshakeGivesItsPlaceBack(t *testing.T) {
 	f := serve(t, `{"max_connections": 1}`, 0, hello)
 	for n := range 3 {

@@ -24,10 +24,6 @@ import (
 	"zigh3/engine/wire"
 )
 
-// keepAliveShare is which part of the idle timeout a connection may be silent at most between two looks of what keeps it alive. Up to two
-// such times pass before the peer is heard of again.
-const keepAliveShare = 3
-
 // maxSinks is how many queues one server delivers to.
 const maxSinks = 64
 
@@ -374,7 +370,7 @@ func (s *Server) configure() *quic.Config {
 	s.streams = int(config.MaxIncomingStreams)
 	s.env = link.Env{
 		Role: link.Server, Parent: s.handle, Stats: s.stats, Sweeper: link.NewSweeper(), Spares: link.NewSpares(), Settings: link.OpenControl(settings),
-		HeaderTimeout: o.HeaderTimeout, KeepAlive: min(o.KeepAlive, o.IdleTimeout/keepAliveShare), ResetBudget: o.ResetBudget, ResetPeriod: o.ResetPeriod,
+		HeaderTimeout: o.HeaderTimeout, KeepAlive: link.KeepAliveAfter(o.KeepAlive, o.IdleTimeout), ResetBudget: o.ResetBudget, ResetPeriod: o.ResetPeriod,
 		Group: link.CompletionGroup(s.streams),
 	}
 	s.datagrams = datagram.Options{Incoming: o.Datagrams.Incoming, Outgoing: o.Datagrams.Outgoing, HTTP: http, Raw: o.QUICDatagrams, RawOnly: o.RawDatagrams}

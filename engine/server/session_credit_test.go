@@ -80,7 +80,7 @@ func consume(f *sessionFixture, e event) {
 	}
 }
 
-// Streams up to the limit, one beyond it, and room for another whenever one has ended, however: many times as many as the limit allows at once.
+// W20: streams up to the limit, one beyond it, and room for another whenever one has ended, however: many times as many as the limit allows at once.
 func TestW20_LimitsOfStreamsOfThePeer(t *testing.T) {
 	ends := []struct {
 		name string
@@ -145,7 +145,7 @@ func TestW20_LimitsOfStreamsOfThePeer(t *testing.T) {
 	})
 }
 
-// A stream beyond the limit, and a byte: also one that nobody has read, or that nobody will, since the stream is reset. All that is allowed
+// W20: a stream beyond the limit, and a byte: also one that nobody has read, or that nobody will, since the stream is reset. All that is allowed
 // is taken.
 func TestW20_BeyondTheLimits(t *testing.T) {
 	const most = 64 << 10
@@ -189,7 +189,7 @@ func TestW20_BeyondTheLimits(t *testing.T) {
 	runSessionBreaches(t, rows)
 }
 
-// Credit for bytes comes back however they go: consumed, reset before anybody read them, stopped by the consumer with some read, some
+// W20: credit for bytes comes back however they go: consumed, reset before anybody read them, stopped by the consumer with some read, some
 // with the consumer and some not even read, kept back by a full queue. Many times as much as the limit goes through.
 func TestW20_BytesOfThePeerAreGivenBack(t *testing.T) {
 	onDraftsWithFlowControl(t, enginetest.Options{MaxStreamsUni: 100, MaxStreamsBidi: 100, MaxData: 1 << 20}, func(t *testing.T, o enginetest.Options) {
@@ -264,7 +264,7 @@ func byHand(o enginetest.Options) enginetest.Options {
 	return o
 }
 
-// What was read of a stream, and waits for room in a full queue when the consumer stops it, was never delivered. Its credit comes back.
+// W20: what was read of a stream, and waits for room in a full queue when the consumer stops it, was never delivered. Its credit comes back.
 func TestW20_BytesThatAFullQueueKeepsBack(t *testing.T) {
 	f := serveSessions(t, `{"webtransport": {"max_data": 65536}}`, nil)
 	s, _ := f.openSession(enginetest.Options{Dialect: enginetest.Draft15, MaxStreamsUni: 1, MaxStreamsBidi: 1, MaxData: 1})
@@ -299,7 +299,7 @@ func TestW20_BytesThatAFullQueueKeepsBack(t *testing.T) {
 	}
 }
 
-// What the server may send: so much and no byte more, told once that it is held up; then as much as each raise allows, one byte even.
+// W20: what the server may send: so much and no byte more, told once that it is held up; then as much as each raise allows, one byte even.
 func TestW20_BytesOfTheServer(t *testing.T) {
 	onDraftsWithFlowControl(t, enginetest.Options{MaxData: 1000, MaxStreamsUni: 10}, func(t *testing.T, o enginetest.Options) {
 		f := serveSessions(t, "", nil)
@@ -373,7 +373,7 @@ func readExactly(t *testing.T, st *enginetest.Stream, n int) {
 	}
 }
 
-// Credit that a stream of ours took is what has left, and no byte more, when it is reset or stopped: the rest goes to others.
+// W20: credit that a stream of ours took is what has left, and no byte more, when it is reset or stopped: the rest goes to others.
 func TestW20_CreditOfStreamsThatAreGivenUp(t *testing.T) {
 	const most, window = 20000, 4000
 	for _, c := range []struct {
@@ -427,7 +427,7 @@ func TestW20_CreditOfStreamsThatAreGivenUp(t *testing.T) {
 	}
 }
 
-// Streams that the server may open: those that wait do so in their order, say once for each limit that they do, and leave their place to
+// W20: streams that the server may open: those that wait do so in their order, say once for each limit that they do, and leave their place to
 // others when they are given up.
 func TestW20_StreamsOfTheServer(t *testing.T) {
 	onDraftsWithFlowControl(t, enginetest.Options{MaxStreamsUni: 2, MaxData: 1 << 20}, func(t *testing.T, o enginetest.Options) {
@@ -476,7 +476,7 @@ func TestW20_StreamsOfTheServer(t *testing.T) {
 	})
 }
 
-// Streams that are given up as soon as they are asked for, while they wait for QUIC's limit or the session's, or have something to send: the
+// W20: streams that are given up as soon as they are asked for, while they wait for QUIC's limit or the session's, or have something to send: the
 // peer counts all that there were, so its credit does not run out.
 func TestW20_StreamsThatAreGivenUpAtOnce(t *testing.T) {
 	onDraftsWithFlowControl(t, enginetest.Options{MaxStreamsUni: 5, MaxStreamsBidi: 5, MaxData: 1 << 20, StreamsUni: 8, StreamsBidi: 4}, func(t *testing.T, o enginetest.Options) {
@@ -538,7 +538,7 @@ func readAll(accept func(context.Context) (*enginetest.Stream, error)) {
 	}
 }
 
-// Streams that come before the session is open and are refused count all the same: the limit is raised for them as soon as it is open.
+// W20: streams that come before the session is open and are refused count all the same: the limit is raised for them as soon as it is open.
 func TestW20_StreamsThatWereRefusedEarly(t *testing.T) {
 	onDraftsWithFlowControl(t, enginetest.Options{MaxStreamsUni: 5, MaxData: 1 << 20}, func(t *testing.T, o enginetest.Options) {
 		f := serveSessions(t, `{"webtransport": {"max_early_streams": 1, "max_streams_uni": 4}}`, func(*sessionFixture, event) {})

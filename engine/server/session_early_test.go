@@ -14,7 +14,7 @@ import (
 	"zigh3/engine/sink"
 )
 
-// Streams and datagrams that come before the request for their session, and before it is accepted, are delivered once it is open, whatever
+// W18: streams and datagrams that come before the request for their session, and before it is accepted, are delivered once it is open, whatever
 // the kind; nothing is told of them before.
 func TestW18_BeforeTheSessionIsOpen(t *testing.T) {
 	for _, d := range enginetest.Dialects {
@@ -93,7 +93,7 @@ func refusedWith(t *testing.T, s interface{ Context() context.Context }) string 
 	return text
 }
 
-// As many as are allowed wait, and not one more: of a connection before the request, of each session after it. Those that are refused cost
+// W18: as many as are allowed wait, and not one more: of a connection before the request, of each session after it. Those that are refused cost
 // neither their session nor another anything.
 func TestW18_BeyondTheBound(t *testing.T) {
 	f := serveSessions(t, `{"webtransport": {"max_early_streams": 2}}`, func(f *sessionFixture, e event) {
@@ -142,7 +142,7 @@ func TestW18_BeyondTheBound(t *testing.T) {
 	}
 }
 
-// Early streams of a session that nobody asks for are refused in the end.
+// W18: early streams of a session that nobody asks for are refused in the end.
 func TestW18_OfASessionThatDoesNotCome(t *testing.T) {
 	f := serveSessions(t, `{"webtransport": {"decision_timeout_ms": 100}}`, nil)
 	c := enginetest.Dial(t, f.addr, enginetest.Options{Dialect: enginetest.Draft02})

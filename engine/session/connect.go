@@ -129,7 +129,7 @@ func (s *Session) abandon(o message.Outcome) {
 
 // readAnswer reads the answer to a wish, and then what follows on the CONNECT stream. It is the session's goroutine.
 func (s *Session) readAnswer() {
-	err := s.answerHead()
+	err := s.x.Reader.ReadResponse(s.answerHead)
 	if err == nil {
 		s.read()
 		return
@@ -141,41 +141,19 @@ func (s *Session) readAnswer() {
 	s.Unlock()
 }
 
-// mostInformational is how many informational heads an answer may have in front of its own.
-const mostInformational = 32
-
 // errRefused: the answer has no session.
 var errRefused = errors.New("the server has refused the session")
 
-// answerHead reads up to the answer's own head, and opens the session or ends it.
-func (s *Session) answerHead() error {
-	lim := s.set.o.Limits
-	for n := 0; n <= mostInformational; n++ {
-		block, tooLong, err := s.x.Reader.ReadHead(lim.Total)
-		if err != nil {
-			return err
-		}
-		if tooLong {
-			return wire.ErrLargeList
-		}
-		fields := make([]byte, min(512+4*len(block), lim.PackedMax()))
-		head, err := wire.DecodeResponse(fields, block, lim)
-		if err == wire.ErrShort {
-			fields = make([]byte, lim.PackedMax())
-			head, err = wire.DecodeResponse(fields, block, lim)
-		}
-		if err == nil && head.MetaLen > message.LargestPiece/2 { // with what stands beside them
-			err = wire.ErrLargeList
-		}
-		if err != nil {
-			return err
-		}
-		if !head.Informational() {
-			s.x.Reader.DataOnly()
-			return s.takeAnswer(head.Status, fields[:head.MetaLen])
-		}
+// answerHead takes a head of the answer: its own opens the session or ends it.
+func (s *Session) answerHead(head *wire.ResponseHead, fields []byte) error {
+	switch {
+	case len(fields) > message.LargestPiece/2: // with what stands beside them
+		return wire.ErrLargeList
+	case head.Informational():
+		return nil
 	}
-	return &wire.StreamError{Code: http3.ErrCodeExcessiveLoad, Reason: "too many informational responses"}
+	s.x.Reader.DataOnly()
+	return s.takeAnswer(head.Status, fields)
 }
 
 // takeAnswer takes the server's answer.

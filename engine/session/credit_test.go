@@ -110,7 +110,7 @@ func (s *Session) done(t *testing.T, n uint64) {
 	}
 }
 
-// The bytes of streams that are refused are the peer's to count, and credit again: with a session that is there, before it and after it has come.
+// W20: the bytes of streams that are refused are the peer's to count, and credit again: with a session that is there, before it and after it has come.
 func TestW20_BytesOfRefusedStreamsAreCreditAgain(t *testing.T) {
 	s, consumer := newTestSession(t, wire.Limits{Data: 1000, StreamsUni: 100}, wire.Limits{})
 	consumer.SetFull(true)
@@ -159,7 +159,7 @@ func TestW20_BytesOfRefusedStreamsAreCreditAgain(t *testing.T) {
 	next.done(t, 300)
 }
 
-// Limits that are raised on two goroutines go out in their order, whichever of them is told first.
+// W20: limits that are raised on two goroutines go out in their order, whichever of them is told first.
 func TestW20_ALimitIsNeverToldBehindAHigherOne(t *testing.T) {
 	s, _ := newTestSession(t, wire.Limits{Data: 1000, StreamsUni: 1, StreamsBidi: 1}, wire.Limits{})
 	for what := range uint32(3) {

@@ -65,7 +65,7 @@ func newTestSet(streams int) *Set {
 	return t
 }
 
-// So many streams as are allowed wait for their session, in their order, and each comes to its own. What is beyond is refused, both sides of it.
+// W18: so many streams as are allowed wait for their session, in their order, and each comes to its own. What is beyond is refused, both sides of it.
 func TestW18_EarlyStreamsAreBounded(t *testing.T) {
 	set := newTestSet(3)
 	var streams []*fakeStream
@@ -108,7 +108,7 @@ func TestW18_EarlyStreamsAreBounded(t *testing.T) {
 
 func (f *fakeStream) again() *earlyStream { return &earlyStream{kind: Unidirectional, receive: f} }
 
-// Each early stream waits for as long as it may, and no longer; it counts in a session that comes all the same.
+// W18: each early stream waits for as long as it may, and no longer; it counts in a session that comes all the same.
 func TestW18_EarlyStreamsExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		set := newTestSet(10)

@@ -46,6 +46,7 @@ type Set struct {
 	sessions map[uint64]*Session // by id, from the request until nothing is left on the wire
 	past     [rememberedSessions]uint64
 	pasts    int
+	claims   uint64 // sessions that are claimed, also those that are not among sessions yet
 	early    []earlyStream
 	refused  [rememberedSessions]refusal
 	refusals int
@@ -112,20 +113,21 @@ func (t *Set) Each(f func(s *Session)) (n int) {
 func (t *Set) claim(s *Session, most uint64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	n := uint64(0)
-	for _, other := range t.sessions {
-		if other.claimed {
-			n++
-		}
+	if t.claims >= most {
+		return false
 	}
-	s.claimed = n < most
-	return s.claimed
+	t.claims++
+	s.claimed = true
+	return true
 }
 
 // disclaim takes that back.
 func (t *Set) disclaim(s *Session) {
 	t.mu.Lock()
-	s.claimed = false
+	if s.claimed {
+		s.claimed = false
+		t.claims--
+	}
 	t.mu.Unlock()
 }
 

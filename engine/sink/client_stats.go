@@ -18,51 +18,34 @@ const (
 	ClientStatCount // how many there are
 )
 
-// ClientStatNames are the public names of a client's counters, by index. What has none is a server's alone.
-var ClientStatNames = [ClientStatCount]string{
-	StatUptimeMs:          "uptime_ms",
-	StatRequestsTotal:     "fetches_total",
-	StatRequestsActive:    "fetches_active",
-	StatRequestsRejected:  "fetches_rejected",
-	StatRequestsReset:     "fetches_reset",
-	StatRequestsInvalid:   "responses_invalid",
-	StatTimeouts:          "timeouts",
-	StatConnectionsTotal:  "connections_total",
-	StatConnectionsActive: "connections_active",
-	StatConnectionErrors:  "connection_errors",
-	StatHandshakesFailed:  "connects_failed",
-	StatHandshakesPending: "connects_pending",
-	StatBodyBytesIn:       "body_bytes_in",
-	StatBodyBytesOut:      "body_bytes_out",
-	StatBytesIn:           "bytes_in",
-	StatBytesOut:          "bytes_out",
-	StatPacketsIn:         "packets_in",
-	StatPacketsOut:        "packets_out",
+// ClientStatNames are the public names of a client's counters, by index. What has none is a server's alone, or about congestion control.
+var ClientStatNames = clientStatNames()
 
-	StatSessionsTotal:            "sessions_total",
-	StatSessionsActive:           "sessions_active",
-	StatSessionsRejected:         "sessions_rejected",
-	StatStreamsTotal:             "session_streams_total",
-	StatStreamsActive:            "session_streams_active",
-	StatDatagramsIn:              "datagrams_in",
-	StatDatagramsDelivered:       "datagrams_delivered",
-	StatDatagramsDroppedRing:     "datagrams_dropped_queue_full",
-	StatDatagramsDroppedEarly:    "datagrams_dropped_early",
-	StatDatagramsDroppedUnknown:  "datagrams_dropped_unknown",
-	StatDatagramsDroppedInternal: "datagrams_dropped_internal",
-	StatDatagramsOut:             "datagrams_out",
-	StatDatagramsExpired:         "datagrams_dropped_expired",
-	StatDatagramsTooLarge:        "datagrams_dropped_too_large",
-	StatDatagramsUnsent:          "datagrams_dropped_unsent",
-	StatResponsesCut:             "responses_cut",
-	StatPacketsDropped:           "packets_dropped",
+func clientStatNames() (names [ClientStatCount]string) {
+	copy(names[:], StatNames[:StatCongestion])
+	for i, name := range map[int]string{
+		StatRequestsTotal:     "fetches_total",
+		StatRequestsActive:    "fetches_active",
+		StatRequestsRejected:  "fetches_rejected",
+		StatRequestsReset:     "fetches_reset",
+		StatRequestsInvalid:   "responses_invalid",
+		StatHandshakesFailed:  "connects_failed",
+		StatHandshakesPending: "connects_pending",
 
-	ClientStatFetchesQueued:       "fetches_queued",
-	ClientStatFetchesRetried:      "fetches_retried",
-	ClientStatFetchesFailed:       "fetches_failed",
-	ClientStatFetchesReused:       "fetches_on_pooled_connection",
-	ClientStatConnectionsEvicted:  "connections_evicted",
-	ClientStatConnectionsReplaced: "connections_lost",
+		StatRequestsAnswered:   "",
+		StatRetriesSent:        "",
+		StatConnectionsRefused: "",
+
+		ClientStatFetchesQueued:       "fetches_queued",
+		ClientStatFetchesRetried:      "fetches_retried",
+		ClientStatFetchesFailed:       "fetches_failed",
+		ClientStatFetchesReused:       "fetches_on_pooled_connection",
+		ClientStatConnectionsEvicted:  "connections_evicted",
+		ClientStatConnectionsReplaced: "connections_lost",
+	} {
+		names[i] = name
+	}
+	return names
 }
 
 // Shared are the counters that a client's connections count in.

@@ -11,9 +11,6 @@ const (
 	ErrCodeRequirementsNotMet     http3.ErrCode = 0x212c0d48 // WT_REQUIREMENTS_NOT_MET: ends a connection that a client wanted for sessions only
 )
 
-// SessionCodeALPN, WT_ALPN_ERROR, is the code in the CLOSE capsule of a client that did not get a subprotocol it asked for.
-const SessionCodeALPN uint32 = 0x0817b3dd
-
 // The codes of HTTP/3 that stand for those of applications.
 const (
 	firstWTCode uint64 = 0x52e4a40fa8db
