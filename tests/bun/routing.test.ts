@@ -187,6 +187,9 @@ describe("routing", () => {
         "/bytes": new Response(bytes),
         "/blob": new Blob(["<p>"], { type: "text/html" }),
         "/empty": new Response(null, { headers: { "x-kept": "yes" } }),
+        "/empty/text": new Response(""),
+        "/empty/bytes": new Response(new Uint8Array(0)),
+        "/empty/blob": new Response(new Blob([])),
         "/204": new Response(null, { status: 204 }),
         "/205": new Response("not sent", { status: 205 }),
         "/304": new Response(null, { status: 304, headers: { etag: '"1"' } }),
@@ -218,6 +221,7 @@ describe("routing", () => {
     expect(await ask("/bytes", { method: "HEAD" })).toEqual([200, "", "content-length: 4", "content-type: application/octet-stream"]);
     expect(await ask("/blob", {})).toEqual([200, "<p>", "content-length: 3", "content-type: text/html;charset=utf-8"]);
     expect(await ask("/empty", {})).toEqual([200, "", "content-length: 0", "x-kept: yes"]);
+    for (const kind of ["text", "bytes", "blob"]) expect(await ask(`/empty/${kind}`, {})).toEqual([200, "", "content-length: 0"]);
     expect(await ask("/204", {})).toEqual([204, ""]);
     expect(await ask("/205", {})).toEqual([205, "", "content-length: 0", "content-type: text/plain;charset=utf-8"]);
     expect(await ask("/304", {})).toEqual([304, "", 'etag: "1"']);
