@@ -51,7 +51,7 @@ function blob(call: Call, response: Response, body: Blob | Promise<Blob>): void 
   } else if (isFile(body)) {
     void respondWithFile(call, response, body);
   } else if (body.size > LARGEST_WHOLE && trailersOf(response) === undefined) {
-    if (!call.exchange?.gone) inPieces(call, response, sharedBlob(body));
+    inPieces(call, response, sharedBlob(body));
   } else {
     whole(call, response, peek(bytesOfBlob(body)));
   }
