@@ -1,9 +1,11 @@
 /** Servers from their making to their end. */
+import { dlopen } from "bun:ffi";
 import { afterAll, describe, expect, test } from "bun:test";
-import { readdirSync } from "node:fs";
+import { closeSync, readdirSync, readlinkSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { createH3Server, type H3Server } from "../../bindings/bun/src/index.ts";
 import { library } from "../../bindings/bun/src/native/library.ts";
+import { scratch } from "../../bindings/bun/src/native/memory.ts";
 import { Child } from "./child.ts";
 import { http3 } from "./client.ts";
 import * as native from "./native.ts";
@@ -11,6 +13,42 @@ import { Suite, certificate, failure, gate, settled, until } from "./suite.ts";
 
 const suite = new Suite();
 const hello = { fetch: () => new Response("hello") };
+
+/** Descriptors from here on are those that pumps() has given out. */
+const PUMPS = 500;
+
+/** Moves the descriptors that pumps are given to numbers of their own, until `stop()`. */
+function movePumps(): { stop(): void } {
+  const { symbols } = dlopen("libc.so.6", { fcntl: { args: ["i32", "i32", "i32"], returns: "i32" } });
+  const calls = library() as unknown as Record<string, (queue: number, at: number) => number>;
+  const give = calls.zig_h3_queue_fd!;
+  calls.zig_h3_queue_fd = (queue, at) => {
+    const code = give(queue, at);
+    const { words } = scratch();
+    const fd = words[0]!;
+    words[0] = symbols.fcntl(fd, 1030 /* F_DUPFD_CLOEXEC */, PUMPS);
+    closeSync(fd);
+    return code;
+  };
+  return { stop: () => void (calls.zig_h3_queue_fd = give) };
+}
+
+/** How many descriptors this process has: pumps', the library's own of its queues, and all others. */
+function descriptors(): { pumps: number; queues: number; others: number } {
+  const held = { pumps: 0, queues: 0, others: 0 };
+  for (const fd of readdirSync("/proc/self/fd")) {
+    let file = "";
+    try {
+      file = readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      continue; // the one by which this folder was read
+    }
+    if (Number(fd) >= PUMPS) held.pumps++;
+    else if (file === "anon_inode:[eventfd]") held.queues++;
+    else held.others++;
+  }
+  return held;
+}
 
 describe("lifecycle", () => {
   test("L01 start, serve, close, and the port is free at once", async () => {
@@ -155,34 +193,28 @@ describe("lifecycle", () => {
     expect([end.by, end.code, end.application]).toEqual(["peer", 0x100, true]);
   });
 
-  test("L07 stop(true) during a download ends the client's connection within 200 ms", async () => {
+  test("L07 stop(true) ends a download that has no end before it resolves, and tells the client", async () => {
     const part = new Uint8Array(64 << 10);
+    const order: string[] = [];
     const server = suite.serve({
-      fetch: () => {
-        let left = 100 << 20;
-        return new Response(
+      fetch: () =>
+        new Response(
           new ReadableStream<Uint8Array>({
-            pull(controller) {
-              controller.enqueue(part);
-              left -= part.length;
-              if (left <= 0) controller.close();
-            },
+            pull: (controller) => controller.enqueue(part),
+            cancel: () => void order.push("cancelled"),
           }),
-        );
-      },
+        ),
     });
     const connection = await suite.connect(server);
     const exchange = await connection.request("/");
     await exchange.response(1 << 20);
-    const began = performance.now();
-    const stopped = server.stop(true);
+    order.push("stop");
+    await server.stop(true);
+    order.push("stopped");
+    expect([order, server.running]).toEqual([["stop", "cancelled", "stopped"], false]);
     const end = await connection.closed();
-    expect(performance.now() - began).toBeLessThan(200);
     expect([end.by, end.application]).toEqual(["peer", true]);
-    await stopped;
-    const report = await exchange.response();
-    expect(report.ended).toBe(false);
-    expect(server.running).toBe(false);
+    expect((await exchange.response()).ended).toBe(false);
   });
 
   test("L08 port 0 becomes the port that the system chose", async () => {
@@ -212,7 +244,7 @@ describe("lifecycle", () => {
 
   test("L09 a server that could not be made leaves no descriptor and no object behind", async () => {
     const server = suite.serve(hello);
-    const descriptors = (): number => readdirSync("/proc/self/fd").length;
+    const open = (): number => readdirSync("/proc/self/fd").length;
     // Places in the library's table are given out again: as long as nothing is left, a new object gets one of the first.
     const place = (): number => {
       const queue = native.newQueue();
@@ -222,12 +254,12 @@ describe("lifecycle", () => {
     const busy = (): unknown => createH3Server({ ...hello, hostname: "127.0.0.1", port: server.port });
     expect(busy).toThrow(/EADDRINUSE/);
     const first = place(); // before the descriptors: the memory of a queue keeps its own, for the next one
-    const before = [descriptors(), first] as const;
+    const before = [open(), first] as const;
     for (let i = 0; i < 100; i++) expect(busy).toThrow(/EADDRINUSE/);
     await until(
-      () => descriptors() <= before[0] && place() < before[1] + 20,
+      () => open() <= before[0] && place() < before[1] + 20,
       15_000,
-      () => `${[descriptors(), place()]}, and not ${before}`,
+      () => `${[open(), place()]}, and not ${before}`,
     );
   });
 
@@ -239,15 +271,21 @@ describe("lifecycle", () => {
       if (i % 3 === 0) server.unref();
       await server.close();
     };
-    const descriptors = (): number => {
-      Bun.gc(true); // the memory of a queue that is no more keeps one of the library's
-      return readdirSync("/proc/self/fd").length;
-    };
-    for (let i = 0; i < 6; i++) await made(i);
-    const before = descriptors();
-    for (let i = 0; i < 200; i++) await made(i);
-    // Each would leave at least one; the collector, which takes what lies on a stack for a pointer, may keep the memory of a few.
-    await until(() => descriptors() < before + 20, 15_000, () => `${descriptors()} descriptors, and not ${before}`);
+    const moved = movePumps();
+    try {
+      for (let i = 0; i < 6; i++) await made(i);
+      const before = descriptors();
+      for (let i = 0; i < 200; i++) await made(i);
+      const left = (): string => {
+        const { pumps, queues, others } = descriptors();
+        // The library keeps the memory of as many queues as it had at once, each with a descriptor, for those to come: one that it is not
+        // through with when the next is made adds to them.
+        return `${pumps} of pumps, ${queues < before.queues + 20 ? "few" : queues} of queues, ${Math.max(0, others - before.others)} more of others`;
+      };
+      await until(() => left() === "0 of pumps, few of queues, 0 more of others", 15_000, left);
+    } finally {
+      moved.stop();
+    }
   });
 
   test("the handlers of a server that was closed are collected, also where another one goes on with its queue", async () => {

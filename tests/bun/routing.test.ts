@@ -1,5 +1,6 @@
 /** Which handler a request reaches. */
 import { describe, expect, test } from "bun:test";
+import { BUNS, Child } from "./child.ts";
 import { Suite } from "./suite.ts";
 import { http3, sha256 } from "./client.ts";
 
@@ -187,6 +188,9 @@ describe("routing", () => {
         "/bytes": new Response(bytes),
         "/blob": new Blob(["<p>"], { type: "text/html" }),
         "/empty": new Response(null, { headers: { "x-kept": "yes" } }),
+        "/empty/text": new Response(""),
+        "/empty/bytes": new Response(new Uint8Array(0)),
+        "/empty/blob": new Response(new Blob([])),
         "/204": new Response(null, { status: 204 }),
         "/205": new Response("not sent", { status: 205 }),
         "/304": new Response(null, { status: 304, headers: { etag: '"1"' } }),
@@ -218,11 +222,38 @@ describe("routing", () => {
     expect(await ask("/bytes", { method: "HEAD" })).toEqual([200, "", "content-length: 4", "content-type: application/octet-stream"]);
     expect(await ask("/blob", {})).toEqual([200, "<p>", "content-length: 3", "content-type: text/html;charset=utf-8"]);
     expect(await ask("/empty", {})).toEqual([200, "", "content-length: 0", "x-kept: yes"]);
+    for (const kind of ["text", "bytes", "blob"]) expect(await ask(`/empty/${kind}`, {})).toEqual([200, "", "content-length: 0"]);
     expect(await ask("/204", {})).toEqual([204, ""]);
     expect(await ask("/205", {})).toEqual([205, "", "content-length: 0", "content-type: text/plain;charset=utf-8"]);
     expect(await ask("/304", {})).toEqual([304, "", 'etag: "1"']);
     expect(await ask("/cookies", {})).toEqual([200, "", "content-length: 0", "set-cookie: a=1", "set-cookie: b=2"]);
   });
+
+  for (const [name, bun] of Object.entries(BUNS)) {
+    test(`R12 a static Response may have any body that is no stream: ${name}`, async () => {
+      const child = new Child("programs/static.ts", [], {}, [], bun);
+      try {
+        const connection = await suite.connect({ port: await child.number() });
+        const answers: unknown[] = [];
+        for (const kind of ["text", "empty", "bytes", "blob", "params", "form", "nothing"]) {
+          const { status, text, report } = await connection.fetch(`/${kind}`);
+          const length = report.headers.find(([field]) => field === "content-length")?.[1];
+          answers.push([kind, status, kind === "form" ? /name="(.*)"\r\n\r\n(.*)\r\n/.exec(text)?.slice(1) : text, length === String(report.bytes)]);
+        }
+        expect(answers).toEqual([
+          ["text", 200, "static", true],
+          ["empty", 200, "", true],
+          ["bytes", 200, "st", true],
+          ["blob", 200, "static", true],
+          ["params", 200, "a=b", true],
+          ["form", 200, ["a", "b"], true],
+          ["nothing", 200, "", true],
+        ]);
+      } finally {
+        await child.kill();
+      }
+    });
+  }
 
   test("R12 what was a static Response is a handler after a reload, and the other way round", async () => {
     const server = suite.serve({ routes: { "/": new Response("static") } });

@@ -14,6 +14,11 @@ async function rejected(answer: Promise<void>): Promise<string> {
   return `${error.name}: ${error.message}`;
 }
 
+/** The request for a session at /wt, field by field. */
+function connects(port: number): [string, string][] {
+  return [[":method", "CONNECT"], [":scheme", "https"], [":authority", `127.0.0.1:${port}`], [":path", "/wt"], [":protocol", "webtransport"], ["sec-webtransport-http3-draft02", "1"]];
+}
+
 /** The answers that a handler tries before the right one, and what they reject with. */
 const WRONG: [decide: (session: WebTransportServerSession) => Promise<void>, error: string][] = [
   [(session) => session.reject(99), "RangeError: a session is rejected with a status from 300 to 599, not 99"],
@@ -148,6 +153,24 @@ describe("decisions", () => {
     expect([messages, told]).toEqual([["InvalidStateError: The session was decided before"], []]);
   });
 
+  test("what a Response that refuses is made of goes out, whatever the handler has put over its readers", async () => {
+    const server = suite.serve({
+      webtransport: { origins: ["*"] },
+      routes: {
+        "/wt": {
+          webtransport: (session) => {
+            const response = new Response("its own", { status: 404 });
+            for (const name of ["bytes", "blob", "clone"]) Object.defineProperty(response, name, { value: async () => new Uint8Array(3) });
+            return session.reject(response);
+          },
+        },
+      },
+    });
+    const connection = await suite.connect(server, { datagrams: true, webtransport: true });
+    const { status, text } = await connection.fetch("/wt", { fields: connects(server.port!), end: false });
+    expect([status, text]).toEqual([404, "its own"]);
+  });
+
   for (const [name, decide, status] of [
     ["accept", (session) => session.accept({ headers: { "x-more": "y" } }), 200],
     ["reject with a status", (session) => session.reject(403), 403],
@@ -166,8 +189,7 @@ describe("decisions", () => {
         },
       });
       const connection = await suite.connect(server, { datagrams: true, webtransport: true });
-      const fields: [string, string][] = [[":method", "CONNECT"], [":scheme", "https"], [":authority", `127.0.0.1:${server.port}`], [":path", "/wt"], [":protocol", "webtransport"], ["sec-webtransport-http3-draft02", "1"]];
-      const report = await (await connection.request("/wt", { fields, end: false })).response("headers");
+      const report = await (await connection.request("/wt", { fields: connects(server.port!), end: false })).response("headers");
       expect(report.status).toBe(status);
       expect(report.headers.filter(([field]) => field === "set-cookie")).toEqual([["set-cookie", "a=b; Path=/; SameSite=Lax"]]);
       expect(report.headers.some(([field]) => field === "x-more")).toBe(name !== "reject with a status");

@@ -96,6 +96,7 @@
  *     common/log.ts                                 messages, and where they go
  *     common/thenable.ts                            promises of any make
  *     common/foreign_response.ts                    Responses of another realm or library
+ *     common/native_body.ts                         what reads bodies, as it was at loading
  *     common/recognized.ts                          classes that know their objects of another run
  *     common/builtins.ts                            functions of the host as they were at loading
  *     common/outcome.ts                             a promise that is made when somebody asks

@@ -51,6 +51,26 @@ describe("outbox", () => {
     return { outbox, taken, more, at: (ms) => (now = ms) };
   }
 
+  test("what finds the engine's queue full is sent later, whatever clock a test of the host's own has put in place", async () => {
+    let full = true;
+    const sent = Promise.withResolvers<number>();
+    const outbox = new DatagramOutbox((payload) => {
+      if (full) return ERROR.QUEUE_FULL;
+      sent.resolve(payload[0]!);
+      return 0;
+    });
+    const was = globalThis.setTimeout;
+    globalThis.setTimeout = (() => 0) as unknown as typeof setTimeout;
+    try {
+      outbox.open();
+      void outbox.write(bytes(1), 0, 0, share());
+    } finally {
+      globalThis.setTimeout = was;
+    }
+    full = false;
+    expect(await sent.promise).toBe(1);
+  });
+
   test("W17 writes before the session is open wait for it", () => {
     const { outbox, taken } = engine(5);
     expect(outbox.write(bytes(1), 0, 0, share())).toBeUndefined();

@@ -64,6 +64,12 @@ describe("a static Response", () => {
     expect(packResponse(new Response("no content", { status: 205 }))!.body.length).toBe(0);
   });
 
+  test("is packed as it is, whatever its maker has put over its readers", () => {
+    const response = new Response("text");
+    for (const name of ["clone", "blob", "bytes"]) Object.defineProperty(response, name, { value: () => new Response("other") });
+    expect(Buffer.from(packResponse(response)!.body).toString()).toBe("text");
+  });
+
   test("is not where it cannot go out in one call", () => {
     expect(packResponse(withTrailers(new Response("x"), { a: "1" }))).toBeUndefined();
     expect(packResponse(new Response("x".repeat((256 << 10) + 1)))).toBeUndefined();

@@ -3,7 +3,7 @@
  * event.
  */
 
-export const { setTimeout, setInterval, clearInterval, setImmediate, queueMicrotask } = globalThis;
+export const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, queueMicrotask } = globalThis;
 
 /** Milliseconds on a clock that only goes forward. */
 export const now = performance.now.bind(performance);

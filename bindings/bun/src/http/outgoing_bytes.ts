@@ -4,6 +4,7 @@
  */
 import { inWords } from "../common/failure.ts";
 import type { LogTier } from "../common/log.ts";
+import { bytesOfBlob } from "../common/native_body.ts";
 import { peek } from "../common/peek.ts";
 import { errorName } from "../native/errors.ts";
 import { ERROR, H3_INTERNAL_ERROR } from "../native/layout.ts";
@@ -44,7 +45,7 @@ export function sharedBytes(bytes: Uint8Array): Source {
 export function sharedBlob(blob: Blob): Source {
   return {
     size: blob.size,
-    piece: (from, to) => peek(blob.slice(from, to).bytes()),
+    piece: (from, to) => peek(bytesOfBlob(blob.slice(from, to))),
     letGo: () => {},
   };
 }

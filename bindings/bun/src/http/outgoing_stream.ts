@@ -1,5 +1,6 @@
 /** Sends a body as it is made, no faster than the network takes it. */
-import { brief, inWords } from "../common/failure.ts";
+import { bytesOf } from "../common/buffer_source.ts";
+import { inWords } from "../common/failure.ts";
 import { errorName } from "../native/errors.ts";
 import { ERROR, H3_INTERNAL_ERROR } from "../native/layout.ts";
 import { library } from "../native/library.ts";
@@ -143,9 +144,5 @@ export class ResponseStream implements Sending {
 
 /** A chunk's bytes. */
 function toBytes(chunk: unknown): Uint8Array {
-  if (chunk instanceof Uint8Array) return chunk;
-  if (typeof chunk === "string") return encoder.encode(chunk);
-  if (chunk instanceof ArrayBuffer || chunk instanceof SharedArrayBuffer) return new Uint8Array(chunk);
-  if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-  throw new TypeError(`a chunk of a body must be bytes or a string, not ${brief(chunk)}`);
+  return typeof chunk === "string" ? encoder.encode(chunk) : bytesOf(chunk, "a chunk of a body must be bytes or a string");
 }

@@ -1,4 +1,5 @@
 /** A Response that is the same for every request: packed once, sent again and again. */
+import { blobOfBody, bytesOfBlob, copyOf } from "../common/native_body.ts";
 import { peek } from "../common/peek.ts";
 import type { RawBuffer } from "../native/memory.ts";
 import { listHeaders, writeHeaders, type Listed } from "../native/packed.ts";
@@ -36,10 +37,15 @@ export function packResponse(response: Response): StaticResponse | undefined {
   return bare === undefined || head === undefined ? undefined : { status, head, bare, body };
 }
 
-/** The bytes of a body that is no stream, which stays as it is; undefined when they must be waited for, or are more than `most`. */
+/** A body that is no stream, which stays as it is, as a Blob; undefined when it must be waited for. */
+export function blobAtHand(response: Response): Blob | undefined {
+  return now(blobOfBody(copyOf(response)));
+}
+
+/** Its bytes; undefined when they must be waited for, or are more than `most`. */
 export function bytesAtHand(response: Response, most: number): Uint8Array | undefined {
-  const blob = now((response.clone() as Response).blob());
-  return blob === undefined || blob.size > most ? undefined : now(blob.bytes());
+  const blob = blobAtHand(response);
+  return blob === undefined || blob.size > most ? undefined : now(bytesOfBlob(blob));
 }
 
 /** What a promise has; undefined when it must be waited for: then the body is read again for each request, and says what is wrong with it. */

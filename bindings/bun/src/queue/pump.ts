@@ -148,9 +148,19 @@ export class Pump {
   /** Drains, sleeps, drains, as long as there is a ref. */
   async #loop(): Promise<void> {
     this.#looping = true;
-    for (let goes = true; goes; ) {
+    for (;;) {
       try {
-        goes = await this.#round();
+        if (!(await this.#drain()) || this.#refs === 0 || this.#users === 0) break;
+        const armed = library().zig_h3_queue_arm(this.queue);
+        if (armed === 1) continue;
+        if (armed < 0) {
+          this.#broken(lastError(armed));
+          break;
+        }
+        this.#reader ??= getReader.call(Bun.file(this.#fd).stream()) as ReadableStreamDefaultReader<Uint8Array>;
+        const { done } = await this.#reader.read();
+        if (done) this.#reader = undefined; // cancelled, by unref() or by the end: the next round sees which
+        this.#told = false;
       } catch (error) {
         // The queue is well: what has failed is a function of the host's, which somebody may have put something over.
         attempt(() => this.#cannotSleep(error));
@@ -163,22 +173,6 @@ export class Pump {
     attempt(() => reader?.cancel().catch(() => {}));
     // A ref() may have come while the loop was on its way out.
     if (this.#refs > 0) this.#run();
-  }
-
-  /** Drains and sleeps, once. False: it is not to go on. */
-  async #round(): Promise<boolean> {
-    if (!(await this.#drain()) || this.#refs === 0 || this.#users === 0) return false;
-    const armed = library().zig_h3_queue_arm(this.queue);
-    if (armed === 1) return true;
-    if (armed < 0) {
-      this.#broken(lastError(armed));
-      return false;
-    }
-    this.#reader ??= getReader.call(Bun.file(this.#fd).stream()) as ReadableStreamDefaultReader<Uint8Array>;
-    const { done } = await this.#reader.read();
-    if (done) this.#reader = undefined; // cancelled, by unref() or by the end: the next round sees which
-    this.#told = false;
-    return true;
   }
 
   #cannotSleep(error: unknown): void {

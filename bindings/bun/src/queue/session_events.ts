@@ -1,7 +1,7 @@
 /** Brings the events of datagrams, sessions and their streams to whom they concern. */
 import { attempt, inWords } from "../common/failure.ts";
 import type { Reporter } from "../common/log.ts";
-import { ERROR, EVENT, FLAG, HIGH } from "../native/layout.ts";
+import { ERROR, EVENT, FLAG } from "../native/layout.ts";
 import { library } from "../native/library.ts";
 import { readFields } from "../native/packed.ts";
 import { resume, untilTaken } from "../native/refused.ts";
@@ -83,10 +83,10 @@ export class SessionEvents {
   dispatch(type: number, at: number): void {
     const { u32 } = this.records;
     const word = at >>> 2;
-    const object = u32[word + OBJECT]! + u32[word + OBJECT + 1]! * HIGH;
+    const object = this.records.u64(word + OBJECT);
     switch (type) {
       case EVENT.SESSION_DATAGRAM:
-        this.sessions.get(object)?.receive(this.records.data(at), u32[word + AUX]! + u32[word + AUX + 1]! * HIGH);
+        this.sessions.get(object)?.receive(this.records.data(at), this.records.u64(word + AUX));
         return;
       case EVENT.STREAM_DATA: {
         const end = ((u32[word + TYPE]! >>> 16) & FLAG.END) !== 0;
@@ -94,7 +94,7 @@ export class SessionEvents {
         return;
       }
       case EVENT.STREAM_OPENED: {
-        const parent = u32[word + PARENT]! + u32[word + PARENT + 1]! * HIGH;
+        const parent = this.records.u64(word + PARENT);
         this.sessions.get(parent)?.streamOpened(object, u32[word + STATUS]!, u32[word + TYPE]! >>> 16);
         return;
       }
@@ -126,7 +126,7 @@ export class SessionEvents {
         return;
       }
       case EVENT.DATAGRAMS_DROPPED:
-        this.sessions.get(object)?.droppedUnsent(u32[word + CODE]! | 0, u32[word + AUX]! + u32[word + AUX + 1]! * HIGH);
+        this.sessions.get(object)?.droppedUnsent(u32[word + CODE]! | 0, this.records.u64(word + AUX));
         return;
     }
   }

@@ -1,6 +1,7 @@
 /** A session on the server, which decides whether there is to be one. */
 import { brief, inWords } from "../../common/failure.ts";
 import { asResponse } from "../../common/foreign_response.ts";
+import { bytesOfBody } from "../../common/native_body.ts";
 import { ERROR } from "../../native/layout.ts";
 import { lastError, library } from "../../native/library.ts";
 import { HEADERS_SIZE, scratch } from "../../native/memory.ts";
@@ -152,7 +153,7 @@ export class WebTransportServerSession<Path extends string = string> extends Web
   async #refuseWith(answer: Response, status: number, listed: Listed): Promise<void> {
     let body: Uint8Array;
     try {
-      body = await answer.bytes();
+      body = await bytesOfBody(answer);
     } catch (error) {
       return this.#refuse(500, {}, NOTHING, error);
     }

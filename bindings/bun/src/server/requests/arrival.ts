@@ -53,16 +53,17 @@ export class Arrival implements Target {
     const { u32 } = records;
     const word = at >>> 2;
     const flags = u32[word + TYPE]! >>> 16;
+    const complete = (flags & FLAG.END) !== 0;
     const conn = records.u64(word + CONN);
     const head = this.#heads.read(at + RECORD_SIZE, u32[word + META_LEN]!);
     const data = u32[word + DATA_LEN]! === 0 ? null : records.data(at);
     const tooLarge = data !== null && data.length > host.bodyLimit;
-    if ((flags & FLAG.END) !== 0 && tooLarge) {
+    if (complete && tooLarge) {
       refuse(host, handle, { status: 413 }, undefined);
       return;
     }
     const datagrams = this.route?.h3Datagram !== undefined;
-    if ((flags & FLAG.END) !== 0 && !datagrams) {
+    if (complete && !datagrams) {
       const packed = this.route?.packed;
       if (packed !== undefined && head.valid && sendPacked(host, handle, packed, head.method)) return;
       this.#handle(host, handle, conn, head, data, undefined, 0);
@@ -71,7 +72,7 @@ export class Arrival implements Target {
     const exchange = new Exchange(handle, host);
     host.dispatcher.exchanges.set(handle, exchange);
     const streamId = datagrams ? records.u64(word + AUX) : 0;
-    if ((flags & FLAG.END) !== 0) {
+    if (complete) {
       this.#handle(host, handle, conn, head, data, exchange, streamId);
       return;
     }

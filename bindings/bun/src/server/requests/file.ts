@@ -1,13 +1,11 @@
 /** Sends a file, or the part of it that a slice of a `Bun.file()` stands for. */
 import type { Stats } from "node:fs";
+import { bytesOfBlob } from "../../common/native_body.ts";
 import { named, part, shows, sliceOf, wholeOf } from "../../http/file_slice.ts";
 import { trailersOf, withTrailers } from "../../http/trailers.ts";
 import { H3Request } from "../api/request.ts";
 import type { Call } from "./call.ts";
 import { respondWith, stream } from "./send.ts";
-
-/** The native one, whatever a handler puts over it: the library is given the memory of what it gives. */
-const { bytes: bytesOf } = Blob.prototype;
 
 /** Files up to this are read whole: one call instead of many. */
 const SMALL = 256 << 10;
@@ -59,7 +57,7 @@ export async function respondWithFile(call: Call, response: Response, body: Bun.
     if (!sliced && whole === undefined) remember(file.name!, length);
     const head = sliced && shows && length > 0 ? partial(call, response, from, length, stat.size) : response;
     const source = sliced && shows ? await sliceOf(file, from, length, stat) : file;
-    if (length <= SMALL) respondWith(call, head, await bytesOf.call(source));
+    if (length <= SMALL) respondWith(call, head, await bytesOfBlob(source));
     // What is written behind it while it is sent is no part of it.
     else if (!call.exchange!.gone) stream(call, head, source.slice(0, length).stream(), length);
   } catch (error) {

@@ -2,6 +2,7 @@
  * Which way a Response goes by what its body is made of. One whose bytes are at hand goes out in one call; the others are read as the
  * network takes them.
  */
+import { blobOfBody, bytesOfBlob, bytesOfBody } from "../../common/native_body.ts";
 import { peek } from "../../common/peek.ts";
 import { BODY, bodyKind } from "../../http/body_kind.ts";
 import { isFile } from "../../http/file_slice.ts";
@@ -12,10 +13,6 @@ import type { Call } from "./call.ts";
 import { respondWithFile } from "./file.ts";
 import { inPieces, respondWith, stream } from "./send.ts";
 
-/** The native ones, whatever a handler puts over them: the library is given the memory of what they give. */
-const { bytes: bytesOf, blob: blobOf } = Response.prototype as Omit<Response, "bytes"> & { bytes(): Promise<Uint8Array> };
-const { bytes: bytesOfBlob } = Blob.prototype;
-
 /** Sends a response, whatever its body is made of. */
 export function respond(call: Call, response: Response): void {
   try {
@@ -25,11 +22,11 @@ export function respond(call: Call, response: Response): void {
     }
     switch (bodyKind(response)) {
       case BODY.BYTES:
-        return whole(call, response, peek(bytesOf.call(response)));
+        return whole(call, response, peek(bytesOfBody(response)));
       case BODY.NONE:
         return whole(call, response, null);
       case BODY.BLOB:
-        return blob(call, response, peek(blobOf.call(response)));
+        return blob(call, response, peek(blobOfBody(response)));
       default:
         return stream(call, response, response.body!, -1);
     }
@@ -54,9 +51,9 @@ function blob(call: Call, response: Response, body: Blob | Promise<Blob>): void 
   } else if (isFile(body)) {
     void respondWithFile(call, response, body);
   } else if (body.size > LARGEST_WHOLE && trailersOf(response) === undefined) {
-    if (!call.exchange?.gone) inPieces(call, response, sharedBlob(body));
+    inPieces(call, response, sharedBlob(body));
   } else {
-    whole(call, response, peek(bytesOfBlob.call(body)));
+    whole(call, response, peek(bytesOfBlob(body)));
   }
 }
 

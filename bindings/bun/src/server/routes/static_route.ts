@@ -1,11 +1,12 @@
 /** Routes whose answer is a Response or a file, the same for every request. */
+import { bytesOfBody, copyOf } from "../../common/native_body.ts";
 import { peek } from "../../common/peek.ts";
 import { BODY, bodyKind } from "../../http/body_kind.ts";
 import { guessContentType } from "../../http/content_type.ts";
 import { asResponse } from "../../common/foreign_response.ts";
 import { isFile, isThere, isWhole, wholeFile } from "../../http/file_slice.ts";
 import { LARGEST_WHOLE } from "../../http/outgoing_bytes.ts";
-import { bytesAtHand, packResponse, type StaticResponse } from "../../http/static_response.ts";
+import { blobAtHand, bytesAtHand, packResponse, type StaticResponse } from "../../http/static_response.ts";
 import { trailersOf, withTrailers, type Trailers } from "../../http/trailers.ts";
 import type { RouteHandler } from "./route.ts";
 
@@ -22,8 +23,7 @@ export interface Answering {
  */
 export function asHandler(pattern: string, value: unknown): Answering | undefined {
   if (typeof value === "function") return { handler: value as RouteHandler };
-  if (value instanceof Blob) return fileOf(new Response(value)) ?? staticHandler(shareable(new Response(value)));
-  const response = asResponse(value);
+  const response = value instanceof Blob ? new Response(value) : asResponse(value);
   return response === undefined ? undefined : ofResponse(pattern, response);
 }
 
@@ -32,12 +32,12 @@ function ofResponse(pattern: string, value: Response): Answering {
   if (value.status < 200 || value.status > 599) {
     throw new TypeError(`route "${pattern}": the status ${value.status} of the Response is not within 200 to 599`);
   }
-  const file = fileOf(value);
-  if (file !== undefined) return file;
-  if (bodyKind(value) === BODY.STREAM) {
+  const body = blobAtHand(value); // before anything else looks at the response: see wholeFile()
+  if (body === undefined) {
     throw new TypeError(`route "${pattern}": the body of a static Response must not be a stream, which can be sent only once`);
   }
-  return staticHandler(shareable(value.clone() as Response), trailersOf(value));
+  const trailers = trailersOf(value);
+  return isFile(body) ? { handler: fileHandler(body, value, trailers) } : staticHandler(shareable(copyOf(value)), trailers);
 }
 
 /**
@@ -46,7 +46,7 @@ function ofResponse(pattern: string, value: Response): Answering {
  */
 function shareable(response: Response): Response {
   const whole = bodyKind(response) === BODY.BYTES;
-  const bytes = whole ? peek((response.clone() as Response).bytes()) : bytesAtHand(response, LARGEST_WHOLE);
+  const bytes = whole ? peek(bytesOfBody(copyOf(response))) : bytesAtHand(response, LARGEST_WHOLE);
   if (bytes === undefined || bytes instanceof Promise || bytes.length === 0) return response;
   if (!response.headers.has("content-type")) response.headers.set("content-type", guessContentType(bytes));
   return bytes.length <= LARGEST_WHOLE ? response : new Response(new Blob([bytes]), response);
@@ -55,21 +55,13 @@ function shareable(response: Response): Response {
 /** Gives the same response again and again. */
 function staticHandler(template: Response, trailers?: Trailers): Answering {
   return {
-    handler: () => again(template.clone() as Response, trailers),
+    handler: () => again(copyOf(template), trailers),
     packed: trailers === undefined ? packResponse(template) : undefined,
   };
 }
 
 function again(response: Response, trailers: Trailers | undefined): Response {
   return trailers === undefined ? response : withTrailers(response, trailers);
-}
-
-/** What answers with a file; undefined when the response has none. Before anything else looks at the response: see wholeFile(). */
-function fileOf(response: Response): Answering | undefined {
-  const body = peek((response.clone() as Response).blob());
-  if (!(body instanceof Promise)) return isFile(body) ? { handler: fileHandler(body, response, trailersOf(response)) } : undefined;
-  body.catch(() => {}); // a stream, which cannot be a static body
-  return undefined;
 }
 
 /** Gives a file as it is at each request. One that is not there, or no more, leaves the path to `fetch`, as in Bun.serve(). */

@@ -2,6 +2,7 @@
  * Datagrams on their way from writables to the engine, which takes each at once unless its own queue is full or the session is not
  * open yet. Those then wait here: of a group the one with the highest order goes first, groups take turns.
  */
+import { clearTimeout, now as clock, setTimeout } from "../../common/builtins.ts";
 import { ERROR } from "../../native/layout.ts";
 import { DEFAULT_BUFFERED } from "./inbox.ts";
 
@@ -50,7 +51,7 @@ export class DatagramOutbox {
    */
   constructor(
     readonly send: SendDatagram,
-    readonly now: () => number = () => performance.now(),
+    readonly now: () => number = clock,
   ) {}
 
   /** How many wait. */
