@@ -159,7 +159,7 @@ static void never_refused(void)
     SAME(atomic_load(&slot->codes), (uint64_t)7 << 32 | 7);
 }
 
-/* Which calls tell that they can be made again: the ring is full. */
+/* A14: which calls tell that they can be made again. The ring is full. */
 static void every_refusal_is_noted(void)
 {
     zig_h3_handle out;
