@@ -327,6 +327,11 @@ int main(void)
     NOTED(request, REFUSAL_ACCOUNT);
     SAME(zig_h3_wt_reject(session, 403, NULL, 0, body, 20000), ZIG_H3_ERR_WOULD_BLOCK);
     NOTED(session, REFUSAL_ACCOUNT);
+    /* A14: what cannot be made again when there is room does not wait for it. */
+    atomic_fetch_or(&handle_slots[session & (HANDLE_SLOTS - 1)].word, SLOT_DECIDED);
+    atomic_store(&refusal_last, 0);
+    SAME(zig_h3_wt_reject(session, 403, NULL, 0, body, 20000), ZIG_H3_ERR_WRONG_STATE);
+    SAME(atomic_load(&refusal_last), 0);
     SAME(atomic_load(&account->queued), LIMIT);
     return done();
 }
