@@ -224,7 +224,7 @@ static void signals_end_waits(void)
     HOLDS(told > 0);
 }
 
-/* A12: the handler that everybody writes for SIGINT, on a thread that is inside calls on the same queue all the time. */
+/* A12: the handler that everybody writes for SIGINT, on the thread that drains the queue; caught inside a call: caller_memory.c, hostile.c. */
 static void wake_in_a_handler(void)
 {
     const struct sigaction wake = {.sa_handler = wake_queue};
