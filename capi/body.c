@@ -7,29 +7,24 @@
 #include "refusal.h"
 #include "submission.h"
 
-int32_t body_prepare(struct body *body, const void *data, size_t len)
+int32_t body_prepare_chunk(struct body *body, const void *data, size_t len)
 {
-    body_of(body, body->room, len);
-    if (len > BODY_INLINE_MAX) {
-        body->bytes = body->chunk = chunk_take(len);
-        if (body->chunk == NULL)
-            return error_set(ZIG_H3_ERR_NO_MEMORY, "no memory for the body");
-        memcpy(body->chunk, data, len);
-        chunk_filled(body->chunk);
-    } else if (len > 0) {
-        memcpy(body->room, data, len);
-    }
+    uint8_t *const chunk = chunk_take(len);
+    if (chunk == NULL)
+        return error_set(ZIG_H3_ERR_NO_MEMORY, "no memory for the body");
+    body_of(body, chunk, len);
+    body->chunk = chunk;
+    memcpy(chunk, data, len);
+    chunk_filled(chunk);
     return ZIG_H3_OK;
 }
 
-int32_t body_admit(struct body *body, const struct slot *slot, zig_h3_handle object, const void *data, size_t len)
+int32_t body_admit_chunk(struct body *body, const struct slot *slot, zig_h3_handle object, const void *data, size_t len)
 {
-    if (len <= BODY_INLINE_MAX)
-        return body_prepare(body, data, len);
     struct account *account = handle_account(slot);
     if (!account_admit(account, len))
         return refuse(object, REFUSAL_ACCOUNT);
-    int32_t code = body_prepare(body, data, len);
+    int32_t code = body_prepare_chunk(body, data, len);
     body->account = account;
     if (code != ZIG_H3_OK)
         account_give(account, len);

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "../include/zig_h3.h"
 #include "handle.h"
@@ -32,13 +33,28 @@ static inline void body_of(struct body *body, const uint8_t *bytes, size_t len)
     body->account = NULL;
 }
 
+/* The same as body_prepare() and body_admit(), for what does not ride in the record: a small reply has no call on its way but for this. */
+int32_t body_prepare_chunk(struct body *body, const void *data, size_t len);
+int32_t body_admit_chunk(struct body *body, const struct slot *slot, zig_h3_handle object, const void *data, size_t len);
+
 /* Copies it. 0, or a code with the words set. */
-int32_t body_prepare(struct body *body, const void *data, size_t len);
+static inline int32_t body_prepare(struct body *body, const void *data, size_t len)
+{
+    if (len > BODY_INLINE_MAX)
+        return body_prepare_chunk(body, data, len);
+    body_of(body, body->room, len);
+    if (len > 0)
+        memcpy(body->room, data, len);
+    return ZIG_H3_OK;
+}
 
 /* The same for a body that is taken whole, and counts against the server's limit if it does not ride in the record: the record that it
  * rides in is bounded otherwise. ZIG_H3_ERR_WOULD_BLOCK, with nothing copied, when others have reached that: the call is noted as refused.
  * slot is that of the object, which need not be locked: whoever finds that it has ended meanwhile drops the body. */
-int32_t body_admit(struct body *body, const struct slot *slot, zig_h3_handle object, const void *data, size_t len);
+static inline int32_t body_admit(struct body *body, const struct slot *slot, zig_h3_handle object, const void *data, size_t len)
+{
+    return len > BODY_INLINE_MAX ? body_admit_chunk(body, slot, object, data, len) : body_prepare(body, data, len);
+}
 
 /* Notes in the slot, which is locked, what was admitted. */
 static inline void body_charge(const struct body *body, struct slot *slot)

@@ -16,7 +16,23 @@
 
 /* ------------------------------------------------------------------------------------------------------------- who is inside */
 
-/* Lets the calling thread in to drain, or gives NULL with *code set. */
+static void ring_doorbell(struct queue *queue)
+{
+    if (h3_ring_doorbell(queue->ring)) {
+        atomic_store(&queue->refill, 1);
+        reactor_call();
+    }
+}
+
+/* Gives the memory of what was taken back, and tells producers that wait for it. */
+static void queue_release(struct queue *queue)
+{
+    queue->held = 0;
+    h3_ring_release(queue->ring);
+    ring_doorbell(queue);
+}
+
+/* Lets the calling thread in to drain, which is done with the event that it has in place; or gives NULL with *code set. */
 static struct queue *queue_enter(zig_h3_handle handle, int32_t *code)
 {
     if (state_now() == ZIG_H3_ERR_FORKED) {
@@ -26,8 +42,11 @@ static struct queue *queue_enter(zig_h3_handle handle, int32_t *code)
     struct queue *queue = queue_find(handle);
     uint64_t inside = consumer_of(handle, CONSUMER_NONE);
     if (queue != NULL && atomic_compare_exchange_strong_explicit(&queue->consumer, &inside, consumer_of(handle, CONSUMER_DRAINS),
-                                                                 memory_order_acquire, memory_order_relaxed))
+                                                                 memory_order_acquire, memory_order_relaxed)) {
+        if (queue->held)
+            queue_release(queue);
         return queue;
+    }
     const bool taken = queue != NULL && (inside == consumer_of(handle, CONSUMER_DRAINS) || inside == consumer_of(handle, CONSUMER_WAITS));
     *code = taken ? error_set(ZIG_H3_ERR_BUSY, "another thread is draining this queue") : handle_error(handle, KIND_QUEUE);
     return NULL;
@@ -58,22 +77,6 @@ static inline int32_t queue_nothing_now(struct queue *queue)
     return h3_ring_peek(queue->ring) != NULL ? 0 : state_check();
 }
 
-static void ring_doorbell(struct queue *queue)
-{
-    if (h3_ring_doorbell(queue->ring)) {
-        atomic_store(&queue->refill, 1);
-        reactor_call();
-    }
-}
-
-/* Gives the memory of what was taken back, and tells producers that wait for it. */
-static void queue_release(struct queue *queue)
-{
-    queue->held = 0;
-    h3_ring_release(queue->ring);
-    ring_doorbell(queue);
-}
-
 /* ------------------------------------------------------------------------------------------------------------- taking events */
 
 /* The consumer is about to answer a request whose slot another processor wrote last: have it fetched meanwhile. */
@@ -94,8 +97,6 @@ int32_t zig_h3_next_event(zig_h3_handle handle, zig_h3_event *event)
     struct queue *queue = queue_enter(handle, &code);
     if (queue == NULL)
         return code;
-    if (queue->held)
-        queue_release(queue);
     const zig_h3_record *record = h3_ring_peek(queue->ring);
     if (record != NULL) {
         queue_foresee(record);
@@ -130,8 +131,6 @@ int32_t zig_h3_next_events(zig_h3_handle handle, void *buffer, size_t capacity, 
     struct queue *queue = queue_enter(handle, &code);
     if (queue == NULL)
         return code;
-    if (queue->held)
-        queue_release(queue);
     const zig_h3_record *record = NULL;
     while (count < max && (record = h3_ring_peek(queue->ring)) != NULL) {
         const size_t size = h3_ring_peeked(queue->ring), room = (size + 63) & ~(size_t)63;
@@ -172,8 +171,6 @@ int32_t zig_h3_queue_peek(zig_h3_handle handle, uint32_t max, zig_h3_queue_span 
     struct queue *queue = queue_enter(handle, &code);
     if (queue == NULL)
         return code;
-    if (queue->held)
-        queue_release(queue);
     zig_h3_queue_span found;
     code = (int32_t)h3_ring_span(queue->ring, max > INT32_MAX ? INT32_MAX : max, &found.offset, &found.bytes);
     queue->spanned = code > 0;
@@ -192,8 +189,6 @@ int32_t zig_h3_queue_advance(zig_h3_handle handle, uint64_t bytes)
     struct queue *queue = queue_enter(handle, &code);
     if (queue == NULL)
         return code;
-    if (queue->held)
-        queue_release(queue);
     if (bytes > 0 && !queue->spanned) /* what the span began with was taken by another call: these would be events that nobody has seen */
         code = error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "no span is there: an event was taken in another way since");
     else if (h3_ring_advance(queue->ring, bytes) != 0)
@@ -214,8 +209,6 @@ int32_t zig_h3_queue_arm(zig_h3_handle handle)
     struct queue *queue = queue_enter(handle, &code);
     if (queue == NULL)
         return code;
-    if (queue->held)
-        queue_release(queue);
     code = h3_ring_arm(queue->ring);
     if (code == 0) {
         ring_doorbell(queue);

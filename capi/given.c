@@ -6,18 +6,18 @@
 #include "chunk.h"
 #include "error.h"
 
-int32_t given_copy(struct given *given, const void *data, size_t len)
+int32_t given_copy_long(struct given *given, const void *data, size_t len)
 {
-    given->bytes = given->room;
-    given->chunk = NULL;
-    if (len > sizeof given->room) {
-        given->bytes = given->chunk = chunk_take(len);
-        if (given->chunk == NULL)
-            return error_set(ZIG_H3_ERR_NO_MEMORY, "no memory for a copy of what was given");
-    }
-    if (len > 0)
-        memcpy(given->bytes, data, len);
+    given->bytes = given->chunk = chunk_take(len);
+    if (given->chunk == NULL)
+        return error_set(ZIG_H3_ERR_NO_MEMORY, "no memory for a copy of what was given");
+    memcpy(given->chunk, data, len);
     return ZIG_H3_OK;
+}
+
+void given_drop_long(struct given *given)
+{
+    chunk_give(given->chunk);
 }
 
 char *given_text(const char *text, size_t most, size_t *len)
@@ -40,10 +40,4 @@ char *given_text(const char *text, size_t most, size_t *len)
     *len = n == most && text != NULL && from[n] != 0 ? most + 1 : n;
     copy[n] = 0;
     return copy;
-}
-
-void given_drop(struct given *given)
-{
-    if (given->chunk != NULL)
-        chunk_give(given->chunk);
 }

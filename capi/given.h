@@ -8,6 +8,9 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+#include "../include/zig_h3.h"
 
 /* Up to here it lies on the caller's stack. */
 #define GIVEN_ROOM 4096
@@ -18,8 +21,21 @@ struct given {
     uint8_t room[GIVEN_ROOM];
 };
 
+/* The same as given_copy() and given_drop(), for what is longer than the room: a small reply has no call on its way but for this. */
+int32_t given_copy_long(struct given *given, const void *data, size_t len);
+void given_drop_long(struct given *given);
+
 /* Copies len bytes. 0, or ZIG_H3_ERR_NO_MEMORY with the words set. */
-int32_t given_copy(struct given *given, const void *data, size_t len);
+static inline int32_t given_copy(struct given *given, const void *data, size_t len)
+{
+    if (len > sizeof given->room)
+        return given_copy_long(given, data, len);
+    given->bytes = given->room;
+    given->chunk = NULL;
+    if (len > 0)
+        memcpy(given->room, data, len);
+    return ZIG_H3_OK;
+}
 
 /*
  * A copy from malloc() of a text that a NUL ends, with a NUL behind it; where the end is and what stands before it is found in one reading.
@@ -29,6 +45,10 @@ int32_t given_copy(struct given *given, const void *data, size_t len);
 char *given_text(const char *text, size_t most, size_t *len);
 
 /* Gives the copy's memory back. */
-void given_drop(struct given *given);
+static inline void given_drop(struct given *given)
+{
+    if (given->chunk != NULL)
+        given_drop_long(given);
+}
 
 #endif

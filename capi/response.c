@@ -119,25 +119,21 @@ VERSIONED(zig_h3_flush);
 
 static int32_t write_response_part(zig_h3_handle request, const void *data, size_t len, size_t *taken)
 {
+    int32_t code;
     uint64_t word;
-    struct slot *slot = handle_find(request, KIND_REQUEST, &word);
+    struct slot *slot = response_find(request, &word, SLOT_ENDED, &code);
     if (slot == NULL)
-        return handle_error(request, KIND_REQUEST);
-    if (word & SLOT_ENDED)
-        return response_ended(word);
+        return code;
     struct writing writing;
     writing.len = len;
     writing.discard = (word & SLOT_HEAD) != 0;
-    int32_t code = writer_copy(&writing, slot, data);
+    code = writer_copy(&writing, slot, data);
     if (code != ZIG_H3_OK)
         return code;
-    slot = handle_lock(request, KIND_REQUEST, &word);
-    if (slot == NULL || (word & SLOT_ENDED)) {
+    slot = response_lock(request, &word, SLOT_ENDED, &code);
+    if (slot == NULL) {
         body_drop(&writing.body);
-        if (slot == NULL)
-            return handle_error(request, KIND_REQUEST);
-        handle_unlock(slot, 0);
-        return response_ended(word);
+        return code;
     }
     writing.start = !(word & SLOT_GONE);
     if (writing.start) {
@@ -155,18 +151,7 @@ static int32_t write_response_part(zig_h3_handle request, const void *data, size
 
 int32_t zig_h3_response_write(zig_h3_handle request, const void *data, size_t len, size_t *taken)
 {
-    int32_t code = state_check();
-    if (code != 0)
-        return code;
-    if (taken == NULL || (data == NULL && len > 0))
-        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a null pointer");
-    size_t part;
-    do {
-        part = 0;
-        code = write_response_part(request, data, len, &part);
-    } while (code == WRITER_AGAIN);
-    *taken = part;
-    return code;
+    return writer_call(write_response_part, request, data, len, taken);
 }
 VERSIONED(zig_h3_response_write);
 ALSO(zig_h3_response_write, zig_h3_request_write);
@@ -189,22 +174,17 @@ int32_t zig_h3_response_end(zig_h3_handle request, const void *data, size_t len)
     if (len > BODY_MAX)
         return error_set(ZIG_H3_ERR_TOO_LARGE, "a body of more than 2 GiB");
     uint64_t word;
-    struct slot *slot = handle_find(request, KIND_REQUEST, &word);
+    struct slot *slot = response_find(request, &word, SLOT_ENDED, &code);
     if (slot == NULL)
-        return handle_error(request, KIND_REQUEST);
-    if (word & SLOT_ENDED)
-        return response_ended(word);
+        return code;
     struct body body; /* copied before the slot is locked: whoever waits for that does not wait for two gibibytes */
     code = body_admit(&body, slot, request, data, (word & (SLOT_HEAD | SLOT_GONE)) == (SLOT_HEAD | SLOT_GONE) ? 0 : len);
     if (code != ZIG_H3_OK)
         return code;
-    slot = handle_lock(request, KIND_REQUEST, &word);
-    if (slot == NULL || (word & SLOT_ENDED)) {
+    slot = response_lock(request, &word, SLOT_ENDED, &code);
+    if (slot == NULL) {
         body_drop(&body);
-        if (slot == NULL)
-            return handle_error(request, KIND_REQUEST);
-        handle_unlock(slot, 0);
-        return response_ended(word);
+        return code;
     }
     const bool whole = !(word & SLOT_GONE); /* headers, body and end at once: the engine then knows the length */
     const struct response *response = response_headers_built(slot);
@@ -234,13 +214,9 @@ static int32_t send_trailers(zig_h3_handle request, const struct given *list, si
 {
     uint64_t word, set = 0;
     int32_t code = ZIG_H3_OK;
-    struct slot *slot = handle_lock(request, KIND_REQUEST, &word);
+    struct slot *slot = response_lock(request, &word, SLOT_ENDED, &code);
     if (slot == NULL)
-        return handle_error(request, KIND_REQUEST);
-    if (word & SLOT_ENDED) {
-        handle_unlock(slot, 0);
-        return response_ended(word);
-    }
+        return code;
     struct submission at;
     const bool start = !(word & SLOT_GONE);
     const struct response *response = response_headers_built(slot);
@@ -280,10 +256,8 @@ int32_t zig_h3_response_send_trailers(zig_h3_handle request, const void *trailer
     if (trailers_len > HEADER_LIST_MAX)
         return error_set(ZIG_H3_ERR_TOO_LARGE, "trailers of more than 64 KiB");
     uint64_t word;
-    if (handle_find(request, KIND_REQUEST, &word) == NULL)
-        return handle_error(request, KIND_REQUEST);
-    if (word & SLOT_ENDED)
-        return response_ended(word);
+    if (response_find(request, &word, SLOT_ENDED, &code) == NULL)
+        return code;
     struct given list;
     code = given_copy(&list, trailers, trailers_len);
     if (code == ZIG_H3_OK)

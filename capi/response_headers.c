@@ -55,38 +55,43 @@ static struct response *response_grow(struct slot *slot, size_t more, int32_t *c
     return grown;
 }
 
-/* 0 as long as a response's headers are still here, for what comes before the lock. */
-static int32_t unsent(zig_h3_handle request)
+struct slot *response_find(zig_h3_handle request, uint64_t *word, uint64_t none_of, int32_t *code)
 {
-    uint64_t word;
-    if (handle_find(request, KIND_REQUEST, &word) == NULL)
-        return handle_error(request, KIND_REQUEST);
-    return word & (SLOT_GONE | SLOT_ENDED) ? response_ended(word) : ZIG_H3_OK;
+    struct slot *slot = handle_find(request, KIND_REQUEST, word);
+    if (slot == NULL)
+        *code = handle_error(request, KIND_REQUEST);
+    else if (*word & none_of)
+        *code = response_ended(*word);
+    else
+        return slot;
+    return NULL;
 }
 
-/* Locks a response whose headers are still here; NULL with *code set. */
-static struct slot *lock_unsent(zig_h3_handle request, int32_t *code)
+struct slot *response_lock(zig_h3_handle request, uint64_t *word, uint64_t none_of, int32_t *code)
 {
-    uint64_t word;
-    struct slot *slot = handle_lock(request, KIND_REQUEST, &word);
+    struct slot *slot = handle_lock(request, KIND_REQUEST, word);
     if (slot == NULL) {
         *code = handle_error(request, KIND_REQUEST);
         return NULL;
     }
-    if (word & (SLOT_GONE | SLOT_ENDED)) {
+    if (*word & none_of) {
         handle_unlock(slot, 0);
-        *code = response_ended(word);
+        *code = response_ended(*word);
         return NULL;
     }
     return slot;
 }
+
+/* A slot's bits of a response whose headers are not here any more. */
+#define SLOT_SENT (SLOT_GONE | SLOT_ENDED)
 
 int32_t zig_h3_response_status(zig_h3_handle request, uint32_t status)
 {
     int32_t code = state_check();
     if (code != 0)
         return code;
-    struct slot *slot = lock_unsent(request, &code);
+    uint64_t word;
+    struct slot *slot = response_lock(request, &word, SLOT_SENT, &code);
     if (slot == NULL)
         return code;
     struct response *response = NULL;
@@ -103,7 +108,8 @@ static int32_t add_header(zig_h3_handle request, const struct given *name, size_
 {
     int32_t code;
     int64_t n = -1;
-    struct slot *slot = lock_unsent(request, &code);
+    uint64_t word;
+    struct slot *slot = response_lock(request, &word, SLOT_SENT, &code);
     if (slot == NULL)
         return code;
     struct response *response = response_grow(slot, HEADER_FRAME + name_len + value_len, &code);
@@ -124,7 +130,8 @@ int32_t zig_h3_response_header(zig_h3_handle request, const char *name, size_t n
         return code;
     if ((name == NULL && name_len > 0) || (value == NULL && value_len > 0))
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a null pointer with a length");
-    if ((code = unsent(request)) != ZIG_H3_OK)
+    uint64_t word;
+    if (response_find(request, &word, SLOT_SENT, &code) == NULL)
         return code;
     if (name_len > HEADER_LIST_MAX || value_len > HEADER_LIST_MAX)
         return error_set(ZIG_H3_ERR_TOO_LARGE, "headers of more than 64 KiB");
@@ -143,7 +150,8 @@ static int32_t add_headers(zig_h3_handle request, const struct given *list, size
 {
     int32_t code;
     int64_t n = -1;
-    struct slot *slot = lock_unsent(request, &code);
+    uint64_t word;
+    struct slot *slot = response_lock(request, &word, SLOT_SENT, &code);
     if (slot == NULL)
         return code;
     struct response *response = response_grow(slot, len, &code);
@@ -164,7 +172,8 @@ int32_t zig_h3_response_headers(zig_h3_handle request, const void *headers, size
         return code;
     if (headers == NULL && headers_len > 0)
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a null pointer with a length");
-    if ((code = unsent(request)) != ZIG_H3_OK)
+    uint64_t word;
+    if (response_find(request, &word, SLOT_SENT, &code) == NULL)
         return code;
     if (headers_len > HEADER_LIST_MAX)
         return error_set(ZIG_H3_ERR_TOO_LARGE, "headers of more than 64 KiB");

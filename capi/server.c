@@ -341,11 +341,10 @@ int32_t zig_h3_stats_snapshot(zig_h3_handle handle, uint64_t *values, size_t cou
         return code;
     if (values == NULL && count > 0)
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "values is NULL, count is not 0");
-    uint64_t word;
-    struct slot *slot = handle_lock(handle, KIND_SERVER, &word);
-    if (slot == NULL)
+    struct slot *slot;
+    struct server *server = server_lock(handle, &slot);
+    if (server == NULL)
         return handle_error(handle, KIND_SERVER);
-    struct server *server = (struct server *)(uintptr_t)atomic_load(&slot->object);
     uint64_t now[SERVER_STATS_MAX];
     /* The names were set before there was a server. */
     for (size_t i = 0; i < server_counters.count; i++)

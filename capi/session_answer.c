@@ -1,5 +1,5 @@
 /* The decision on a session: accepted or rejected, once. */
-#include <string.h>
+#include <stdlib.h>
 
 #include "body.h"
 #include "error.h"
@@ -12,13 +12,18 @@
 #include "submission.h"
 #include "versioned.h"
 
-/* 0 as long as a session is not decided, for what comes before the lock. */
-static int32_t undecided(zig_h3_handle session)
+/* The slot of a session that is not decided, not locked; NULL with *code set. For what comes before the lock. */
+static struct slot *find_undecided(zig_h3_handle session, int32_t *code)
 {
     uint64_t word;
-    if (handle_find(session, KIND_SESSION, &word) == NULL)
-        return handle_error(session, KIND_SESSION);
-    return word & SLOT_DECIDED ? session_not_open(word) : ZIG_H3_OK;
+    struct slot *slot = handle_find(session, KIND_SESSION, &word);
+    if (slot == NULL)
+        *code = handle_error(session, KIND_SESSION);
+    else if (word & SLOT_DECIDED)
+        *code = session_not_open(word);
+    else
+        return slot;
+    return NULL;
 }
 
 /* Locks a session that is not decided; NULL with *code set. */
@@ -61,8 +66,8 @@ static size_t headers_room(size_t headers_len)
 /* Beyond what a peer can have offered: protocols have 16 bits for their length. */
 #define PROTOCOL_MAX ((size_t)1 << 16)
 
-static int32_t accept_copied(zig_h3_handle session, bool named, const struct given *name, size_t name_len, const struct given *headers,
-                             size_t headers_len)
+/* name: NULL for none. */
+static int32_t accept_copied(zig_h3_handle session, const char *name, size_t name_len, const struct given *headers, size_t headers_len)
 {
     int32_t code;
     struct slot *slot = lock_undecided(session, &code);
@@ -70,8 +75,8 @@ static int32_t accept_copied(zig_h3_handle session, bool named, const struct giv
         return code;
     struct submission at;
     struct body protocol; /* what was offered came in a header, so that it fits a record */
-    body_of(&protocol, name->bytes, name_len);
-    if (named && !session_offers(slot, (const char *)name->bytes, name_len)) {
+    body_of(&protocol, (const uint8_t *)name, name_len);
+    if (name != NULL && !session_offers(slot, name, name_len)) {
         code = error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a protocol that the peer did not offer");
     } else if (submission_claim(&at, headers_room(headers_len) + name_len) == NULL) {
         code = refuse(session, REFUSAL_RING);
@@ -93,16 +98,17 @@ int32_t zig_h3_wt_accept(zig_h3_handle session, const char *protocol, const void
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a null pointer with a length");
     if (headers_len > HEADER_LIST_MAX)
         return error_set(ZIG_H3_ERR_TOO_LARGE, "headers of more than 64 KiB");
-    if ((code = undecided(session)) != ZIG_H3_OK)
+    if (find_undecided(session, &code) == NULL)
         return code;
-    struct given list, name;
-    const size_t protocol_len = protocol == NULL ? 0 : strnlen(protocol, PROTOCOL_MAX);
-    if ((code = given_copy(&list, headers, headers_len)) != ZIG_H3_OK)
-        return code;
-    if ((code = given_copy(&name, protocol, protocol_len)) == ZIG_H3_OK)
-        code = accept_copied(session, protocol != NULL, &name, protocol_len, &list, headers_len);
-    given_drop(&name);
+    struct given list;
+    size_t name_len = 0;
+    char *name = NULL;
+    if (protocol != NULL && (name = given_text(protocol, PROTOCOL_MAX, &name_len)) == NULL)
+        return ZIG_H3_ERR_NO_MEMORY;
+    if ((code = given_copy(&list, headers, headers_len)) == ZIG_H3_OK)
+        code = accept_copied(session, name, name_len, &list, headers_len);
     given_drop(&list);
+    free(name);
     return code;
 }
 VERSIONED(zig_h3_wt_accept);
@@ -143,10 +149,9 @@ int32_t zig_h3_wt_reject(zig_h3_handle session, uint32_t status, const void *hea
         return error_set(ZIG_H3_ERR_TOO_LARGE, "headers of more than 64 KiB");
     if (data_len > BODY_MAX)
         return error_set(ZIG_H3_ERR_TOO_LARGE, "a body of more than 2 GiB");
-    uint64_t word;
-    struct slot *slot = handle_find(session, KIND_SESSION, &word);
+    struct slot *slot = find_undecided(session, &code);
     if (slot == NULL)
-        return handle_error(session, KIND_SESSION);
+        return code;
     struct given list;
     struct body body;
     if ((code = given_copy(&list, headers, headers_len)) != ZIG_H3_OK)

@@ -127,48 +127,34 @@ static int32_t write_stream_part(zig_h3_handle stream, const void *data, size_t 
 
 int32_t zig_h3_wt_stream_write(zig_h3_handle stream, const void *data, size_t len, size_t *taken)
 {
-    int32_t code = state_check();
-    if (code != 0)
-        return code;
-    if (taken == NULL || (data == NULL && len > 0))
-        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a null pointer");
-    size_t part;
-    do {
-        part = 0;
-        code = write_stream_part(stream, data, len, &part);
-    } while (code == WRITER_AGAIN);
-    *taken = part;
-    return code;
+    return writer_call(write_stream_part, stream, data, len, taken);
 }
 VERSIONED(zig_h3_wt_stream_write);
 
-int32_t zig_h3_wt_stream_end(zig_h3_handle stream)
+/* Hands a record about a stream over, as long as the stream's word has none of these bits, and sets those. */
+static int32_t stream_put(const zig_h3_record *record, uint64_t none_of, uint64_t set)
 {
     int32_t code = state_check();
     if (code != 0)
         return code;
     uint64_t word;
-    struct slot *slot = stream_lock(stream, &word, SLOT_ENDED, &code);
+    struct slot *slot = stream_lock(record->object, &word, none_of, &code);
     if (slot == NULL)
         return code;
-    code = submission_put(&(zig_h3_record){.type = SUBMIT_END, .object = stream});
-    handle_unlock(slot, code == ZIG_H3_OK ? SLOT_ENDED : 0);
+    code = submission_put(record);
+    handle_unlock(slot, code == ZIG_H3_OK ? set : 0);
     return code;
+}
+
+int32_t zig_h3_wt_stream_end(zig_h3_handle stream)
+{
+    return stream_put(&(zig_h3_record){.type = SUBMIT_END, .object = stream}, SLOT_ENDED, SLOT_ENDED);
 }
 VERSIONED(zig_h3_wt_stream_end);
 
 int32_t zig_h3_wt_stream_priority(zig_h3_handle stream, uint32_t group, int64_t order)
 {
-    int32_t code = state_check();
-    if (code != 0)
-        return code;
-    uint64_t word;
-    struct slot *slot = stream_lock(stream, &word, 0, &code);
-    if (slot == NULL)
-        return code;
-    code = submission_put(&(zig_h3_record){.type = SUBMIT_PRIORITY, .object = stream, .status = group, .aux = (uint64_t)order});
-    handle_unlock(slot, 0);
-    return code;
+    return stream_put(&(zig_h3_record){.type = SUBMIT_PRIORITY, .object = stream, .status = group, .aux = (uint64_t)order}, 0, 0);
 }
 VERSIONED(zig_h3_wt_stream_priority);
 
@@ -243,16 +229,7 @@ VERSIONED(zig_h3_wt_stream_write_atomic);
 
 int32_t zig_h3_wt_stream_commit(zig_h3_handle stream)
 {
-    int32_t code = state_check();
-    if (code != 0)
-        return code;
-    uint64_t word;
-    struct slot *slot = stream_lock(stream, &word, SLOT_RESET, &code);
-    if (slot == NULL)
-        return code;
-    code = submission_put(&(zig_h3_record){.type = SUBMIT_COMMIT, .object = stream});
-    handle_unlock(slot, 0);
-    return code;
+    return stream_put(&(zig_h3_record){.type = SUBMIT_COMMIT, .object = stream}, SLOT_RESET, 0);
 }
 VERSIONED(zig_h3_wt_stream_commit);
 

@@ -5,6 +5,7 @@
 #include "error.h"
 #include "insist.h"
 #include "refusal.h"
+#include "state.h"
 #include "submission.h"
 
 /*
@@ -86,4 +87,21 @@ int32_t writer_write(struct slot *slot, zig_h3_handle handle, struct writing *wr
     if (late)
         insist_by_attention(slot, handle, ATTENTION_WRITABLE);
     return ZIG_H3_OK;
+}
+
+int32_t writer_call(int32_t (*write)(zig_h3_handle handle, const void *data, size_t len, size_t *taken), zig_h3_handle handle,
+                    const void *data, size_t len, size_t *taken)
+{
+    int32_t code = state_check();
+    if (code != 0)
+        return code;
+    if (taken == NULL || (data == NULL && len > 0))
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a null pointer");
+    size_t part;
+    do {
+        part = 0;
+        code = write(handle, data, len, &part);
+    } while (code == WRITER_AGAIN);
+    *taken = part;
+    return code;
 }

@@ -31,4 +31,8 @@ int32_t writer_copy(struct writing *writing, const struct slot *slot, const void
  * is locked. */
 int32_t writer_write(struct slot *slot, zig_h3_handle handle, struct writing *writing, size_t *taken);
 
+/* Writes data by a function that copies and writes a part of it once; what zig_h3_response_write() and zig_h3_wt_stream_write() are. */
+int32_t writer_call(int32_t (*write)(zig_h3_handle handle, const void *data, size_t len, size_t *taken), zig_h3_handle handle,
+                    const void *data, size_t len, size_t *taken);
+
 #endif

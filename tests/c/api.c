@@ -155,7 +155,7 @@ static void handles(void)
     HOLDS(strlen(zig_h3_last_error()) > 0);
 }
 
-/* Of a later header, with more fields: taken as long as they are not used. */
+/* A13: of a later header, with more fields. Taken as long as they are not used. */
 static void newer_configs(void)
 {
     struct {

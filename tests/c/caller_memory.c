@@ -215,7 +215,7 @@ static void *change(void *unused)
     return unused;
 }
 
-/* What is checked is what is sent: a reason that changes meanwhile is refused, or goes out as UTF-8. */
+/* A16: what is checked is what is sent. A reason that changes meanwhile is refused, or goes out as UTF-8. */
 static void changing_reason(void)
 {
     enum { TIMES = 20000 };
@@ -274,7 +274,7 @@ static void waiting_for_a_lock(void)
     SAME(atomic_load(&own->word) & (SLOT_LOCKED | SLOT_AWAITED), 0);
 }
 
-/* A wake-up from a signal handler finds the slot locked by the very thread that it interrupts. */
+/* A12: a wake-up from a signal handler finds the slot locked by the very thread that it interrupts. */
 static void wake_with_the_slot_locked(void)
 {
     uint64_t word;
@@ -318,7 +318,7 @@ static void wake_now(int signal)
     zig_h3_queue_wake(queue);
 }
 
-/* Whoever is woken just as he goes to sleep does not sleep: the signal comes wherever in the call it likes, once. */
+/* A12: whoever is woken just as he goes to sleep does not sleep. The signal comes wherever in the call it likes, once. */
 static void wake_on_the_way_to_sleep(void)
 {
     enum { TIMES = 10000, LATEST_NS = 10000 };

@@ -1,5 +1,5 @@
 /*
- * Threads that are cancelled (pthread_cancel): no call is a cancellation point but zig_h3_queue_wait(), and a queue whose consumer was
+ * Threads that are cancelled (pthread_cancel, A11) or interrupted by signals (A12): no call is a cancellation point but zig_h3_queue_wait(), and a queue whose consumer was
  * cancelled there is as good as before. What a thread took with it would hang what comes after, so whoever hangs has failed.
  */
 #define _GNU_SOURCE
@@ -92,6 +92,7 @@ static void *call_cancelled(void *argument)
     return NULL;
 }
 
+/* A11: calls that wake the engine or wait for it come back, whatever is pending. tests/c/hostile.c has all the others. */
 static void no_cancellation_points(void)
 {
     for (uintptr_t i = 0; i < sizeof calls / sizeof *calls; i++) {
@@ -143,6 +144,7 @@ static int descriptors(void)
     return n;
 }
 
+/* A11: the one cancellation point leaves the queue free. */
 static void cancelled_waits(void)
 {
     zig_h3_event event;
@@ -197,7 +199,7 @@ static void *wait_once(void *result)
     return NULL;
 }
 
-/* A handler that runs ends the wait of the thread that it runs on: it may have set a flag. */
+/* A12: a handler that runs ends the wait of the thread that it runs on: it may have set a flag. */
 static void signals_end_waits(void)
 {
     const struct sigaction flag = {.sa_handler = tell, .sa_flags = SA_RESTART};
@@ -222,7 +224,7 @@ static void signals_end_waits(void)
     HOLDS(told > 0);
 }
 
-/* The handler that everybody writes for SIGINT, on a thread that is inside calls on the same queue all the time. */
+/* A12: the handler that everybody writes for SIGINT, on the thread that drains the queue; caught inside a call: caller_memory.c, hostile.c. */
 static void wake_in_a_handler(void)
 {
     const struct sigaction wake = {.sa_handler = wake_queue};

@@ -1,5 +1,5 @@
 /*
- * Memory of the caller's that changes while a call reads it: what is sent then is anybody's guess, but nothing beyond it is read. It is
+ * A16: memory of the caller's that changes while a call reads it. What is sent then is anybody's guess, but nothing beyond it is read. It is
  * changed by another process, so that no sanitizer takes it for a race of ours.
  */
 #define _DEFAULT_SOURCE

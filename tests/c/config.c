@@ -1,4 +1,4 @@
-/* Structs of another header than the library's: of an older one, which are smaller, and of a newer one, which are larger. */
+/* A13: structs of another header than the library's, of an older one, which are smaller, and of a newer one, which are larger. */
 #include <stdint.h>
 
 #include "../../capi/config.h"

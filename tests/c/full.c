@@ -1,5 +1,5 @@
 /*
- * Every call that may find no room, with a library that finds none three of four times (-DSUBMISSION_REFUSES): each WOULD_BLOCK is followed
+ * A14: every call that may find no room, with a library that finds none three of four times (-DSUBMISSION_REFUSES): each WOULD_BLOCK is followed
  * by one WRITABLE of its object, then the call is made again, and what comes of all of them is what came of them otherwise.
  */
 #define _POSIX_C_SOURCE 200809L

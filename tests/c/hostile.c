@@ -1,6 +1,6 @@
 /*
- * A hostile host: eight threads make every call with every wrong handle, parameters lie in memory that another process changes meanwhile,
- * threads are cancelled wherever they are and come again, signal handlers wake queues. Nothing may crash or hang, every result is
+ * A hostile host: eight threads make every call with every wrong handle (A04), parameters lie in memory that another process changes
+ * meanwhile (A16), threads are cancelled in any call and come again (A11), signal handlers wake queues (A12). Nothing may crash or hang, every result is
  * one that the header knows, and in the end the library is as good as new.
  *
  *     hostile [SEED]
@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -25,7 +26,8 @@ enum { THREADS = 8, SHARED = 128 << 10 };
 static uint8_t *shared;            /* what the other process changes: SHARED bytes for each thread, the last of which stay 0 */
 static _Thread_local uint8_t *own; /* this thread's: results are written there, too */
 static _Atomic int over;
-static _Atomic uint32_t cancelled_threads;
+static _Atomic uint32_t cancelled_threads, cancelled_inside;
+static _Thread_local bool inside; /* a call that is no cancellation point */
 static _Atomic uint64_t main_queue;
 
 /* ---------------------------------------------------------------------------------------------------------------------- parameters */
@@ -125,11 +127,12 @@ static int32_t about_queues(struct dice *dice, zig_h3_handle handle)
     case 4: return zig_h3_queue_map(handle, &base, &size);
     case 5:
         code = zig_h3_queue_fd(handle, &fd);
+        inside = false;
         if (code == 0)
             close(fd);
         return code;
     case 6: return zig_h3_queue_arm(handle);
-    case 7: return zig_h3_queue_wait(handle, (int32_t)below(dice, 5));
+    case 7: inside = false; return zig_h3_queue_wait(handle, (int32_t)below(dice, 5));
     case 8: return zig_h3_queue_wake(handle);
     case 9: return zig_h3_send_datagrams(own + below(dice, 1024), span(dice), (uint32_t)below(dice, 2));
     default: return below(dice, 64) ? 0 : zig_h3_queue_free(handle);
@@ -151,6 +154,21 @@ static void make(struct dice *dice)
     }
 }
 
+/* Makes any call. */
+static void play(struct dice *dice)
+{
+    const zig_h3_handle handle = any(dice);
+    inside = true;
+    switch (below(dice, below(dice, 500) ? 4 : 5)) {
+    case 0: note(about_requests(dice, handle)); break;
+    case 1: note(about_sessions(dice, handle)); break;
+    case 2: note(about_servers(dice, handle)); break;
+    case 3: note(about_queues(dice, handle)); break;
+    default: make(dice);
+    }
+    inside = false;
+}
+
 static uint64_t seeds[THREADS + 1];
 
 static void *player(void *argument)
@@ -158,16 +176,8 @@ static void *player(void *argument)
     const uintptr_t number = (uintptr_t)argument;
     struct dice dice = {.state = seeds[number]};
     own = shared + number * SHARED;
-    while (!atomic_load(&over)) {
-        const zig_h3_handle handle = any(&dice);
-        switch (below(&dice, below(&dice, 500) ? 4 : 5)) {
-        case 0: note(about_requests(&dice, handle)); break;
-        case 1: note(about_sessions(&dice, handle)); break;
-        case 2: note(about_servers(&dice, handle)); break;
-        case 3: note(about_queues(&dice, handle)); break;
-        default: make(&dice);
-        }
-    }
+    while (!atomic_load(&over))
+        play(&dice);
     return NULL;
 }
 
@@ -179,16 +189,24 @@ static void *player(void *argument)
 #define CANCELLED_ASLEEP PTHREAD_CANCEL_ENABLE
 #endif
 
-/* Waits, and is cancelled there or between two calls. */
+static void cancelled(void *unused)
+{
+    frames_are_gone(unused);
+    if (inside)
+        atomic_fetch_add(&cancelled_inside, 1);
+}
+
+/* Waits, and makes any call; is cancelled where it waits or between two calls. */
 static void *victim(void *argument)
 {
     struct dice dice = {.state = (uint64_t)(uintptr_t)argument};
     own = shared + THREADS * SHARED;
-    pthread_cleanup_push(frames_are_gone, NULL);
+    pthread_cleanup_push(cancelled, NULL);
     for (int before;;) {
         pthread_setcancelstate(CANCELLED_ASLEEP, &before);
         note(zig_h3_queue_wait(below(&dice, 2) ? atomic_load(&main_queue) : any(&dice), (int32_t)below(&dice, 50)));
-        note(about_queues(&dice, any(&dice)));
+        for (int i = 0; i < 20; i++)
+            play(&dice);
         pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &before);
         pthread_testcancel();
     }
@@ -272,6 +290,7 @@ int main(int argc, char **argv)
     printf("%llu calls, %u threads cancelled, %u handles\n", (unsigned long long)calls, (unsigned)cancelled_threads, (unsigned)seen_count);
     SAME(unknown, 0);
     HOLDS(cancelled_threads > 0);
+    SAME(cancelled_inside, 0);
     for (uint32_t i = 0; i < seen_count && i < SEEN; i++)
         zig_h3_queue_free(seen[i]);
     zig_h3_queue_free(queue);

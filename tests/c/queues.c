@@ -1,5 +1,5 @@
 /*
- * Several queues of one server: each hears of its start and stop, one is taken away while the server runs, one is freed and the others go
+ * A15: several queues of one server. Each hears of its start and stop, one is taken away while the server runs, one is freed and the others go
  * on, and one that nobody drains any more gets no new connection.
  */
 #define _POSIX_C_SOURCE 200809L

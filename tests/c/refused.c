@@ -159,7 +159,7 @@ static void never_refused(void)
     SAME(atomic_load(&slot->codes), (uint64_t)7 << 32 | 7);
 }
 
-/* Which calls tell that they can be made again: the ring is full. */
+/* A14: which calls tell that they can be made again. The ring is full. */
 static void every_refusal_is_noted(void)
 {
     zig_h3_handle out;
@@ -327,6 +327,11 @@ int main(void)
     NOTED(request, REFUSAL_ACCOUNT);
     SAME(zig_h3_wt_reject(session, 403, NULL, 0, body, 20000), ZIG_H3_ERR_WOULD_BLOCK);
     NOTED(session, REFUSAL_ACCOUNT);
+    /* A14: what cannot be made again when there is room does not wait for it. */
+    atomic_fetch_or(&handle_slots[session & (HANDLE_SLOTS - 1)].word, SLOT_DECIDED);
+    atomic_store(&refusal_last, 0);
+    SAME(zig_h3_wt_reject(session, 403, NULL, 0, body, 20000), ZIG_H3_ERR_WRONG_STATE);
+    SAME(atomic_load(&refusal_last), 0);
     SAME(atomic_load(&account->queued), LIMIT);
     return done();
 }
