@@ -11,6 +11,7 @@ import (
 	"time"
 	"unsafe"
 
+	"zigh3/engine/client"
 	"zigh3/engine/server"
 	"zigh3/engine/session"
 	"zigh3/engine/sink"
@@ -124,6 +125,10 @@ func sendDatagram(object uint64, data []byte, maxAgeMs uint32) {
 	case kindRequest:
 		if request, _ := objectOf[server.Request](object, kindRequest); request != nil {
 			request.SendDatagram(data, age(maxAgeMs))
+		}
+	case kindFetch:
+		if fetch, _ := objectOf[client.Fetch](object, kindFetch); fetch != nil {
+			fetch.SendDatagram(data, age(maxAgeMs))
 		}
 	case kindConn:
 		if conn, _ := objectOf[datagramSender](object, kindConn); conn != nil {
