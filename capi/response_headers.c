@@ -14,6 +14,9 @@ static const struct response plain = {.status = 200};
 
 int32_t response_ended(uint64_t word)
 {
+    if ((word & HANDLE_KIND_MASK) >> HANDLE_KIND_SHIFT == KIND_FETCH)
+        return error_set(ZIG_H3_ERR_ENDED, word & SLOT_RESET ? "the fetch was cancelled"
+                                                             : "the request's body has ended, or the server wants no more of it");
     return error_set(ZIG_H3_ERR_ENDED, word & SLOT_RESET   ? "the response was reset"
                                        : word & SLOT_ENDED ? "the response has ended"
                                                            : "the response's headers are gone, or begun by another call");

@@ -56,6 +56,7 @@ var ClientStatNames = [ClientStatCount]string{
 	StatDatagramsUnsent:          "datagrams_dropped_unsent",
 	StatResponsesCut:             "responses_cut",
 	StatPacketsDropped:           "packets_dropped",
+	StatPacketsLost:              "packets_lost",
 
 	ClientStatFetchesQueued:       "fetches_queued",
 	ClientStatFetchesRetried:      "fetches_retried",
