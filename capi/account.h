@@ -1,5 +1,5 @@
 /*
- * The account of a server: what waits for the network of all its responses and streams together. What each of them adds stands in its
+ * The account of a server or client: what waits for the network of all its responses, requests and streams together. What each of them adds stands in its
  * slot's credit and here; it is taken off both when QUIC has taken it (sink.Drained), or off here with the end of the object
  * (handle_recycle). So once everything has ended there is nothing here, whatever became of it.
  *

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"unsafe"
 
+	"zigh3/engine/client"
 	"zigh3/engine/server"
 	"zigh3/engine/session"
 	"zigh3/engine/sink"
@@ -32,6 +33,8 @@ func attend() {
 			attendRequest(p, h, bits)
 		case kindStream:
 			attendStream(p, h, bits)
+		case kindFetch:
+			attendFetch(p, h, bits)
 		case 0: // it has ended
 		default:
 			panic(fmt.Sprintf("attention for a handle of kind %d", h>>kindShift))
@@ -66,10 +69,7 @@ func attendRequest(p *slot, h, bits uint64) {
 func attendStream(p *slot, h, bits uint64) {
 	stream, s := objectOf[session.Stream](h, kindStream)
 	if stream == nil {
-		if (p.word.Load()^h)&nameMask == 0 {
-			// The host has just opened it, and the record that says so is on its way: after that.
-			C.insist_by_attention((*C.struct_slot)(unsafe.Pointer(p)), C.zig_h3_handle(h), C.uint64_t(bits&(1<<generationShift-1)))
-		}
+		attendLater(p, h, bits)
 		return
 	}
 	var consumed uint32
@@ -88,5 +88,34 @@ func attendStream(p *slot, h, bits uint64) {
 	}
 	if bits&C.ATTENTION_RESET != 0 {
 		resetStream(stream, s, h, uint32(codes))
+	}
+}
+
+// attendLater is for what the host has just opened or asked for, while the record that says so is on its way: after that.
+func attendLater(p *slot, h, bits uint64) {
+	if (p.word.Load()^h)&nameMask == 0 {
+		C.insist_by_attention((*C.struct_slot)(unsafe.Pointer(p)), C.zig_h3_handle(h), C.uint64_t(bits&(1<<generationShift-1)))
+	}
+}
+
+func attendFetch(p *slot, h, bits uint64) {
+	fetch, s := objectOf[client.Fetch](h, kindFetch)
+	if fetch == nil {
+		attendLater(p, h, bits)
+		return
+	}
+	var consumed uint32
+	var code uint64
+	fetch.Live(func() {
+		consumed, code = p.owed.Swap(0), p.codes.Load()
+		if bits&C.ATTENTION_WRITABLE != 0 {
+			s.owed(sink.Handle(h))
+		}
+	})
+	if consumed != 0 {
+		fetch.Consumed(uint64(consumed))
+	}
+	if bits&C.ATTENTION_RESET != 0 {
+		fetch.Cancel(code)
 	}
 }

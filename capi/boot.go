@@ -4,6 +4,7 @@ package main
 #cgo CFLAGS: -std=c11 -D_GNU_SOURCE -fvisibility=hidden
 #cgo LDFLAGS: -pthread
 #include <stdlib.h>
+#include "client.h"
 #include "server.h"
 #include "session.h"
 */
@@ -52,6 +53,7 @@ func nameStats() {
 	}
 	C.session_stats_set_names(inC(sessions), C.uint32_t(len(sessions)))
 	C.server_stats_set_names(inC(servers), C.uint32_t(len(servers)))
+	nameClientStats()
 }
 
 // inC copies texts to memory of C's.

@@ -66,6 +66,18 @@ func perform(c *C.struct_command) {
 			id, err := s.engine.Route(method, pattern, uint32(c.flags), uint64(c.user_data))
 			answer(c, uint64(id), err)
 		})
+	case C.COMMAND_CLIENT_NEW:
+		aside("client new", func() { makeClient(c) })
+	case C.COMMAND_CLIENT_CLOSE:
+		if one, _ := objectOf[hostClient](uint64(c.target), kindClient); one != nil {
+			one.close(int32(c.deadline_ms))
+		}
+		answer(c, 0, nil)
+	case C.COMMAND_CLIENT_GONE:
+		if one, _ := objectOf[hostClient](uint64(c.target), kindClient); one != nil {
+			aside("client gone", one.gone)
+		}
+		answer(c, 0, nil)
 	case C.COMMAND_SESSION_EXPORT:
 		export(c)
 	case C.COMMAND_FAILPOINT:

@@ -22,12 +22,16 @@ enum command_kind {
     COMMAND_SERVER_ROUTE,
     COMMAND_SERVER_START,
     COMMAND_SERVER_STOP,
+    COMMAND_CLIENT_NEW,
+    COMMAND_CLIENT_CLOSE,
+    COMMAND_CLIENT_GONE,
     COMMAND_SESSION_EXPORT,
     COMMAND_FAILPOINT /* builds with the tag failpoint only */
 };
 
-/* Strings that a command carries, by index: of a server, of a route, of keying material. */
+/* Strings that a command carries, by index: of a server, of a client, of a route, of keying material. */
 enum { STRING_HOSTNAME, STRING_CERT, STRING_KEY, STRING_OPTIONS };
+enum { STRING_CLIENT_OPTIONS };
 enum { STRING_METHOD, STRING_PATTERN };
 enum { STRING_LABEL, STRING_CONTEXT };
 
@@ -37,9 +41,9 @@ enum { STRING_LABEL, STRING_CONTEXT };
 struct command {
     uint32_t kind;
     _Atomic uint32_t owners;
-    uint64_t target; /* the server, queue or session that it is about, 0 when that is being made */
-    uint64_t queue;  /* the queue that a server gets */
-    void *object;    /* the struct queue or struct server */
+    uint64_t target; /* the server, client, queue or session that it is about, 0 when that is being made */
+    uint64_t queue;  /* the queue that a server or client gets */
+    void *object;    /* the struct queue, server or client */
     void (*unsubmitted)(void *object); /* gives a new object back if the engine never hears of it; NULL: it is not new */
     uint64_t user_data;
     uint32_t flags;

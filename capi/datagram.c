@@ -16,6 +16,10 @@ static int32_t datagram_state(uint64_t word, enum handle_kind kind)
 {
     if (kind == KIND_SESSION && (word & (SLOT_OPEN | SLOT_ENDED)) != SLOT_OPEN)
         return error_set(ZIG_H3_ERR_WRONG_STATE, word & SLOT_ENDED ? "the session was closed" : "the session is not open yet");
+    if (kind == KIND_FETCH && (word & SLOT_RESET))
+        return error_set(ZIG_H3_ERR_ENDED, "the fetch was cancelled");
+    if (kind == KIND_FETCH && !(word & SLOT_OPEN))
+        return error_set(ZIG_H3_ERR_WRONG_STATE, "the fetch is not on a connection yet");
     if (kind == KIND_REQUEST && (word & SLOT_ENDED))
         return error_set(ZIG_H3_ERR_ENDED, "the response has ended, and datagrams with it");
     return ZIG_H3_OK;
@@ -45,7 +49,7 @@ static int32_t datagram_place(struct slot *slot, uint64_t word, zig_h3_handle ob
     const uint32_t now = atomic_load_explicit(&slot->datagrams, memory_order_relaxed);
     const uint32_t limit = now >> 16;
     if (limit == 0)
-        return error_set(ZIG_H3_ERR_NOT_NEGOTIATED, "datagrams were not negotiated, or the route does not take them");
+        return error_set(ZIG_H3_ERR_NOT_NEGOTIATED, "datagrams were not negotiated, or the route or the fetch does not take them");
     if (len > limit) {
         count_oversized(object);
         return error_format(ZIG_H3_ERR_DATAGRAM_TOO_LARGE, "a datagram of %zu bytes, the limit is %u", len, (unsigned)limit);
@@ -131,7 +135,7 @@ ALSO(zig_h3_server_send_quic_datagram, zig_h3_conn_send_datagram);
 
 int32_t zig_h3_response_send_h3_datagram(zig_h3_handle request, const void *data, size_t len, uint32_t max_age_ms, uint32_t flags)
 {
-    return datagram_send(request, KIND_REQUEST, data, len, max_age_ms, flags);
+    return datagram_send(request, handle_either_end(request), data, len, max_age_ms, flags);
 }
 VERSIONED(zig_h3_response_send_h3_datagram);
 ALSO(zig_h3_response_send_h3_datagram, zig_h3_request_send_datagram);
@@ -220,6 +224,7 @@ static int32_t held_place(struct held *held, const zig_h3_datagram *head)
     switch (head->object >> HANDLE_KIND_SHIFT) {
     case KIND_CONN: kind = KIND_CONN; break;
     case KIND_REQUEST: kind = KIND_REQUEST; break;
+    case KIND_FETCH: kind = KIND_FETCH; break;
     case KIND_SESSION: kind = KIND_SESSION; break;
     default: return handle_error(head->object, 0); /* none that sends datagrams, or no handle */
     }

@@ -44,6 +44,17 @@ const char *zig_h3_error_name(int32_t code)
         NAME(ZIG_H3_ERR_IDLE);
         NAME(ZIG_H3_ERR_PROTOCOL);
         NAME(ZIG_H3_ERR_SHUTDOWN);
+        NAME(ZIG_H3_ERR_REFUSED);
+        NAME(ZIG_H3_ERR_UNREACHABLE);
+        NAME(ZIG_H3_ERR_CONNECT_TIMEOUT);
+        NAME(ZIG_H3_ERR_HANDSHAKE);
+        NAME(ZIG_H3_ERR_UNKNOWN_AUTHORITY);
+        NAME(ZIG_H3_ERR_WRONG_NAME);
+        NAME(ZIG_H3_ERR_EXPIRED);
+        NAME(ZIG_H3_ERR_PIN);
+        NAME(ZIG_H3_ERR_POOL_TIMEOUT);
+        NAME(ZIG_H3_ERR_REJECTED);
+        NAME(ZIG_H3_ERR_TRUNCATED);
     default:
         return "ZIG_H3_ERR_UNKNOWN";
     }

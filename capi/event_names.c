@@ -36,6 +36,10 @@ const char *zig_h3_event_name(uint32_t type)
         NAME(ZIG_H3_EVENT_STREAM_ENDED);
         NAME(ZIG_H3_EVENT_DATAGRAMS_DROPPED);
         NAME(ZIG_H3_EVENT_STREAM_ATOMIC);
+        NAME(ZIG_H3_EVENT_INFORMATIONAL);
+        NAME(ZIG_H3_EVENT_RESPONSE);
+        NAME(ZIG_H3_EVENT_FETCH_DONE);
+        NAME(ZIG_H3_EVENT_CLIENT_CLOSED);
     default:
         return "ZIG_H3_EVENT_UNKNOWN";
     }

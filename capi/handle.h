@@ -4,7 +4,7 @@
  * A handle is kind << 48 | generation << 20 | index, and a slot's word carries the same kind and generation in the same bits, so one
  * comparison tells a live handle. The low 20 bits of the word are the slot's lock and the object's state.
  *
- * The engine issues and releases (only a stream that the host opens has its handle issued here); a host thread locks a slot for its
+ * The engine issues and releases (only what the host opens or asks for has its handle issued here); a host thread locks a slot for its
  * short critical section. A release never waits for that lock: it takes the kind out of the word, which makes the handle stale, and
  * when a host thread is inside, that thread's unlock is what gives the slot back.
  *
@@ -36,7 +36,9 @@ enum handle_kind {
     KIND_REQUEST = 4,
     KIND_SESSION = 6,
     KIND_STREAM = 7,
-    KIND_LAST = KIND_STREAM
+    KIND_CLIENT = 8,
+    KIND_FETCH = 9,
+    KIND_LAST = KIND_FETCH
 };
 
 #define HANDLE_SLOTS (1u << 20)
@@ -59,7 +61,7 @@ enum {
     SLOT_STOPPED = 1 << 8,   /* request, stream: no more is received: stopped, or (stream) finished by the peer */
     SLOT_WRAPPED = 1 << 9,   /* generations have gone round once: none is unheard of any more */
     SLOT_DECIDED = 1 << 10,  /* session: accepted, rejected or closed by the host */
-    SLOT_OPEN = 1 << 11,     /* session: its SESSION_OPENED is out */
+    SLOT_OPEN = 1 << 11,     /* session: its SESSION_OPENED is out; fetch: it is known whether it has datagrams */
     SLOT_UNTOLD = 1 << 12,   /* no host has the number yet: it is taken for one that was never given out */
     SLOT_AWAITED = 1 << 13,  /* somebody sleeps until the slot is unlocked */
     SLOT_FLOODED = 1 << 14   /* session: so much waits for the consumer that no stream is opened: see flood.go */
@@ -108,6 +110,12 @@ static inline uint64_t handle_generation(uint64_t bits)
 
 /* For cgo, which cannot name arrays of this size. */
 struct slot *handle_base(void);
+
+/* The kind that a call looks for which takes requests and fetches: that of a fetch where the handle names one. */
+static inline enum handle_kind handle_either_end(zig_h3_handle handle)
+{
+    return handle >> HANDLE_KIND_SHIFT == KIND_FETCH ? KIND_FETCH : KIND_REQUEST;
+}
 
 /* Why a handle is not a live one of that kind: a negative code, with the words set. */
 int32_t handle_error(zig_h3_handle handle, enum handle_kind kind);

@@ -42,7 +42,7 @@ int32_t inflow_consumed(zig_h3_handle handle, enum handle_kind kind, uint64_t n)
 
 int32_t zig_h3_request_consumed(zig_h3_handle request, uint64_t n)
 {
-    return inflow_consumed(request, KIND_REQUEST, n);
+    return inflow_consumed(request, handle_either_end(request), n);
 }
 VERSIONED(zig_h3_request_consumed);
 

@@ -16,6 +16,9 @@
 //	session, session_answer   a session: its counters, its end, keying material; the decision on it
 //	stream                    a session's stream: opening, writing, its ends
 //	datagram                  datagrams of all kinds, one or many in a call
+//	client, client_fetch, client_session
+//	                          a client, its end, its counters; what it is asked for: fetches, sessions
+//	client_url                URLs of those, in their parts
 //	alloc                     memory of the library's for a host's buffers
 //
 // What they stand on, in C, from the bottom up; tests/lint/layering holds their order:
@@ -38,10 +41,11 @@
 //	reactor, vigil            the one goroutine that takes submissions; how long it stays awake for the next
 //	reactor_take, command, attention
 //	                          what it does with a record; with a command; with slots that found no room in the ring
-//	registry                  queues and servers that live, by handle, and how their handles end
+//	registry                  queues, servers and clients that live, by handle, and how their handles end
 //	queue, sink, flood        a consumer's queue; what the engine emits, on its way into the event ring; a consumer who asks for more than
 //	                          he drains
 //	server, session           a server, with its queues; sessions
+//	client, client_take       a client; what the reactor does with a record about one, or about a fetch
 //	table, account, chunk     the memory that C and Go share
 //	failpoint, failpoint_off  faults on purpose, in a build for tests
 package main

@@ -40,7 +40,7 @@ func newQueue(c *C.struct_queue) (*queue, error) {
 	return q, nil
 }
 
-// free ends a queue whose consumer is gone: servers that have others leave it, those that have not are freed, at once for every later
+// free ends a queue whose consumer is gone: servers that have others leave it, those that have not, and clients, are freed, at once for every later
 // command, then, on goroutines of their own, in fact.
 func (q *queue) free() {
 	q.events.Close() // nobody drains: let go of whoever waits for room
@@ -52,7 +52,17 @@ func (q *queue) free() {
 			mine = append(mine, s)
 		}
 	}
+	var clients []*hostClient
+	for _, c := range registry.clients {
+		if c.sink.queue == q.handle {
+			clients = append(clients, c)
+		}
+	}
 	registry.Unlock()
+	for _, c := range clients {
+		forget(c.handle)
+		c.close(0)
+	}
 	for _, s := range mine {
 		if s.removeQueue(q, 0) != nil { // it is the last one
 			s.free()

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"zigh3/engine/client"
 	"zigh3/engine/server"
 	"zigh3/engine/session"
 	"zigh3/engine/sink"
@@ -152,6 +153,16 @@ func (r *reactor) take(h *eventq.Head, payload []byte) {
 		}
 		if session, _ := objectOf[session.Session](h.Object, kindSession); session != nil {
 			forSession(session, h, payload)
+			return
+		}
+	case kindFetch:
+		if fetch, _ := objectOf[client.Fetch](h.Object, kindFetch); fetch != nil {
+			forFetch(fetch, h, payload)
+			return
+		}
+	case kindClient:
+		if one, s := objectOf[hostClient](h.Object, kindClient); one != nil {
+			forClient(one, s, h, payload)
 			return
 		}
 	case kindConn:

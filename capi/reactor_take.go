@@ -12,6 +12,7 @@ import (
 	"time"
 	"unsafe"
 
+	"zigh3/engine/client"
 	"zigh3/engine/server"
 	"zigh3/engine/session"
 	"zigh3/engine/sink"
@@ -126,11 +127,15 @@ func sendDatagram(object uint64, data []byte, maxAgeMs uint32) {
 		if request, _ := objectOf[server.Request](object, kindRequest); request != nil {
 			request.SendDatagram(data, age(maxAgeMs))
 		}
+	case kindFetch:
+		if fetch, _ := objectOf[client.Fetch](object, kindFetch); fetch != nil {
+			fetch.SendDatagram(data, age(maxAgeMs))
+		}
 	case kindConn:
 		if conn, _ := objectOf[datagramSender](object, kindConn); conn != nil {
 			(*conn).SendDatagram(data, age(maxAgeMs))
 		}
-	default: // of these three alone the host's list is packed
+	default: // of these four alone the host's list is packed
 		panic(fmt.Sprintf("a datagram of a handle of kind %d", object>>kindShift))
 	}
 }

@@ -37,7 +37,7 @@ void refusal_note(zig_h3_handle object, uint64_t what)
 int32_t refusal_error(uint64_t what)
 {
     return error_set(ZIG_H3_ERR_WOULD_BLOCK, what == REFUSAL_RING ? "no room in the submission ring"
-                                                                  : "what waits for the network has reached the option max_queued_response_bytes");
+                                                                  : "what waits for the network has reached the option max_queued_response_bytes, or of a client max_queued_request_bytes");
 }
 
 int32_t refuse(zig_h3_handle object, uint64_t what)

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"zigh3/engine/client"
 	"zigh3/engine/server"
 	"zigh3/engine/session"
 	"zigh3/engine/sink"
@@ -106,6 +107,14 @@ func tellAgain(s *queueSink, h uint64) bool {
 		if request, _ := objectOf[server.Request](h, kindRequest); request != nil {
 			request.Live(tell)
 		}
+	case kindFetch:
+		if fetch, _ := objectOf[client.Fetch](h, kindFetch); fetch != nil {
+			fetch.Live(tell)
+		}
+	case kindClient:
+		if one, _ := objectOf[hostClient](h, kindClient); one != nil {
+			one.live(tell)
+		}
 	case kindSession:
 		if session, _ := objectOf[session.Session](h, kindSession); session != nil {
 			session.Live(tell)
@@ -129,9 +138,9 @@ func (s *queueSink) again(h sink.Handle) bool {
 	return true
 }
 
-// room is how many bytes of a request or stream may be written now.
+// room is how many bytes of a request, fetch or stream may be written now.
 func (s *queueSink) room(h sink.Handle) uint64 {
-	if uint64(h)>>kindShift == kindSession {
+	if kind := uint64(h) >> kindShift; kind == kindSession || kind == kindClient {
 		return 0
 	}
 	mark, pending := accounts[s.account].mark(), slots[indexOf(uint64(h))].credit.Load()>>1

@@ -18,7 +18,8 @@ var registry = struct {
 	sync.Mutex
 	queues  map[uint64]*queue
 	servers map[uint64]*hostServer
-}{queues: map[uint64]*queue{}, servers: map[uint64]*hostServer{}}
+	clients map[uint64]*hostClient
+}{queues: map[uint64]*queue{}, servers: map[uint64]*hostServer{}, clients: map[uint64]*hostClient{}}
 
 func lookUp[T any](in map[uint64]*T, handle uint64) *T {
 	registry.Lock()
@@ -44,16 +45,21 @@ func tell(class eventq.Class, typ uint16, status uint32, text string) {
 	}
 }
 
-// retire gives the slot of a queue or server back once no host thread is inside: until then what it points to is in use there. After
+// retire gives the slot of a queue, server or client back once no host thread is inside: until then what it points to is in use there. After
 // forget nobody comes in any more, and nobody stays for long. It waits, so it is for goroutines of their own.
 func retire(h uint64) {
+	leave(h)
+	slots[indexOf(h)].object.Store(0)
+	release(h)
+}
+
+// leave makes a handle stale to the host, and waits until no host thread is inside its slot: whatever any of them has asked for by it is on its
+// way to the reactor.
+func leave(h uint64) {
 	forget(h)
-	p := &slots[indexOf(h)]
-	for p.word.Load()&C.SLOT_LOCKED != 0 {
+	for slots[indexOf(h)].word.Load()&C.SLOT_LOCKED != 0 {
 		time.Sleep(time.Millisecond)
 	}
-	p.object.Store(0)
-	release(h)
 }
 
 // forget makes a handle stale to the host, as a call that frees its object does.

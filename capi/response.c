@@ -121,7 +121,7 @@ static int32_t write_response_part(zig_h3_handle request, const void *data, size
 {
     int32_t code;
     uint64_t word;
-    struct slot *slot = response_find(request, &word, SLOT_ENDED, &code);
+    struct slot *slot = response_find(request, handle_either_end(request), &word, SLOT_ENDED, &code);
     if (slot == NULL)
         return code;
     struct writing writing;
@@ -130,7 +130,7 @@ static int32_t write_response_part(zig_h3_handle request, const void *data, size
     code = writer_copy(&writing, slot, data);
     if (code != ZIG_H3_OK)
         return code;
-    slot = response_lock(request, &word, SLOT_ENDED, &code);
+    slot = response_lock(request, handle_either_end(request), &word, SLOT_ENDED, &code);
     if (slot == NULL) {
         body_drop(&writing.body);
         return code;
@@ -174,14 +174,14 @@ int32_t zig_h3_response_end(zig_h3_handle request, const void *data, size_t len)
     if (len > BODY_MAX)
         return error_set(ZIG_H3_ERR_TOO_LARGE, "a body of more than 2 GiB");
     uint64_t word;
-    struct slot *slot = response_find(request, &word, SLOT_ENDED, &code);
+    struct slot *slot = response_find(request, handle_either_end(request), &word, SLOT_ENDED, &code);
     if (slot == NULL)
         return code;
     struct body body; /* copied before the slot is locked: whoever waits for that does not wait for two gibibytes */
     code = body_admit(&body, slot, request, data, (word & (SLOT_HEAD | SLOT_GONE)) == (SLOT_HEAD | SLOT_GONE) ? 0 : len);
     if (code != ZIG_H3_OK)
         return code;
-    slot = response_lock(request, &word, SLOT_ENDED, &code);
+    slot = response_lock(request, handle_either_end(request), &word, SLOT_ENDED, &code);
     if (slot == NULL) {
         body_drop(&body);
         return code;
@@ -214,7 +214,7 @@ static int32_t send_trailers(zig_h3_handle request, const struct given *list, si
 {
     uint64_t word, set = 0;
     int32_t code = ZIG_H3_OK;
-    struct slot *slot = response_lock(request, &word, SLOT_ENDED, &code);
+    struct slot *slot = response_lock(request, handle_either_end(request), &word, SLOT_ENDED, &code);
     if (slot == NULL)
         return code;
     struct submission at;
@@ -256,7 +256,7 @@ int32_t zig_h3_response_send_trailers(zig_h3_handle request, const void *trailer
     if (trailers_len > HEADER_LIST_MAX)
         return error_set(ZIG_H3_ERR_TOO_LARGE, "trailers of more than 64 KiB");
     uint64_t word;
-    if (response_find(request, &word, SLOT_ENDED, &code) == NULL)
+    if (response_find(request, handle_either_end(request), &word, SLOT_ENDED, &code) == NULL)
         return code;
     struct given list;
     code = given_copy(&list, trailers, trailers_len);
@@ -276,9 +276,9 @@ int32_t zig_h3_response_reset(zig_h3_handle request, uint64_t error_code)
     if (error_code >> 62)
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "an error code beyond 2^62");
     uint64_t word;
-    struct slot *slot = handle_lock(request, KIND_REQUEST, &word);
+    struct slot *slot = handle_lock(request, handle_either_end(request), &word);
     if (slot == NULL)
-        return handle_error(request, KIND_REQUEST);
+        return handle_error(request, handle_either_end(request));
     if (!(word & SLOT_RESET)) {
         atomic_store_explicit(&slot->codes, error_code, memory_order_relaxed);
         insist(slot, request, SUBMIT_RESET, error_code, ATTENTION_RESET);

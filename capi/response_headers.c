@@ -14,6 +14,9 @@ static const struct response plain = {.status = 200};
 
 int32_t response_ended(uint64_t word)
 {
+    if ((word & HANDLE_KIND_MASK) >> HANDLE_KIND_SHIFT == KIND_FETCH)
+        return error_set(ZIG_H3_ERR_ENDED, word & SLOT_RESET ? "the fetch was cancelled"
+                                                             : "the request's body has ended, or the server wants no more of it");
     return error_set(ZIG_H3_ERR_ENDED, word & SLOT_RESET   ? "the response was reset"
                                        : word & SLOT_ENDED ? "the response has ended"
                                                            : "the response's headers are gone, or begun by another call");
@@ -55,11 +58,11 @@ static struct response *response_grow(struct slot *slot, size_t more, int32_t *c
     return grown;
 }
 
-struct slot *response_find(zig_h3_handle request, uint64_t *word, uint64_t none_of, int32_t *code)
+struct slot *response_find(zig_h3_handle request, enum handle_kind kind, uint64_t *word, uint64_t none_of, int32_t *code)
 {
-    struct slot *slot = handle_find(request, KIND_REQUEST, word);
+    struct slot *slot = handle_find(request, kind, word);
     if (slot == NULL)
-        *code = handle_error(request, KIND_REQUEST);
+        *code = handle_error(request, kind);
     else if (*word & none_of)
         *code = response_ended(*word);
     else
@@ -67,11 +70,11 @@ struct slot *response_find(zig_h3_handle request, uint64_t *word, uint64_t none_
     return NULL;
 }
 
-struct slot *response_lock(zig_h3_handle request, uint64_t *word, uint64_t none_of, int32_t *code)
+struct slot *response_lock(zig_h3_handle request, enum handle_kind kind, uint64_t *word, uint64_t none_of, int32_t *code)
 {
-    struct slot *slot = handle_lock(request, KIND_REQUEST, word);
+    struct slot *slot = handle_lock(request, kind, word);
     if (slot == NULL) {
-        *code = handle_error(request, KIND_REQUEST);
+        *code = handle_error(request, kind);
         return NULL;
     }
     if (*word & none_of) {
@@ -91,7 +94,7 @@ int32_t zig_h3_response_status(zig_h3_handle request, uint32_t status)
     if (code != 0)
         return code;
     uint64_t word;
-    struct slot *slot = response_lock(request, &word, SLOT_SENT, &code);
+    struct slot *slot = response_lock(request, KIND_REQUEST, &word, SLOT_SENT, &code);
     if (slot == NULL)
         return code;
     struct response *response = NULL;
@@ -109,7 +112,7 @@ static int32_t add_header(zig_h3_handle request, const struct given *name, size_
     int32_t code;
     int64_t n = -1;
     uint64_t word;
-    struct slot *slot = response_lock(request, &word, SLOT_SENT, &code);
+    struct slot *slot = response_lock(request, KIND_REQUEST, &word, SLOT_SENT, &code);
     if (slot == NULL)
         return code;
     struct response *response = response_grow(slot, HEADER_FRAME + name_len + value_len, &code);
@@ -131,7 +134,7 @@ int32_t zig_h3_response_header(zig_h3_handle request, const char *name, size_t n
     if ((name == NULL && name_len > 0) || (value == NULL && value_len > 0))
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a null pointer with a length");
     uint64_t word;
-    if (response_find(request, &word, SLOT_SENT, &code) == NULL)
+    if (response_find(request, KIND_REQUEST, &word, SLOT_SENT, &code) == NULL)
         return code;
     if (name_len > HEADER_LIST_MAX || value_len > HEADER_LIST_MAX)
         return error_set(ZIG_H3_ERR_TOO_LARGE, "headers of more than 64 KiB");
@@ -151,7 +154,7 @@ static int32_t add_headers(zig_h3_handle request, const struct given *list, size
     int32_t code;
     int64_t n = -1;
     uint64_t word;
-    struct slot *slot = response_lock(request, &word, SLOT_SENT, &code);
+    struct slot *slot = response_lock(request, KIND_REQUEST, &word, SLOT_SENT, &code);
     if (slot == NULL)
         return code;
     struct response *response = response_grow(slot, len, &code);
@@ -173,7 +176,7 @@ int32_t zig_h3_response_headers(zig_h3_handle request, const void *headers, size
     if (headers == NULL && headers_len > 0)
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a null pointer with a length");
     uint64_t word;
-    if (response_find(request, &word, SLOT_SENT, &code) == NULL)
+    if (response_find(request, KIND_REQUEST, &word, SLOT_SENT, &code) == NULL)
         return code;
     if (headers_len > HEADER_LIST_MAX)
         return error_set(ZIG_H3_ERR_TOO_LARGE, "headers of more than 64 KiB");

@@ -20,11 +20,12 @@ struct response {
     uint8_t headers[];
 };
 
-/* The slot of a request, not locked, as long as its word has none of these bits; NULL with *code set. For what comes before the lock. */
-struct slot *response_find(zig_h3_handle request, uint64_t *word, uint64_t none_of, int32_t *code);
+/* The slot of a request, or of a fetch, not locked, as long as its word has none of these bits; NULL with *code set. For what comes before
+ * the lock. */
+struct slot *response_find(zig_h3_handle request, enum handle_kind kind, uint64_t *word, uint64_t none_of, int32_t *code);
 
 /* The same, locked. */
-struct slot *response_lock(zig_h3_handle request, uint64_t *word, uint64_t none_of, int32_t *code);
+struct slot *response_lock(zig_h3_handle request, enum handle_kind kind, uint64_t *word, uint64_t none_of, int32_t *code);
 
 /* The headers that were built, or none with status 200. The slot is locked, here and below. */
 const struct response *response_headers_built(struct slot *slot);

@@ -13,18 +13,20 @@ import (
 	"time"
 	"unsafe"
 
+	"zigh3/engine/client"
 	"zigh3/engine/server"
 	"zigh3/engine/session"
 	"zigh3/engine/sink"
 	"zigh3/eventq"
 )
 
-// A queueSink carries the events of one server's connections to one queue.
+// A queueSink carries the events of one server's or client's connections to one queue.
 type queueSink struct {
 	events  *eventq.Queue
-	queue   uint64 // its handle
-	server  *hostServer
-	account uint32 // what waits of its responses and streams: accounts[account]
+	queue   uint64      // its handle
+	server  *hostServer // or
+	client  *hostClient
+	account uint32 // what waits of its responses, requests and streams: accounts[account]
 	number  uint32 // see sinkOf
 	leaving atomic.Bool
 	stalled atomic.Bool // as the server was told last
@@ -76,14 +78,24 @@ func (s *queueSink) bind(index uint32, parent sink.Handle, object unsafe.Pointer
 	atomic.StorePointer(&e.object, object)
 }
 
-// IssueFor implements sink.Sink: the handle was issued by zig_h3_wt_open_stream. The reactor has noted whose it is.
+// IssueFor implements sink.Sink: the handle was issued by the host's call that opens a stream or asks a client for something. The reactor has
+// noted whose it is.
 func (s *queueSink) IssueFor(h sink.Handle, obj any) bool {
 	index := indexOf(uint64(h))
-	if uint64(h)>>kindShift != kindStream || (slots[index].word.Load()^uint64(h))&nameMask != 0 {
+	var kind uint64
+	var object unsafe.Pointer
+	switch obj := obj.(type) {
+	case *session.Stream:
+		kind, object = kindStream, unsafe.Pointer(obj)
+	case *session.Session:
+		kind, object = kindSession, unsafe.Pointer(obj)
+	case *client.Fetch:
+		kind, object = kindFetch, unsafe.Pointer(obj)
+	}
+	if uint64(h)>>kindShift != kind || (slots[index].word.Load()^uint64(h))&nameMask != 0 {
 		return false
 	}
-	e := entryOf(index)
-	s.bind(index, sink.Handle(e.parent.Load()), unsafe.Pointer(obj.(*session.Stream)))
+	s.bind(index, sink.Handle(entryOf(index).parent.Load()), object)
 	return true
 }
 
@@ -117,7 +129,7 @@ const stallAfter = 5 * time.Second
 // Stalled implements sink.Sink. The server's other queues hear of it.
 func (s *queueSink) Stalled() bool {
 	stalled := s.events.Stalled() >= stallAfter
-	if s.stalled.Swap(stalled) != stalled {
+	if s.stalled.Swap(stalled) != stalled && s.server != nil {
 		aside("stall", func() { s.server.reportStall(s, stalled) }) // the server holds a lock
 	}
 	return stalled
@@ -152,6 +164,8 @@ func (s *queueSink) Commit(r sink.Record, ev *sink.Event) {
 		s.noteStream(ev)
 	case sink.EventStreamAtomic:
 		s.Drained(ev.Object, int(ev.Aux)) // sent or not, it waits no more: the host that sees the event has the room
+	case sink.EventClientClosed:
+		s.client.closing()
 	case sink.EventServerStarted:
 		s.server.setPort(uint16(ev.Status))
 	case sink.EventServerStopped:
@@ -193,6 +207,8 @@ func ofRequest(payload []byte, ev *sink.Event) (bits uint64) {
 func (s *queueSink) noteStream(ev *sink.Event) {
 	h := uint64(ev.Object)
 	switch {
+	case h>>kindShift == kindFetch: // stopped: its response still comes, and it may be cancelled
+		gain(h, C.SLOT_ENDED)
 	case ev.Type == sink.EventStreamOpened && ev.Flags&sink.FlagRemote != 0:
 		if ev.Status == C.ZIG_H3_WT_UNIDIRECTIONAL {
 			announce(h, C.SLOT_ENDED|C.SLOT_RESET)
@@ -252,8 +268,11 @@ func (s *queueSink) Datagrams(h sink.Handle, limit, returned int) {
 		now := p.datagrams.Load()
 		places := min(now&0xffff+uint32(returned), 0xffff)
 		if p.datagrams.CompareAndSwap(now, uint32(min(limit, 0xffff))<<16|places) {
-			return
+			break
 		}
+	}
+	if uint64(h)>>kindShift == kindFetch {
+		gain(uint64(h), C.SLOT_OPEN) // what it may send is known now
 	}
 }
 
@@ -270,9 +289,14 @@ func (s *queueSink) writable(h sink.Handle, room uint64) {
 }
 
 func (s *queueSink) commitWritable(r sink.Record, h sink.Handle, room uint64) {
-	parent := sink.Handle(s.server.handle)
-	if uint64(h)>>kindShift == kindStream {
+	var parent sink.Handle
+	switch {
+	case uint64(h)>>kindShift == kindStream:
 		parent = sink.Handle(entryOf(indexOf(uint64(h))).parent.Load())
+	case s.client != nil:
+		parent = sink.Handle(s.client.handle)
+	default:
+		parent = sink.Handle(s.server.handle)
 	}
 	s.commit(r, &sink.Event{Type: sink.EventWritable, Object: h, Parent: parent, Aux: room})
 }

@@ -32,6 +32,9 @@ enum submission_type {
     SUBMIT_CLOSE,       /* status: code; data: reason */
     SUBMIT_DRAIN,
     SUBMIT_OPEN,        /* aux: the stream; status: the number of the sink that tells of it; SUBMIT_UNIDIRECTIONAL, SUBMIT_WAIT */
+    /* Clients. parent: the fetch or session that is wanted; status: the number of the client's sink. */
+    SUBMIT_FETCH,       /* meta: struct fetch_wish, its strings, headers; data: body */
+    SUBMIT_SESSION,     /* meta: struct session_wish, its strings, headers */
     /* Whatever sends them. */
     SUBMIT_DATAGRAM,    /* status: most milliseconds that it may wait; data */
     SUBMIT_OVERSIZED,   /* a datagram of the object's was refused for its size: to be counted */

@@ -18,6 +18,8 @@ const (
 	kindRequest = C.KIND_REQUEST
 	kindSession = C.KIND_SESSION
 	kindStream  = C.KIND_STREAM
+	kindClient  = C.KIND_CLIENT
+	kindFetch   = C.KIND_FETCH
 )
 
 const (

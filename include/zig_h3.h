@@ -1,7 +1,7 @@
 /*
  * zig_h3.h: HTTP/3 for runtimes that poll.
  *
- * libzigquicheh3 runs an HTTP/3 server on threads of its own. What happens there comes to you as events in a queue, which you
+ * libzigquicheh3 runs HTTP/3 servers and clients on threads of its own. What happens there comes to you as events in a queue, which you
  * drain on your own thread; what you answer goes back through calls that check, copy it into a second ring, the submission ring, and
  * return. The library never calls you back, never blocks you on the network, and no thread of yours ever runs anything but the C code
  * behind this header.
@@ -16,6 +16,8 @@
  *             if (event.type == ZIG_H3_EVENT_REQUEST)
  *                 zig_h3_response_send(event.object, 200, NULL, 0, "hello", 5, ZIG_H3_SEND_FORGET);
  *
+ * A client's fetches and sessions deliver to a queue likewise: zig_h3_client_new(), zig_h3_client_fetch().
+ *
  * Rules that hold for every call
  *
  * Result    0 or a positive number is success; a negative number is one of ZIG_H3_ERR_*, each cause its own. zig_h3_error_name()
@@ -26,7 +28,7 @@
  *           two in zig_h3_event, and those that zig_h3_queue_map() documents. Your memory is read once, and neither read nor written while
  *           another call or the engine would have to wait for it: a page that takes its time holds up the call that it was given to.
  * No room   A call that returns ZIG_H3_ERR_WOULD_BLOCK has taken nothing, and a WRITABLE event of the object that it was made for (the request,
- *           session or stream that is its first argument) says when it can be made again: one event for all that were refused before it. Only
+ *           fetch, session, stream or client that is its first argument) says when it can be made again: one event for all that were refused before it. Only
  *           the object's end comes instead. So nothing has to be tried by the clock. Datagrams do not wait: ZIG_H3_ERR_QUEUE_FULL has no event.
  * Threads   Any call may be made from any thread, except that one queue is drained by one thread at a time: a second one that
  *           comes in meanwhile gets ZIG_H3_ERR_BUSY.
@@ -64,9 +66,9 @@ extern "C" {
 
 /* The contract that this header describes, and what was added to it since: compare them with zig_h3_abi_version() and
  * zig_h3_abi_minor(), which give those of the library. A macro besides, for #if; a program that parses this header has the constants. */
-enum zig_h3_abi { ZIG_H3_ABI_VERSION = 1, ZIG_H3_ABI_MINOR = 1 };
+enum zig_h3_abi { ZIG_H3_ABI_VERSION = 1, ZIG_H3_ABI_MINOR = 2 };
 #define ZIG_H3_ABI_VERSION 1u
-#define ZIG_H3_ABI_MINOR 1u
+#define ZIG_H3_ABI_MINOR 2u
 
 /* Names an object of the library. 0 is no object. Always below 2^53, so that a double holds it. */
 typedef uint64_t zig_h3_handle;
@@ -109,7 +111,19 @@ enum zig_h3_error {
     ZIG_H3_ERR_RESET = -504,             /* the peer reset or stopped the stream */
     ZIG_H3_ERR_IDLE = -505,              /* the peer vanished: idle timeout */
     ZIG_H3_ERR_PROTOCOL = -506,          /* the peer broke the protocol */
-    ZIG_H3_ERR_SHUTDOWN = -507           /* the server was stopped */
+    ZIG_H3_ERR_SHUTDOWN = -507,          /* the server was stopped, or the client closed */
+    /* Why a client's fetch or session has ended. */
+    ZIG_H3_ERR_REFUSED = -510,           /* nobody listens at the address: it says so (ICMP) */
+    ZIG_H3_ERR_UNREACHABLE = -511,       /* there is no way to the address */
+    ZIG_H3_ERR_CONNECT_TIMEOUT = -512,   /* no connection within the option connect_timeout_ms */
+    ZIG_H3_ERR_HANDSHAKE = -513,         /* QUIC or TLS failed for another reason than the server's certificate */
+    ZIG_H3_ERR_UNKNOWN_AUTHORITY = -514, /* the certificate was issued by nobody who is believed */
+    ZIG_H3_ERR_WRONG_NAME = -515,        /* the certificate is for other names */
+    ZIG_H3_ERR_EXPIRED = -516,           /* the certificate is not valid now */
+    ZIG_H3_ERR_PIN = -517,               /* the certificate is none of certificate_hashes, or one that may not be pinned */
+    ZIG_H3_ERR_POOL_TIMEOUT = -518,      /* no connection or stream was free within the option queue_timeout_ms */
+    ZIG_H3_ERR_REJECTED = -519,          /* the server has turned it away: a fetch unprocessed, and it cannot be sent again; a session */
+    ZIG_H3_ERR_TRUNCATED = -520          /* the response ended early */
 };
 
 /* ------------------------------------------------------------------------------------------------------------------- events */
@@ -117,7 +131,7 @@ enum zig_h3_error {
 /*
  * What an event tells. Ignore types that you do not know: later versions add some.
  *
- * Order holds for each object, and the end of a connection comes after the ends of all that it carried. Each request and each
+ * Order holds for each object, and the end of a connection comes after the ends of all that it carried. Each request, each fetch and each
  * connection has exactly one terminal event (marked T), after which its handle is stale; a request that was answered with
  * ZIG_H3_SEND_FORGET has none, the call took its place: what follows of it was in the queue before, or on its way there.
  */
@@ -131,20 +145,20 @@ enum zig_h3_event_type {
      * BUFFERED when its route is.
      */
     ZIG_H3_EVENT_REQUEST = 1,
-    /* More of a request's body. data: the bytes, at most 64 KiB; aux: bytes of body before these. */
+    /* More of a request's body, or of a fetch's response. data: the bytes, at most 64 KiB; aux: bytes of body before these. */
     ZIG_H3_EVENT_BODY = 2,
-    /* The request's body is complete. aux: its length; meta: its trailers, if any. Follows every REQUEST without the flag END whose
-     * body arrives whole. */
+    /* The request's body is complete, or the response's of a fetch. aux: its length; meta: its trailers, if any. Follows every REQUEST or RESPONSE
+     * without the flag END whose body arrives whole. */
     ZIG_H3_EVENT_BODY_END = 3,
-    /* A call that returned ZIG_H3_ERR_WOULD_BLOCK, or a write that took only a part, can be made again. object: the request, session or stream
-     * that it was made for; parent: the server, or the stream's session; aux: how many bytes may be written now, of a session 0. One for all
+    /* A call that returned ZIG_H3_ERR_WOULD_BLOCK, or a write that took only a part, can be made again. object: the request, fetch, session,
+     * stream or client that it was made for; parent: the server or client, or the stream's session; aux: how many bytes may be written now, of a session or client 0. One for all
      * calls of the object that were refused before; it may be refused again. With flag END it is something else, of a stream that
      * zig_h3_wt_stream_end() was called for: all of it, its end included, is on its way. */
     ZIG_H3_EVENT_WRITABLE = 4,
     /* T. A request has ended. code: 0, or why it ended early (flag ABORTED, and REMOTE if it was the peer); aux: the peer's
      * HTTP/3 error code if it gave one; status: the response's status, 0 if none was sent. */
     ZIG_H3_EVENT_STREAM_CLOSED = 5,
-    /* A connection. object: it; parent: the server; meta: a list of remote ("address:port"), local, alpn, sni. */
+    /* A connection. object: it; parent: the server or client; meta: a list of remote ("address:port"), local, alpn, sni. */
     ZIG_H3_EVENT_CONN_OPENED = 6,
     /* T. A connection has ended. code: why; aux: the error code on the wire, if there was one; data: the reason in words. Flag
      * REMOTE if the peer ended it. */
@@ -164,11 +178,12 @@ enum zig_h3_event_type {
     ZIG_H3_EVENT_FATAL = 12,
     /*
      * A raw QUIC datagram (RFC 9221). Lossy. object: the connection; data: the payload; aux: when it came, ns on the monotonic clock.
-     * Comes only from peers that did not announce SETTINGS_H3_DATAGRAM, on servers with the option quic_datagrams.
+     * Comes only from peers that did not announce SETTINGS_H3_DATAGRAM, with the option quic_datagrams.
      */
     ZIG_H3_EVENT_QUIC_DATAGRAM = 13,
-    /* A datagram of a request (RFC 9297) whose route has ZIG_H3_ROUTE_DATAGRAM. Lossy. object: the request; data: the payload;
-     * status: the route; aux: when it came. The flow id (quarter stream id) is a quarter of the REQUEST's aux. */
+    /* A datagram of a request (RFC 9297) whose route has ZIG_H3_ROUTE_DATAGRAM, or of a fetch with ZIG_H3_FETCH_DATAGRAMS. Lossy. object: the
+     * request or fetch; data: the payload; status: the route; aux: when it came. The flow id (quarter stream id) is a quarter of the aux of
+     * REQUEST, or RESPONSE. */
     ZIG_H3_EVENT_H3_DATAGRAM = 14,
     /*
      * A peer asks for a WebTransport session. object: the session; parent: the server; user_data and status: as given to its route
@@ -177,7 +192,8 @@ enum zig_h3_event_type {
      * 503 otherwise.
      */
     ZIG_H3_EVENT_SESSION_REQUEST = 15,
-    /* An accepted session is open. object: it; status: the largest datagram it can send now, in bytes; meta: a list of protocol. */
+    /* An accepted session is open. object: it; status: the largest datagram it can send now, in bytes; meta: a list of protocol, and in
+     * one of a client's the fields of the server's answer behind it. */
     ZIG_H3_EVENT_SESSION_OPENED = 16,
     /* The peer wants the session to end soon (its DRAIN capsule or a GOAWAY). object: the session. */
     ZIG_H3_EVENT_SESSION_DRAINING = 17,
@@ -196,20 +212,35 @@ enum zig_h3_event_type {
     ZIG_H3_EVENT_STREAM_DATA = 21,
     /* The peer has reset its side of a stream: no more data. object: it; aux: the application's code, 32 bits. */
     ZIG_H3_EVENT_STREAM_RESET = 22,
-    /* The peer wants no more of this side of a stream: writes fail from now on. object: it; aux: the application's code. */
+    /* The peer wants no more of this side of a stream, or of a fetch's body: writes fail from now on. object: it; aux: the application's code, or
+     * of a fetch HTTP/3's: its response comes all the same. */
     ZIG_H3_EVENT_STREAM_STOPPED = 23,
     /* T. Both sides of a stream have ended, or it was never opened. object: it; parent: the session; code: 0 or why, e.g.
      * ZIG_H3_ERR_QUEUE_FULL for one that the peer's limit did not let open. One that you asked for just when its session ended may
      * have its end, with ZIG_H3_ERR_CLOSED, behind that of the session. */
     ZIG_H3_EVENT_STREAM_ENDED = 24,
-    /* Datagrams that were taken for sending and were not sent. object: the session, request or connection; code:
+    /* Datagrams that were taken for sending and were not sent. object: the session, request, fetch or connection; code:
      * ZIG_H3_ERR_TIMEOUT (older than the age given), _DATAGRAM_TOO_LARGE (the path shrank), _CLOSED; aux: how many since the last. */
     ZIG_H3_EVENT_DATAGRAMS_DROPPED = 25,
     /* What became of one zig_h3_wt_stream_write_atomic(), in the order of the calls. object: the stream; parent: the session; aux: its
      * length; code: 0 when all of it is on its way, ZIG_H3_ERR_WOULD_BLOCK when none of it is, because flow control, or what was written
      * before and is not on its way yet, leaves no room for all of it at once, or why this side is over: ZIG_H3_ERR_RESET when the peer has
      * stopped it, _CANCELLED, _CLOSED. None follows for those that STREAM_ENDED comes before: nothing of them was sent. */
-    ZIG_H3_EVENT_STREAM_ATOMIC = 26
+    ZIG_H3_EVENT_STREAM_ATOMIC = 26,
+    /* An informational response (1xx, at most 32 of one fetch). object: the fetch; parent: the client; conn; user_data: as given; status; meta:
+     * its fields, packed. */
+    ZIG_H3_EVENT_INFORMATIONAL = 27,
+    /* The head of a response. object: the fetch; parent: the client; conn; user_data: as given; status; aux: its QUIC stream id; meta: its
+     * fields in the order they came, names lower-case. Flag END: that is the whole response, and data its body, for which no credit is due. Flag
+     * BUFFERED: the fetch has collect, and none is due for what follows either. */
+    ZIG_H3_EVENT_RESPONSE = 28,
+    /* T. A fetch has ended. object: it; parent: the client; user_data: as given; code: 0, or why it ended early (flag ABORTED, and REMOTE if it
+     * was the server's doing); status: the response's status, 0 if none came; aux: the server's HTTP/3 error code if it gave one; data: why, in
+     * words. */
+    ZIG_H3_EVENT_FETCH_DONE = 29,
+    /* T. A client has ended, behind the ends of all that was its own. object: it; code: 0, ZIG_H3_ERR_TIMEOUT if the deadline cut fetches off, or
+     * ZIG_H3_ERR_IO (data: how). */
+    ZIG_H3_EVENT_CLIENT_CLOSED = 30
 };
 
 enum zig_h3_event_flag {
@@ -233,9 +264,9 @@ typedef struct zig_h3_record {
     uint16_t type;      /*  4  enum zig_h3_event_type */
     uint16_t flags;     /*  6  enum zig_h3_event_flag */
     uint64_t object;    /*  8  what the event is about */
-    uint64_t parent;    /* 16  what that belongs to: the server; of a stream, its session */
+    uint64_t parent;    /* 16  what that belongs to: the server or client; of a stream, its session */
     uint64_t conn;      /* 24  the connection, or 0 */
-    uint64_t user_data; /* 32  what you gave the route, or 0 */
+    uint64_t user_data; /* 32  what you gave the route, fetch or session, or 0 */
     int32_t code;       /* 40  0 or enum zig_h3_error */
     uint32_t status;    /* 44  by type */
     uint32_t meta_len;  /* 48  bytes */
@@ -279,7 +310,10 @@ enum zig_h3_struct {
     ZIG_H3_STRUCT_QUEUE_CONFIG = 3,
     ZIG_H3_STRUCT_SERVER_CONFIG = 4,
     ZIG_H3_STRUCT_QUEUE_SPAN = 5,
-    ZIG_H3_STRUCT_DATAGRAM = 6
+    ZIG_H3_STRUCT_DATAGRAM = 6,
+    ZIG_H3_STRUCT_CLIENT_CONFIG = 7,
+    ZIG_H3_STRUCT_FETCH_CONFIG = 8,
+    ZIG_H3_STRUCT_SESSION_CONFIG = 9
 };
 
 /* Bytes of a struct as the library was built (enum zig_h3_struct), 0 for an unknown one. */
@@ -310,7 +344,7 @@ typedef struct zig_h3_queue_config {
 } zig_h3_queue_config;
 
 /*
- * Makes a queue: the mailbox of one consumer. It may serve any number of servers. config may be NULL.
+ * Makes a queue: the mailbox of one consumer. It may serve any number of servers and clients. config may be NULL.
  * Waits for the engine, at most ten seconds.
  * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (out is NULL, config->size is too small, or the struct is larger
  * than the library knows and what is behind that is not 0), _CONFIG (the capacity), _NO_MEMORY, _LIMIT (of
@@ -319,7 +353,7 @@ typedef struct zig_h3_queue_config {
 ZIG_H3_API int32_t zig_h3_queue_new(const zig_h3_queue_config *config, zig_h3_handle *out);
 
 /*
- * Frees a queue and what it still holds. Servers that deliver to it alone are freed first, as by zig_h3_server_free(); from those that have
+ * Frees a queue and what it still holds. Servers that deliver to it alone, and clients, are freed first, as by zig_h3_server_free(); from those that have
  * others it is taken away, as by zig_h3_server_remove_queue() with deadline 0: what is pinned to it ends, the rest goes on. A mapping of it
  * (zig_h3_queue_map) stays readable, its bytes mean nothing any more. A thread in zig_h3_queue_wait() comes back with
  * ZIG_H3_ERR_STALE_HANDLE. Freeing it again returns ZIG_H3_ERR_STALE_HANDLE and does nothing.
@@ -522,18 +556,26 @@ ZIG_H3_API const char *zig_h3_stats_name(uint32_t index);
 /* ---------------------------------------------------------------------------------------------------------------- requests */
 
 /*
- * A request is what goes to and fro on one stream: a body that comes and one that is written, here that of the response. These calls are
- * named after it, since nothing in them depends on who asked.
+ * A request is what goes to and fro on one stream: a body that comes and one that is written. These calls are named after it, since nothing in
+ * them depends on who asked: where they say request, a client's fetch will do as well, but for zig_h3_request_stop(). Of a request the body that
+ * is written is the response's, of a fetch the request's own, and what is said of statuses, headers and HEAD is said of the former.
+ */
+
+/*
+ * Of a fetch: the body's end is given once, by zig_h3_request_end() or _send_trailers(), unless ZIG_H3_FETCH_END was. A server may want no
+ * more of it (STREAM_STOPPED); then these calls return ZIG_H3_ERR_ENDED. FETCH_DONE, not STREAM_CLOSED, is the end, and zig_h3_request_reset()
+ * cancels with a code of yours.
  */
 
 /*
  * Says that n bytes of a request's body were dealt with: only this lets the peer send more. At most what came may be named: beyond
- * it ZIG_H3_ERR_INVALID_ARGUMENT. Not needed for what came with the REQUEST event itself, nor on BUFFERED routes. Returns 0.
+ * it ZIG_H3_ERR_INVALID_ARGUMENT. Not needed for what came with the REQUEST or RESPONSE event itself, nor on BUFFERED routes and of fetches with
+ * collect. Returns 0.
  */
 ZIG_H3_API int32_t zig_h3_request_consumed(zig_h3_handle request, uint64_t n);
 
 /* Wants no more of a request's body: the peer is told to stop sending (H3_NO_ERROR). No BODY event after those already queued; the
- * response can still be given. Returns 0. */
+ * response can still be given. A fetch is ZIG_H3_ERR_WRONG_KIND: cancel it. Returns 0. */
 ZIG_H3_API int32_t zig_h3_request_stop(zig_h3_handle request);
 
 /*
@@ -614,16 +656,16 @@ ZIG_H3_API int32_t zig_h3_response_headers(zig_h3_handle request, const void *he
  * _DATAGRAM_TOO_LARGE            zig_h3_last_error() says the limit; counted as datagrams_dropped_too_large
  * _QUEUE_FULL                    as many wait, or there is no room in the submission ring; no event says when there is room
  * _NOT_NEGOTIATED                the peer, the route or the options do not have them
- * _WRONG_STATE                   the session is not open yet, or was closed
- * _ENDED                         the request's response has ended
- * _STALE_HANDLE                  the session, request or connection has ended
+ * _WRONG_STATE                   the session is not open yet, or was closed; the fetch is not on a connection yet
+ * _ENDED                         the request's response has ended; the fetch was cancelled
+ * _STALE_HANDLE                  the session, request, fetch or connection has ended
  * _NO_MEMORY                     of a datagram, or a list, of more than 4 KiB
  */
 
 /* Sends a raw QUIC datagram to the peer of a connection (option quic_datagrams). */
 ZIG_H3_API int32_t zig_h3_conn_send_datagram(zig_h3_handle conn, const void *data, size_t len, uint32_t max_age_ms, uint32_t flags);
 
-/* Sends an HTTP/3 datagram of a request. Its route must have ZIG_H3_ROUTE_DATAGRAM. */
+/* Sends an HTTP/3 datagram of a request, whose route must have ZIG_H3_ROUTE_DATAGRAM, or of a fetch with ZIG_H3_FETCH_DATAGRAMS. */
 ZIG_H3_API int32_t zig_h3_request_send_datagram(zig_h3_handle request, const void *data, size_t len, uint32_t max_age_ms, uint32_t flags);
 
 /* The same functions under their older names, which stay. */
@@ -638,7 +680,7 @@ ZIG_H3_API int32_t zig_h3_wt_send_datagram(zig_h3_handle session, const void *da
 /* One of the datagrams that zig_h3_send_datagrams() takes, packed one behind the other at multiples of 8: this head, then len
  * bytes. */
 typedef struct zig_h3_datagram {
-    uint64_t object;     /*  0  session, request or connection; any other live handle is ZIG_H3_ERR_WRONG_KIND */
+    uint64_t object;     /*  0  session, request, fetch or connection; any other live handle is ZIG_H3_ERR_WRONG_KIND */
     uint32_t len;        /*  8  bytes */
     uint32_t max_age_ms; /* 12 */
     int32_t result;      /* 16  out: what the call of its own would have returned */
@@ -651,6 +693,116 @@ typedef struct zig_h3_datagram {
  * ZIG_H3_ERR_INVALID_ARGUMENT when the list is cut short, or flags are unknown: then none was, and no result is written.
  */
 ZIG_H3_API int32_t zig_h3_send_datagrams(void *list, size_t list_len, uint32_t flags);
+
+/* ------------------------------------------------------------------------------------------------------------------ clients */
+
+/* What a client is made with. Zero and NULL mean the default. docs/client-options.md lists the keys of options. */
+typedef struct zig_h3_client_config {
+    uint32_t size;       /*  0  sizeof(zig_h3_client_config) */
+    uint32_t reserved;   /*  4  0 */
+    const char *options; /*  8  JSON text, or NULL */
+    size_t options_len;  /* 16  bytes */
+} zig_h3_client_config;
+
+/*
+ * Makes a client that delivers to queue. It keeps connections for all that is asked of it; certificates are read here, nothing is bound or
+ * connected before something is asked for. config may be NULL. Waits for the engine, for milliseconds, at most ten seconds.
+ * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (out is NULL, size is wrong as for zig_h3_queue_new(), reserved is not 0, options is NULL and
+ * options_len is not 0), _CONFIG, _CERTIFICATE, _LIMIT, _NO_MEMORY, _TIMEOUT.
+ */
+ZIG_H3_API int32_t zig_h3_client_new(const zig_h3_client_config *config, zig_h3_handle queue, zig_h3_handle *out);
+
+/*
+ * Frees a client: its fetches, sessions and connections end, their last events and CLIENT_CLOSED still come, but its handle is stale from now on.
+ * Freeing it again, or one whose CLIENT_CLOSED has come, returns ZIG_H3_ERR_STALE_HANDLE and does nothing. Does not wait for that. Returns 0, or
+ * ZIG_H3_ERR_NO_MEMORY (nothing happened), _TIMEOUT as zig_h3_server_free().
+ */
+ZIG_H3_API int32_t zig_h3_client_free(zig_h3_handle client);
+
+/*
+ * Closes a client in the regular way: it takes no more (what is asked for ends with ZIG_H3_ERR_SHUTDOWN), fetches that run may finish for
+ * deadline_ms, then sessions and connections are closed, and CLIENT_CLOSED comes last: with it the client is freed. deadline_ms 0 ends everything
+ * now; a negative number waits for as long as fetches run. A second call with a shorter deadline shortens it. Does not wait for that. Returns as
+ * zig_h3_client_free().
+ */
+ZIG_H3_API int32_t zig_h3_client_close(zig_h3_handle client, int32_t deadline_ms);
+
+enum zig_h3_fetch_flag {
+    ZIG_H3_FETCH_END = 0x1,      /* body is all of it, or there is none: nothing is written afterwards */
+    ZIG_H3_FETCH_DATAGRAMS = 0x2 /* HTTP/3 datagrams of it are delivered, and may be sent (RFC 9297); it is never sent a second time */
+};
+
+/* What a fetch is asked for with. Zero and NULL mean the default. */
+typedef struct zig_h3_fetch_config {
+    uint32_t size;               /*  0  sizeof(zig_h3_fetch_config) */
+    uint32_t flags;              /*  4  enum zig_h3_fetch_flag */
+    const char *method;          /*  8  a token of at most 64 bytes; default: GET */
+    const char *url;             /* 16  https://host[:port][/path][?query], in ASCII; what follows a # is left out */
+    size_t url_len;              /* 24  bytes, at most 64 KiB */
+    const void *headers;         /* 32  a packed list (see zig_h3_record), names in any case; host takes the place of the URL's */
+    size_t headers_len;          /* 40  bytes, at most 64 KiB */
+    const void *body;            /* 48  the request's body, or its begin */
+    size_t body_len;             /* 56  bytes, at most 2 GiB */
+    uint64_t collect;            /* 64  most bytes of the response's body, which then needs no credit; 0: any number, by credit */
+    int32_t response_timeout_ms; /* 72  until the response's head; 0: the client's option, negative: for ever */
+    int32_t request_timeout_ms;  /* 76  until FETCH_DONE; likewise */
+    uint64_t user_data;          /* 80  comes back in all events of the fetch but WRITABLE */
+} zig_h3_fetch_config;
+
+/*
+ * Asks for something: *out is the fetch, a live handle at once, which takes writes at once where the flag END is not given. Does not wait for
+ * a connection; where none is there, one is made.
+ *
+ * INFORMATIONAL (0 or more), RESPONSE, BODY (0 or more), BODY_END, and FETCH_DONE come of it; of its own body WRITABLE, and STREAM_STOPPED when the
+ * server wants no more of that. Give BODY back by zig_h3_request_consumed(). FETCH_DONE comes once both bodies have ended, or at once when the
+ * fetch fails; a body that ends early, breaks its content-length or is reset is a failure, never a short success.
+ *
+ * A fetch is sent once more only if it was never looked at, and the flag END was given. With that flag a body's content-length is added, else none.
+ * What is no host, path or field to HTTP/3, and what finds the client closed, ends it by FETCH_DONE (ZIG_H3_ERR_INVALID_ARGUMENT,
+ * _BAD_HEADER, _SHUTDOWN); one that a thread asked for just when another one's CLIENT_CLOSED came may have its end behind that.
+ *
+ * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (config, out or url is NULL, NULL with a length, size is wrong as for zig_h3_queue_new(), flags unknown,
+ * a method that is no token, or CONNECT, a URL that is none, or http:, or has a user's name, a header list that ends inside a field), _BAD_HEADER,
+ * _TOO_LARGE (url, headers, body), _LIMIT, _NO_MEMORY, or _WOULD_BLOCK: nothing was taken, since there is no room in the submission
+ * ring, or, with a body of more than 16 KiB, since what waits of other requests and streams of the client has reached the option
+ * max_queued_request_bytes. A WRITABLE of the client follows.
+ */
+ZIG_H3_API int32_t zig_h3_client_fetch(zig_h3_handle client, const zig_h3_fetch_config *config, zig_h3_handle *out);
+
+/* Gives a fetch up, both directions, with H3_REQUEST_CANCELLED: zig_h3_request_reset() with that code. FETCH_DONE with ZIG_H3_ERR_CANCELLED follows,
+ * unless its end was on its way; a second time does nothing. Returns 0. */
+ZIG_H3_API int32_t zig_h3_client_cancel_fetch(zig_h3_handle fetch);
+
+enum zig_h3_session_flag {
+    ZIG_H3_SESSION_POOLED = 0x1 /* it may share its connection with fetches and other such sessions, as far as the server lets it */
+};
+
+/* What a session is asked for with. Zero and NULL mean the default. */
+typedef struct zig_h3_session_config {
+    uint32_t size;         /*  0  sizeof(zig_h3_session_config) */
+    uint32_t flags;        /*  4  enum zig_h3_session_flag */
+    const char *url;       /*  8  as of a fetch */
+    size_t url_len;        /* 16  bytes, at most 64 KiB */
+    const void *headers;   /* 24  a packed list, as of a fetch; origin is one of them */
+    size_t headers_len;    /* 32  bytes, at most 64 KiB */
+    const void *protocols; /* 40  those that are offered, the preferred one first: u16 length, bytes, again and again */
+    size_t protocols_len;  /* 48  bytes, at most 32 KiB */
+    uint64_t user_data;    /* 56  comes back in SESSION_OPENED and SESSION_CLOSED */
+} zig_h3_session_config;
+
+/*
+ * Asks a server for a WebTransport session: *out is its handle at once, and that of a session from then on, as those that servers are asked for.
+ * SESSION_OPENED follows, or SESSION_CLOSED says why not: ZIG_H3_ERR_REJECTED (status: the server's), _NOT_NEGOTIATED (data names what the
+ * server's SETTINGS lack), or what a fetch may end with. zig_h3_wt_close() gives it up before. zig_h3_wt_accept() and _reject() are
+ * ZIG_H3_ERR_WRONG_STATE.
+ * Returns as zig_h3_client_fetch(); ZIG_H3_ERR_INVALID_ARGUMENT also for a list of protocols that ends inside one.
+ */
+ZIG_H3_API int32_t zig_h3_client_open_webtransport(zig_h3_handle client, const zig_h3_session_config *config, zig_h3_handle *out);
+
+/* Counters of a client, as zig_h3_stats_snapshot() has a server's; names by zig_h3_client_stats_name(), as zig_h3_stats_name() gives those. Readable
+ * until the client is freed, or CLIENT_CLOSED. Returns as zig_h3_stats_snapshot(). */
+ZIG_H3_API int32_t zig_h3_client_stats_snapshot(zig_h3_handle client, uint64_t *values, size_t count);
+ZIG_H3_API const char *zig_h3_client_stats_name(uint32_t index);
 
 /* ---------------------------------------------------------------------------------------------------------- WebTransport */
 

@@ -237,12 +237,12 @@ func (f *Fetch) terminate(counted bool) {
 	ev.DataLen = uint32(len(text))
 	rec, _ := c.sink.Reserve(sink.Terminal, len(text), nil)
 	copy(rec.Payload, text)
+	c.stats.Sub(sink.StatRequestsActive) // whoever sees the event finds it counted
 	if c.sink.Release(f.handle) {
 		c.sink.Commit(rec, &ev)
 	} else {
 		c.sink.Abort(rec)
 	}
-	c.stats.Sub(sink.StatRequestsActive)
 	if conn != nil {
 		conn.Remove(&f.try.Node)
 		c.pool.release(conn)

@@ -19,7 +19,7 @@
 enum { THREADS = 4 };
 
 static _Atomic int over, clean;
-static _Atomic uint64_t served, opened, streams, datagrams;
+static _Atomic uint64_t served, fetched, opened, streams, datagrams;
 static uint16_t port;
 static _Atomic uint64_t kept_server, kept_queue; /* what the client talks to */
 
@@ -49,6 +49,51 @@ static zig_h3_handle make_server(struct dice *dice, zig_h3_handle queue, uint16_
     if (result == 0)
         remember(dice, SERVER, server);
     return server;
+}
+
+static zig_h3_handle make_client(struct dice *dice, zig_h3_handle queue)
+{
+    static const char *const options[] = {"{\"insecure\":true}", "{\"insecure\":true,\"max_connections\":1,\"max_queued\":4,\"high_water_mark\":4096}",
+                                          "{\"insecure\":true,\"idle_connection_ms\":20,\"quic_datagrams\":true,\"receive_window\":4096}",
+                                          "{\"insecure\":true,\"connect_timeout_ms\":50,\"webtransport\":false}", "{}", "{\"nonsense\":1}"};
+    const char *text = options[below(dice, 6)];
+    zig_h3_client_config config = {.size = sizeof config, .options = text, .options_len = strlen(text)};
+    zig_h3_handle client = 0;
+    int32_t result = zig_h3_client_new(below(dice, 8) ? &config : NULL, queue, &client);
+    note(result);
+    if (result == 0)
+        remember(dice, CLIENT, client);
+    return client;
+}
+
+/* Asks a client for something, mostly of the server that the bad client talks to. */
+static int32_t want(struct dice *dice, zig_h3_handle client)
+{
+    static const char *const methods[] = {NULL, "GET", "POST", "HEAD", "NO SUCH", "CONNECT"};
+    static const char *const paths[] = {"/", "/echo", "/upload", "/wt", "", "/ "};
+    uint8_t fields[8192];
+    char url[64];
+    zig_h3_handle made;
+    const size_t n = list(dice, fields, sizeof fields);
+    snprintf(url, sizeof url, "%s://127.0.0.1:%u%s", below(dice, 16) ? "https" : "http", below(dice, 16) ? (unsigned)port : (unsigned)below(dice, 70000),
+             paths[below(dice, 6)]);
+    int32_t result;
+    if (below(dice, 4) == 0) {
+        zig_h3_session_config config = {.size = sizeof config, .flags = (uint32_t)below(dice, 3), .url = url, .url_len = strlen(url), .headers = fields,
+                                        .headers_len = n, .protocols = bytes, .protocols_len = below(dice, 4) ? 0 : below(dice, 100)};
+        result = zig_h3_client_open_webtransport(client, &config, &made);
+        if (result == 0)
+            remember(dice, SESSION, made);
+    } else {
+        zig_h3_fetch_config config = {.size = sizeof config, .flags = (uint32_t)below(dice, below(dice, 8) ? 4 : 9), .method = methods[below(dice, 6)],
+                                      .url = url, .url_len = strlen(url), .headers = fields, .headers_len = n, .body = bytes,
+                                      .body_len = below(dice, 2) ? 0 : length(dice), .collect = below(dice, 2) ? 0 : below(dice, 1 << 20),
+                                      .request_timeout_ms = (int32_t)below(dice, 300) - 1};
+        result = zig_h3_client_fetch(client, &config, &made);
+        if (result == 0)
+            remember(dice, FETCH, made);
+    }
+    return result;
 }
 
 static int32_t route(struct dice *dice, zig_h3_handle server)
@@ -86,6 +131,9 @@ static void react(struct dice *dice, uint32_t type, uint32_t len, zig_h3_handle 
         note(zig_h3_wt_stream_write(object, bytes, len, &taken));
         note(zig_h3_wt_stream_consumed(object, len));
         break;
+    case ZIG_H3_EVENT_BODY: /* of a response too */
+        note(zig_h3_request_consumed(object, len));
+        break;
     case ZIG_H3_EVENT_SESSION_DATAGRAM:
         note(zig_h3_wt_send_datagram(object, bytes, len, 0, 0));
         break;
@@ -109,6 +157,9 @@ static void learn(struct dice *dice, uint32_t type, uint32_t len, zig_h3_handle 
         break;
     case ZIG_H3_EVENT_SESSION_REQUEST:
         remember(dice, SESSION, object);
+        break;
+    case ZIG_H3_EVENT_RESPONSE:
+        atomic_fetch_add(&fetched, 1);
         break;
     case ZIG_H3_EVENT_SESSION_OPENED:
         atomic_fetch_add(&opened, 1);
@@ -197,7 +248,7 @@ static int32_t send_many(struct dice *dice, uint32_t flags)
     uint64_t room[256];
     size_t n = 0;
     for (uint64_t datagrams = below(dice, 6); datagrams > 0; datagrams--) {
-        zig_h3_datagram head = {.object = pick(dice, (enum kind)(CONN + below(dice, 3))), .len = (uint32_t)below(dice, 300)};
+        zig_h3_datagram head = {.object = pick(dice, below(dice, 4) ? (enum kind)(CONN + below(dice, 3)) : FETCH), .len = (uint32_t)below(dice, 300)};
         if (n + sizeof head + head.len > sizeof room)
             break;
         memcpy((uint8_t *)room + n, &head, sizeof head);
@@ -219,7 +270,12 @@ static int32_t converse(struct dice *dice)
     zig_h3_handle opened;
     size_t taken;
     int32_t result;
-    switch (below(dice, 20)) {
+    switch (below(dice, 24)) {
+    case 20: case 21: return want(dice, pick(dice, CLIENT));
+    case 22: return zig_h3_client_cancel_fetch(pick(dice, FETCH));
+    case 23:
+        zig_h3_client_stats_name((uint32_t)below(dice, 100));
+        return zig_h3_client_stats_snapshot(pick(dice, CLIENT), values, below(dice, 65));
     case 0:
         return below(dice, 2) ? zig_h3_server_send_quic_datagram(pick(dice, CONN), bytes, length(dice), age, flags)
                               : zig_h3_conn_send_datagram(pick(dice, CONN), bytes, length(dice), age, flags);
@@ -298,7 +354,10 @@ static int32_t upheave(struct dice *dice)
     const zig_h3_handle queue = pick(dice, QUEUE), server = pick(dice, SERVER);
     if ((server == kept_server || queue == kept_queue) && below(dice, 32)) /* it shall live for a while */
         return 0;
-    switch (below(dice, 10)) {
+    switch (below(dice, 14)) {
+    case 10: case 11: make_client(dice, queue); return 0;
+    case 12: return zig_h3_client_close(pick(dice, CLIENT), (int32_t)below(dice, 300) - 1);
+    case 13: return zig_h3_client_free(pick(dice, CLIENT));
     case 0: make_queue(dice); return 0;
     case 1: make_server(dice, queue, 0); return 0;
     case 2: return zig_h3_server_start(server);
@@ -328,7 +387,7 @@ static void *player(void *argument)
         else if (what < 500)
             note(drain(&dice, pick(&dice, QUEUE)));
         else if (what < 850)
-            note(respond(&dice, pick(&dice, REQUEST)));
+            note(respond(&dice, pick(&dice, below(&dice, 4) ? REQUEST : FETCH)));
         else
             note(converse(&dice));
     }
@@ -341,7 +400,7 @@ static void keep(struct dice *dice, double seconds)
 {
     struct timespec began, now;
     clock_gettime(CLOCK_MONOTONIC, &began);
-    zig_h3_handle server = 0, queue = 0;
+    zig_h3_handle server = 0, queue = 0, client = 0;
     uint16_t bound;
     uint32_t lives = 0;
     do {
@@ -360,8 +419,12 @@ static void keep(struct dice *dice, double seconds)
             }
             zig_h3_server_start(server);
         }
-        /* The players' picks forget: the queue that matters stays among them. */
+        if (zig_h3_client_stats_snapshot(client, NULL, 0) < 0)
+            client = make_client(dice, queue);
+        note(want(dice, client));
+        /* The players' picks forget: what matters stays among them. */
         atomic_store(&pool[QUEUE][0], queue);
+        atomic_store(&pool[CLIENT][0], client);
         usleep(2000);
         clock_gettime(CLOCK_MONOTONIC, &now);
     } while ((double)(now.tv_sec - began.tv_sec) + (double)(now.tv_nsec - began.tv_nsec) / 1e9 < seconds);
@@ -410,9 +473,9 @@ int main(int argc, char **argv)
     for (uint32_t i = 0; i < count && i < SEEN; i++)
         zig_h3_queue_free(seen[i]); /* and with it its servers, and all they carry */
     printf("client: %s", peer_output(client));
-    printf("%llu calls, %llu requests, %llu sessions, %llu streams, %llu datagrams, %u handles\n", (unsigned long long)calls,
-           (unsigned long long)served, (unsigned long long)opened, (unsigned long long)streams, (unsigned long long)datagrams, count);
-    HOLDS(served > 0);
+    printf("%llu calls, %llu requests, %llu responses, %llu sessions, %llu streams, %llu datagrams, %u handles\n", (unsigned long long)calls,
+           (unsigned long long)served, (unsigned long long)fetched, (unsigned long long)opened, (unsigned long long)streams, (unsigned long long)datagrams, count);
+    HOLDS(served > 0 && fetched > 0);
     HOLDS(opened > 0 && streams > 0 && datagrams > 0);
     HOLDS(unknown == 0);
     uint32_t left = 0;

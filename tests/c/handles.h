@@ -8,7 +8,7 @@
 #include "zig_h3.h"
 
 enum { POOL = 24, SEEN = 1 << 20 };
-enum kind { QUEUE, SERVER, CONN, REQUEST, SESSION, STREAM, KINDS };
+enum kind { QUEUE, SERVER, CONN, REQUEST, SESSION, STREAM, CLIENT, FETCH, KINDS };
 
 /* Handles by kind that were given out, the latest ones, and all of them: in the end each is stale. */
 static _Atomic uint64_t pool[KINDS][POOL];

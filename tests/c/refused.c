@@ -232,11 +232,11 @@ static void datagrams_of_every_kind(void)
     }
     for (int i = 0; i < OTHERS; i++) /* the number of a session that is there, but for its kind */
         list[KIND_LAST + 1 + i].object = (list[KIND_SESSION].object & (((uint64_t)1 << HANDLE_KIND_SHIFT) - 1)) | others[i] << HANDLE_KIND_SHIFT;
-    SAME(zig_h3_send_datagrams(list, sizeof list, 0), 3);
+    SAME(zig_h3_send_datagrams(list, sizeof list, 0), 4);
     for (int kind = KIND_QUEUE; kind <= KIND_LAST; kind++) {
         if (slots[kind] == NULL)
             continue;
-        const bool sends = kind == KIND_CONN || kind == KIND_REQUEST || kind == KIND_SESSION;
+        const bool sends = kind == KIND_CONN || kind == KIND_REQUEST || kind == KIND_FETCH || kind == KIND_SESSION;
         SAME(list[kind].result, sends ? ZIG_H3_OK : ZIG_H3_ERR_WRONG_KIND);
         SAME(atomic_load(&slots[kind]->datagrams), 1200u << 16 | (sends ? 99 : 100));
     }

@@ -252,6 +252,7 @@ def sanitized_library(log, count):
 def python(log, count):
     serve(log, count, [sys.executable, ROOT / "tests/python/serve.py", LIBRARY], REQUESTS, 180)
     aio(log, count, LIBRARY)
+    count.add(counts.of_program(log, *run(log, [sys.executable, ROOT / "tests/python/client.py", LIBRARY], 120)))
 
 
 # ------------------------------------------------------------------------------------------------------------- other runtimes

@@ -25,6 +25,9 @@ STRUCTS = {  # enum zig_h3_struct: the struct that it stands for
     "ZIG_H3_STRUCT_SERVER_CONFIG": "zig_h3_server_config",
     "ZIG_H3_STRUCT_QUEUE_SPAN": "zig_h3_queue_span",
     "ZIG_H3_STRUCT_DATAGRAM": "zig_h3_datagram",
+    "ZIG_H3_STRUCT_CLIENT_CONFIG": "zig_h3_client_config",
+    "ZIG_H3_STRUCT_FETCH_CONFIG": "zig_h3_fetch_config",
+    "ZIG_H3_STRUCT_SESSION_CONFIG": "zig_h3_session_config",
 }
 
 
@@ -97,8 +100,8 @@ def check_nodes(log, count):
         (folder / "old.c").write_text("".join(f"int {symbol}(void) {{ return 1; }}\n" for symbol in old))
         script = f"-Wl,--version-script={folder}/old.map,-soname,libzigquicheh3.so.1"
         subprocess.run(["gcc", "-shared", "-fPIC", folder / "old.c", script, "-o", folder / "libzigquicheh3.so.1"], check=True)
-        for call, needs in (("zig_h3_abi_version", ""), ("zig_h3_abi_minor", "ZIGH3_1.1")):
-            (folder / "calls.c").write_text(f'#include "{header.HEADER}"\nint main(void) {{ return {call}() != 1; }}\n')
+        for call, needs in (("zig_h3_abi_version()", ""), ("zig_h3_abi_minor()", "ZIGH3_1.1"), ("zig_h3_client_free(0)", "ZIGH3_1.2")):
+            (folder / "calls.c").write_text(f'#include "{header.HEADER}"\nint main(void) {{ return {call} != 1; }}\n')
             link = [f"-L{LIBRARY.parent}", "-lzigquicheh3"]
             subprocess.run(["gcc", folder / "calls.c", "-o", folder / "calls", *link], check=True)
             ran = subprocess.run([folder / "calls"], capture_output=True, text=True, env=os.environ | {"LD_LIBRARY_PATH": name})
@@ -175,6 +178,8 @@ ENUMS = {
     "zig_h3_route_flag": ("ROUTE_FLAG", "ROUTE_"),
     "zig_h3_send_flag": ("SEND_FLAG", "SEND_"),
     "zig_h3_wt_stream_kind": ("WT_STREAM", "WT_"),
+    "zig_h3_fetch_flag": ("FETCH_FLAG", "FETCH_"),
+    "zig_h3_session_flag": ("SESSION_FLAG", "SESSION_"),
     "zig_h3_wt_open_flag": ("WT_OPEN", "WT_OPEN_"),
 }
 

@@ -303,8 +303,8 @@ var cOrder = [][]string{
 	{"body", "insist", "command"},
 	{"writer", "inflow"},
 	// Calls; those in the first line have a header for those in the second.
-	{"response_headers", "session", "queue", "server", "datagram"},
-	{"response", "session_answer", "stream", "drain"},
+	{"response_headers", "session", "queue", "server", "datagram", "client", "client_url"},
+	{"response", "session_answer", "stream", "drain", "client_fetch", "client_session"},
 }
 
 var included = regexp.MustCompile(`(?m)^#include "(.*)"`)

@@ -7,7 +7,7 @@
 export const ABI_VERSION = 1;
 
 /** enum zig_h3_abi: that contract, and what was added to it since; a library that has added less lacks functions. */
-export const ABI = { VERSION: ABI_VERSION, MINOR: 1 } as const;
+export const ABI = { VERSION: ABI_VERSION, MINOR: 2 } as const;
 
 /** enum zig_h3_error, without its prefix: 0 and above are successes. */
 export const ERROR = {
@@ -46,6 +46,17 @@ export const ERROR = {
   IDLE: -505,
   PROTOCOL: -506,
   SHUTDOWN: -507,
+  REFUSED: -510,
+  UNREACHABLE: -511,
+  CONNECT_TIMEOUT: -512,
+  HANDSHAKE: -513,
+  UNKNOWN_AUTHORITY: -514,
+  WRONG_NAME: -515,
+  EXPIRED: -516,
+  PIN: -517,
+  POOL_TIMEOUT: -518,
+  REJECTED: -519,
+  TRUNCATED: -520,
 } as const;
 
 /** enum zig_h3_event_type. */
@@ -77,6 +88,10 @@ export const EVENT = {
   STREAM_ENDED: 24,
   DATAGRAMS_DROPPED: 25,
   STREAM_ATOMIC: 26,
+  INFORMATIONAL: 27,
+  RESPONSE: 28,
+  FETCH_DONE: 29,
+  CLIENT_CLOSED: 30,
 } as const;
 
 /** enum zig_h3_event_flag. */
@@ -92,10 +107,26 @@ export const ROUTE_FLAG = { BUFFERED: 0x1, DATAGRAM: 0x2, WEBTRANSPORT: 0x4, REP
 export const SEND_FLAG = { FORGET: 0x1, LATER: 0x2 } as const;
 
 /** enum zig_h3_struct: what zig_h3_struct_size() takes. */
-export const STRUCT = { RECORD: 1, EVENT: 2, QUEUE_CONFIG: 3, SERVER_CONFIG: 4, QUEUE_SPAN: 5, DATAGRAM: 6 } as const;
+export const STRUCT = {
+  RECORD: 1,
+  EVENT: 2,
+  QUEUE_CONFIG: 3,
+  SERVER_CONFIG: 4,
+  QUEUE_SPAN: 5,
+  DATAGRAM: 6,
+  CLIENT_CONFIG: 7,
+  FETCH_CONFIG: 8,
+  SESSION_CONFIG: 9,
+} as const;
 
 /** enum zig_h3_wt_stream_kind. */
 export const WT_STREAM = { BIDIRECTIONAL: 0, UNIDIRECTIONAL: 1 } as const;
+
+/** enum zig_h3_fetch_flag. */
+export const FETCH_FLAG = { END: 0x1, DATAGRAMS: 0x2 } as const;
+
+/** enum zig_h3_session_flag. */
+export const SESSION_FLAG = { POOLED: 0x1 } as const;
 
 /** enum zig_h3_wt_open_flag. */
 export const WT_OPEN = { WAIT: 0x1 } as const;
@@ -142,6 +173,48 @@ export const SERVER_CONFIG = {
 
 /** sizeof(zig_h3_server_config). */
 export const SERVER_CONFIG_SIZE = 48;
+
+/** Offsets in zig_h3_client_config. */
+export const CLIENT_CONFIG = { size: 0, reserved: 4, options: 8, options_len: 16 } as const;
+
+/** sizeof(zig_h3_client_config). */
+export const CLIENT_CONFIG_SIZE = 24;
+
+/** Offsets in zig_h3_fetch_config. */
+export const FETCH_CONFIG = {
+  size: 0,
+  flags: 4,
+  method: 8,
+  url: 16,
+  url_len: 24,
+  headers: 32,
+  headers_len: 40,
+  body: 48,
+  body_len: 56,
+  collect: 64,
+  response_timeout_ms: 72,
+  request_timeout_ms: 76,
+  user_data: 80,
+} as const;
+
+/** sizeof(zig_h3_fetch_config). */
+export const FETCH_CONFIG_SIZE = 88;
+
+/** Offsets in zig_h3_session_config. */
+export const SESSION_CONFIG = {
+  size: 0,
+  flags: 4,
+  url: 8,
+  url_len: 16,
+  headers: 24,
+  headers_len: 32,
+  protocols: 40,
+  protocols_len: 48,
+  user_data: 56,
+} as const;
+
+/** sizeof(zig_h3_session_config). */
+export const SESSION_CONFIG_SIZE = 64;
 
 /** Offsets in zig_h3_queue_span. */
 export const QUEUE_SPAN = { offset: 0, bytes: 8 } as const;

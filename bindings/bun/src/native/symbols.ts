@@ -66,6 +66,15 @@ export const symbols = {
   zig_h3_wt_send_datagram: { args: ["ptr", "ptr", "ptr", "u32", "u32"], returns: "i32" },
   zig_h3_send_datagrams: { args: ["ptr", "ptr", "u32"], returns: "i32" },
 
+  zig_h3_client_new: { args: ["ptr", "ptr", "ptr"], returns: "i32" },
+  zig_h3_client_free: { args: ["ptr"], returns: "i32" },
+  zig_h3_client_close: { args: ["ptr", "i32"], returns: "i32" },
+  zig_h3_client_fetch: { args: ["ptr", "ptr", "ptr"], returns: "i32" },
+  zig_h3_client_cancel_fetch: { args: ["ptr"], returns: "i32" },
+  zig_h3_client_open_webtransport: { args: ["ptr", "ptr", "ptr"], returns: "i32" },
+  zig_h3_client_stats_snapshot: { args: ["ptr", "ptr", "ptr"], returns: "i32" },
+  zig_h3_client_stats_name: { args: ["u32"], returns: "ptr" },
+
   zig_h3_wt_accept: { args: ["ptr", "ptr", "ptr", "ptr"], returns: "i32" },
   zig_h3_wt_reject: { args: ["ptr", "u32", "ptr", "ptr", "ptr", "ptr"], returns: "i32" },
   zig_h3_wt_close: { args: ["ptr", "u32", "ptr", "ptr"], returns: "i32" },
