@@ -180,3 +180,15 @@ func mustList(t *testing.T, document string, want []string) string {
 	}
 	return string(text)
 }
+
+// FuzzParseOptions: any text gives options or an error with ErrConfig.
+func FuzzParseOptions(f *testing.F) {
+	f.Add([]byte(`{"date": true, "tls": [{"cert": "c", "key_path": "k"}], "go": {"max_procs": 1}, "max_header_bytes": 1e4}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		o, err := ParseOptions("", 0, "", "", text)
+		var bad *sink.Error
+		if err == nil && o.MaxHeaderBytes < 1024 || err != nil && (!errors.As(err, &bad) || bad.Code != sink.ErrConfig || bad.Text == "") {
+			t.Fatalf("%q: %+v, %v", text, o, err)
+		}
+	})
+}

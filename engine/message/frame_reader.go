@@ -106,6 +106,7 @@ func (b *FrameReader) readBlock(length int) ([]byte, error) {
 		if err != nil && (err != io.EOF || len(block) < length) {
 			return nil, truncated(err)
 		}
+		b.err = err // the stream's end came with the block: nothing is to be waited for behind it
 	}
 	return block, nil
 }
@@ -125,6 +126,10 @@ func truncated(err error) error {
 	return err
 }
 
+// Ended reports whether the stream's end was read with what came before it: there is nothing more.
+func (b *FrameReader) Ended() bool { return b.err == io.EOF }
+
+// Wait waits for something to read, which may be the end; 0 is no limit of time.
 func (b *FrameReader) Wait(timeout time.Duration) error {
 	if b.err != nil {
 		return nil // read will tell

@@ -14,6 +14,7 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 
+	"zigh3/engine/link"
 	"zigh3/engine/message"
 	"zigh3/engine/route"
 	"zigh3/engine/sink"
@@ -220,6 +221,58 @@ func testB04_ContentLengthOfALateBody(t *testing.T) {
 				t.Errorf("the client got %v", err)
 			}
 		})
+	}
+}
+
+// A request whose head comes in two parts is as whole as another one when its stream ends with the second.
+func TestQ06_AHeadInTwoPartsWithTheEndBehindIt(t *testing.T) {
+	withAndWithoutDatagram(t, testQ06_AHeadInTwoPartsWithTheEndBehindIt)
+}
+
+func testQ06_AHeadInTwoPartsWithTheEndBehindIt(t *testing.T) {
+	requests := make(chan event, 1)
+	whole := map[sink.Handle]bool{}
+	f := serve(t, "", 0, func(c *consumer, e event) {
+		switch e.Type {
+		case sink.EventRequest:
+			whole[e.Object] = e.Flags&sink.FlagEnd != 0
+			requests <- e
+			c.send(e, 200, "")
+		case sink.EventBody, sink.EventBodyEnd:
+			if whole[e.Object] {
+				t.Errorf("behind all of a request: %+v", e.Event)
+			}
+		}
+	})
+	client := dial(t, f.addr)
+	send := func(fields ...string) *quic.Stream {
+		s, err := client.OpenStream()
+		if err != nil {
+			t.Fatal(err)
+		}
+		head := post("/", fields...)
+		s.Write(head[:4])
+		time.Sleep(2 * link.HeaderWait)
+		s.Write(head[4:])
+		s.Close() // goes out in one frame with what was written, unless that has left before it
+		return s
+	}
+	ended := 0
+	for n := 0; n < 20 || ended == 0 && n < 500; n++ {
+		s := send()
+		if e := within(t, "the request", requests); e.Flags&sink.FlagEnd != 0 {
+			ended++
+		}
+		if _, err := io.ReadAll(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if ended == 0 {
+		t.Error("none was told to be whole")
+	}
+	var reset *quic.StreamError
+	if _, err := io.ReadAll(send("content-length", "1")); !errors.As(err, &reset) || reset.ErrorCode != quic.StreamErrorCode(http3.ErrCodeMessageError) {
+		t.Errorf("without the body that it announces: %v", err)
 	}
 }
 

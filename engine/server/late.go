@@ -85,6 +85,9 @@ func (c *conn) serveBody(r *Request, found route.Match, length int64, meta []byt
 	var ev sink.Event
 	buffered := found.Flags&route.Buffered != 0
 	r.body = newBody(r, length, buffered)
+	if !buffered && r.x.Reader.Ended() {
+		return c.serveEnded(r, &ev, found, length, meta)
+	}
 	if !buffered {
 		if !c.deliver(r, &ev, found, meta, nil, 0) {
 			r.undelivered()
@@ -111,12 +114,29 @@ func (c *conn) serveBody(r *Request, found route.Match, length int64, meta []byt
 		}
 		return err
 	case whole:
-		r.mu.Lock()
-		r.running--
+		r.Lock()
+		r.Leave()
 		r.Unlock()
 	default:
 		r.body.run()
 	}
+	return nil
+}
+
+// serveEnded delivers a request without a body, whose stream ended with its head.
+func (c *conn) serveEnded(r *Request, ev *sink.Event, found route.Match, length int64, meta []byte) error {
+	err := errNotDelivered
+	if length > 0 {
+		err = errBodyLength
+	}
+	r.bodyDone = true
+	if length > 0 || !c.deliver(r, ev, found, meta, nil, sink.FlagEnd) {
+		r.undelivered()
+		return err
+	}
+	r.Lock()
+	r.Leave()
+	r.Unlock()
 	return nil
 }
 
