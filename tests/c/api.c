@@ -4,6 +4,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
 
 #include "check.h"
@@ -229,6 +230,12 @@ static void arguments(void)
     SAME(zig_h3_server_route(server, "GET", "/", ZIG_H3_ROUTE_WEBTRANSPORT, 0, NULL), ZIG_H3_ERR_BAD_ROUTE);
     SAME(zig_h3_server_route(server, "", "/", 0, 0, NULL), ZIG_H3_ERR_BAD_ROUTE);
     SAME(zig_h3_server_route(server, "G T", "/", 0, 0, NULL), ZIG_H3_ERR_BAD_ROUTE);
+    /* It can be read, and not written: the system says so of a read() into it. */
+    int ends[2];
+    SAME(zig_h3_queue_map(queue, &base, &n), 0);
+    HOLDS(pipe(ends) == 0 && write(ends[1], base, 64) == 64);
+    HOLDS(read(ends[0], (void *)(uintptr_t)base, 64) < 0 && errno == EFAULT);
+    HOLDS(close(ends[0]) == 0 && close(ends[1]) == 0);
     SAME(zig_h3_server_route(server, "GET", "no-slash", 0, 0, NULL), ZIG_H3_ERR_BAD_ROUTE);
     SAME(zig_h3_server_add_queue(server, queue), ZIG_H3_ERR_INVALID_ARGUMENT);
     SAME(zig_h3_server_port(server, NULL), ZIG_H3_ERR_INVALID_ARGUMENT);

@@ -158,7 +158,10 @@ def serve(log, count, command, requests, limit, env=None):
 
 
 # Programs of the library's C side alone, linked with its sources: no engine takes what they hand over.
-WITHOUT_ENGINE = ("refused", "chunks", "config", "caller_memory")
+WITHOUT_ENGINE = ("refused", "resting", "polled", "chunks", "config", "caller_memory")
+
+# Programs for a library that finds no room most of the time.
+REFUSED = ("full", "full_client")
 
 
 def c_tests():
