@@ -273,7 +273,10 @@ def aio(log, count, library):
 def luajit(log, count, library=LIBRARY):
     if not LUAJIT.exists():
         raise Skipped("there is no luajit, and no apt-get to have it from")
-    consumer(log, count, LUAJIT, ROOT / "tests/luajit/serve.lua", library, BUILD / "include/zig_h3.cdef.h")
+    declarations = BUILD / "include/zig_h3.cdef.h"
+    consumer(log, count, LUAJIT, ROOT / "tests/luajit/serve.lua", library, declarations)
+    if library == LIBRARY:  # where nothing is refused: it shows how a client polls, not how it waits for room
+        count.add(counts.of_program(log, *run(log, [LUAJIT, ROOT / "tests/luajit/client.lua", library, declarations], 120)))
 
 
 def node(log, count, library=LIBRARY):
