@@ -166,7 +166,7 @@ REFUSED = ("full", "full_client")
 
 def c_tests():
     """The programs in tests/c that need no company. Those of the ring and serve.c have suites of their own."""
-    apart = ("serve.c", "full.c", "ring_stress.c", "ring_litmus.c", *(f"{name}.c" for name in WITHOUT_ENGINE))
+    apart = ("serve.c", "ring_stress.c", "ring_litmus.c", *(f"{name}.c" for name in (*WITHOUT_ENGINE, *REFUSED)))
     sources = [source for source in sorted((ROOT / "tests/c").glob("*.c")) if source.name not in apart]
     if not sources:
         raise Failure("there is no program in tests/c")
@@ -192,8 +192,10 @@ def refusing(log):
 
 
 def c_full(log, count):
-    program = compile_c(log, [ROOT / "tests/c/full.c"], "full", library=refusing(log))
-    count.add(counts.of_program(log, *run(log, [program], 240)))
+    library = refusing(log)
+    for name in REFUSED:
+        program = compile_c(log, [ROOT / f"tests/c/{name}.c"], name, library=library)
+        count.add(counts.of_program(log, *run(log, [program], 240)))
 
 
 def c_serve(log, count):
