@@ -102,6 +102,9 @@
  *     common/outcome.ts                             a promise that is made when somebody asks
  *     common/peek.ts                                the value of a promise that is settled
  *     common/buffer_source.ts                       an ArrayBuffer or a view of one
+ *     common/option_checks.ts                       checks of what options are given
+ *     common/pem.ts                                 certificates and keys as they may be given
+ *     common/pump_options.ts                        the options that say how events reach a thread
  *
  * @module
  */
