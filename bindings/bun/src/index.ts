@@ -38,6 +38,12 @@
  *     server/api/origins.ts                         which pages may open sessions
  *     server/api/certificate_hash.ts                SHA-256 of a certificate
  *
+ *     client/client.ts                              a client by its handle: its place in the queue, how long it keeps the process
+ *     client/shared_clients.ts                      clients that nobody has made, by what they were asked for with
+ *     client/native_client.ts                       the call that makes one on the C side
+ *     client/options.ts                             checks what clients are given
+ *     client/types.ts                               what that is
+ *
  *     webtransport/session_core.ts                  a session by its handle: state, events, what hangs on it
  *     webtransport/session.ts                       WebTransportSession, the same in the web's shape
  *     webtransport/connection_stats.ts              getStats()
@@ -78,6 +84,7 @@
  *     queue/pump.ts                                 drains a queue, sleeps, is woken
  *     queue/dispatcher.ts                           brings each event to whom it concerns
  *     queue/session_events.ts                       the same for sessions, their streams and datagrams
+ *     queue/fetch_events.ts                         the same for fetches
  *     queue/records.ts                              records where they stand in the queue's memory
  *     queue/connection.ts                           a connection and its peer's address
  *
@@ -134,6 +141,7 @@ export { withTrailers, type Trailers } from "./http/trailers.ts";
 export { libraryPath, version } from "./native/library.ts";
 export type { CertificateHash } from "./server/api/certificate_hash.ts";
 export type { SocketAddress } from "./queue/connection.ts";
+export type { Pem } from "./common/pem.ts";
 export type { LogLevel, LogRecord, LogTier } from "./common/log.ts";
 export type {
   DatagramOptions,
@@ -145,7 +153,6 @@ export type {
   HandlerResult,
   LogHook,
   MethodRoutes,
-  Pem,
   PumpOptions,
   QueueOptions,
   QuicDatagramHandler,

@@ -2,6 +2,9 @@
 import { readFileSync } from "node:fs";
 import { brief } from "./failure.ts";
 
+/** PEM text, a file with it, or several that are put together, as Bun.serve() takes them. */
+export type Pem = string | Bun.BunFile | Bun.BufferSource | readonly (string | Bun.BunFile | Bun.BufferSource)[];
+
 /** What the engine gets for a certificate or key: a file's name when it is one file, so that its errors name it, else the text. */
 export function pem(name: string, key: "cert" | "key", value: unknown): Record<string, string> {
   if (value === undefined || value === null) throw new TypeError(`${name} is missing`);
