@@ -40,11 +40,14 @@
  *
  *     webtransport/session_core.ts                  a session by its handle: state, events, what hangs on it
  *     webtransport/session.ts                       WebTransportSession, the same in the web's shape
+ *     webtransport/anticipated.ts                   streams that a session expects of its peer
+ *     webtransport/answer_headers.ts                responseHeaders of a session that this side has asked for
  *     webtransport/connection_stats.ts              getStats()
  *     webtransport/close_info.ts                    code and reason of an end
  *     webtransport/keying_material.ts               arguments of exportKeyingMaterial()
  *
  *     webtransport/datagrams/duplex.ts              WebTransportDatagramDuplexStream
+ *     webtransport/datagrams/older_names.ts         the same of a server's session, with the names of older drafts
  *     webtransport/datagrams/writable.ts            WebTransportDatagramsWritable
  *     webtransport/datagrams/inbox.ts               those that nobody has read
  *     webtransport/datagrams/outbox.ts              those that wait to be sent
@@ -98,6 +101,7 @@
  *     common/foreign_response.ts                    Responses of another realm or library
  *     common/native_body.ts                         what reads bodies, as it was at loading
  *     common/recognized.ts                          classes that know their objects of another run
+ *     common/web_interface.ts                       classes in the shape of the web's interfaces
  *     common/builtins.ts                            functions of the host as they were at loading
  *     common/outcome.ts                             a promise that is made when somebody asks
  *     common/peek.ts                                the value of a promise that is settled
@@ -122,7 +126,7 @@ export { WebTransportReceiveStream, type WebTransportReceiveStreamStats } from "
 export { WebTransportSendGroup, type WebTransportSendStreamStats } from "./webtransport/streams/send_group.ts";
 export { WebTransportSendStream } from "./webtransport/streams/send_stream.ts";
 export { WebTransportServerSession, type AcceptOptions } from "./server/api/server_session.ts";
-export { WebTransportSession, type WebTransportSendStreamOptions } from "./webtransport/session.ts";
+export { WebTransportSession, type OlderDatagramDuplexStream, type WebTransportSendStreamOptions } from "./webtransport/session.ts";
 export type { DatagramHandler } from "./webtransport/session_core.ts";
 export { WebTransportDatagramDuplexStream } from "./webtransport/datagrams/duplex.ts";
 export { WebTransportError, type WebTransportErrorOptions, type WebTransportErrorSource } from "./webtransport/streams/webtransport_error.ts";

@@ -1,5 +1,6 @@
 /** One stream of a session, from its opening to its end: brings the library's events to its two sides. */
 import { Outcome } from "../../common/outcome.ts";
+import { INSIDE } from "../../common/web_interface.ts";
 import { errorName } from "../../native/errors.ts";
 import { ERROR, WT_STREAM } from "../../native/layout.ts";
 import type { StreamOwner, StreamSink } from "../../queue/session_events.ts";
@@ -38,17 +39,17 @@ export class SessionStream implements StreamSink {
 
   /** The stream as an object of two sides. */
   get both(): WebTransportBidirectionalStream {
-    return (this.#both ??= new WebTransportBidirectionalStream(this));
+    return (this.#both ??= new WebTransportBidirectionalStream(INSIDE, this));
   }
 
   /** The peer's side. Streams that we opened one way have none. */
   get readable(): WebTransportReceiveStream {
-    return (this.#readable ??= new WebTransportReceiveStream(this.#receiving!));
+    return (this.#readable ??= new WebTransportReceiveStream(INSIDE, this.#receiving!));
   }
 
   /** Our side. Streams that the peer opened one way have none. */
   get writable(): WebTransportSendStream {
-    return (this.#writable ??= new WebTransportSendStream(this.core, this.#sending!));
+    return (this.#writable ??= new WebTransportSendStream(INSIDE, this.core, this.#sending!));
   }
 
   /** It is there: STREAM_OPENED. */
