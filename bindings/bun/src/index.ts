@@ -38,6 +38,12 @@
  *     server/api/origins.ts                         which pages may open sessions
  *     server/api/certificate_hash.ts                SHA-256 of a certificate
  *
+ *     client/client.ts                              a client by its handle: its place in the queue, how long it keeps the process
+ *     client/shared_clients.ts                      clients that nobody has made, by what they were asked for with
+ *     client/native_client.ts                       the call that makes one on the C side
+ *     client/options.ts                             checks what clients are given
+ *     client/types.ts                               what that is
+ *
  *     webtransport/session_core.ts                  a session by its handle: state, events, what hangs on it
  *     webtransport/session.ts                       WebTransportSession, the same in the web's shape
  *     webtransport/anticipated.ts                   streams that a session expects of its peer
@@ -81,6 +87,7 @@
  *     queue/pump.ts                                 drains a queue, sleeps, is woken
  *     queue/dispatcher.ts                           brings each event to whom it concerns
  *     queue/session_events.ts                       the same for sessions, their streams and datagrams
+ *     queue/fetch_events.ts                         the same for fetches
  *     queue/records.ts                              records where they stand in the queue's memory
  *     queue/connection.ts                           a connection and its peer's address
  *
@@ -106,6 +113,9 @@
  *     common/outcome.ts                             a promise that is made when somebody asks
  *     common/peek.ts                                the value of a promise that is settled
  *     common/buffer_source.ts                       an ArrayBuffer or a view of one
+ *     common/option_checks.ts                       checks of what options are given
+ *     common/pem.ts                                 certificates and keys as they may be given
+ *     common/pump_options.ts                        the options that say how events reach a thread
  *
  * @module
  */
@@ -135,6 +145,7 @@ export { withTrailers, type Trailers } from "./http/trailers.ts";
 export { libraryPath, version } from "./native/library.ts";
 export type { CertificateHash } from "./server/api/certificate_hash.ts";
 export type { SocketAddress } from "./queue/connection.ts";
+export type { Pem } from "./common/pem.ts";
 export type { LogLevel, LogRecord, LogTier } from "./common/log.ts";
 export type {
   DatagramOptions,
@@ -146,7 +157,6 @@ export type {
   HandlerResult,
   LogHook,
   MethodRoutes,
-  Pem,
   PumpOptions,
   QueueOptions,
   QuicDatagramHandler,

@@ -290,6 +290,11 @@ export class H3Server implements RequestHost, Owner {
     refuseTooLarge(this, exchange);
   }
 
+  /** Ends it on the engine's side. */
+  halt(): void {
+    library().zig_h3_server_stop(this.#handle, 0);
+  }
+
   /** The engine says that all has ended. */
   stopped(): void {
     if (!this.#running) return;
