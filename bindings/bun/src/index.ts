@@ -41,6 +41,10 @@
  *     client/client.ts                              a client by its handle: its place in the queue, how long it keeps the process
  *     client/shared_clients.ts                      clients that nobody has made, by what they were asked for with
  *     client/native_client.ts                       the call that makes one on the C side
+ *     client/session/web_transport.ts               WebTransport: a session that this side asks for
+ *     client/session/web_transport_options.ts       checks what it is given
+ *     client/session/native_session.ts              the call that asks for one on the C side
+ *     client/session/install.ts                     installWebTransport(): as a global
  *     client/options.ts                             checks what clients are given
  *     client/types.ts                               what that is
  *
@@ -141,6 +145,9 @@ export type { DatagramHandler } from "./webtransport/session_core.ts";
 export { WebTransportDatagramDuplexStream } from "./webtransport/datagrams/duplex.ts";
 export { WebTransportError, type WebTransportErrorOptions, type WebTransportErrorSource } from "./webtransport/streams/webtransport_error.ts";
 export { WebTransportWriter } from "./webtransport/streams/writer.ts";
+export { WebTransport } from "./client/session/web_transport.ts";
+export type { WebTransportClientOptions, WebTransportHash } from "./client/session/web_transport_options.ts";
+export { installWebTransport } from "./client/session/install.ts";
 export { withTrailers, type Trailers } from "./http/trailers.ts";
 export { libraryPath, version } from "./native/library.ts";
 export type { CertificateHash } from "./server/api/certificate_hash.ts";

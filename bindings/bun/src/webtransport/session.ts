@@ -3,6 +3,7 @@ import { WT_STREAM } from "../native/layout.ts";
 import type { WebTransportBidirectionalStream } from "./streams/bidirectional_stream.ts";
 import { bytesOf, type BufferSource } from "../common/buffer_source.ts";
 import type { WebTransportCongestionControl } from "../common/congestion_control.ts";
+import { recognized } from "../common/recognized.ts";
 import { INSIDE } from "../common/web_interface.ts";
 import { checkAnticipated } from "./anticipated.ts";
 import { checkCloseInfo, type WebTransportCloseInfo } from "./close_info.ts";
@@ -41,6 +42,10 @@ export class WebTransportSession implements AsyncDisposable {
   /** @internal */
   constructor(core: SessionCore) {
     this.#core = core;
+  }
+
+  static {
+    recognized(this, "WebTransportSession");
   }
 
   /** Resolves when the session is open; rejects with a WebTransportError when it never will be. */

@@ -36,7 +36,7 @@ export interface SessionHost extends Reporter {
   /** What the connections' congestion control is tuned for. */
   readonly congestionControl: WebTransportCongestionControl;
   /** Its sessions' datagrams have the names of older drafts, too. */
-  readonly olderNames: boolean;
+  readonly olderNames?: boolean;
 }
 
 /** How far a session has come, in the standard's words. */
@@ -417,8 +417,9 @@ export class SessionCore implements SessionSink {
 
   /** What it fails with when the library ends it. Its `cause` has the library's name for that. */
   #lost(code: number, flags: number, reason: string, status: number): WebTransportError {
-    const what = this.state === "connecting" && code === ERROR.REJECTED ? "The session was refused" : "The session was lost";
-    const who = (flags & FLAG.REMOTE) !== 0 ? " by the peer" : "";
+    const never = code === ERROR.REJECTED ? "The session was refused" : "The session could not be opened";
+    const what = this.state === "connecting" ? never : "The session was lost";
+    const who = (flags & FLAG.REMOTE) !== 0 && what !== "The session could not be opened" ? " by the peer" : "";
     const why = reason === "" ? ` (${errorName(code)})` : `: ${reason}`;
     const error = new WebTransportError(`${what}${who}${why}`, { source: "session" });
     const cause = new H3Error(code, reason === "" ? errorName(code) : reason);
