@@ -349,6 +349,7 @@ def behaviours(of_sessions):
     """tests/bun: those of sessions and datagrams, which need more clients, or all others; the browser's are a suite of their own."""
     def suite(log, count):
         build_peer(log, "wtgo")
+        build_peer(log, "plainwt")
         must(log, ["go", "build", "-o", PROGRAMS / "path", "./tests/bench/path"], 300)
         files = sorted((ROOT / "tests/bun").glob("*.test.ts"))
         chosen = [f for f in files if f.name.startswith(("webtransport", "datagrams")) == of_sessions and not f.name.startswith(BROWSER)]
@@ -438,7 +439,7 @@ ALL = [
     Suite("bun", "bun test in tests/bun: behaviours, end to end, of clients that offer no DATAGRAM", behaviours(False), alone=True),
     Suite("bun:datagram", "of these, what a request may see: once more, of clients that offer it, as browsers do", offering, alone=True),
     Suite("bun:full", "of these, what answers and sends: once more, where calls find no room most of the time", full, alone=True),
-    Suite("webtransport", "those of sessions and datagrams: webtransport-go, aioquic", behaviours(True), alone=True),
+    Suite("webtransport", "those of sessions and datagrams, of servers and clients: webtransport-go, aioquic", behaviours(True), alone=True),
     Suite("chromium", "sessions as a browser sees them", browser, alone=True),
     Suite("demo", "what the README promises", demo, alone=True),
     Suite("demo-wt", "the page with WebTransport's round-trip times, in Chromium", demo_wt, alone=True),

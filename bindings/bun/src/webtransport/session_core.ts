@@ -106,6 +106,8 @@ export class SessionCore implements SessionSink {
   #unidirectional: IncomingStreams<WebTransportReceiveStream> | undefined;
   #maxDatagramSize: number | undefined;
   #streams: Map<number, SessionStream> | undefined;
+  /** Streams that have ended as they do with their session, whose own end is on its way: its error will be theirs. */
+  #lost: SessionStream[] | undefined;
   #failure: WebTransportError | undefined;
   #ending: Ending | undefined;
   /** Its last counters, once the library is done with it. */
@@ -281,7 +283,9 @@ export class SessionCore implements SessionSink {
     const stream = this.#streams?.get(handle);
     this.#streams?.delete(handle);
     this.host.pump.dispatcher.sessions.streams.delete(handle);
-    stream?.ended(code);
+    if (stream === undefined || stream.ended(code)) return;
+    if (this.#ending !== undefined) stream.fail(this.#ending.over());
+    else (this.#lost ??= []).push(stream);
   }
 
   /**
@@ -412,11 +416,11 @@ export class SessionCore implements SessionSink {
       this.#cleanup(undefined, { closeCode, reason });
       return;
     }
-    this.#cleanup(this.#lost(code, flags, reason, status));
+    this.#cleanup(this.#failureOf(code, flags, reason, status));
   }
 
   /** What it fails with when the library ends it. Its `cause` has the library's name for that. */
-  #lost(code: number, flags: number, reason: string, status: number): WebTransportError {
+  #failureOf(code: number, flags: number, reason: string, status: number): WebTransportError {
     const never = code === ERROR.REJECTED ? "The session was refused" : "The session could not be opened";
     const what = this.state === "connecting" ? never : "The session was lost";
     const who = (flags & FLAG.REMOTE) !== 0 && what !== "The session could not be opened" ? " by the peer" : "";
@@ -446,7 +450,9 @@ export class SessionCore implements SessionSink {
     const over = (): WebTransportError => (made ??= ended());
     this.#ending = { failure, over };
     this.#outbox?.end();
-    if (this.#streams !== undefined) for (const stream of [...this.#streams.values()]) stream.fail(over());
+    const cut = [...(this.#lost ?? []), ...(this.#streams?.values() ?? [])];
+    this.#lost = undefined;
+    for (const stream of cut) stream.fail(over());
     this.#bidirectional?.end(failure);
     this.#unidirectional?.end(failure);
     this.#datagrams?.end(failure, over);

@@ -12,6 +12,9 @@ import { SendSide } from "./send_side.ts";
 import { WebTransportSendStream } from "./send_stream.ts";
 import { WebTransportError } from "./webtransport_error.ts";
 
+/** Why a stream may end while its session goes on. */
+const ITS_OWN: ReadonlySet<number> = new Set([ERROR.RESET, ERROR.CANCELLED, ERROR.PROTOCOL, ERROR.QUEUE_FULL]);
+
 /** A stream by its handle. The web's stream objects are made when they are asked for. */
 export class SessionStream implements StreamSink {
   readonly core: StreamOwner;
@@ -87,8 +90,11 @@ export class SessionStream implements StreamSink {
     this.#sending?.flushed();
   }
 
-  /** It has ended: STREAM_ENDED. What has come completely can still be read. */
-  ended(code: number): void {
+  /**
+   * It has ended: STREAM_ENDED. What has come completely can still be read. False: it was cut off with its session, and who uses it has still
+   * to hear of that.
+   */
+  ended(code: number): boolean {
     if (this.#opening?.settled === false) {
       const error =
         code === ERROR.QUEUE_FULL
@@ -99,10 +105,12 @@ export class SessionStream implements StreamSink {
     if (code === 0) this.#sending?.flushed();
     const sending = this.#sending?.over === false ? this.#sending : undefined;
     const receiving = this.#receiving?.over === false && !this.#receiving.complete ? this.#receiving : undefined;
-    if (sending === undefined && receiving === undefined) return; // as a stream ends that both sides are done with
-    const error = new WebTransportError(`The stream was lost with its session (${errorName(code)})`, { source: "session" });
+    if (sending === undefined && receiving === undefined) return true; // as a stream ends that both sides are done with
+    if (!ITS_OWN.has(code)) return false;
+    const error = new WebTransportError(`The stream was lost (${errorName(code)})`, { source: "stream" });
     sending?.fail(error);
     receiving?.fail(error);
+    return true;
   }
 
   /** The session has ended. */
