@@ -38,8 +38,25 @@
  *     server/api/origins.ts                         which pages may open sessions
  *     server/api/certificate_hash.ts                SHA-256 of a certificate
  *
+ *     client/fetch/h3_fetch.ts                      h3Fetch
+ *     client/fetch/h3_client.ts                     createH3Client
+ *     client/fetch/types.ts                         what they are given
+ *     client/fetch/fetcher.ts                       from a request to its Response
+ *     client/fetch/request.ts                       from what is given to what is asked for
+ *     client/fetch/request_body.ts                  what a request's body is made of
+ *     client/fetch/compress.ts                      the option `compress`
+ *     client/fetch/redirect.ts                      redirects
+ *     client/fetch/exchange.ts                      one request and its response, between their events
+ *     client/fetch/native_fetch.ts                  the calls of a fetch
+ *     client/fetch/response.ts                      H3Response
+ *     client/fetch/response_body.ts                 a response's body that comes in pieces
+ *     client/fetch/decode.ts                        content codings
+ *     client/fetch/details.ts                       what HTTP/3 tells of a response
+ *     client/fetch/failure.ts                       what a fetch fails with
+ *
  *     client/client.ts                              a client by its handle: its place in the queue, how long it keeps the process
- *     client/shared_clients.ts                      clients that nobody has made, by what they were asked for with
+ *     client/client_set.ts                          clients by their options
+ *     client/shared_clients.ts                      clients that nobody has made
  *     client/native_client.ts                       the call that makes one on the C side
  *     client/session/web_transport.ts               WebTransport: a session that this side asks for
  *     client/session/web_transport_options.ts       checks what it is given
@@ -123,6 +140,21 @@
  *
  * @module
  */
+export { h3Fetch } from "./client/fetch/h3_fetch.ts";
+export { createH3Client, H3Client } from "./client/fetch/h3_client.ts";
+export { H3Response, type InformationalResponse, type ResponseConnection, type ResponseDetails, type ResponseTimings } from "./client/fetch/response.ts";
+export type { H3ClientOptions, H3FetchInit, PriorityOption, RequestDefaults } from "./client/fetch/types.ts";
+export type { CompressOption, CompressionCoding } from "./client/fetch/compress.ts";
+export type {
+  CertificateHashOption,
+  ClientDatagramOptions,
+  ClientEngineOptions,
+  ClientHostOptions,
+  ClientSessionOptions,
+  ClientTlsOptions,
+  ConnectionOptions,
+  PoolOptions,
+} from "./client/types.ts";
 export { createH3Server, H3Server } from "./server/create.ts";
 export { H3Request, type Params } from "./server/api/request.ts";
 export { H3Error } from "./native/errors.ts";

@@ -119,18 +119,13 @@ export class Client implements Owner, SessionHost {
     this.pump.ended(this.#ref);
   }
 
-  /** Who waits for something keeps the process, as from the start. */
-  ref(): void {
-    if (this.#ref) return;
-    this.#ref = true;
-    if (this.#running) this.pump.ref();
-  }
-
-  /** Lets the process end though somebody waits. */
-  unref(): void {
-    if (!this.#ref) return;
-    this.#ref = false;
-    if (this.#running) this.pump.unref();
+  /** Whether who waits for something keeps the process, as from the start. */
+  setRef(ref: boolean): void {
+    if (this.#ref === ref) return;
+    this.#ref = ref;
+    if (!this.#running) return;
+    if (ref) this.pump.ref();
+    else this.pump.unref();
   }
 
   /** Ends everything within so many ms; -1: when what runs has finished. Resolves when the library is done with it. */
