@@ -6,6 +6,7 @@
 //	fetch.go     a fetch from the call to its last event
 //	try.go       one try of a fetch, on one stream
 //	response.go  what comes on it
+//	connect.go   the wish for a connection without a fetch
 //	session.go   a session from the call until it is asked for
 //	accept.go    streams that a server opens
 //	pool.go      connections by origin, and the fetches that wait for them

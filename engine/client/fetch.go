@@ -52,8 +52,10 @@ type Fetch struct {
 const mostTries = 4
 
 var (
-	errShutdown  = message.Outcome{Code: sink.ErrShutdown, Flags: sink.FlagAborted, Text: "the client was closed"}
-	errQueueFull = message.Outcome{Code: sink.ErrQueueFull, Flags: sink.FlagAborted, Text: "max_queued fetches wait already"}
+	errShutdown    = message.Outcome{Code: sink.ErrShutdown, Flags: sink.FlagAborted, Text: "the client was closed"}
+	errQueueFull   = message.Outcome{Code: sink.ErrQueueFull, Flags: sink.FlagAborted, Text: "max_queued fetches wait already"}
+	errPoolTimeout = message.Outcome{Code: sink.ErrPoolTimeout, Flags: sink.FlagAborted, Text: "no connection or stream was free in queue_timeout_ms"}
+	errGoneAtOnce  = message.Outcome{Code: sink.ErrClosed, Flags: sink.FlagAborted | sink.FlagRemote, Text: "connections end as soon as they are there"}
 )
 
 // refusal is how a fetch ends that err, an *Error, keeps from being sent.
@@ -271,7 +273,7 @@ func (f *Fetch) send(c *conn, s *quic.Stream) {
 		if f.tries < mostTries {
 			c.client.pool.submit(&f.waiter)
 		} else {
-			f.fail(message.Outcome{Code: sink.ErrClosed, Flags: sink.FlagAborted | sink.FlagRemote, Text: "connections end as soon as they are there"})
+			f.fail(errGoneAtOnce)
 		}
 		return
 	}
@@ -291,11 +293,15 @@ func (f *Fetch) send(c *conn, s *quic.Stream) {
 	f.unlock()
 }
 
-// waits sets the time limit of a fetch that waits.
+// waits sets the time limit of a fetch that waits. One that has ended just before it was queued does not wait.
 func (f *Fetch) waits() {
 	f.mu.Lock()
 	f.arm()
+	ended := f.ended
 	f.unlock()
+	if ended {
+		f.client.pool.gone(&f.waiter)
+	}
 }
 
 // arm sets the timer to the first of the time limits that still count. f.mu is held.
@@ -336,7 +342,7 @@ func (f *Fetch) expire() {
 	case !f.answered && passed(f.responseLimit):
 		f.failed(message.Outcome{Code: sink.ErrTimeout, Flags: sink.FlagAborted, Text: "response_timeout_ms has passed"}, http3.ErrCodeRequestCanceled)
 	case f.try.c == nil && passed(f.queueLimit):
-		f.failed(message.Outcome{Code: sink.ErrPoolTimeout, Flags: sink.FlagAborted, Text: "no connection or stream was free in queue_timeout_ms"}, http3.ErrCodeRequestCanceled)
+		f.failed(errPoolTimeout, http3.ErrCodeRequestCanceled)
 	default:
 		f.arm()
 	}

@@ -177,10 +177,13 @@ func (w *opening) fail(o message.Outcome) { w.session.GiveUp(o) }
 func (w *opening) waits() {
 	w.mu.Lock()
 	if w.conn == nil && !w.over {
-		w.limit(w.client.options.QueueTimeout, message.Outcome{Code: sink.ErrPoolTimeout, Flags: sink.FlagAborted,
-			Text: "no connection or stream was free in queue_timeout_ms"})
+		w.limit(w.client.options.QueueTimeout, errPoolTimeout)
 	}
+	over := w.over
 	w.mu.Unlock()
+	if over { // since just before it was queued
+		w.client.pool.gone(&w.waiter)
+	}
 }
 
 // ended is called once nothing of the session is left.

@@ -68,6 +68,8 @@ func (m *Contract) Hold(e *Event) {
 		return
 	}
 	switch e.Type {
+	case sink.EventConnectDone:
+		m.connectDone(e)
 	case sink.EventConnOpened:
 		if o := m.begin(e, sink.KindConn); o != nil {
 			o.conn, o.ids = e.Object, map[uint64]bool{}
@@ -107,7 +109,7 @@ func (m *Contract) Hold(e *Event) {
 }
 
 func kindName(k sink.Kind) string {
-	return [...]string{"object", "connection", "request", "session", "stream", "fetch"}[k]
+	return [...]string{"object", "connection", "request", "session", "stream", "fetch", "wish"}[k]
 }
 
 // begin takes an object's first event.
