@@ -22,6 +22,7 @@ type Fetch struct {
 	head     []byte // packed
 	headSize int    // as RFC 9114, 4.2.2 counts
 	isHead   bool   // HEAD: the response has no body
+	measured bool   // POST, PUT, PATCH: content-length says also that there is no body (RFC 9110, 8.6)
 	flows    bool   // it has datagrams
 	streamed bool   // the body is written in parts: it cannot be sent a second time
 	body     *kept  // the body, or its begin; nil: none
@@ -44,8 +45,13 @@ type Fetch struct {
 	ended    bool // how it ends is decided
 	finished bool // terminate was called
 	result   message.Outcome
-	running  int // goroutines of its tries
+	running  int // that have to do with its tries: goroutines, and the wait for a response
 	timer    *time.Timer
+
+	// Memory of what nearly every fetch needs once.
+	first try
+	part  message.Part
+	event sink.Event
 }
 
 // mostTries is how often a fetch is sent: each time a server has said that it did not look at it.
@@ -70,8 +76,9 @@ func refusal(err error) message.Outcome {
 // Fetch sends a request and binds its Fetch to h, a handle that the consumer's side has given out. Whatever happens is told by events of h, the
 // last of which is FETCH_DONE.
 func (c *Client) Fetch(h sink.Handle, r *Request) {
-	f := &Fetch{client: c, handle: h, userData: r.UserData, isHead: r.Method == "HEAD", streamed: !r.End, flows: r.Datagrams, collect: uint64(max(r.Collect, 0))}
-	f.try, f.taker = newTry(f), f
+	f := &Fetch{client: c, handle: h, userData: r.UserData, isHead: r.Method == "HEAD", streamed: !r.End, flows: r.Datagrams, collect: uint64(max(r.Collect, 0)),
+		measured: r.Method == "POST" || r.Method == "PUT" || r.Method == "PATCH"}
+	f.try, f.taker = f.first.init(f), f
 	if !c.sink.IssueFor(h, f) {
 		r.Body.Release()
 		return
@@ -230,7 +237,8 @@ func (f *Fetch) terminate(counted bool) {
 	c := f.client
 	c.pool.gone(&f.waiter)
 	var conn *conn
-	ev := sink.Event{Type: sink.EventFetchDone, Flags: f.result.Flags, Object: f.handle, Parent: c.handle, UserData: f.userData, Code: f.result.Code,
+	ev := &f.event
+	*ev = sink.Event{Type: sink.EventFetchDone, Flags: f.result.Flags, Object: f.handle, Parent: c.handle, UserData: f.userData, Code: f.result.Code,
 		Status: f.status, Aux: f.result.Aux}
 	if conn = f.try.c; conn != nil {
 		ev.Conn = conn.Handle
@@ -241,7 +249,7 @@ func (f *Fetch) terminate(counted bool) {
 	copy(rec.Payload, text)
 	c.stats.Sub(sink.StatRequestsActive) // whoever sees the event finds it counted
 	if c.sink.Release(f.handle) {
-		c.sink.Commit(rec, &ev)
+		c.sink.Commit(rec, ev)
 	} else {
 		c.sink.Abort(rec)
 	}
@@ -265,7 +273,7 @@ func (f *Fetch) send(c *conn, s *quic.Stream) {
 		return
 	}
 	f.tries++
-	tr.x = message.Framed{S: s, Reader: message.NewResponseReader(s, f.client.limits)}
+	tr.x = message.Framed{S: s}
 	if !c.Add(&tr.Node, tr) {
 		discard(s)
 		f.mu.Unlock()
@@ -419,16 +427,14 @@ func (f *Fetch) upload(p *message.Part) {
 }
 
 // headPart is what the request begins with: all of it, unless its body is written in parts.
-func (f *Fetch) headPart() message.Part {
-	p := message.Part{Head: true, Headers: f.head, Length: -1, End: !f.streamed}
+func (f *Fetch) headPart() *message.Part {
+	p := &f.part
+	*p = message.Part{Head: true, Headers: f.head, Length: -1, End: !f.streamed}
 	if f.body != nil {
 		p.Body = f.body.use()
-		if !f.streamed {
-			p.Length = int64(len(p.Body.Bytes))
-		}
 	}
-	if method, _ := packedField(f.head, ":method"); !f.streamed && f.body == nil && (method == "POST" || method == "PUT" || method == "PATCH") {
-		p.Length = 0 // RFC 9110, 8.6
+	if !f.streamed && (f.body != nil || f.measured) {
+		p.Length = int64(len(p.Body.Bytes))
 	}
 	return p
 }
@@ -438,8 +444,8 @@ func (f *Fetch) mayRetry() bool {
 	return !f.ended && !f.heard && !f.streamed && !f.flows && f.tries < mostTries
 }
 
-// event completes an event of the fetch.
-func (f *Fetch) event(ev *sink.Event, c *conn) *sink.Event {
+// complete completes an event of the fetch.
+func (f *Fetch) complete(ev *sink.Event, c *conn) *sink.Event {
 	ev.Object, ev.Parent, ev.Conn, ev.UserData = f.handle, f.client.handle, c.Handle, f.userData
 	return ev
 }

@@ -83,47 +83,53 @@ func (r *Request) sessionHead(token string) (packed []byte, size int, err error)
 	if !strings.Contains(authority, "[") {
 		authority = strings.TrimSuffix(authority, ":")
 	}
-	rest := make([]byte, 0, len(r.Headers))
-	for list := (wire.PackedReader{Rest: r.Headers}); ; {
-		name, value, ok := list.Next()
-		if !ok {
-			if len(list.Rest) > 0 {
-				return nil, 0, &sink.Error{Code: sink.ErrInvalidArgument, Text: "the list of fields is cut"}
-			}
-			break
-		}
-		if err := wire.CheckRequestField(name, value); err != nil {
-			return nil, 0, &sink.Error{Code: sink.ErrBadHeader, Text: strconv.Quote(string(name)) + ": " + err.Error(), Err: err}
-		}
-		if string(name) == "host" {
-			if !wire.ValidAuthority(value) {
-				return nil, 0, &sink.Error{Code: sink.ErrBadHeader, Text: "host: no host and port: " + strconv.Quote(string(value))}
-			}
-			authority = string(value)
-			continue
-		}
-		size += len(name) + len(value) + 32
-		rest = wire.AppendPacked(rest, string(name), string(value))
+	if authority, err = checkFields(r.Headers, authority); err != nil {
+		return nil, 0, err
 	}
-	for _, field := range [...][2]string{{":method", r.Method}, {":scheme", "https"}, {":authority", authority}, {":path", path}} {
+	pseudo := [...][2]string{{":method", r.Method}, {":scheme", "https"}, {":authority", authority}, {":path", path}, {":protocol", token}}
+	room := len(r.Headers)
+	for _, field := range pseudo {
+		room += wire.PackedHead + len(field[0]) + len(field[1])
+	}
+	packed = make([]byte, 0, room)
+	for _, field := range pseudo {
+		if field[1] == "" {
+			continue // no token
+		}
 		size += len(field[0]) + len(field[1]) + 32
 		packed = wire.AppendPacked(packed, field[0], field[1])
 	}
-	if token != "" {
-		packed = wire.AppendPacked(packed, ":protocol", token)
+	for list := (wire.PackedReader{Rest: r.Headers}); ; {
+		entry := list.Rest
+		name, value, ok := list.Next()
+		if !ok {
+			return packed, size, nil
+		}
+		if string(name) != "host" {
+			size += len(name) + len(value) + 32
+			packed = append(packed, entry[:len(entry)-len(list.Rest)]...)
+		}
 	}
-	return append(packed, rest...), size, nil
 }
 
-// packedField is a field of a packed list.
-func packedField(packed []byte, name string) (value string, ok bool) {
+// checkFields looks at the fields that a request is to have, and gives the authority that host among them puts in the place of that of the URL.
+func checkFields(packed []byte, authority string) (string, error) {
 	for list := (wire.PackedReader{Rest: packed}); ; {
-		n, v, more := list.Next()
-		if !more {
-			return "", false
+		name, value, ok := list.Next()
+		switch {
+		case !ok && len(list.Rest) > 0:
+			return "", &sink.Error{Code: sink.ErrInvalidArgument, Text: "the list of fields is cut"}
+		case !ok:
+			return authority, nil
 		}
-		if string(n) == name {
-			return string(v), true
+		if err := wire.CheckRequestField(name, value); err != nil {
+			return "", &sink.Error{Code: sink.ErrBadHeader, Text: strconv.Quote(string(name)) + ": " + err.Error(), Err: err}
+		}
+		if string(name) == "host" {
+			if !wire.ValidAuthority(value) {
+				return "", &sink.Error{Code: sink.ErrBadHeader, Text: "host: no host and port: " + strconv.Quote(string(value))}
+			}
+			authority = string(value)
 		}
 	}
 }
