@@ -39,6 +39,7 @@ type Client struct {
 	quic      *quic.Config
 	lookup    func(ctx context.Context, host string) ([]netip.Addr, error)
 	pool      pool
+	watch     time.Duration // see usualWatch
 	sessions  session.Options
 	alone     atomic.Uint64 // sessions that share no connection
 
@@ -61,7 +62,7 @@ type Client struct {
 
 // New makes a client that delivers to to; handle is its own. Certificates are read here, nothing is bound. It fails with an *Error.
 func New(o *config.ClientOptions, handle sink.Handle, to sink.Sink, stats *sink.ClientStats) (*Client, error) {
-	c := &Client{options: o, handle: handle, sink: to, stats: stats, limits: wire.NewFieldLimits(o.MaxHeaderBytes),
+	c := &Client{options: o, handle: handle, sink: to, stats: stats, limits: wire.NewFieldLimits(o.MaxHeaderBytes), watch: usualWatch,
 		quit: make(chan struct{}), done: make(chan struct{}), changed: make(chan struct{}, 1)}
 	if err := c.configureTLS(); err != nil {
 		return nil, err

@@ -21,9 +21,9 @@ const (
 	usualBuffer = 4 << 10
 	// largestPeek is the largest response, body included, that is delivered without a goroutine.
 	largestPeek = 16 << 10
-	// watchFor is how long a response is waited for before it gets a goroutine. Behind one that is late, the first bytes of others that are not
+	// usualWatch is how long a response is waited for before it gets a goroutine. Behind one that is late, the first bytes of others that are not
 	// whole are seen so much later at most.
-	watchFor = 8 * time.Millisecond
+	usualWatch = 8 * time.Millisecond
 )
 
 // Readings are the responses of a connection that are waited for. One that is there as a whole is delivered by the connection's one goroutine for
@@ -146,7 +146,7 @@ func (c *conn) readResponses() {
 			rs.mu.Unlock()
 			for i, tr := range rs.batch {
 				rs.batch[i] = nil
-				c.respond(tr)
+				c.respond(tr, c.client.watch) // all of it is there, unless something was lost on the way
 			}
 		case tr == nil:
 			rs.running = false
@@ -154,10 +154,10 @@ func (c *conn) readResponses() {
 			return
 		default:
 			rs.watched = tr.x.S
-			tr.x.S.SetReadDeadline(tr.reading.since.Add(watchFor))
+			tr.x.S.SetReadDeadline(tr.reading.since.Add(c.client.watch))
 			rs.mu.Unlock()
 			if c.watch(tr) {
-				c.respond(tr)
+				c.respond(tr, link.HeaderWait)
 			}
 		}
 	}
@@ -173,7 +173,7 @@ func (c *conn) watch(tr *try) bool {
 	if tr.reading.state != readingPending {
 		return false
 	}
-	if errors.Is(err, os.ErrDeadlineExceeded) && time.Since(tr.reading.since) < watchFor {
+	if errors.Is(err, os.ErrDeadlineExceeded) && time.Since(tr.reading.since) < c.client.watch {
 		return false // another one has ended
 	}
 	rs.unlink(tr)
@@ -181,10 +181,10 @@ func (c *conn) watch(tr *try) bool {
 	return true
 }
 
-// respond delivers a response that is there as a whole, or leaves it to a goroutine. It was taken.
-func (c *conn) respond(tr *try) {
+// respond delivers a response that is there as a whole within so much time, or leaves it to a goroutine. It was taken.
+func (c *conn) respond(tr *try, wait time.Duration) {
 	s := tr.x.S
-	s.SetReadDeadline(time.Now().Add(link.HeaderWait))
+	s.SetReadDeadline(time.Now().Add(wait))
 	if !c.deliver(tr) {
 		s.SetReadDeadline(time.Time{})
 		c.Spawn("response", tr.read)
