@@ -14,6 +14,8 @@
 //	conn.go      a connection of a client's
 //	dial.go      names, addresses, and which of them answers
 //	tls.go       whom a client believes
+//	qlog.go      what QUIC does on a connection, in a file
+//	key_log.go   the secrets of connections, in a file
 //
 // Fetch sends at once where a connection has a stream, and lets the fetch wait in the pool otherwise. A response that is
 // there as a whole is read by the one goroutine that its connection has for these, any other by one of its own, a spare of the connection's. A fetch that is over within two looks of the sweep has no timer and no watch on its stream.
