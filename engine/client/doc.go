@@ -4,6 +4,7 @@
 //	client.go    a Client: what all its connections have in common, and its end
 //	request.go   what a fetch asks for, checked
 //	fetch.go     a fetch from the call to its last event
+//	priority.go  the priority of one that is under way
 //	try.go       one try of a fetch, on one stream
 //	reading.go   responses that are there as a whole, read without a goroutine each
 //	response.go  what else comes on it

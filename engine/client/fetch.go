@@ -10,6 +10,7 @@ import (
 
 	"zigh3/engine/message"
 	"zigh3/engine/sink"
+	"zigh3/engine/wire"
 )
 
 // A Fetch is a request and its response, from the call to FETCH_DONE. Its exported methods never block, may be called by one goroutine at a
@@ -19,14 +20,16 @@ type Fetch struct {
 	handle   sink.Handle
 	userData uint64
 	waiter
-	head     []byte // packed
-	headSize int    // as RFC 9114, 4.2.2 counts
-	isHead   bool   // HEAD: the response has no body
-	measured bool   // POST, PUT, PATCH: content-length says also that there is no body (RFC 9110, 8.6)
-	flows    bool   // it has datagrams
-	streamed bool   // the body is written in parts: it cannot be sent a second time
-	body     *kept  // the body, or its begin; nil: none
-	collect  uint64 // the most bytes of the response's body, which need no credit; 0: by credit
+	head        []byte // packed
+	headSize    int    // as RFC 9114, 4.2.2 counts
+	isHead      bool   // HEAD: the response has no body
+	measured    bool   // POST, PUT, PATCH: content-length says also that there is no body (RFC 9110, 8.6)
+	flows       bool   // it has datagrams
+	streamed    bool   // the body is written in parts: it cannot be sent a second time
+	body        *kept  // the body, or its begin; nil: none
+	priority    wire.Priority
+	hasPriority bool
+	collect     uint64 // the most bytes of the response's body, which need no credit; 0: by credit
 
 	// When it is given up; zero: never.
 	queueLimit    time.Time // as long as it waits
@@ -60,6 +63,7 @@ const mostTries = 4
 var (
 	errShutdown    = message.Outcome{Code: sink.ErrShutdown, Flags: sink.FlagAborted, Text: "the client was closed"}
 	errQueueFull   = message.Outcome{Code: sink.ErrQueueFull, Flags: sink.FlagAborted, Text: "max_queued fetches wait already"}
+	errLargeHead   = message.Outcome{Code: sink.ErrTooLarge, Flags: sink.FlagAborted, Text: "the server does not take header fields of this size"}
 	errPoolTimeout = message.Outcome{Code: sink.ErrPoolTimeout, Flags: sink.FlagAborted, Text: "no connection or stream was free in queue_timeout_ms"}
 	errGoneAtOnce  = message.Outcome{Code: sink.ErrClosed, Flags: sink.FlagAborted | sink.FlagRemote, Text: "connections end as soon as they are there"}
 )
@@ -89,6 +93,7 @@ func (c *Client) Fetch(h sink.Handle, r *Request) {
 	var err error
 	if f.key, err = originOf(r.Authority); err == nil {
 		f.head, f.headSize, err = r.head()
+		f.priority, f.hasPriority = r.priority()
 	}
 	o := errShutdown
 	switch {
@@ -286,6 +291,7 @@ func (f *Fetch) send(c *conn, s *quic.Stream) {
 		return
 	}
 	tr.c = c
+	tr.prioritize(s)
 	if f.timer != nil {
 		f.timer.Stop() // what is left of it, the sweep sees to
 	}
@@ -294,7 +300,7 @@ func (f *Fetch) send(c *conn, s *quic.Stream) {
 	case tr.x.ID() >= c.goAway.Load():
 		tr.refused(uint64(http3.ErrCodeRequestRejected))
 	case settings != nil && uint64(f.headSize) > settings.MaxFieldSectionSize():
-		f.failed(message.Outcome{Code: sink.ErrTooLarge, Flags: sink.FlagAborted, Text: "the server does not take header fields of this size"}, http3.ErrCodeRequestCanceled)
+		f.failed(errLargeHead, http3.ErrCodeRequestCanceled)
 	default:
 		tr.begin()
 	}

@@ -22,6 +22,9 @@ type Request struct {
 
 	Collect int64 // the most bytes that the response's body may have, which is then delivered without credit; 0: any number, by credit
 
+	Priority    wire.Priority // of the response, and of the body on its way (RFC 9218)
+	HasPriority bool          // there is one; else a field priority among Headers says, or none does
+
 	Datagrams bool // it has datagrams (RFC 9297), from when it is on its connection; then it is never sent a second time
 
 	ResponseTimeout time.Duration // until the response's head; 0: the client's option, negative: for ever
@@ -103,11 +106,33 @@ func (r *Request) sessionHead(token string) (packed []byte, size int, err error)
 		entry := list.Rest
 		name, value, ok := list.Next()
 		if !ok {
-			return packed, size, nil
+			break
 		}
-		if string(name) != "host" {
+		if string(name) != "host" && !(r.HasPriority && string(name) == wire.FieldPriority) {
 			size += len(name) + len(value) + 32
 			packed = append(packed, entry[:len(entry)-len(list.Rest)]...)
+		}
+	}
+	if r.HasPriority {
+		value := wire.AppendPriority(nil, r.Priority)
+		size += len(wire.FieldPriority) + len(value) + 32
+		packed = wire.AppendPacked(packed, wire.FieldPriority, string(value))
+	}
+	return packed, size, nil
+}
+
+// priority is the request's, by whichever of the two says it.
+func (r *Request) priority() (p wire.Priority, given bool) {
+	if r.HasPriority {
+		return r.Priority, true
+	}
+	for list := (wire.PackedReader{Rest: r.Headers}); ; {
+		name, value, ok := list.Next()
+		switch {
+		case !ok:
+			return wire.DefaultPriority, false
+		case string(name) == wire.FieldPriority:
+			return wire.ParsePriority(value)
 		}
 	}
 }
