@@ -336,11 +336,11 @@ func (p *pool) remove(c *conn) {
 
 // connect makes a connection to an origin, and serves it to its end.
 func (p *pool) connect(o *origin) {
-	q, err := p.client.dial(o.key)
+	q, times, err := p.client.dial(o.key)
 	p.client.stats.Sub(sink.StatHandshakesPending)
 	if err == nil {
 		c := newConn(p.client, o, q)
-		if c.open() {
+		if c.open(times) {
 			p.connected(c)
 			c.Take(c.accept)
 			p.ended(c.makesRoom)
