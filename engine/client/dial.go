@@ -19,13 +19,18 @@ import (
 // attemptDelay is what one address gets before the next is tried beside it (RFC 8305, 5).
 const attemptDelay = 250 * time.Millisecond
 
-// dial connects to an origin, on a goroutine that may wait. Its failures are *sink.Error.
-func (c *Client) dial(key originKey) (*quic.Conn, error) {
+// dial connects to an origin, on a goroutine that may wait; early says that the handshake may be still to come. Its failures are *sink.Error.
+func (c *Client) dial(key originKey, early bool) (*quic.Conn, error) {
 	ctx, cancel := context.WithTimeout(c.ctx, c.options.ConnectTimeout)
 	defer cancel()
 	addresses, err := c.addresses(ctx, key)
 	if err != nil {
 		return nil, err
+	}
+	if early {
+		if q := c.dialEarly(ctx, key, addresses); q != nil {
+			return q, nil
+		}
 	}
 	transport, err := c.bind()
 	if err != nil {
