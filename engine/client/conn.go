@@ -26,6 +26,7 @@ type conn struct {
 	datagrams datagram.Flows
 	sessions  session.Set
 	readings  readings
+	movement  movement
 	raw       *datagram.Flow // nil: the client wants none, or the server has none
 	early     atomic.Bool    // its handshake is not complete: only early data goes out
 	goAway    atomic.Uint64  // the first request that the server does not serve; noGoAway: it has not said
@@ -147,6 +148,9 @@ func (c *conn) WentAway() { c.sessions.Drain() }
 
 // Lost implements link.Carried.
 func (c *conn) Lost() {
+	c.movement.mu.Lock()
+	c.movement.over = true
+	c.movement.mu.Unlock()
 	c.client.pool.lost(c)
 	c.datagrams.Lost()
 	c.sessions.Lost()

@@ -171,6 +171,7 @@ func (f *Fetch) unlock() {
 	f.mu.Unlock()
 	if left != nil {
 		if left.early {
+			f.early = false // whatever it is that the connection is still to learn
 			f.client.stats.Add(sink.ClientStatFetchesEarlyRefused, 1)
 			if left.c.early.Load() {
 				p.notEarly(left.c.origin)

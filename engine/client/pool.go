@@ -352,6 +352,7 @@ func (p *pool) connect(o *origin, early bool) {
 		if !early {
 			p.client.known.keep(o.key, q)
 		}
+		c.settleDown()
 		if c.open() {
 			if early {
 				c.Spawn("handshake", c.awaitHandshake)
