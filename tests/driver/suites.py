@@ -349,6 +349,7 @@ def behaviours(of_sessions):
     """tests/bun: those of sessions and datagrams, which need more clients, or all others; the browser's are a suite of their own."""
     def suite(log, count):
         build_peer(log, "wtgo")
+        build_peer(log, "odd")
         must(log, ["go", "build", "-o", PROGRAMS / "path", "./tests/bench/path"], 300)
         files = sorted((ROOT / "tests/bun").glob("*.test.ts"))
         chosen = [f for f in files if f.name.startswith(("webtransport", "datagrams")) == of_sessions and not f.name.startswith(BROWSER)]

@@ -5,7 +5,7 @@ import { lastError } from "../../native/library.ts";
 import { scratch } from "../../native/memory.ts";
 import { readFields, writeHeaders, type Listed } from "../../native/packed.ts";
 import { whenWritable } from "../../native/refused.ts";
-import { OutgoingBytes, sharedBlob, sharedBytes, type Source } from "../../http/outgoing_bytes.ts";
+import { OutgoingBytes, sharedBlob, sharedBytes } from "../../http/outgoing_bytes.ts";
 import { OutgoingStream } from "../../http/outgoing_stream.ts";
 import type { Client } from "../client.ts";
 import type { ClientSet } from "../client_set.ts";
@@ -155,15 +155,11 @@ class Sender {
     if (body === undefined || this.#whole !== null) return;
     if ("stream" in body) {
       const declared = this.asked.headers["content-length"];
-      const sending = new OutgoingStream(exchange, REQUEST_BODY, body.stream, declared === undefined ? undefined : Number(declared), undefined);
-      exchange.sends(sending);
-      void sending.run();
-      return;
+      const length = declared === undefined ? undefined : Number(declared);
+      exchange.send((upload) => new OutgoingStream(upload, REQUEST_BODY, body.stream, length, undefined));
+    } else {
+      exchange.send((upload) => new OutgoingBytes(upload, REQUEST_BODY, "bytes" in body ? sharedBytes(body.bytes) : sharedBlob(body.blob)));
     }
-    const source: Source = "bytes" in body ? sharedBytes(body.bytes) : sharedBlob(body.blob);
-    const sending = new OutgoingBytes(exchange, REQUEST_BODY, source);
-    exchange.sends(sending);
-    sending.run();
   }
 }
 
