@@ -58,16 +58,23 @@
  *     client/client_set.ts                          clients by their options
  *     client/shared_clients.ts                      clients that nobody has made
  *     client/native_client.ts                       the call that makes one on the C side
+ *     client/session/web_transport.ts               WebTransport: a session that this side asks for
+ *     client/session/web_transport_options.ts       checks what it is given
+ *     client/session/native_session.ts              the call that asks for one on the C side
+ *     client/session/install.ts                     installWebTransport(): as a global
  *     client/options.ts                             checks what clients are given
  *     client/types.ts                               what that is
  *
  *     webtransport/session_core.ts                  a session by its handle: state, events, what hangs on it
  *     webtransport/session.ts                       WebTransportSession, the same in the web's shape
+ *     webtransport/anticipated.ts                   streams that a session expects of its peer
+ *     webtransport/answer_headers.ts                responseHeaders of a session that this side has asked for
  *     webtransport/connection_stats.ts              getStats()
  *     webtransport/close_info.ts                    code and reason of an end
  *     webtransport/keying_material.ts               arguments of exportKeyingMaterial()
  *
  *     webtransport/datagrams/duplex.ts              WebTransportDatagramDuplexStream
+ *     webtransport/datagrams/older_names.ts         the same of a server's session, with the names of older drafts
  *     webtransport/datagrams/writable.ts            WebTransportDatagramsWritable
  *     webtransport/datagrams/inbox.ts               those that nobody has read
  *     webtransport/datagrams/outbox.ts              those that wait to be sent
@@ -122,6 +129,7 @@
  *     common/foreign_response.ts                    Responses of another realm or library
  *     common/native_body.ts                         what reads bodies, as it was at loading
  *     common/recognized.ts                          classes that know their objects of another run
+ *     common/web_interface.ts                       classes in the shape of the web's interfaces
  *     common/builtins.ts                            functions of the host as they were at loading
  *     common/outcome.ts                             a promise that is made when somebody asks
  *     common/peek.ts                                the value of a promise that is settled
@@ -164,11 +172,14 @@ export { WebTransportReceiveStream, type WebTransportReceiveStreamStats } from "
 export { WebTransportSendGroup, type WebTransportSendStreamStats } from "./webtransport/streams/send_group.ts";
 export { WebTransportSendStream } from "./webtransport/streams/send_stream.ts";
 export { WebTransportServerSession, type AcceptOptions } from "./server/api/server_session.ts";
-export { WebTransportSession, type WebTransportSendStreamOptions } from "./webtransport/session.ts";
+export { WebTransportSession, type OlderDatagramDuplexStream, type WebTransportSendStreamOptions } from "./webtransport/session.ts";
 export type { DatagramHandler } from "./webtransport/session_core.ts";
 export { WebTransportDatagramDuplexStream } from "./webtransport/datagrams/duplex.ts";
 export { WebTransportError, type WebTransportErrorOptions, type WebTransportErrorSource } from "./webtransport/streams/webtransport_error.ts";
 export { WebTransportWriter } from "./webtransport/streams/writer.ts";
+export { WebTransport } from "./client/session/web_transport.ts";
+export type { WebTransportClientOptions, WebTransportHash } from "./client/session/web_transport_options.ts";
+export { installWebTransport } from "./client/session/install.ts";
 export { withTrailers, type Trailers } from "./http/trailers.ts";
 export { libraryPath, version } from "./native/library.ts";
 export type { CertificateHash } from "./server/api/certificate_hash.ts";

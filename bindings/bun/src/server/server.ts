@@ -66,6 +66,7 @@ export class H3Server implements RequestHost, Owner {
   readonly incomingDatagrams: number;
   /** What sessions' congestion control is tuned for. */
   readonly congestionControl: WebTransportCongestionControl;
+  readonly olderNames = true;
 
   #quicDatagram: QuicDatagramHandler | undefined;
   /** Which kinds of routes the engine was started with: others cannot be added. */
