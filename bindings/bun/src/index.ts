@@ -46,6 +46,8 @@
  *     client/fetch/request_body.ts                  what a request's body is made of
  *     client/fetch/compress.ts                      the option `compress`
  *     client/fetch/redirect.ts                      redirects
+ *     client/fetch/fallback.ts                      origins without HTTP/3
+ *     client/fetch/alternatives.ts                  which have it, and where (Alt-Svc)
  *     client/fetch/exchange.ts                      one request and its response, between their events
  *     client/fetch/native_fetch.ts                  the calls of a fetch
  *     client/fetch/response.ts                      H3Response

@@ -9,10 +9,12 @@ import { OutgoingBytes, sharedBlob, sharedBytes } from "../../http/outgoing_byte
 import { OutgoingStream } from "../../http/outgoing_stream.ts";
 import type { Client } from "../client.ts";
 import type { ClientSet } from "../client_set.ts";
+import { connectionOptions } from "../options.ts";
 import { codingsOf, decodeStream, decodeWhole } from "./decode.ts";
 import { FetchDetails } from "./details.ts";
 import { FetchExchange, type Answer } from "./exchange.ts";
 import { fetchFailed } from "./failure.ts";
+import { Fallback } from "./fallback.ts";
 import { ask, REQUEST_BODY } from "./native_fetch.ts";
 import { redirected, redirectTarget } from "./redirect.ts";
 import { checkRequest, type Asked, type RequestWishes } from "./request.ts";
@@ -29,6 +31,7 @@ const SAY_EMPTY = new Set(["POST", "PUT", "PATCH"]);
 /** Makes requests through the clients of a set. */
 export class Fetcher {
   readonly clients: ClientSet;
+  #fallback: Fallback | undefined;
   #headers: Listed;
   #wishes: RequestWishes;
 
@@ -48,10 +51,13 @@ export class Fetcher {
     const asked = checked instanceof Promise ? await checked : checked;
     try {
       asked.signal?.throwIfAborted();
-      if (asked.url.protocol !== "https:") throw new TypeError(`HTTP/3 has https: alone, not ${asked.url.protocol}`);
-      const client = this.clients.get(init ?? {});
-      if (asked.wishes.compression !== undefined && asked.body !== undefined) await compress(asked);
-      return await follow(client, asked);
+      const { protocol } = asked.url;
+      const { fallback, compression } = asked.wishes;
+      if (protocol !== "https:" && !(fallback && protocol === "http:")) throw new TypeError(`HTTP/3 has https: alone, not ${protocol}`);
+      const client = fallback ? undefined : this.clients.get(init ?? {});
+      if (compression !== undefined && asked.body !== undefined) await compress(asked);
+      if (client !== undefined) return await follow(client, asked);
+      return await (this.#fallback ??= new Fallback(this.clients, follow)).fetch(asked, connectionOptions(init ?? {}));
     } catch (error) {
       discard(asked.body, error);
       throw error;
