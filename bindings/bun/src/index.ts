@@ -51,6 +51,7 @@
  *     client/fetch/exchange.ts                      one request and its response, between their events
  *     client/fetch/native_fetch.ts                  the calls of a fetch
  *     client/fetch/response.ts                      H3Response
+ *     client/fetch/response_heads.ts                the fields of responses
  *     client/fetch/response_body.ts                 a response's body that comes in pieces
  *     client/fetch/decode.ts                        content codings
  *     client/fetch/details.ts                       what HTTP/3 tells of a response
