@@ -7,24 +7,38 @@ import { failure, Suite, until } from "./suite.ts";
 const suite = new Suite();
 let server: OddServer;
 let client: H3Client;
+/** Opens gates, by a connection of its own. */
+let doorman: H3Client;
 beforeAll(async () => {
   server = await OddServer.start();
-  client = suite.client(undefined, { tls: { ca: Bun.file(server.certPath) } });
+  [client, doorman] = [0, 1].map(() => suite.client(undefined, { tls: { ca: Bun.file(server.certPath) } })) as [H3Client, H3Client];
 });
 afterAll(() => server.stop());
 
 const FIN: Step = { fin: true };
 const ask = (steps: Step[], init?: H3FetchInit) => client.fetch(server.url(...steps), init);
 
+/** Stands where an answer goes on once its head has come: what breaks it off could overtake that. */
+const LATER: Step = { gate: "" };
+let gates = 0;
+
+/** The steps with a gate of their own, and what opens it. */
+function gated(steps: Step[]): { steps: Step[]; open(): Promise<unknown> } {
+  const name = `gate ${gates++}`;
+  return { steps: steps.map((step) => (step === LATER ? { gate: name } : step)), open: async () => (await doorman.fetch(server.url({ open: name }, OK, FIN))).text() };
+}
+
 /** What becomes of an answer: its status and text, or the code that the fetch or its body fails with. */
-async function outcome(steps: Step[], init?: H3FetchInit): Promise<unknown[]> {
+async function outcome(given: Step[], init?: H3FetchInit): Promise<unknown[]> {
   let response: Response;
+  const { steps, open } = gated(given);
   try {
     response = await ask(steps, init);
   } catch (error) {
     expect(error).toBeInstanceOf(TypeError);
     return ["fetch", ((error as Error).cause as { code: string }).code];
   }
+  if (given.includes(LATER)) await open();
   try {
     return [response.status, await response.text()];
   } catch (error) {
@@ -36,13 +50,11 @@ async function outcome(steps: Step[], init?: H3FetchInit): Promise<unknown[]> {
 const TRUNCATED = "ZIG_H3_ERR_TRUNCATED";
 const PROTOCOL = "ZIG_H3_ERR_PROTOCOL";
 const head = (...fields: [string, string][]): Step => ({ head: [[":status", "200"], ...fields] });
-/** So that the head comes by itself. */
-const LATER: Step = { wait: 30 };
 
 describe("F13 answers that are none", () => {
   const cases: [string, Step[], unknown[]][] = [
     ["a response", [OK, { data: "abc" }, FIN], [200, "abc"]],
-    ["in pieces", [OK, LATER, { data: "a" }, LATER, { data: "bc" }, LATER, FIN], [200, "abc"]],
+    ["in pieces", [OK, { data: "a" }, LATER, { data: "bc" }, FIN], [200, "abc"]],
     ["a length that is kept", [head(["content-length", "3"]), LATER, { data: "abc" }, FIN], [200, "abc"]],
     ["nothing", [FIN], ["fetch", TRUNCATED]],
     ["an informational response alone", [{ head: [[":status", "103"]] }, FIN], ["fetch", TRUNCATED]],
@@ -52,7 +64,7 @@ describe("F13 answers that are none", () => {
     ["a name in upper case", [head(["X-A", "b"]), FIN], ["fetch", PROTOCOL]],
     ["a field of HTTP/1", [head(["connection", "close"]), FIN], ["fetch", PROTOCOL]],
     ["a length that is too long, known at once", [head(["content-length", "4"]), { data: "abc" }, FIN], [200, TRUNCATED]],
-    ["a length that is too long, known later", [head(["content-length", "4"]), LATER, { data: "abc" }, LATER, FIN], [200, TRUNCATED]],
+    ["a length that is too long, known later", [head(["content-length", "4"]), LATER, { data: "abc" }, FIN], [200, TRUNCATED]],
     ["a length that is too short", [head(["content-length", "2"]), LATER, { data: "abc" }, FIN], [200, PROTOCOL]],
     ["cut inside a frame", [OK, LATER, { raw: "0005616263" }, FIN], [200, PROTOCOL]],
     ["a body behind trailers", [OK, LATER, { data: "a" }, { head: [["x", "y"]] }, { data: "b" }, FIN], [200, PROTOCOL]],
@@ -87,7 +99,7 @@ describe("F13 answers that are none", () => {
     const push: Step = { uni: "0100" };
     const settings: Step = { uni: "000400" };
     for (const step of [push, settings]) {
-      const [where, code] = await outcome([step, { wait: 2000 }, OK, FIN]);
+      const [where, code] = await outcome([step, { gate: "never" }]);
       expect([where, code]).toEqual(["fetch", PROTOCOL]);
     }
     expect(await outcome([OK, { data: "well" }, FIN])).toEqual([200, "well"]);
@@ -96,7 +108,7 @@ describe("F13 answers that are none", () => {
 
 describe("informational responses", () => {
   test("P13 those that come before the response are kept", async () => {
-    const response = await ask([{ head: [[":status", "103"], ["link", "</a>"]] }, LATER, { head: [[":status", "100"]] }, OK, { data: "abc" }, FIN]);
+    const response = await ask([{ head: [[":status", "103"], ["link", "</a>"]] }, { wait: 30 }, { head: [[":status", "100"]] }, OK, { data: "abc" }, FIN]);
     expect(response.informational.map(({ status, headers }) => [status, headers.get("link")])).toEqual([[103, "</a>"], [100, null]]);
     expect(response.h3.informational).toBe(response.informational);
     expect(await response.text()).toBe("abc");
@@ -119,9 +131,12 @@ describe("servers that take their time", () => {
 
   test("F12 GOAWAY in the middle: what is under way finishes, the next fetch has a connection of its own", async () => {
     const fresh = suite.client(undefined, { tls: { ca: Bun.file(server.certPath) } });
-    const response = await fresh.fetch(server.url({ goaway: 4 }, OK, { data: "a" }, { wait: 200 }, { data: "b" }, FIN));
+    const { steps, open } = gated([{ goaway: 4 }, OK, { data: "a" }, LATER, { data: "b" }, FIN]);
+    const response = await fresh.fetch(server.url(...steps));
     const first = response.h3.connection!.id;
+    await open();
     expect(await response.text()).toBe("ab");
+    await until(() => fresh.stats().connections_active === 0); // it is closed once the last fetch of it has ended
     const next = await fresh.fetch(server.url(OK, { data: "next" }, FIN));
     expect(next.h3.connection!.id).not.toBe(first);
     expect(await next.text()).toBe("next");

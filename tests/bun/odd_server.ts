@@ -11,6 +11,8 @@ export type Step =
   | { zeros: number }
   | { raw: string }
   | { wait: number }
+  | { gate: string }
+  | { open: string }
   | { fin: true }
   | { reset: number }
   | { stop: number }

@@ -15,6 +15,7 @@ import (
 	"io"
 	"log"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/quic-go/qpack"
@@ -35,6 +36,8 @@ type step struct {
 	Zeros  int         `json:"zeros"` // a DATA frame of so many bytes
 	Raw    string      `json:"raw"`   // bytes, in hexadecimal
 	Wait   int         `json:"wait"`  // ms
+	Gate   string      `json:"gate"`  // waits until somebody has opened the gate of this name
+	Open   string      `json:"open"`
 	Fin    bool        `json:"fin"`
 	Reset  *uint64     `json:"reset"` // RESET_STREAM with this code
 	Stop   *uint64     `json:"stop"`  // STOP_SENDING with this code
@@ -140,6 +143,14 @@ func (s *session) do(stream *quic.Stream, steps []step) bool {
 			stream.Write(frame(0, make([]byte, st.Zeros)))
 		case st.Raw != "":
 			stream.Write(unhex(st.Raw))
+		case st.Gate != "":
+			select {
+			case <-gate(st.Gate):
+			case <-s.conn.Context().Done():
+				return false
+			}
+		case st.Open != "":
+			close(gate(st.Open))
 		case st.Wait > 0:
 			time.Sleep(time.Duration(st.Wait) * time.Millisecond)
 		case st.Fin:
@@ -168,6 +179,14 @@ func (s *session) do(stream *quic.Stream, steps []step) bool {
 		}
 	}
 	return true
+}
+
+var gates sync.Map
+
+// gate is closed once it is open.
+func gate(name string) chan struct{} {
+	g, _ := gates.LoadOrStore(name, make(chan struct{}))
+	return g.(chan struct{})
 }
 
 func frame(typ uint64, payload []byte) []byte {
