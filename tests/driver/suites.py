@@ -28,7 +28,7 @@ WARNINGS = ["-Wall", "-Wextra", "-Werror", "-pedantic"]
 PEERS = ROOT / "tests/peers"  # a Go module of its own: docs/architecture.md, Dependencies
 GO_PACKAGES = {ROOT: ["./engine/...", "./eventq/...", "./capi/...", "./tests/..."], PEERS: ["./..."]}
 GO_FOLDERS = ["engine", "eventq", "capi", "tests"]
-TYPESCRIPT = ["bindings/bun", "tests/bun", "tests/bench", "tests/invariants/host", "tests/demo", "tests/demo-wt", "tests/wpt", "tests/moq"]
+TYPESCRIPT = ["bindings/bun", "tests/bun", "tests/bench", "tests/invariants/host", "tests/demo", "tests/demo-wt", "tests/wpt", "tests/moq", "tests/libraries"]
 
 CONSUMERS = ("python", "luajit", "node", "deno", "ruby", "rust")  # tests/: what docs/runtimes.md quotes
 
@@ -357,6 +357,7 @@ def behaviours(of_sessions):
     """tests/bun: those of sessions and datagrams, which need more clients, or all others; the browser's are a suite of their own."""
     def suite(log, count):
         build_peer(log, "wtgo")
+        build_peer(log, "odd")
         build_peer(log, "plainwt")
         must(log, ["go", "build", "-o", PROGRAMS / "path", "./tests/bench/path"], 300)
         files = sorted((ROOT / "tests/bun").glob("*.test.ts"))
@@ -406,6 +407,10 @@ def demo_wt(log, count):
 
 def moq(log, count):
     bun_files(log, count, "tests/moq", 120, [ROOT / "tests/moq/moq.test.ts"])
+
+
+def libraries(log, count):
+    bun_files(log, count, "tests/libraries", 120, [ROOT / "tests/libraries/libraries.test.ts"])
 
 
 def shape(log, count):
@@ -464,6 +469,7 @@ ALL = [
     Suite("webtransport", "those of sessions and datagrams, of servers and clients: webtransport-go, aioquic", behaviours(True), alone=True),
     Suite("shape", "the interfaces of WebTransport against the standard's IDL, by the W3C's idlharness.js", shape),
     Suite("moq", "a library written for browsers, @moq/lite, on WebTransport in Bun and on sessions of the server", moq, alone=True),
+    Suite("libraries", "libraries that take a fetch, on h3Fetch: eventsource, ky, OpenAI's client", libraries, alone=True),
     Suite("chromium", "sessions as a browser sees them", browser, alone=True),
     Suite("demo", "what the README promises", demo, alone=True),
     Suite("demo-wt", "the page with WebTransport's round-trip times, in Chromium", demo_wt, alone=True),
