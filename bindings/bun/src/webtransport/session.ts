@@ -4,7 +4,6 @@ import type { WebTransportBidirectionalStream } from "./streams/bidirectional_st
 import { bytesOf, type BufferSource } from "../common/buffer_source.ts";
 import type { WebTransportCongestionControl } from "../common/congestion_control.ts";
 import { recognized } from "../common/recognized.ts";
-import { setImmediate } from "../common/builtins.ts";
 import { INSIDE } from "../common/web_interface.ts";
 import { checkAnticipated } from "./anticipated.ts";
 import { checkCloseInfo, type WebTransportCloseInfo } from "./close_info.ts";
@@ -177,9 +176,7 @@ export class WebTransportSession implements AsyncDisposable {
     core.mustNotHaveFailed();
     const { inbox, outbox, unsent } = core;
     const lost = { droppedIncoming: inbox.dropped, expiredIncoming: inbox.expired, expiredOutgoing: outbox.expired + unsent.expired };
-    const stats = connectionStats(counters, lost, core.pooled);
-    await new Promise<void>((resolve) => setImmediate(resolve)); // whoever asks again and again has events dealt with meanwhile
-    return stats;
+    return connectionStats(counters, lost, core.pooled);
   }
 
   /**
