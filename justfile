@@ -8,6 +8,10 @@ default:
 build:
     @capi/build.sh
 
+# Build build/h3, HTTP/3 from the command line: h3 get, h3 serve, h3 wt, h3 bench
+cli:
+    @engine/cmd/h3/build.sh
+
 # Run every test suite, or the named ones; `just test --list` names them
 [no-exit-message]
 test *suites:

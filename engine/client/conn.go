@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"math"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +26,7 @@ type conn struct {
 	origin    *origin
 	datagrams datagram.Flows
 	sessions  session.Set
+	readings  readings
 	raw       *datagram.Flow // nil: the client wants none, or the server has none
 	goAway    atomic.Uint64  // the first request that the server does not serve; noGoAway: it has not said
 
@@ -62,12 +64,18 @@ func newConn(client *Client, o *origin, q *quic.Conn) *conn {
 }
 
 // open announces the connection. It reports false when there is none any more.
-func (c *conn) open() bool {
+func (c *conn) open(times connectTimes) bool {
 	state := c.QUIC.ConnectionState().TLS
 	meta := wire.AppendPacked(nil, "remote", c.QUIC.RemoteAddr().String())
 	meta = wire.AppendPacked(meta, "local", c.QUIC.LocalAddr().String())
 	meta = wire.AppendPacked(meta, "alpn", state.NegotiatedProtocol)
 	meta = wire.AppendPacked(meta, "sni", state.ServerName)
+	for _, took := range [...]struct {
+		name string
+		time.Duration
+	}{{"lookup_us", times.lookup}, {"attempt_us", times.attempt}, {"handshake_us", times.handshake}} {
+		meta = wire.AppendPacked(meta, took.name, strconv.FormatInt(took.Microseconds(), 10))
+	}
 	if !c.Open(c, meta, func() { c.raw = c.datagrams.OpenRaw() }) {
 		return false
 	}

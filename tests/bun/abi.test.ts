@@ -249,7 +249,7 @@ describe("A04 handles", () => {
 
   // server_new takes its queue behind the config, which has to be right first.
   const taking = prototypes.filter((p) => p.parameters[0]?.type === "zig_h3_handle");
-  const kindOf = (name: string): "queue" | "server" | "request" =>
+  const kindOf = (name: string): "queue" | "server" | "request" => // what there is one of that is gone; the others are none of these
     /zig_h3_(queue|next_event)/.test(name) ? "queue" : /zig_h3_(server|stats)/.test(name) ? "server" : "request";
 
   const queue = native.newQueue();

@@ -158,12 +158,15 @@ def serve(log, count, command, requests, limit, env=None):
 
 
 # Programs of the library's C side alone, linked with its sources: no engine takes what they hand over.
-WITHOUT_ENGINE = ("refused", "chunks", "config", "caller_memory")
+WITHOUT_ENGINE = ("refused", "resting", "polled", "chunks", "config", "caller_memory")
+
+# Programs for a library that finds no room most of the time.
+REFUSED = ("full", "full_client")
 
 
 def c_tests():
     """The programs in tests/c that need no company. Those of the ring and serve.c have suites of their own."""
-    apart = ("serve.c", "full.c", "ring_stress.c", "ring_litmus.c", *(f"{name}.c" for name in WITHOUT_ENGINE))
+    apart = ("serve.c", "ring_stress.c", "ring_litmus.c", *(f"{name}.c" for name in (*WITHOUT_ENGINE, *REFUSED)))
     sources = [source for source in sorted((ROOT / "tests/c").glob("*.c")) if source.name not in apart]
     if not sources:
         raise Failure("there is no program in tests/c")
@@ -189,8 +192,10 @@ def refusing(log):
 
 
 def c_full(log, count):
-    program = compile_c(log, [ROOT / "tests/c/full.c"], "full", library=refusing(log))
-    count.add(counts.of_program(log, *run(log, [program], 240)))
+    library = refusing(log)
+    for name in REFUSED:
+        program = compile_c(log, [ROOT / f"tests/c/{name}.c"], name, library=library)
+        count.add(counts.of_program(log, *run(log, [program], 240)))
 
 
 def c_serve(log, count):
@@ -270,7 +275,10 @@ def aio(log, count, library):
 def luajit(log, count, library=LIBRARY):
     if not LUAJIT.exists():
         raise Skipped("there is no luajit, and no apt-get to have it from")
-    consumer(log, count, LUAJIT, ROOT / "tests/luajit/serve.lua", library, BUILD / "include/zig_h3.cdef.h")
+    declarations = BUILD / "include/zig_h3.cdef.h"
+    consumer(log, count, LUAJIT, ROOT / "tests/luajit/serve.lua", library, declarations)
+    if library == LIBRARY:  # where nothing is refused: it shows how a client polls, not how it waits for room
+        count.add(counts.of_program(log, *run(log, [LUAJIT, ROOT / "tests/luajit/client.lua", library, declarations], 120)))
 
 
 def node(log, count, library=LIBRARY):

@@ -128,6 +128,9 @@ export const FETCH_FLAG = { END: 0x1, DATAGRAMS: 0x2 } as const;
 /** enum zig_h3_session_flag. */
 export const SESSION_FLAG = { POOLED: 0x1 } as const;
 
+/** enum zig_h3_refusal: what a call waits for that returned WOULD_BLOCK. */
+export const REFUSAL = { NONE: 0, RING: 1, NETWORK: 2, QUEUE: 3 } as const;
+
 /** enum zig_h3_wt_open_flag. */
 export const WT_OPEN = { WAIT: 0x1 } as const;
 

@@ -31,6 +31,9 @@ export interface Answer {
   readonly body: ResponseBody | undefined;
 }
 
+/** Ms between the look that finds it out of time and the one that believes that. */
+const AGAIN = 5;
+
 /** One request under way. */
 export class FetchExchange implements FetchSink, Carrier, BodyOwner {
   /** The library's name for it; 0 as long as it was not asked for. */
@@ -55,6 +58,8 @@ export class FetchExchange implements FetchSink, Carrier, BodyOwner {
   #answered = false;
   #body: ResponseBody | undefined;
   #timer: Timer | undefined;
+  /** It has run out of time at the last look. */
+  #late = false;
   /** When something came or went last. */
   #moved = 0;
   /** The reader waits for more of the body. */
@@ -246,8 +251,16 @@ export class FetchExchange implements FetchSink, Carrier, BodyOwner {
     const waits = !this.#answered || this.sending !== undefined || this.#waits;
     if (!waits) this.#moved = now(); // on this side alone
     const left = this.#moved + timeout - now();
-    if (left > 0) this.#clock(left);
-    else this.giveUp(timedOut(`nothing came of ${this.#url} for ${timeout} ms`));
+    if (left > 0) {
+      this.#late = false;
+      this.#clock(left);
+    } else if (!this.#late) {
+      // This thread may have been busy, and what came may be waiting to be seen.
+      this.#late = true;
+      this.#clock(AGAIN);
+    } else {
+      this.giveUp(timedOut(`nothing came of ${this.#url} for ${timeout} ms`));
+    }
   };
 
   /** It can no longer be given up. */

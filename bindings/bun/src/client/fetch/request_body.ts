@@ -37,7 +37,7 @@ export function extract(input: NonNullable<BodyInput>): Extracted | Promise<Extr
   if (input instanceof Blob) return { body: { blob: input }, type: input.type === "" ? undefined : input.type };
   if (input instanceof ReadableStream) return { body: { stream: usable(input), length: undefined }, type: undefined };
   if (input instanceof FormData || input instanceof URLSearchParams) return formOf(input);
-  if (Symbol.asyncIterator in (input as object)) {
+  if (typeof input === "object" && Symbol.asyncIterator in input) {
     return { body: { stream: new Response(input as unknown as ReadableStream).body!, length: undefined }, type: undefined };
   }
   return extract(String(input));

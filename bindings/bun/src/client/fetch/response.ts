@@ -73,7 +73,16 @@ export class H3Response extends Response {
       configurable: true,
       enumerable: true,
     });
-    Object.defineProperties(this.prototype, { url: told("url"), redirected: told("redirected") });
+    const { bytes } = Response.prototype;
+    async function asBytes(this: H3Response): Promise<Uint8Array> {
+      const all: Uint8Array | ArrayBuffer = await bytes.call(this);
+      return all instanceof ArrayBuffer ? new Uint8Array(all) : all; // the former Bun 1.3 gives of streams
+    }
+    Object.defineProperties(this.prototype, {
+      url: told("url"),
+      redirected: told("redirected"),
+      bytes: { value: asBytes, configurable: true, enumerable: true, writable: true },
+    });
   }
 
   /** What came behind the body: see `h3.trailers`. */

@@ -30,6 +30,8 @@ export class ResponseBody {
   #free: number;
   /** All pieces have come. */
   #complete = false;
+  /** What it has failed with. */
+  #failure: { reason: unknown } | undefined;
   /** Nothing more is given: it was read to its end, cancelled, or has failed. */
   #over = false;
 
@@ -47,7 +49,10 @@ export class ResponseBody {
     const stream = new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
-          this.#controller = new WeakRef(controller);
+          // It may have ended before somebody asked for it.
+          if (this.#failure !== undefined) controller.error(this.#failure.reason);
+          else if (this.#over) controller.close();
+          else this.#controller = new WeakRef(controller);
         },
         pull: (controller) => {
           this.#wanting = controller;
@@ -62,7 +67,7 @@ export class ResponseBody {
       // Nothing is taken ahead of the reader: taking is what lets the server send on.
       { highWaterMark: 0 },
     );
-    dropped.register(stream, this.#owner, this);
+    if (!this.#over) dropped.register(stream, this.#owner, this);
     return stream as ReadableStream<Uint8Array<ArrayBuffer>>;
   }
 
@@ -87,6 +92,7 @@ export class ResponseBody {
   /** Fails the reader with `reason`; a body that has been read to its end stays as it is. */
   fail(reason: unknown): void {
     if (this.#over) return;
+    this.#failure = { reason };
     this.#close()?.error(reason);
   }
 
