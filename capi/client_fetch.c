@@ -187,6 +187,9 @@ int32_t zig_h3_client_fetch(zig_h3_handle client, const zig_h3_fetch_config *con
         return code;
     if (config == NULL || out == NULL)
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "config or out is NULL");
+    uint64_t word;
+    if (handle_find(client, KIND_CLIENT, &word) == NULL)
+        return handle_error(client, KIND_CLIENT);
     struct asked asked;
     zig_h3_handle fetch = 0;
     if ((code = config_read(&asked.config, sizeof asked.config, config, CONFIG_LEAST)) != ZIG_H3_OK ||

@@ -36,9 +36,12 @@ type Client struct {
 	env       link.Env
 	datagrams datagram.Options
 	tls       *tls.Config
+	keyLog    *keyLog // nil: none
+	trace     tracer  // nil: none
 	quic      *quic.Config
 	lookup    func(ctx context.Context, host string) ([]netip.Addr, error)
 	pool      pool
+	watch     time.Duration // see usualWatch
 	sessions  session.Options
 	alone     atomic.Uint64 // sessions that share no connection
 
@@ -61,10 +64,24 @@ type Client struct {
 
 // New makes a client that delivers to to; handle is its own. Certificates are read here, nothing is bound. It fails with an *Error.
 func New(o *config.ClientOptions, handle sink.Handle, to sink.Sink, stats *sink.ClientStats) (*Client, error) {
-	c := &Client{options: o, handle: handle, sink: to, stats: stats, limits: wire.NewFieldLimits(o.MaxHeaderBytes),
+	c := &Client{options: o, handle: handle, sink: to, stats: stats, limits: wire.NewFieldLimits(o.MaxHeaderBytes), watch: usualWatch,
 		quit: make(chan struct{}), done: make(chan struct{}), changed: make(chan struct{}, 1)}
 	if err := c.configureTLS(); err != nil {
 		return nil, err
+	}
+	if o.QlogPath != "" {
+		q, err := newQlog(c)
+		if err != nil {
+			return nil, err
+		}
+		c.trace = q.trace
+	}
+	if o.KeyLogPath != "" { // last: it is a file that is to be closed
+		k, err := openKeyLog(c)
+		if err != nil {
+			return nil, err
+		}
+		c.keyLog, c.tls.KeyLogWriter = k, k
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
@@ -98,8 +115,12 @@ func (c *Client) configure() {
 		c.quic.InitialPacketSize, c.quic.DisablePathMTUDiscovery = o.MaxPacketSize, true
 	}
 	stats := c.stats.Shared()
+	c.quic.Tracer = c.trace
 	if o.Datagrams.CountLost && c.quic.EnableDatagrams {
 		c.quic.Tracer = datagram.NewTracer(stats)
+		if c.trace != nil {
+			c.quic.Tracer = bothTracers(c.trace, c.quic.Tracer)
+		}
 	}
 	settings := []wire.Setting{{ID: wire.SettingMaxFieldSectionSize, Value: uint64(o.MaxHeaderBytes)}}
 	if w != nil {
@@ -155,6 +176,9 @@ func (c *Client) Close(deadline time.Duration) {
 	c.nudge()
 }
 
+// warn emits a message about the client.
+func (c *Client) warn(text string) { sink.EmitLog(c.sink, sink.LogWarn, c.handle, c.handle, text) }
+
 // nudge has what closes the client look again.
 func (c *Client) nudge() {
 	select {
@@ -184,6 +208,9 @@ func (c *Client) shut() {
 	}
 	close(c.quit)
 	c.goroutines.Wait()
+	if c.keyLog != nil {
+		c.keyLog.close()
+	}
 	ev := sink.Event{Type: sink.EventClientClosed, Object: c.handle, Parent: c.handle}
 	text := ""
 	switch {

@@ -26,6 +26,7 @@ type conn struct {
 	origin    *origin
 	datagrams datagram.Flows
 	sessions  session.Set
+	readings  readings
 	raw       *datagram.Flow // nil: the client wants none, or the server has none
 	goAway    atomic.Uint64  // the first request that the server does not serve; noGoAway: it has not said
 

@@ -32,8 +32,23 @@ var (
 // read reads a response, on a goroutine of its own.
 func (tr *try) read() {
 	r := response{tr: tr, expected: -1}
-	err := r.read()
 	f := tr.f
+	f.mu.Lock()
+	wanted := tr.current()
+	if wanted {
+		window := f.client.options.ReceiveWindow
+		if f.collect > 0 {
+			window = 0
+		}
+		tr.in.Init(&f.mu, &tr.x, window, f.client.options.BodyTimeout)
+		tr.x.Reader = message.NewResponseReader(tr.x.S, f.client.limits)
+	}
+	f.mu.Unlock()
+	err := message.ErrUnwanted
+	if wanted {
+		tr.x.OnEnd(tr.in.Ended)
+		err = r.read()
+	}
 	f.mu.Lock()
 	if tr.current() {
 		r.settle(err)
@@ -148,7 +163,11 @@ func (r *response) check(n int, end bool) error {
 func (r *response) emit(ev *sink.Event, meta, data []byte) bool {
 	tr, f := r.tr, r.tr.f
 	to := f.client.sink
-	rec, ok := to.Reserve(sink.Bulk, sink.PayloadSize(len(meta), len(data)), tr.in.Done())
+	done := tr.in.Done()
+	if done == nil { // the connection's goroutine reads
+		done = tr.c.Done
+	}
+	rec, ok := to.Reserve(sink.Bulk, sink.PayloadSize(len(meta), len(data)), done)
 	if !ok {
 		return false
 	}
@@ -171,7 +190,7 @@ func (r *response) emit(ev *sink.Event, meta, data []byte) bool {
 		to.Abort(rec)
 		return false
 	}
-	to.Commit(rec, f.event(ev, tr.c))
+	to.Commit(rec, f.complete(ev, tr.c))
 	return true
 }
 

@@ -28,7 +28,7 @@ WARNINGS = ["-Wall", "-Wextra", "-Werror", "-pedantic"]
 PEERS = ROOT / "tests/peers"  # a Go module of its own: docs/architecture.md, Dependencies
 GO_PACKAGES = {ROOT: ["./engine/...", "./eventq/...", "./capi/...", "./tests/..."], PEERS: ["./..."]}
 GO_FOLDERS = ["engine", "eventq", "capi", "tests"]
-TYPESCRIPT = ["bindings/bun", "tests/bun", "tests/bench", "tests/invariants/host", "tests/demo", "tests/demo-wt", "tests/wpt"]
+TYPESCRIPT = ["bindings/bun", "tests/bun", "tests/bench", "tests/invariants/host", "tests/demo", "tests/demo-wt", "tests/wpt", "tests/moq"]
 
 CONSUMERS = ("python", "luajit", "node", "deno", "ruby", "rust")  # tests/: what docs/runtimes.md quotes
 
@@ -361,6 +361,7 @@ def behaviours(of_sessions):
     """tests/bun: those of sessions and datagrams, which need more clients, or all others; the browser's are a suite of their own."""
     def suite(log, count):
         build_peer(log, "wtgo")
+        build_peer(log, "plainwt")
         must(log, ["go", "build", "-o", PROGRAMS / "path", "./tests/bench/path"], 300)
         files = sorted((ROOT / "tests/bun").glob("*.test.ts"))
         chosen = [f for f in files if f.name.startswith(("webtransport", "datagrams")) == of_sessions and not f.name.startswith(BROWSER)]
@@ -407,6 +408,20 @@ def demo_wt(log, count):
     count.check(log, picture.exists() and picture.read_bytes().startswith(b"\x89PNG"), "there is a picture of it")
 
 
+def moq(log, count):
+    bun_files(log, count, "tests/moq", 120, [ROOT / "tests/moq/moq.test.ts"])
+
+
+def shape(log, count):
+    """The interfaces of WebTransport in Bun against the standard's IDL."""
+    count.add(counts.of_program(log, *run(log, [BUN, ROOT / "tests/wpt/bun.ts", "shape"], 120)))
+
+
+def wpt_bun(log, count):
+    """The W3C's own tests in Bun, where WPT_DIR names a checkout of them; else only the shape."""
+    count.add(counts.of_program(log, *run(log, [BUN, ROOT / "tests/wpt/bun.ts"], 600)))
+
+
 def wpt(log, count):
     """The W3C's own tests, where WPT_DIR names a checkout of them; else nothing runs, which is no success."""
     count.add(counts.of_program(log, *run(log, [ROOT / "tests/wpt/run"], 600)))
@@ -451,7 +466,9 @@ ALL = [
     Suite("bun", "bun test in tests/bun: behaviours, end to end, of clients that offer no DATAGRAM", behaviours(False), alone=True),
     Suite("bun:datagram", "of these, what a request may see: once more, of clients that offer it, as browsers do", offering, alone=True),
     Suite("bun:full", "of these, what answers and sends: once more, where calls find no room most of the time", full, alone=True),
-    Suite("webtransport", "those of sessions and datagrams: webtransport-go, aioquic", behaviours(True), alone=True),
+    Suite("webtransport", "those of sessions and datagrams, of servers and clients: webtransport-go, aioquic", behaviours(True), alone=True),
+    Suite("shape", "the interfaces of WebTransport against the standard's IDL, by the W3C's idlharness.js", shape),
+    Suite("moq", "a library written for browsers, @moq/lite, on WebTransport in Bun and on sessions of the server", moq, alone=True),
     Suite("chromium", "sessions as a browser sees them", browser, alone=True),
     Suite("demo", "what the README promises", demo, alone=True),
     Suite("demo-wt", "the page with WebTransport's round-trip times, in Chromium", demo_wt, alone=True),
@@ -460,5 +477,6 @@ ALL = [
 # Only by name: a checkout of web-platform-tests is at hand or not, and so is cargo with the time to build a QUIC stack.
 BY_NAME = [
     Suite("wpt", "the W3C's tests of WebTransport, in Chromium; WPT_DIR names their checkout", wpt, alone=True),
+    Suite("wpt:bun", "the W3C's tests of WebTransport, in Bun; WPT_DIR names their checkout", wpt_bun, alone=True),
     Suite("wtransport", "sessions of Rust's wtransport, and the benchmark's load that it makes; needs cargo", wtransport, alone=True),
 ]

@@ -1,5 +1,6 @@
 /** A stream to the peer. */
 import type { BufferSource } from "../../common/buffer_source.ts";
+import { INSIDE, mustBeInside, webInterface } from "../../common/web_interface.ts";
 import { checkGroup, checkOrder, type WebTransportSendGroup, type WebTransportSendStreamStats } from "./send_group.ts";
 import type { SendSide } from "./send_side.ts";
 import { SIDE, WebTransportWriter } from "./writer.ts";
@@ -18,10 +19,15 @@ export class WebTransportSendStream extends WritableStream<BufferSource> {
    * @param session whose groups it may be ranked in
    * @internal
    */
-  constructor(session: object, side: SendSide) {
+  constructor(inside: symbol, session: object, side: SendSide) {
+    mustBeInside(inside);
     super(side);
     this.#session = session;
     this.#side = side;
+  }
+
+  static {
+    webInterface(this, "WebTransportSendStream", { members: ["sendGroup", "sendOrder", "getStats", "getWriter"] });
   }
 
   /** @internal */
@@ -59,6 +65,6 @@ export class WebTransportSendStream extends WritableStream<BufferSource> {
 
   /** A writer; the stream is locked to it. */
   override getWriter(): WebTransportWriter {
-    return new WebTransportWriter(this);
+    return new WebTransportWriter(INSIDE, this);
   }
 }

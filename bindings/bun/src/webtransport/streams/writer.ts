@@ -1,5 +1,6 @@
 /** The writer of a stream to the peer. */
 import type { BufferSource } from "../../common/buffer_source.ts";
+import { mustBeInside, webInterface } from "../../common/web_interface.ts";
 import { AtomicWrite, type SendSide } from "./send_side.ts";
 
 /** Where a stream keeps its side for its writers. */
@@ -18,10 +19,18 @@ export class WebTransportWriter extends WritableStreamDefaultWriter<BufferSource
   #over = false;
   #released = false;
 
-  /** @param stream a WebTransportSendStream; it is locked to the writer */
-  constructor(stream: Writable) {
+  /**
+   * @param stream it is locked to the writer
+   * @internal
+   */
+  constructor(inside: symbol, stream: Writable) {
+    mustBeInside(inside);
     super(stream);
     this.#side = stream[SIDE];
+  }
+
+  static {
+    webInterface(this, "WebTransportWriter", { members: ["atomicWrite", "commit"] });
   }
 
   override write(chunk?: BufferSource): Promise<void> {
@@ -44,7 +53,7 @@ export class WebTransportWriter extends WritableStreamDefaultWriter<BufferSource
    * for all of it when its turn comes, or it is longer than 64 KiB or the option `high_water_mark`, it rejects with an AbortError, and so do the
    * atomic writes that wait behind it; the stream is there as before. Only where other writes wait behind it the stream fails with them.
    */
-  async atomicWrite(chunk?: BufferSource): Promise<void> {
+  async atomicWrite(...[chunk]: [chunk?: BufferSource]): Promise<void> {
     const write = new AtomicWrite(chunk);
     this.#side.asked(write);
     try {
