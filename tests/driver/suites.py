@@ -115,6 +115,18 @@ def go_tests(*packages, peers=(), race=True, limit=600):
     return suite
 
 
+def command_line(log, count):
+    """build/h3: its tests, which go:engine runs under the race detector, once more with the program that is built, and with peers of other make."""
+    must(log, [ROOT / "engine/cmd/h3/build.sh"], 300)
+    for name in ("plain", "plainwt"):
+        build_peer(log, name)
+    env = {"H3_TEST_PROGRAM": BUILD / "h3", "H3_TEST_PEERS": PROGRAMS, "H3_TEST_PYTHON": PYTHON}
+    code, output = run(log, ["go", "test", "-json", "-count=1", "-timeout=270s", "./engine/cmd/h3"], 300, env=env, quiet=True)
+    found = counts.of_go_test(log, code, output)
+    count.check(log, found.skipped == 0, "every test has what it needs")
+    count.add(found)
+
+
 def quicgo(log, count):
     """The tests that stand in the build's copy of quic-go."""
     if os.environ.get("ZIG_H3_STOCK_QUIC", "0") == "1":
@@ -443,6 +455,7 @@ def wtransport(log, count):
 ALL = [
     Suite("lint", "gofmt, go vet, staticcheck, tsc, the header as C99, C11 and C++17", lint),
     Suite("go:engine", "unit tests of engine/ under the race detector", go_tests("./engine/...")),
+    Suite("cli", "the command line program as it is built: get, serve, wt, bench; quic-go's http3, webtransport-go, aioquic", command_line),
     Suite("layering", "who imports whom; no output, no exit, no signal, no callback", layering),
     Suite("go:eventq", "unit tests of eventq/ under the race detector", go_tests("./eventq/...")),
     Suite("go:tests", "unit tests of what tests/ and capi/ hold in Go", go_tests("./capi/...", "./tests/...", peers=GO_PACKAGES[PEERS])),

@@ -39,6 +39,7 @@ func TestGetSendsWhatItIsTold(t *testing.T) {
 		{[]string{"-H", "X: one", "-HUser-Agent: me", "-H", "accept:"}, "", `GET /x?q=1 type="" length=-1 x="one" auth="" cookie="" agent="me" accept="" body=""`},
 		{[]string{"-d", "a=1", "-d", "b=2"}, "", `POST /x?q=1 type="application/x-www-form-urlencoded" length=7 x="" auth="" cookie="" agent="h3" accept="*/*" body="a=1&b=2"`},
 		{[]string{"-d", "@" + file, "-H", "content-type: text/plain"}, "", `POST /x?q=1 type="text/plain" length=10 x="" auth="" cookie="" agent="h3" accept="*/*" body="of a file\n"`},
+		{[]string{"-d", "@-"}, "typed", `POST /x?q=1 type="application/x-www-form-urlencoded" length=5 x="" auth="" cookie="" agent="h3" accept="*/*" body="typed"`},
 		{[]string{"-T", file}, "", `PUT /x?q=1 type="" length=10 x="" auth="" cookie="" agent="h3" accept="*/*" body="of a file\n"`},
 		{[]string{"-T", "-"}, "from standard input", `PUT /x?q=1 type="" length=-1 x="" auth="" cookie="" agent="h3" accept="*/*" body="from standard input"`},
 		{[]string{"-T-", "-XPATCH"}, "", `PATCH /x?q=1 type="" length=-1 x="" auth="" cookie="" agent="h3" accept="*/*" body=""`},
@@ -174,6 +175,19 @@ func TestGetFindsServersByResolve(t *testing.T) {
 	h3(t, "get", "-k", o.url("/")).want(t, 0, o.addr+" ", "")
 	h3(t, "get", "--pin", o.pin, o.url("/")).want(t, 0, o.addr+" ", "")
 	h3(t, "get", "--pin", strings.Repeat("0", 64), "--pin", strings.ToUpper(o.pin), o.url("/")).want(t, 0, o.addr+" ", "")
+}
+
+func TestGetWritesWhatIsForLookingInto(t *testing.T) {
+	o := serveWith(t, func(http.ResponseWriter, *http.Request) {})
+	folder := t.TempDir()
+	keys := filepath.Join(folder, "keys")
+	o.get("/", "--qlog", folder, "--keylog", keys).want(t, 0, "", "")
+	if found, err := filepath.Glob(filepath.Join(folder, "*_client.sqlog")); err != nil || len(found) != 1 || !strings.Contains(contents(t, found[0]), "packet_sent") {
+		t.Errorf("%q: %v", found, err)
+	}
+	if text := contents(t, keys); strings.Count(text, "CLIENT_TRAFFIC_SECRET_0 ") != 1 {
+		t.Errorf("the secrets: %q", text)
+	}
 }
 
 func TestGetReportsInJSON(t *testing.T) {
