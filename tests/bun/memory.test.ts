@@ -2,10 +2,10 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Child, mib } from "./child.ts";
 import { Driver } from "./client.ts";
-import { until } from "./suite.ts";
+import { PATIENCE, until } from "./suite.ts";
 
 // The machine may be busy with other suites: nothing fails for being slow.
-setDefaultTimeout(30_000);
+setDefaultTimeout(60_000);
 
 const driver = new Driver();
 afterAll(async () => {
@@ -129,7 +129,7 @@ describe("memory", () => {
     await connection.close();
     await until(
       () => child.resident() - before < 64 << 20,
-      15_000,
+      PATIENCE,
       () => `the server stands at ${mib(child.resident() - before)} above its start`,
     );
     console.log(`P07: after 100 readers the server stands at ${mib(child.resident() - before)} above its start`);
