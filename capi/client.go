@@ -14,6 +14,7 @@ import (
 
 	"zigh3/engine/client"
 	"zigh3/engine/config"
+	"zigh3/engine/congestion"
 	"zigh3/engine/sink"
 )
 
@@ -135,7 +136,8 @@ func nameClientStats() {
 	var names []string
 	var places []uint32
 	for i, name := range sink.ClientStatNames {
-		if name != "" {
+		known := congestion.Installed() || i < sink.StatCongestion || i >= sink.StatCount
+		if name != "" && known {
 			names, places = append(names, name), append(places, uint32(i))
 		}
 	}

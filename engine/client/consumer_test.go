@@ -151,6 +151,19 @@ func list(packed []byte) string {
 	}
 }
 
+// packedField is a field of a packed list.
+func packedField(packed []byte, name string) (value string, ok bool) {
+	for list := (wire.PackedReader{Rest: packed}); ; {
+		n, v, more := list.Next()
+		if !more {
+			return "", false
+		}
+		if string(n) == name {
+			return string(v), true
+		}
+	}
+}
+
 // fetch is the live fetch of a handle, nil if it is stale. The reactor calls it.
 func (f *fixture) fetch(h sink.Handle) *Fetch {
 	x, _ := f.Object(h).(*Fetch)

@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -339,4 +340,35 @@ func TestAServerWithTwoAddresses(t *testing.T) {
 	if a.wait(); a.end.Code != sink.OK {
 		t.Errorf("%v", a)
 	}
+}
+
+// What a connection took to come to be is told with it.
+func TestConnectionsTellWhatTheyTook(t *testing.T) {
+	p := serve(t, "", 0, echo)
+	f := newFixture(t, "")
+	const slow = 30 * time.Millisecond
+	f.client.lookup = func(context.Context, string) ([]netip.Addr, error) {
+		time.Sleep(slow)
+		return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
+	}
+	_, port, _ := strings.Cut(p.addr, ":")
+	began := time.Now()
+	if a := f.get("some.test:"+port, "/"); a.status != 200 {
+		t.Fatal(a)
+	}
+	all := time.Since(began)
+	f.Await(func() {
+		took := map[string]time.Duration{}
+		for _, name := range []string{"lookup_us", "attempt_us", "handshake_us"} {
+			value, _ := packedField(f.conns[0].Meta, name)
+			us, err := strconv.ParseInt(value, 10, 64)
+			if err != nil {
+				t.Errorf("%s is %q", name, value)
+			}
+			took[name] = time.Duration(us) * time.Microsecond
+		}
+		if sum := took["lookup_us"] + took["attempt_us"] + took["handshake_us"]; took["lookup_us"] < slow || took["handshake_us"] <= 0 || took["attempt_us"] < 0 || sum > all {
+			t.Errorf("%v of %v", took, all)
+		}
+	})
 }

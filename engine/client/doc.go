@@ -4,18 +4,25 @@
 //	client.go    a Client: what all its connections have in common, and its end
 //	request.go   what a fetch asks for, checked
 //	fetch.go     a fetch from the call to its last event
+//	priority.go  the priority of one that is under way
 //	try.go       one try of a fetch, on one stream
-//	response.go  what comes on it
+//	reading.go   responses that are there as a whole, read without a goroutine each
+//	response.go  what else comes on it
+//	connect.go   the wish for a connection without a fetch
 //	session.go   a session from the call until it is asked for
 //	accept.go    streams that a server opens
 //	pool.go      connections by origin, and the fetches that wait for them
 //	conn.go      a connection of a client's
 //	dial.go      names, addresses, and which of them answers
+//	early.go     early data (0-RTT)
+//	moving.go    connections that go on from another address of this machine
 //	tls.go       whom a client believes
+//	qlog.go      what QUIC does on a connection, in a file
+//	key_log.go   the secrets of connections, in a file
 //
-// Fetch sends at once where a connection has a stream, and lets the fetch wait in the pool otherwise. A response is read by a goroutine of its
-// own, one of the connection's spares. A fetch that is over within two looks of the sweep has no timer and no watch on its stream.
+// Fetch sends at once where a connection has a stream, and lets the fetch wait in the pool otherwise. A response that is
+// there as a whole is read by the one goroutine that its connection has for these, any other by one of its own, a spare of the connection's. A fetch that is over within two looks of the sweep has no timer and no watch on its stream.
 //
-// Locks are taken in this order: a fetch's, then its connection's; the pool's, then a connection's. A fetch's and the pool's are never held
-// together.
+// Locks are taken in this order: a fetch's, that of its connection's readings, its connection's; the pool's, then a connection's. A fetch's and
+// the pool's are never held together.
 package client

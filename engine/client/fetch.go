@@ -10,6 +10,7 @@ import (
 
 	"zigh3/engine/message"
 	"zigh3/engine/sink"
+	"zigh3/engine/wire"
 )
 
 // A Fetch is a request and its response, from the call to FETCH_DONE. Its exported methods never block, may be called by one goroutine at a
@@ -19,13 +20,16 @@ type Fetch struct {
 	handle   sink.Handle
 	userData uint64
 	waiter
-	head     []byte // packed
-	headSize int    // as RFC 9114, 4.2.2 counts
-	isHead   bool   // HEAD: the response has no body
-	flows    bool   // it has datagrams
-	streamed bool   // the body is written in parts: it cannot be sent a second time
-	body     *kept  // the body, or its begin; nil: none
-	collect  uint64 // the most bytes of the response's body, which need no credit; 0: by credit
+	head        []byte // packed
+	headSize    int    // as RFC 9114, 4.2.2 counts
+	isHead      bool   // HEAD: the response has no body
+	measured    bool   // POST, PUT, PATCH: content-length says also that there is no body (RFC 9110, 8.6)
+	flows       bool   // it has datagrams
+	streamed    bool   // the body is written in parts: it cannot be sent a second time
+	body        *kept  // the body, or its begin; nil: none
+	priority    wire.Priority
+	hasPriority bool
+	collect     uint64 // the most bytes of the response's body, which need no credit; 0: by credit
 
 	// When it is given up; zero: never.
 	queueLimit    time.Time // as long as it waits
@@ -44,16 +48,24 @@ type Fetch struct {
 	ended    bool // how it ends is decided
 	finished bool // terminate was called
 	result   message.Outcome
-	running  int // goroutines of its tries
+	running  int // that have to do with its tries: goroutines, and the wait for a response
 	timer    *time.Timer
+
+	// Memory of what nearly every fetch needs once.
+	first try
+	part  message.Part
+	event sink.Event
 }
 
 // mostTries is how often a fetch is sent: each time a server has said that it did not look at it.
 const mostTries = 4
 
 var (
-	errShutdown  = message.Outcome{Code: sink.ErrShutdown, Flags: sink.FlagAborted, Text: "the client was closed"}
-	errQueueFull = message.Outcome{Code: sink.ErrQueueFull, Flags: sink.FlagAborted, Text: "max_queued fetches wait already"}
+	errShutdown    = message.Outcome{Code: sink.ErrShutdown, Flags: sink.FlagAborted, Text: "the client was closed"}
+	errQueueFull   = message.Outcome{Code: sink.ErrQueueFull, Flags: sink.FlagAborted, Text: "max_queued fetches wait already"}
+	errLargeHead   = message.Outcome{Code: sink.ErrTooLarge, Flags: sink.FlagAborted, Text: "the server does not take header fields of this size"}
+	errPoolTimeout = message.Outcome{Code: sink.ErrPoolTimeout, Flags: sink.FlagAborted, Text: "no connection or stream was free in queue_timeout_ms"}
+	errGoneAtOnce  = message.Outcome{Code: sink.ErrClosed, Flags: sink.FlagAborted | sink.FlagRemote, Text: "connections end as soon as they are there"}
 )
 
 // refusal is how a fetch ends that err, an *Error, keeps from being sent.
@@ -68,8 +80,10 @@ func refusal(err error) message.Outcome {
 // Fetch sends a request and binds its Fetch to h, a handle that the consumer's side has given out. Whatever happens is told by events of h, the
 // last of which is FETCH_DONE.
 func (c *Client) Fetch(h sink.Handle, r *Request) {
-	f := &Fetch{client: c, handle: h, userData: r.UserData, isHead: r.Method == "HEAD", streamed: !r.End, flows: r.Datagrams, collect: uint64(max(r.Collect, 0))}
-	f.try, f.taker = newTry(f), f
+	f := &Fetch{client: c, handle: h, userData: r.UserData, isHead: r.Method == "HEAD", streamed: !r.End, flows: r.Datagrams, collect: uint64(max(r.Collect, 0)),
+		measured: r.Method == "POST" || r.Method == "PUT" || r.Method == "PATCH"}
+	f.try, f.taker = f.first.init(f), f
+	f.early = c.options.EarlyData && r.safe()
 	if !c.sink.IssueFor(h, f) {
 		r.Body.Release()
 		return
@@ -80,6 +94,7 @@ func (c *Client) Fetch(h sink.Handle, r *Request) {
 	var err error
 	if f.key, err = originOf(r.Authority); err == nil {
 		f.head, f.headSize, err = r.head()
+		f.priority, f.hasPriority = r.priority()
 	}
 	o := errShutdown
 	switch {
@@ -155,6 +170,13 @@ func (f *Fetch) unlock() {
 	}
 	f.mu.Unlock()
 	if left != nil {
+		if left.early {
+			f.early = false // whatever it is that the connection is still to learn
+			f.client.stats.Add(sink.ClientStatFetchesEarlyRefused, 1)
+			if left.c.early.Load() {
+				p.notEarly(left.c.origin)
+			}
+		}
 		left.c.Remove(&left.Node)
 		p.release(left.c)
 	}
@@ -228,7 +250,8 @@ func (f *Fetch) terminate(counted bool) {
 	c := f.client
 	c.pool.gone(&f.waiter)
 	var conn *conn
-	ev := sink.Event{Type: sink.EventFetchDone, Flags: f.result.Flags, Object: f.handle, Parent: c.handle, UserData: f.userData, Code: f.result.Code,
+	ev := &f.event
+	*ev = sink.Event{Type: sink.EventFetchDone, Flags: f.result.Flags, Object: f.handle, Parent: c.handle, UserData: f.userData, Code: f.result.Code,
 		Status: f.status, Aux: f.result.Aux}
 	if conn = f.try.c; conn != nil {
 		ev.Conn = conn.Handle
@@ -239,7 +262,7 @@ func (f *Fetch) terminate(counted bool) {
 	copy(rec.Payload, text)
 	c.stats.Sub(sink.StatRequestsActive) // whoever sees the event finds it counted
 	if c.sink.Release(f.handle) {
-		c.sink.Commit(rec, &ev)
+		c.sink.Commit(rec, ev)
 	} else {
 		c.sink.Abort(rec)
 	}
@@ -263,7 +286,7 @@ func (f *Fetch) send(c *conn, s *quic.Stream) {
 		return
 	}
 	f.tries++
-	tr.x = message.Framed{S: s, Reader: message.NewResponseReader(s, f.client.limits)}
+	tr.x = message.Framed{S: s}
 	if !c.Add(&tr.Node, tr) {
 		discard(s)
 		f.mu.Unlock()
@@ -271,11 +294,15 @@ func (f *Fetch) send(c *conn, s *quic.Stream) {
 		if f.tries < mostTries {
 			c.client.pool.submit(&f.waiter)
 		} else {
-			f.fail(message.Outcome{Code: sink.ErrClosed, Flags: sink.FlagAborted | sink.FlagRemote, Text: "connections end as soon as they are there"})
+			f.fail(errGoneAtOnce)
 		}
 		return
 	}
 	tr.c = c
+	if tr.early = c.early.Load(); tr.early {
+		f.client.stats.Add(sink.ClientStatFetchesEarly, 1)
+	}
+	tr.prioritize(s)
 	if f.timer != nil {
 		f.timer.Stop() // what is left of it, the sweep sees to
 	}
@@ -284,18 +311,22 @@ func (f *Fetch) send(c *conn, s *quic.Stream) {
 	case tr.x.ID() >= c.goAway.Load():
 		tr.refused(uint64(http3.ErrCodeRequestRejected))
 	case settings != nil && uint64(f.headSize) > settings.MaxFieldSectionSize():
-		f.failed(message.Outcome{Code: sink.ErrTooLarge, Flags: sink.FlagAborted, Text: "the server does not take header fields of this size"}, http3.ErrCodeRequestCanceled)
+		f.failed(errLargeHead, http3.ErrCodeRequestCanceled)
 	default:
 		tr.begin()
 	}
 	f.unlock()
 }
 
-// waits sets the time limit of a fetch that waits.
+// waits sets the time limit of a fetch that waits. One that has ended just before it was queued does not wait.
 func (f *Fetch) waits() {
 	f.mu.Lock()
 	f.arm()
+	ended := f.ended
 	f.unlock()
+	if ended {
+		f.client.pool.gone(&f.waiter)
+	}
 }
 
 // arm sets the timer to the first of the time limits that still count. f.mu is held.
@@ -336,7 +367,7 @@ func (f *Fetch) expire() {
 	case !f.answered && passed(f.responseLimit):
 		f.failed(message.Outcome{Code: sink.ErrTimeout, Flags: sink.FlagAborted, Text: "response_timeout_ms has passed"}, http3.ErrCodeRequestCanceled)
 	case f.try.c == nil && passed(f.queueLimit):
-		f.failed(message.Outcome{Code: sink.ErrPoolTimeout, Flags: sink.FlagAborted, Text: "no connection or stream was free in queue_timeout_ms"}, http3.ErrCodeRequestCanceled)
+		f.failed(errPoolTimeout, http3.ErrCodeRequestCanceled)
 	default:
 		f.arm()
 	}
@@ -413,16 +444,14 @@ func (f *Fetch) upload(p *message.Part) {
 }
 
 // headPart is what the request begins with: all of it, unless its body is written in parts.
-func (f *Fetch) headPart() message.Part {
-	p := message.Part{Head: true, Headers: f.head, Length: -1, End: !f.streamed}
+func (f *Fetch) headPart() *message.Part {
+	p := &f.part
+	*p = message.Part{Head: true, Headers: f.head, Length: -1, End: !f.streamed}
 	if f.body != nil {
 		p.Body = f.body.use()
-		if !f.streamed {
-			p.Length = int64(len(p.Body.Bytes))
-		}
 	}
-	if method, _ := packedField(f.head, ":method"); !f.streamed && f.body == nil && (method == "POST" || method == "PUT" || method == "PATCH") {
-		p.Length = 0 // RFC 9110, 8.6
+	if !f.streamed && (f.body != nil || f.measured) {
+		p.Length = int64(len(p.Body.Bytes))
 	}
 	return p
 }
@@ -432,8 +461,8 @@ func (f *Fetch) mayRetry() bool {
 	return !f.ended && !f.heard && !f.streamed && !f.flows && f.tries < mostTries
 }
 
-// event completes an event of the fetch.
-func (f *Fetch) event(ev *sink.Event, c *conn) *sink.Event {
+// complete completes an event of the fetch.
+func (f *Fetch) complete(ev *sink.Event, c *conn) *sink.Event {
 	ev.Object, ev.Parent, ev.Conn, ev.UserData = f.handle, f.client.handle, c.Handle, f.userData
 	return ev
 }

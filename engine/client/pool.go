@@ -35,25 +35,32 @@ type pool struct {
 
 // An origin is one that a client has connections to, or wants one to.
 type origin struct {
-	key         originKey
-	conns       []*conn // that take fetches, the first ones first
-	dialing     int
-	goneAway    int       // connections in a row whose server wanted no request on them
-	notBefore   time.Time // when one more connection is worth a try, as long as there are others
-	first, last *waiter
+	key       originKey
+	conns     []*conn // that take fetches, the first ones first
+	dialing   int
+	goneAway  int       // connections in a row whose server wanted no request on them
+	late      bool      // early data came to nothing
+	notBefore time.Time // when one more connection is worth a try, as long as there are others
+	line                // of what waits for a stream
+	wishes    line      // for a connection, as soon as there is one
 }
 
-// A waiter is a fetch, or a session that is to be opened, as the pool sees it. Its links are under the pool's lock.
+// A line is what waits, the first ones first.
+type line struct{ first, last *waiter }
+
+// A waiter is a fetch, a session that is to be opened, or the wish for a connection, as the pool sees it. Its links are under the pool's lock.
 type waiter struct {
 	taker
 	key            originKey
+	early          bool    // it may go out as early data
 	waitsAt        *origin // nil: it does not wait
+	waitsIn        *line   // of that origin's
 	before, behind *waiter
 }
 
 // A taker takes a stream when there is one. Its methods are called without locks.
 type taker interface {
-	// send takes a stream on a connection, on which it is counted until pool.release.
+	// send takes a stream on a connection, on which it is counted until pool.release. A wish for a connection gets no stream, and is not counted.
 	send(c *conn, s *quic.Stream)
 
 	// fail is told that there will be none.
@@ -118,60 +125,98 @@ func (p *pool) submit(f *waiter) {
 		f.fail(errShutdown)
 		return
 	}
-	o := p.origins[f.key]
-	if o == nil {
-		o = &origin{key: f.key}
-		p.origins[f.key] = o
-	}
+	o := p.origin(f.key)
 	if o.first == nil {
-		if c, s := p.stream(o); c != nil {
+		if c, s := p.stream(o, f.early); c != nil {
 			p.mu.Unlock()
 			f.send(c, s)
 			return
 		}
 	}
+	p.queue(o, &o.line, f)
+}
+
+// wish gives the wish for a connection one that is there, or lets it wait for one.
+func (p *pool) wish(f *waiter) {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		f.fail(errShutdown)
+		return
+	}
+	o := p.origin(f.key)
+	if c := o.usable(); c != nil {
+		p.mu.Unlock()
+		f.send(c, nil)
+		return
+	}
+	p.queue(o, &o.wishes, f)
+}
+
+// origin is the one with this key. p.mu is held.
+func (p *pool) origin(key originKey) *origin {
+	o := p.origins[key]
+	if o == nil {
+		o = &origin{key: key}
+		p.origins[key] = o
+	}
+	return o
+}
+
+// usable is a connection that takes fetches, whether or not it has a stream left for one. The pool's lock is held.
+func (o *origin) usable() *conn {
+	for _, c := range o.conns {
+		if !c.Closing() && !c.early.Load() && c.QUIC.Context().Err() == nil {
+			return c
+		}
+	}
+	return nil
+}
+
+// queue has f wait in one of o's lines, if there is room, and gives p.mu back.
+func (p *pool) queue(o *origin, in *line, f *waiter) {
 	if p.queued >= p.client.options.MaxQueued {
 		p.tidy(o)
 		p.mu.Unlock()
 		f.fail(errQueueFull)
 		return
 	}
-	p.push(o, f)
+	p.push(o, in, f)
 	p.grow(o)
 	p.mu.Unlock()
 	f.waits()
 }
 
-// push puts a fetch behind those that wait. p.mu is held.
-func (p *pool) push(o *origin, f *waiter) {
-	f.waitsAt, f.before = o, o.last
-	if o.last != nil {
-		o.last.behind = f
+// push puts a waiter behind those in the line. p.mu is held.
+func (p *pool) push(o *origin, in *line, f *waiter) {
+	f.waitsAt, f.waitsIn, f.before = o, in, in.last
+	if in.last != nil {
+		in.last.behind = f
 	} else {
-		o.first = f
+		in.first = f
 	}
-	o.last = f
+	in.last = f
 	p.queued++
 	p.client.stats.Add(sink.ClientStatFetchesQueued, 1)
 }
 
-// take takes a fetch out of those that wait, if it is one of them. p.mu is held.
+// take takes a waiter out of its line, if it is in one. p.mu is held.
 func (p *pool) take(f *waiter) {
-	o := f.waitsAt
+	o, in := f.waitsAt, f.waitsIn
 	if o == nil {
 		return
 	}
 	if f.before != nil {
 		f.before.behind = f.behind
 	} else {
-		o.first = f.behind
+		in.first = f.behind
 	}
 	if f.behind != nil {
 		f.behind.before = f.before
 	} else {
-		o.last = f.before
+		in.last = f.before
 	}
-	f.waitsAt, f.before, f.behind = nil, nil, nil
+	f.waitsAt, f.waitsIn, f.before, f.behind = nil, nil, nil, nil
 	p.queued--
 	p.client.stats.Sub(sink.ClientStatFetchesQueued)
 	if o.first == nil {
@@ -193,15 +238,19 @@ func (p *pool) gone(f *waiter) {
 
 // tidy forgets an origin with which nothing goes on. p.mu is held.
 func (p *pool) tidy(o *origin) {
-	if o.first == nil && len(o.conns) == 0 && o.dialing == 0 && p.origins[o.key] == o {
+	if !o.waiting() && len(o.conns) == 0 && o.dialing == 0 && p.origins[o.key] == o {
 		delete(p.origins, o.key)
 	}
 }
 
-// stream opens a stream on the first connection whose peer takes one more. p.mu is held.
-func (p *pool) stream(o *origin) (*conn, *quic.Stream) {
+// waiting reports whether anything waits. The pool's lock is held.
+func (o *origin) waiting() bool { return o.first != nil || o.wishes.first != nil }
+
+// stream opens a stream on the first connection whose peer takes one more; early says that it may be one whose handshake is still to come. p.mu is
+// held.
+func (p *pool) stream(o *origin, early bool) (*conn, *quic.Stream) {
 	for _, c := range o.conns {
-		if c.Closing() {
+		if c.Closing() || !early && c.early.Load() {
 			continue
 		}
 		if s, err := c.QUIC.OpenStream(); err == nil {
@@ -223,14 +272,17 @@ func (p *pool) occupy(c *conn) {
 
 // grow does what lets those come on that wait: streams are waited for, and one more connection is made where that is allowed. p.mu is held.
 func (p *pool) grow(o *origin) {
-	if o.first == nil || p.closed {
+	if !o.waiting() || p.closed {
 		return
 	}
 	for _, c := range o.conns {
-		if !c.opening {
+		if !c.opening && o.first != nil && !c.early.Load() {
 			c.opening = true
 			c.Spawn("streams", c.openStreams)
 		}
+	}
+	if slices.ContainsFunc(o.conns, func(c *conn) bool { return c.early.Load() && !c.Closing() }) {
+		return // it will soon be known what it takes
 	}
 	if o.dialing > 0 || len(o.conns) >= p.client.options.MaxConnectionsPerOrigin || len(o.conns) > 0 && time.Now().Before(o.notBefore) {
 		return
@@ -245,9 +297,10 @@ func (p *pool) grow(o *origin) {
 	o.dialing++
 	p.client.stats.Add(sink.StatHandshakesPending, 1)
 	p.client.serving.Add(1)
+	early := p.client.options.EarlyData && !o.late
 	go sink.Guard("connection", func() {
 		defer p.client.serving.Done()
-		p.connect(o)
+		p.connect(o, early)
 	})
 }
 
@@ -289,12 +342,21 @@ func (p *pool) remove(c *conn) {
 }
 
 // connect makes a connection to an origin, and serves it to its end.
-func (p *pool) connect(o *origin) {
-	q, err := p.client.dial(o.key)
+func (p *pool) connect(o *origin, early bool) {
+	q, times, err := p.client.dial(o.key, early)
 	p.client.stats.Sub(sink.StatHandshakesPending)
 	if err == nil {
 		c := newConn(p.client, o, q)
-		if c.open() {
+		early = early && !handshaken(q)
+		c.early.Store(early)
+		if !early {
+			p.client.known.keep(o.key, q)
+		}
+		c.settleDown()
+		if c.open(times) {
+			if early {
+				c.Spawn("handshake", c.awaitHandshake)
+			}
 			p.connected(c)
 			c.Take(c.accept)
 			p.ended(c.makesRoom)
@@ -342,7 +404,23 @@ func (p *pool) connected(c *conn) {
 	}
 	p.tidy(o)
 	p.mu.Unlock()
+	p.grant(o)
 	p.feed(o)
+}
+
+// grant tells the wishes for a connection of one that is there.
+func (p *pool) grant(o *origin) {
+	for {
+		p.mu.Lock()
+		f, c := o.wishes.first, o.usable()
+		if f == nil || c == nil {
+			p.mu.Unlock()
+			return
+		}
+		p.take(f)
+		p.mu.Unlock()
+		f.send(c, nil)
+	}
 }
 
 // feed sends what waits as far as there are streams.
@@ -354,7 +432,7 @@ func (p *pool) feed(o *origin) {
 			p.mu.Unlock()
 			return
 		}
-		c, s := p.stream(o)
+		c, s := p.stream(o, f.early)
 		if c == nil {
 			p.grow(o)
 			p.mu.Unlock()
@@ -372,9 +450,11 @@ func (p *pool) failed(o *origin, err error) {
 	o.dialing--
 	var waited []*waiter
 	if len(o.conns) == 0 && o.dialing == 0 {
-		for o.first != nil {
-			waited = append(waited, o.first)
-			p.take(o.first)
+		for _, in := range [...]*line{&o.line, &o.wishes} {
+			for in.first != nil {
+				waited = append(waited, in.first)
+				p.take(in.first)
+			}
 		}
 	}
 	o.notBefore = time.Now().Add(p.pause)
@@ -408,7 +488,7 @@ func (p *pool) release(c *conn) {
 	p.rest(c)
 	if c.pooled && p.connections >= p.client.options.MaxConnections {
 		for _, o := range p.origins {
-			if o.first != nil && len(o.conns) == 0 && o.dialing == 0 {
+			if o.waiting() && len(o.conns) == 0 && o.dialing == 0 {
 				p.evict(c)
 				return
 			}
@@ -526,8 +606,10 @@ func (p *pool) cut() {
 	var waited []*waiter
 	conns := slices.Collect(maps.Keys(p.conns))
 	for _, o := range p.origins {
-		for f := o.first; f != nil; f = f.behind {
-			waited = append(waited, f)
+		for _, in := range [...]*line{&o.line, &o.wishes} {
+			for f := in.first; f != nil; f = f.behind {
+				waited = append(waited, f)
+			}
 		}
 	}
 	p.mu.Unlock()

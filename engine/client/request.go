@@ -22,6 +22,9 @@ type Request struct {
 
 	Collect int64 // the most bytes that the response's body may have, which is then delivered without credit; 0: any number, by credit
 
+	Priority    wire.Priority // of the response, and of the body on its way (RFC 9218)
+	HasPriority bool          // there is one; else a field priority among Headers says, or none does
+
 	Datagrams bool // it has datagrams (RFC 9297), from when it is on its connection; then it is never sent a second time
 
 	ResponseTimeout time.Duration // until the response's head; 0: the client's option, negative: for ever
@@ -83,47 +86,75 @@ func (r *Request) sessionHead(token string) (packed []byte, size int, err error)
 	if !strings.Contains(authority, "[") {
 		authority = strings.TrimSuffix(authority, ":")
 	}
-	rest := make([]byte, 0, len(r.Headers))
-	for list := (wire.PackedReader{Rest: r.Headers}); ; {
-		name, value, ok := list.Next()
-		if !ok {
-			if len(list.Rest) > 0 {
-				return nil, 0, &sink.Error{Code: sink.ErrInvalidArgument, Text: "the list of fields is cut"}
-			}
-			break
-		}
-		if err := wire.CheckRequestField(name, value); err != nil {
-			return nil, 0, &sink.Error{Code: sink.ErrBadHeader, Text: strconv.Quote(string(name)) + ": " + err.Error(), Err: err}
-		}
-		if string(name) == "host" {
-			if !wire.ValidAuthority(value) {
-				return nil, 0, &sink.Error{Code: sink.ErrBadHeader, Text: "host: no host and port: " + strconv.Quote(string(value))}
-			}
-			authority = string(value)
-			continue
-		}
-		size += len(name) + len(value) + 32
-		rest = wire.AppendPacked(rest, string(name), string(value))
+	if authority, err = checkFields(r.Headers, authority); err != nil {
+		return nil, 0, err
 	}
-	for _, field := range [...][2]string{{":method", r.Method}, {":scheme", "https"}, {":authority", authority}, {":path", path}} {
+	pseudo := [...][2]string{{":method", r.Method}, {":scheme", "https"}, {":authority", authority}, {":path", path}, {":protocol", token}}
+	room := len(r.Headers)
+	for _, field := range pseudo {
+		room += wire.PackedHead + len(field[0]) + len(field[1])
+	}
+	packed = make([]byte, 0, room)
+	for _, field := range pseudo {
+		if field[1] == "" {
+			continue // no token
+		}
 		size += len(field[0]) + len(field[1]) + 32
 		packed = wire.AppendPacked(packed, field[0], field[1])
 	}
-	if token != "" {
-		packed = wire.AppendPacked(packed, ":protocol", token)
+	for list := (wire.PackedReader{Rest: r.Headers}); ; {
+		entry := list.Rest
+		name, value, ok := list.Next()
+		if !ok {
+			break
+		}
+		if string(name) != "host" && !(r.HasPriority && string(name) == wire.FieldPriority) {
+			size += len(name) + len(value) + 32
+			packed = append(packed, entry[:len(entry)-len(list.Rest)]...)
+		}
 	}
-	return append(packed, rest...), size, nil
+	if r.HasPriority {
+		value := wire.AppendPriority(nil, r.Priority)
+		size += len(wire.FieldPriority) + len(value) + 32
+		packed = wire.AppendPacked(packed, wire.FieldPriority, string(value))
+	}
+	return packed, size, nil
 }
 
-// packedField is a field of a packed list.
-func packedField(packed []byte, name string) (value string, ok bool) {
-	for list := (wire.PackedReader{Rest: packed}); ; {
-		n, v, more := list.Next()
-		if !more {
-			return "", false
+// priority is the request's, by whichever of the two says it.
+func (r *Request) priority() (p wire.Priority, given bool) {
+	if r.HasPriority {
+		return r.Priority, true
+	}
+	for list := (wire.PackedReader{Rest: r.Headers}); ; {
+		name, value, ok := list.Next()
+		switch {
+		case !ok:
+			return wire.DefaultPriority, false
+		case string(name) == wire.FieldPriority:
+			return wire.ParsePriority(value)
 		}
-		if string(n) == name {
-			return string(v), true
+	}
+}
+
+// checkFields looks at the fields that a request is to have, and gives the authority that host among them puts in the place of that of the URL.
+func checkFields(packed []byte, authority string) (string, error) {
+	for list := (wire.PackedReader{Rest: packed}); ; {
+		name, value, ok := list.Next()
+		switch {
+		case !ok && len(list.Rest) > 0:
+			return "", &sink.Error{Code: sink.ErrInvalidArgument, Text: "the list of fields is cut"}
+		case !ok:
+			return authority, nil
+		}
+		if err := wire.CheckRequestField(name, value); err != nil {
+			return "", &sink.Error{Code: sink.ErrBadHeader, Text: strconv.Quote(string(name)) + ": " + err.Error(), Err: err}
+		}
+		if string(name) == "host" {
+			if !wire.ValidAuthority(value) {
+				return "", &sink.Error{Code: sink.ErrBadHeader, Text: "host: no host and port: " + strconv.Quote(string(value))}
+			}
+			authority = string(value)
 		}
 	}
 }

@@ -32,8 +32,23 @@ var (
 // read reads a response, on a goroutine of its own.
 func (tr *try) read() {
 	r := response{tr: tr, expected: -1}
-	err := r.read()
 	f := tr.f
+	f.mu.Lock()
+	wanted := tr.current()
+	if wanted {
+		window := f.client.options.ReceiveWindow
+		if f.collect > 0 {
+			window = 0
+		}
+		tr.in.Init(&f.mu, &tr.x, window, f.client.options.BodyTimeout)
+		tr.x.Reader = message.NewResponseReader(tr.x.S, f.client.limits)
+	}
+	f.mu.Unlock()
+	err := message.ErrUnwanted
+	if wanted {
+		tr.x.OnEnd(tr.in.Ended)
+		err = r.read()
+	}
 	f.mu.Lock()
 	if tr.current() {
 		r.settle(err)
@@ -68,11 +83,14 @@ func (r *response) head(head *wire.ResponseHead, fields []byte) error {
 // final tells of the response's own head, and of its body as well if that is there as a whole (errWhole).
 func (r *response) final(head *wire.ResponseHead, fields []byte) error {
 	tr := r.tr
+	if tr.tooEarly(head.Status) {
+		return message.ErrUnwanted
+	}
 	r.bodyless = tr.f.isHead || head.Status == 204 || head.Status == 304
 	if !r.bodyless {
 		r.expected = head.ContentLength
 	}
-	ev := sink.Event{Type: sink.EventResponse, Status: uint32(head.Status), MetaLen: uint32(len(fields)), Aux: tr.x.ID()}
+	ev := sink.Event{Type: sink.EventResponse, Flags: tr.earlyFlag(), Status: uint32(head.Status), MetaLen: uint32(len(fields)), Aux: tr.x.ID()}
 	if !tr.x.Reader.Ended() && tr.x.Reader.Wait(link.HeaderWait) != nil { // not there: or an error, which shows again
 		return r.told(&ev, fields, nil)
 	}
@@ -89,7 +107,7 @@ func (r *response) final(head *wire.ResponseHead, fields []byte) error {
 	whole := err == io.EOF && tr.x.Trailers() == nil
 	var data []byte
 	if whole {
-		ev.Flags, ev.DataLen, data = sink.FlagEnd, uint32(n), piece[:n]
+		ev.Flags, ev.DataLen, data = ev.Flags|sink.FlagEnd, uint32(n), piece[:n]
 	}
 	if terr := r.told(&ev, fields, data); terr != nil {
 		return terr
@@ -148,7 +166,11 @@ func (r *response) check(n int, end bool) error {
 func (r *response) emit(ev *sink.Event, meta, data []byte) bool {
 	tr, f := r.tr, r.tr.f
 	to := f.client.sink
-	rec, ok := to.Reserve(sink.Bulk, sink.PayloadSize(len(meta), len(data)), tr.in.Done())
+	done := tr.in.Done()
+	if done == nil { // the connection's goroutine reads
+		done = tr.c.Done
+	}
+	rec, ok := to.Reserve(sink.Bulk, sink.PayloadSize(len(meta), len(data)), done)
 	if !ok {
 		return false
 	}
@@ -171,7 +193,7 @@ func (r *response) emit(ev *sink.Event, meta, data []byte) bool {
 		to.Abort(rec)
 		return false
 	}
-	to.Commit(rec, f.event(ev, tr.c))
+	to.Commit(rec, f.complete(ev, tr.c))
 	return true
 }
 

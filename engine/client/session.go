@@ -55,7 +55,7 @@ func (c *Client) OpenSession(h sink.Handle, r *SessionRequest) {
 	case c.options.WebTransport == nil:
 		err = &sink.Error{Code: sink.ErrNotNegotiated, Text: "the client's option webtransport is false"}
 	default:
-		_, err = w.head("")
+		_, _, err = w.head(wire.Dialect{})
 	}
 	if err != nil {
 		w.session.GiveUp(refusal(err))
@@ -71,17 +71,27 @@ func (c *Client) OpenSession(h sink.Handle, r *SessionRequest) {
 	c.pool.submit(&w.waiter)
 }
 
-// head is what the session is asked for with, in a dialect with this token.
-func (w *opening) head(token string) (fields []byte, err error) {
-	fields, _, err = w.request.sessionHead(token)
-	if err == nil && len(w.protocols) > 0 {
-		var value string
-		if value, err = wire.FormatAvailableProtocols(w.protocols); err != nil {
-			return nil, &sink.Error{Code: sink.ErrInvalidArgument, Text: err.Error(), Err: err}
-		}
-		fields = wire.AppendPacked(fields, wire.FieldAvailableProtocols, value)
+// head is what the session is asked for with in a dialect, and how large that is as RFC 9114, 4.2.2 counts it.
+func (w *opening) head(d wire.Dialect) (fields []byte, size int, err error) {
+	fields, size, err = w.request.sessionHead(d.Token)
+	if err != nil {
+		return nil, 0, err
 	}
-	return fields, err
+	add := func(name, value string) {
+		fields = wire.AppendPacked(fields, name, value)
+		size += len(name) + len(value) + 32
+	}
+	if len(w.protocols) > 0 {
+		value, err := wire.FormatAvailableProtocols(w.protocols)
+		if err != nil {
+			return nil, 0, &sink.Error{Code: sink.ErrInvalidArgument, Text: err.Error(), Err: err}
+		}
+		add(wire.FieldAvailableProtocols, value)
+	}
+	if d.RequestField.Name != "" {
+		add(d.RequestField.Name, d.RequestField.Value)
+	}
+	return fields, size, nil
 }
 
 // send implements taker.
@@ -140,14 +150,16 @@ func (w *opening) connect(c *conn, s *quic.Stream) {
 		w.session.GiveUp(message.Outcome{Code: sink.ErrNotNegotiated, Flags: sink.FlagAborted, Text: err.Error()})
 		return
 	}
-	fields, err := w.head(d.Token)
-	if err != nil {
+	fields, size, err := w.head(*d)
+	switch {
+	case err != nil:
 		discard(s)
 		w.session.GiveUp(refusal(err))
 		return
-	}
-	if d.RequestField.Name != "" {
-		fields = wire.AppendPacked(fields, d.RequestField.Name, d.RequestField.Value)
+	case uint64(size) > settings.MaxFieldSectionSize():
+		discard(s)
+		w.session.GiveUp(errLargeHead)
+		return
 	}
 	switch err := c.sessions.Connect(w.session, s, &session.Head{Dialect: d, Fields: fields, Offered: w.protocols}); {
 	case err == nil:
@@ -177,10 +189,13 @@ func (w *opening) fail(o message.Outcome) { w.session.GiveUp(o) }
 func (w *opening) waits() {
 	w.mu.Lock()
 	if w.conn == nil && !w.over {
-		w.limit(w.client.options.QueueTimeout, message.Outcome{Code: sink.ErrPoolTimeout, Flags: sink.FlagAborted,
-			Text: "no connection or stream was free in queue_timeout_ms"})
+		w.limit(w.client.options.QueueTimeout, errPoolTimeout)
 	}
+	over := w.over
 	w.mu.Unlock()
+	if over { // since just before it was queued
+		w.client.pool.gone(&w.waiter)
+	}
 }
 
 // ended is called once nothing of the session is left.

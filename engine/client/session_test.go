@@ -386,3 +386,32 @@ func TestSessionsOfAClientThatWaits(t *testing.T) {
 	}
 	within(t, "the client's end", f.client.Done())
 }
+
+// What a server says it does not take is not sent: no CONNECT, either.
+func TestASessionWhoseHeadIsTooLarge(t *testing.T) {
+	asked := make(chan struct{}, 1)
+	r := listenRaw(t, &quic.Config{EnableDatagrams: true}, func(k *rawConn) {
+		k.settle(0x8, 1, 0x33, 1, uint64(0xc671706a), 4, 6, 400)
+		for s := k.next(); s != nil; s = k.next() {
+			asked <- struct{}{}
+			s.Write(headers(":status", "200"))
+		}
+	})
+	f := newFixture(t, "")
+	w := f.want(SessionRequest{Authority: r.addr, Path: "/", Headers: fields("a", strings.Repeat("x", 400))})
+	if e := w.wait(sink.EventSessionClosed); e.Code != sink.ErrTooLarge {
+		t.Errorf("%+v %s", e.Event, e.Data)
+	}
+	w = f.want(SessionRequest{Authority: r.addr, Path: "/", Protocols: []string{strings.Repeat("p", 300)}})
+	if e := w.wait(sink.EventSessionClosed); e.Code != sink.ErrTooLarge {
+		t.Errorf("with protocols: %+v %s", e.Event, e.Data)
+	}
+	select {
+	case <-asked:
+		t.Error("it was sent")
+	default:
+	}
+	w = f.want(SessionRequest{Authority: r.addr, Path: "/"})
+	within(t, "a request", asked)
+	w.wait(sink.EventSessionOpened)
+}

@@ -24,15 +24,17 @@ type try struct {
 
 	flow     *datagram.Flow // nil: it has no datagrams
 	out      message.Outbox
-	in       message.Inbox
+	in       message.Inbox // once the response has a goroutine of its own
+	reading  reading
+	early    bool // it went out as early data
 	begun    bool // the head was put
 	sent     bool // our side is over: all of it is with QUIC, or the server wants no more
 	received bool // the server's side is over, and the consumer knows it
 	unwatch  func() bool
 }
 
-func newTry(f *Fetch) *try {
-	tr := &try{f: f}
+func (tr *try) init(f *Fetch) *try {
+	tr.f = f
 	tr.MarkShared()
 	tr.out.Init(tr, tr, f.client.options.WriteTimeout)
 	return tr
@@ -44,32 +46,27 @@ func (tr *try) current() bool { return tr.f.try == tr && !tr.f.ended }
 // begin sends what there is, and has the response read. f.mu is held; the try is on its connection.
 func (tr *try) begin() {
 	f := tr.f
-	window := f.client.options.ReceiveWindow
-	if f.collect > 0 {
-		window = 0
-	}
-	tr.in.Init(&f.mu, &tr.x, window, f.client.options.BodyTimeout)
-	tr.x.OnEnd(tr.in.Ended)
 	if f.flows {
 		tr.flow = tr.c.datagrams.Open(tr.x.ID(), sink.Event{Type: sink.EventH3Datagram, Parent: f.client.handle, Conn: tr.c.Handle}, tr.commit)
 		tr.flow.Announce(f.handle)
 		tr.flow.Start()
 	}
-	f.running++
-	tr.c.Spawn("response", tr.read)
 	if !tr.begun {
 		tr.put(nil)
-		return
+	} else {
+		tr.out.Kick()
 	}
-	tr.out.Kick()
+	if tr.current() {
+		f.running++
+		tr.c.expect(tr)
+	}
 }
 
 // put sends a part, behind the head. f.mu is held.
 func (tr *try) put(p *message.Part) {
 	if !tr.begun {
 		tr.begun = true
-		head := tr.f.headPart()
-		tr.out.Put(&head)
+		tr.out.Put(tr.f.headPart())
 	}
 	if p != nil && !tr.Over() {
 		tr.out.Put(p)
@@ -87,8 +84,11 @@ func (tr *try) over() {
 	if tr.flow != nil {
 		tr.flow.Close()
 	}
-	if tr.c != nil && tr.in.Done() != nil {
+	if tr.in.Done() != nil {
 		tr.in.Quit()
+	}
+	if tr.c != nil && tr.c.forgo(tr) {
+		tr.f.running--
 	}
 }
 
@@ -100,7 +100,7 @@ func (tr *try) commit(rec sink.Record, ev *sink.Event) bool {
 	if !tr.current() {
 		return false
 	}
-	f.client.sink.Commit(rec, f.event(ev, tr.c))
+	f.client.sink.Commit(rec, f.complete(ev, tr.c))
 	return true
 }
 
@@ -126,7 +126,7 @@ func (tr *try) refused(code uint64) {
 	tr.x.Abort(http3.ErrCodeRequestCanceled)
 	f.left, f.again = tr, true
 	f.queueLimit = time.Now().Add(f.client.options.QueueTimeout)
-	f.try = newTry(f)
+	f.try = new(try).init(f)
 	tr.over()
 }
 
@@ -155,7 +155,7 @@ func (tr *try) tellStopped(code uint64) {
 	f := tr.f
 	f.heard = true
 	rec, _ := f.client.sink.Reserve(sink.Terminal, 0, nil)
-	f.client.sink.Commit(rec, f.event(&sink.Event{Type: sink.EventStreamStopped, Flags: sink.FlagRemote, Aux: code}, tr.c))
+	f.client.sink.Commit(rec, f.complete(&sink.Event{Type: sink.EventStreamStopped, Flags: sink.FlagRemote, Aux: code}, tr.c))
 }
 
 // finish ends the fetch in the regular way once both sides have ended. f.mu is held.
@@ -175,6 +175,9 @@ func (tr *try) broken(err error) {
 		tr.refused(uint64(stream.ErrorCode))
 		return
 	}
+	if tr.resend() {
+		return
+	}
 	tr.f.failed(message.OutcomeOf(err), http3.ErrCodeRequestCanceled)
 }
 
@@ -182,7 +185,7 @@ func (tr *try) broken(err error) {
 func (tr *try) Cut(o message.Outcome) {
 	f := tr.f
 	f.mu.Lock()
-	if tr.current() {
+	if tr.current() && !tr.resend() {
 		o.Flags |= sink.FlagAborted
 		f.failed(o, http3.ErrCodeRequestCanceled)
 	}

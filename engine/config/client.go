@@ -51,6 +51,13 @@ type ClientOptions struct {
 	CongestionControl congestion.Algorithm // of connections
 	InitialWindow     int                  // packets that may be under way before anything is known of a path
 
+	EarlyData bool // safe requests may go out as 0-RTT data
+
+	QlogPath           string // a folder that gets a file for each connection; empty: none is written
+	QlogMaxBytes       int64  // of one of them
+	QlogMaxConnections int    // that get one
+	KeyLogPath         string // a file that gets the secrets of all connections; empty: none is written
+
 	QUICDatagrams bool // raw QUIC datagrams are delivered and may be sent
 	Datagrams     DatagramOptions
 	WebTransport  *WebTransportOptions // nil: the client offers no sessions

@@ -44,7 +44,7 @@ func (p *clientParser) parse(text []byte) error {
 
 // clientKeys are the options of a client that are no numbers.
 var clientKeys = []string{"roots", "roots_path", "system_roots", "server_name", "insecure", "certificate_hashes", "cert", "cert_path", "key", "key_path", "hosts",
-	"congestion_control", "quic_datagrams", "datagrams", "webtransport"}
+	"congestion_control", "early_data", "qlog_path", "key_log_path", "quic_datagrams", "datagrams", "webtransport"}
 
 func (p *clientParser) option(key string, value json.RawMessage) error {
 	o := p.options
@@ -71,6 +71,12 @@ func (p *clientParser) option(key string, value json.RawMessage) error {
 		return walkObject(value, "hosts", p.host)
 	case "congestion_control":
 		return parseCongestion(value, &o.CongestionControl)
+	case "early_data":
+		return parseBool(key, value, &o.EarlyData)
+	case "qlog_path":
+		return parseText(key, value, &o.QlogPath)
+	case "key_log_path":
+		return parseText(key, value, &o.KeyLogPath)
 	case "quic_datagrams":
 		return parseBool(key, value, &o.QUICDatagrams)
 	case "datagrams":

@@ -26,5 +26,7 @@ var clientOptionKeys = [...]optionKey[ClientOptions]{
 	{"reset_budget", "streams", 1, 1_000_000, 1024, func(o *ClientOptions, v int64) { o.ResetBudget = int(v) }},
 	{"initial_packet_size", "bytes", smallestPacket, largestPacket, smallestPacket, func(o *ClientOptions, v int64) { o.InitialPacketSize = uint16(v) }},
 	{"max_packet_size", "bytes", 0, largestPacket, 0, func(o *ClientOptions, v int64) { o.MaxPacketSize = uint16(v) }},
+	{"qlog_max_bytes", "bytes", 4 * kib, gib, 64 * Mib, func(o *ClientOptions, v int64) { o.QlogMaxBytes = v }},
+	{"qlog_max_connections", "connections", 1, 1_000_000, 1000, func(o *ClientOptions, v int64) { o.QlogMaxConnections = int(v) }},
 	{"initial_window", "packets", 2, 1000, congestion.DefaultInitialWindow, func(o *ClientOptions, v int64) { o.InitialWindow = int(v) }},
 }

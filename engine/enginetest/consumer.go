@@ -404,6 +404,13 @@ func (c *Consumer) Ask(userData uint64) sink.Handle {
 	return h
 }
 
+// AskConnect is Give for the wish for a connection, with the user data that its event is to have. The reactor calls it.
+func (c *Consumer) AskConnect(userData uint64) sink.Handle {
+	h := c.Give()
+	c.contract.Connecting(h, userData)
+	return h
+}
+
 // Want is Give for a session, with the user data that its events are to have. The reactor calls it.
 func (c *Consumer) Want(userData uint64) sink.Handle {
 	h := c.Give()

@@ -68,6 +68,8 @@ func (m *Contract) Hold(e *Event) {
 		return
 	}
 	switch e.Type {
+	case sink.EventConnectDone:
+		m.connectDone(e)
 	case sink.EventConnOpened:
 		if o := m.begin(e, sink.KindConn); o != nil {
 			o.conn, o.ids = e.Object, map[uint64]bool{}
@@ -107,7 +109,7 @@ func (m *Contract) Hold(e *Event) {
 }
 
 func kindName(k sink.Kind) string {
-	return [...]string{"object", "connection", "request", "session", "stream", "fetch"}[k]
+	return [...]string{"object", "connection", "request", "session", "stream", "fetch", "wish"}[k]
 }
 
 // begin takes an object's first event.
@@ -289,7 +291,7 @@ func (m *Contract) sessionClosed(e *Event) {
 			m.fail("session %d was closed in the regular way and aborted", e.Object)
 		}
 	case sink.ErrTimeout, sink.ErrCancelled, sink.ErrClosed, sink.ErrReset, sink.ErrIdle, sink.ErrProtocol, sink.ErrShutdown:
-	case sink.ErrRejected, sink.ErrTruncated, sink.ErrPoolTimeout, sink.ErrQueueFull, sink.ErrRefused, sink.ErrConnectTimeout, sink.ErrResolve, sink.ErrHandshake, sink.ErrBadHeader,
+	case sink.ErrRejected, sink.ErrTruncated, sink.ErrTooLarge, sink.ErrPoolTimeout, sink.ErrQueueFull, sink.ErrRefused, sink.ErrConnectTimeout, sink.ErrResolve, sink.ErrHandshake, sink.ErrBadHeader,
 		sink.ErrUnknownAuthority, sink.ErrWrongName, sink.ErrExpired, sink.ErrPin: // of ours
 		if !o.wish || o.accepted {
 			m.fail("session %d, of ours: %v, open: %v, ended with code %d", e.Object, o.wish, o.accepted, e.Code)

@@ -7,6 +7,33 @@ func (m *Contract) Asked(h sink.Handle, userData uint64) {
 	m.open[h] = &object{kind: sink.KindFetch, userData: userData}
 }
 
+// Connecting says that the consumer has given out a handle for the wish for a connection.
+func (m *Contract) Connecting(h sink.Handle, userData uint64) {
+	m.open[h] = &object{kind: sink.KindConnect, userData: userData}
+}
+
+// connectDone takes the one event of such a wish.
+func (m *Contract) connectDone(e *Event) {
+	o := m.open[e.Object]
+	if o == nil || o.kind != sink.KindConnect || e.UserData != o.userData {
+		m.fail("CONNECT_DONE of %d, with user data %d", e.Object, e.UserData)
+		return
+	}
+	if m.live(e.Object) {
+		m.fail("wish %d ended, but its handle is live", e.Object)
+	}
+	c := m.open[e.Conn]
+	switch failed := e.Code != sink.OK; {
+	case failed != (e.Flags&sink.FlagAborted != 0), failed != (e.Conn == 0):
+		m.fail("wish %d ended with code %d, flags %#x and connection %d", e.Object, e.Code, e.Flags, e.Conn)
+	case failed && len(e.Data) == 0 && e.Code != sink.ErrCancelled:
+		m.fail("wish %d ended with code %d and no reason", e.Object, e.Code)
+	case !failed && (c == nil || c.kind != sink.KindConn):
+		m.fail("wish %d ended with connection %d, which is not open", e.Object, e.Conn)
+	}
+	m.close(e.Object, o)
+}
+
 // Wanted says that the consumer has given out a handle for a session.
 func (m *Contract) Wanted(h sink.Handle, userData uint64) {
 	m.open[h] = &object{kind: sink.KindSession, wish: true, userData: userData}

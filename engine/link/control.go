@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"io"
 
+	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 	"github.com/quic-go/quic-go/quicvarint"
 
@@ -22,6 +23,19 @@ const (
 func OpenControl(settings []wire.Setting) []byte {
 	payload := wire.AppendSettings(nil, settings)
 	return append(wire.AppendFrameHead([]byte{streamControl}, wire.FrameSettings, uint64(len(payload))), payload...)
+}
+
+// SendControl sends a frame on our control stream, all of it or nothing. It does not wait: quic.ErrWouldBlock says that the peer has no room.
+func (c *Conn) SendControl(frame []byte) error {
+	c.controlling.Lock()
+	defer c.controlling.Unlock()
+	c.mu.Lock()
+	control := c.control
+	c.mu.Unlock()
+	if control == nil {
+		return quic.ErrWouldBlock // the connection is not announced yet
+	}
+	return control.TryWriteAll(frame)
 }
 
 // A controlReader reads the peer's control stream.

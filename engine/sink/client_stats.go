@@ -14,15 +14,19 @@ const (
 	ClientStatFetchesReused                          // that found their connection there
 	ClientStatConnectionsEvicted                     // closed because nothing was open on them for idle_connection_ms
 	ClientStatConnectionsReplaced                    // that ended from outside while they were in the pool
+	ClientStatFetchesEarly                           // sent as early data (0-RTT)
+	ClientStatFetchesEarlyRefused                    // of these: the server did not take it so, and they were sent once more
+	ClientStatConnectionsMoved                       // that went on from another local address
 
 	ClientStatCount // how many there are
 )
 
-// ClientStatNames are the public names of a client's counters, by index. What has none is a server's alone, or about congestion control.
+// ClientStatNames are the public names of a client's counters, by index. What has none is a server's alone. From StatCongestion to StatCount they
+// are known only where congestion.Installed().
 var ClientStatNames = clientStatNames()
 
 func clientStatNames() (names [ClientStatCount]string) {
-	copy(names[:], StatNames[:StatCongestion])
+	copy(names[:], StatNames[:])
 	for i, name := range map[int]string{
 		StatRequestsTotal:     "fetches_total",
 		StatRequestsActive:    "fetches_active",
@@ -42,6 +46,9 @@ func clientStatNames() (names [ClientStatCount]string) {
 		ClientStatFetchesReused:       "fetches_on_pooled_connection",
 		ClientStatConnectionsEvicted:  "connections_evicted",
 		ClientStatConnectionsReplaced: "connections_lost",
+		ClientStatFetchesEarly:        "fetches_early",
+		ClientStatFetchesEarlyRefused: "fetches_early_refused",
+		ClientStatConnectionsMoved:    "connections_moved",
 	} {
 		names[i] = name
 	}

@@ -12,7 +12,8 @@ const (
 	KindRequest
 	KindSession
 	KindStream
-	KindFetch // a request of a client's, whose handle the consumer's side has given out (see Sink.IssueFor)
+	KindFetch   // a request of a client's, whose handle the consumer's side has given out (see Sink.IssueFor)
+	KindConnect // the wish for a connection, likewise
 )
 
 // An EventType says what an event tells. The values are those of enum zig_h3_event_type.
@@ -51,6 +52,7 @@ const (
 	EventResponse      EventType = 28 // Status; Meta: its fields; Data: of its body what was there; FlagEnd: all of it; Aux: QUIC's id of its stream
 	EventFetchDone     EventType = 29 // terminal. Code; Status: the response's, 0 if none came; Aux: the peer's code; Data: why, in words
 	EventClientClosed  EventType = 30 // terminal, behind the ends of all that was the client's
+	EventConnectDone   EventType = 31 // terminal, of the wish for a connection. Code; Conn: the connection, 0 if there is none; Data: why, in words
 )
 
 // Flags of an event. The values are those of enum zig_h3_event_flag.
@@ -60,6 +62,7 @@ const (
 	FlagAborted  uint16 = 0x4
 	FlagBuffered uint16 = 0x8
 	FlagCounters uint16 = 0x10 // EventSessionClosed: meta is SessionStats
+	FlagEarly    uint16 = 0x20 // EventResponse: the request went out as early data (0-RTT), which the server has taken
 )
 
 // An Event is the head of what a sink delivers; its payload stands in the Record. Meta and data lie in Record.Payload one behind
@@ -146,8 +149,8 @@ type Sink interface {
 	// keeps the account of what a consumer may write, and emits WRITABLE.
 	Drained(h Handle, n int)
 
-	// IssueFor binds obj to a handle that the consumer's side has given out itself, for Session.OpenStream and Client.Fetch. It reports
-	// false when the handle is not one of those (any more).
+	// IssueFor binds obj to a handle that the consumer's side has given out itself, for Session.OpenStream, Client.Fetch and Client.Connect. It
+	// reports false when the handle is not one of those (any more).
 	IssueFor(h Handle, obj any) bool
 
 	// Datagrams says that a session, request or connection may queue as many more datagrams as returned says, and that the largest

@@ -3,7 +3,15 @@
  * of theirs is left.
  */
 import { afterAll, afterEach, expect, setDefaultTimeout } from "bun:test";
-import { createH3Server, type H3Server, type H3ServerOptions, type WebTransportServerSession } from "../../bindings/bun/src/index.ts";
+import {
+  createH3Client,
+  createH3Server,
+  type H3Client,
+  type H3ClientOptions,
+  type H3Server,
+  type H3ServerOptions,
+  type WebTransportServerSession,
+} from "../../bindings/bun/src/index.ts";
 import { Browser, BrowserGone, type Page } from "./browser.ts";
 import { certificate } from "./certificate.ts";
 import { Driver, type Answer, type Connection, type ConnectOptions, type RequestOptions } from "./client.ts";
@@ -34,6 +42,7 @@ export class Suite {
   #servers: H3Server[] = [];
   #references: Reference[] = [];
   #connections: Connection[] = [];
+  #clients: H3Client[] = [];
 
   constructor() {
     setDefaultTimeout(60_000); // The machine may be busy with other suites: nothing fails for being slow.
@@ -94,6 +103,13 @@ export class Suite {
     return server;
   }
 
+  /** A client of ours, which believes in one server: it is closed when the suite ends. */
+  client(server: H3Server | undefined, options: H3ClientOptions = {}): H3Client {
+    const client = createH3Client(server === undefined ? options : { serverCertificateHashes: [server.certificateHash], ...options });
+    this.#clients.push(client);
+    return client;
+  }
+
   /** As serve(), with sessions of any origin at "/wt". */
   serveSessions(webtransport: (session: WebTransportServerSession) => unknown): H3Server {
     return this.serve({
@@ -105,14 +121,14 @@ export class Suite {
   /** Bun's own server with the same options. */
   reference(options: object): Reference {
     const { certPath, keyPath } = certificate("reference");
-    const server = Bun.serve({
+    const server = listening({
       port: 0,
       hostname: "127.0.0.1",
       development: false,
       http3: true,
       tls: { cert: Bun.file(certPath), key: Bun.file(keyPath) },
       ...options,
-    } as unknown as Bun.Serve.Options<undefined>);
+    });
     this.#references.push(server);
     return server;
   }
@@ -148,6 +164,7 @@ export class Suite {
   async #end(): Promise<void> {
     const errors = [await this.#driver?.stop(), await this.#go?.stop()].join("");
     await (await this.#browser?.catch(() => undefined))?.close();
+    for (const client of this.#clients) await client.close();
     for (const server of this.#servers) {
       // Connections may be left: Bun's fetch keeps its own for later.
       if (server.running)
@@ -160,6 +177,17 @@ export class Suite {
     }
     for (const reference of this.#references) await reference.stop(true);
     expect(errors).toBe("");
+  }
+}
+
+/** Makes a server of Bun's own: it takes a free port of TCP, and that of UDP may be somebody's. */
+function listening(options: object): Reference {
+  for (let tries = 0; ; tries++) {
+    try {
+      return Bun.serve(options as unknown as Bun.Serve.Options<undefined>);
+    } catch (error) {
+      if (tries === 20 || !/UDP port/.test(String(error))) throw error;
+    }
   }
 }
 
