@@ -160,7 +160,7 @@ enum zig_h3_event_type {
     ZIG_H3_EVENT_STREAM_CLOSED = 5,
     /* A connection. object: it; parent: the server or client; meta: a list of remote ("address:port"), local, alpn, sni; of a
      * client's also, in microseconds, lookup_us (of its name), attempt_us (until the attempt began that came through: there may have been others,
-     * at other addresses) and handshake_us. */
+     * at other addresses) and handshake_us, unless it begins with early data: then the handshake is still to come. */
     ZIG_H3_EVENT_CONN_OPENED = 6,
     /* T. A connection has ended. code: why; aux: the error code on the wire, if there was one; data: the reason in words. Flag
      * REMOTE if the peer ended it. */

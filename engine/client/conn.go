@@ -75,11 +75,13 @@ func (c *conn) open(times connectTimes) bool {
 	meta = wire.AppendPacked(meta, "local", c.QUIC.LocalAddr().String())
 	meta = wire.AppendPacked(meta, "alpn", state.NegotiatedProtocol)
 	meta = wire.AppendPacked(meta, "sni", state.ServerName)
-	for _, took := range [...]struct {
-		name string
-		time.Duration
-	}{{"lookup_us", times.lookup}, {"attempt_us", times.attempt}, {"handshake_us", times.handshake}} {
-		meta = wire.AppendPacked(meta, took.name, strconv.FormatInt(took.Microseconds(), 10))
+	if !c.early.Load() {
+		for _, took := range [...]struct {
+			name string
+			time.Duration
+		}{{"lookup_us", times.lookup}, {"attempt_us", times.attempt}, {"handshake_us", times.handshake}} {
+			meta = wire.AppendPacked(meta, took.name, strconv.FormatInt(took.Microseconds(), 10))
+		}
 	}
 	if !c.Open(c, meta, func() { c.raw = c.datagrams.OpenRaw() }) {
 		return false

@@ -27,8 +27,8 @@ type connectTimes struct {
 	handshake time.Duration // of that
 }
 
-// dial connects to an origin, on a goroutine that may wait; early says that the handshake may be still to come: what it takes is not known
-// then. Its failures are *sink.Error.
+// dial connects to an origin, on a goroutine that may wait; early says that the handshake may be still to come: what that takes is not
+// known then. Its failures are *sink.Error.
 func (c *Client) dial(key originKey, early bool) (*quic.Conn, connectTimes, error) {
 	ctx, cancel := context.WithTimeout(c.ctx, c.options.ConnectTimeout)
 	defer cancel()
@@ -40,7 +40,7 @@ func (c *Client) dial(key originKey, early bool) (*quic.Conn, connectTimes, erro
 	known := time.Now()
 	if early {
 		if q := c.dialEarly(ctx, key, addresses); q != nil {
-			return q, connectTimes{lookup: known.Sub(wanted)}, nil
+			return q, connectTimes{}, nil
 		}
 	}
 	transport, err := c.bind()
