@@ -23,7 +23,7 @@
 /* H3_REQUEST_CANCELLED (RFC 9114, 8.1). */
 #define REQUEST_CANCELLED 0x10c
 
-#define ALL_FLAGS ((uint32_t)(ZIG_H3_FETCH_END | ZIG_H3_FETCH_DATAGRAMS))
+#define ALL_FLAGS ((uint32_t)(ZIG_H3_FETCH_END | ZIG_H3_FETCH_DATAGRAMS | ZIG_H3_FETCH_LATER))
 
 /* What a fetch is asked for with, copied. */
 struct asked {
@@ -140,7 +140,7 @@ static int32_t submit(zig_h3_handle client, const struct asked *asked, zig_h3_ha
         code = error_set(ZIG_H3_ERR_LIMIT, "a million objects are open");
     } else if (submission_claim(&at, ((meta + 7) & ~(size_t)7) + body_inline(&asked->body)) == NULL) {
         handle_withdraw(own);
-        code = refuse(client, REFUSAL_RING);
+        code = refuse_list(client, &asked->headers, asked->config.headers_len);
     } else {
         *at.record = (zig_h3_record){
             .type = SUBMIT_FETCH, .object = client, .parent = fetch, .user_data = asked->config.user_data, .status = sink,
@@ -154,7 +154,7 @@ static int32_t submit(zig_h3_handle client, const struct asked *asked, zig_h3_ha
             if (!whole)
                 body_charge(&asked->body, own);
             handle_tell(own);
-            submission_publish(&at, false);
+            submission_publish(&at, (asked->config.flags & ZIG_H3_FETCH_LATER) != 0);
             *out = fetch;
         }
     }
@@ -172,6 +172,8 @@ static int32_t ask(zig_h3_handle client, struct asked *asked, zig_h3_handle *out
     int32_t code = copy_method(asked);
     if (code == ZIG_H3_OK)
         code = url_parse(&asked->url, (const char *)asked->text.bytes, asked->config.url_len);
+    if (code == ZIG_H3_OK && asked->config.body_len > BODY_INLINE_MAX) /* there may be no room for it: more makes a bad list no better */
+        code = header_check_only(asked->headers.bytes, asked->config.headers_len);
     if (code != ZIG_H3_OK || (code = copy_body(asked, client, slot)) != ZIG_H3_OK)
         return code;
     code = submit(client, asked, out);

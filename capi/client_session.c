@@ -102,7 +102,7 @@ static int32_t submit(zig_h3_handle client, const struct asked *asked, struct se
         code = error_set(ZIG_H3_ERR_LIMIT, "a million objects are open");
     } else if (submission_claim(&at, meta) == NULL) {
         handle_withdraw(own);
-        code = refuse(client, REFUSAL_RING);
+        code = refuse_list(client, &asked->headers, asked->config.headers_len);
     } else {
         *at.record = (zig_h3_record){
             .type = SUBMIT_SESSION, .object = client, .parent = session, .user_data = asked->config.user_data, .status = sink,

@@ -16,7 +16,7 @@
 enum submission_type {
     SUBMIT_COMMAND = 1, /* aux: a struct command */
     /* Requests; those from WRITE to CONSUMED streams too. */
-    SUBMIT_SEND,        /* a whole response. status; meta: headers; data: body */
+    SUBMIT_SEND,        /* a whole response. status; meta: headers; data: body. With SUBMIT_UNSENT aux is the length of one that is not sent */
     SUBMIT_TRAILERS,    /* data: trailers. With SUBMIT_START as in WRITE */
     SUBMIT_WRITE,       /* data: part of a body. With SUBMIT_START the headers come first: status; meta */
     SUBMIT_END,         /* data: last part of a body */
@@ -46,7 +46,8 @@ enum submission_flag {
     SUBMIT_CHUNK = 0x2,
     SUBMIT_START = 0x4,
     SUBMIT_UNIDIRECTIONAL = 0x8,
-    SUBMIT_WAIT = 0x10
+    SUBMIT_WAIT = 0x10,
+    SUBMIT_UNSENT = 0x20
 };
 
 /* A record that is being filled. */

@@ -160,7 +160,7 @@ enum zig_h3_event_type {
     ZIG_H3_EVENT_STREAM_CLOSED = 5,
     /* A connection. object: it; parent: the server or client; meta: a list of remote ("address:port"), local, alpn, sni; of a
      * client's also, in microseconds, lookup_us (of its name), attempt_us (until the attempt began that came through: there may have been others,
-     * at other addresses) and handshake_us. */
+     * at other addresses) and handshake_us, unless it begins with early data: then the handshake is still to come. */
     ZIG_H3_EVENT_CONN_OPENED = 6,
     /* T. A connection has ended. code: why; aux: the error code on the wire, if there was one; data: the reason in words. Flag
      * REMOTE if the peer ended it. */
@@ -330,6 +330,17 @@ ZIG_H3_API const char *zig_h3_event_name(uint32_t type);
 /* What went wrong in the last call of this thread that failed, in words: which file, which option, which address. Never NULL;
  * empty if none failed yet. Valid until the next call of this thread. */
 ZIG_H3_API const char *zig_h3_last_error(void);
+
+enum zig_h3_refusal {
+    ZIG_H3_REFUSAL_NONE = 0,    /* the last failure was no ZIG_H3_ERR_WOULD_BLOCK */
+    ZIG_H3_REFUSAL_RING = 1,    /* the submission ring: a moment */
+    ZIG_H3_REFUSAL_NETWORK = 2, /* what waits for the network has reached a mark or a limit: as long as the peer takes */
+    ZIG_H3_REFUSAL_QUEUE = 3    /* thousands of events wait for a consumer that does not drain its queue */
+};
+
+/* What the last call of this thread that failed waits for, if that was ZIG_H3_ERR_WOULD_BLOCK: enum zig_h3_refusal. The same event tells of
+ * all, so only those need it who would rather drop something than wait for a peer. Ask at once, as for zig_h3_last_error(). */
+ZIG_H3_API uint32_t zig_h3_last_refusal(void);
 
 /* Memory that no collector moves, zero-filled, for buffers that you map or pass again and again. NULL if there is none. */
 ZIG_H3_API void *zig_h3_alloc(size_t size);
@@ -731,7 +742,8 @@ ZIG_H3_API int32_t zig_h3_client_close(zig_h3_handle client, int32_t deadline_ms
 
 enum zig_h3_fetch_flag {
     ZIG_H3_FETCH_END = 0x1,      /* body is all of it, or there is none: nothing is written afterwards */
-    ZIG_H3_FETCH_DATAGRAMS = 0x2 /* HTTP/3 datagrams of it are delivered, and may be sent (RFC 9297); it is never sent a second time */
+    ZIG_H3_FETCH_DATAGRAMS = 0x2, /* HTTP/3 datagrams of it are delivered, and may be sent (RFC 9297); it is never sent a second time */
+    ZIG_H3_FETCH_LATER = 0x4     /* more follows at once: the engine need not be woken before zig_h3_flush() or a call without this */
 };
 
 /* What a fetch is asked for with. Zero and NULL mean the default. */
@@ -899,7 +911,7 @@ ZIG_H3_API int32_t zig_h3_wt_stream_consumed(zig_h3_handle stream, uint64_t n);
  * default is group 0, order 0. Returns 0 or ZIG_H3_ERR_WOULD_BLOCK. */
 ZIG_H3_API int32_t zig_h3_wt_stream_priority(zig_h3_handle stream, uint32_t group, int64_t order);
 
-/* Wakes the engine for what was sent with ZIG_H3_SEND_LATER. Cheap when there is nothing. Returns 0. */
+/* Wakes the engine for what was sent with ZIG_H3_SEND_LATER, or asked for with ZIG_H3_FETCH_LATER. Cheap when there is nothing. Returns 0. */
 ZIG_H3_API int32_t zig_h3_flush(void);
 
 #ifdef __cplusplus

@@ -2,4 +2,6 @@
 //
 //	socket_linux.go  messages of several datagrams (UDP_GRO), several with one system call
 //	socket_other.go  where there is no such thing
+//	lasting.go       a client's, which outlives its addresses
+//	addresses_linux.go, addresses_other.go  changes of the machine's addresses
 package udp

@@ -343,7 +343,7 @@ static void words(struct dice *dice)
     zig_h3_struct_size((uint32_t)below(dice, 10));
     zig_h3_stats_name((uint32_t)below(dice, 100));
     zig_h3_free(zig_h3_alloc(length(dice)));
-    if (zig_h3_abi_version() != ZIG_H3_ABI_VERSION || zig_h3_abi_minor() != ZIG_H3_ABI_MINOR || strlen(zig_h3_version()) == 0 || zig_h3_last_error() == NULL)
+    if (zig_h3_abi_version() != ZIG_H3_ABI_VERSION || zig_h3_abi_minor() != ZIG_H3_ABI_MINOR || strlen(zig_h3_version()) == 0 || zig_h3_last_error() == NULL || zig_h3_last_refusal() > ZIG_H3_REFUSAL_QUEUE)
         atomic_fetch_add(&unknown, 1);
     note(zig_h3_flush());
 }

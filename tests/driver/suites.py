@@ -28,7 +28,7 @@ WARNINGS = ["-Wall", "-Wextra", "-Werror", "-pedantic"]
 PEERS = ROOT / "tests/peers"  # a Go module of its own: docs/architecture.md, Dependencies
 GO_PACKAGES = {ROOT: ["./engine/...", "./eventq/...", "./capi/...", "./tests/..."], PEERS: ["./..."]}
 GO_FOLDERS = ["engine", "eventq", "capi", "tests"]
-TYPESCRIPT = ["bindings/bun", "tests/bun", "tests/bench", "tests/invariants/host", "tests/demo", "tests/demo-wt", "tests/wpt", "tests/moq"]
+TYPESCRIPT = ["bindings/bun", "tests/bun", "tests/bench", "tests/invariants/host", "tests/demo", "tests/demo-wt", "tests/wpt", "tests/moq", "tests/libraries"]
 
 CONSUMERS = ("python", "luajit", "node", "deno", "ruby", "rust")  # tests/: what docs/runtimes.md quotes
 
@@ -170,12 +170,15 @@ def serve(log, count, command, requests, limit, env=None):
 
 
 # Programs of the library's C side alone, linked with its sources: no engine takes what they hand over.
-WITHOUT_ENGINE = ("refused", "chunks", "config", "caller_memory")
+WITHOUT_ENGINE = ("refused", "resting", "polled", "chunks", "config", "caller_memory")
+
+# Programs for a library that finds no room most of the time.
+REFUSED = ("full", "full_client")
 
 
 def c_tests():
     """The programs in tests/c that need no company. Those of the ring and serve.c have suites of their own."""
-    apart = ("serve.c", "full.c", "ring_stress.c", "ring_litmus.c", *(f"{name}.c" for name in WITHOUT_ENGINE))
+    apart = ("serve.c", "ring_stress.c", "ring_litmus.c", *(f"{name}.c" for name in (*WITHOUT_ENGINE, *REFUSED)))
     sources = [source for source in sorted((ROOT / "tests/c").glob("*.c")) if source.name not in apart]
     if not sources:
         raise Failure("there is no program in tests/c")
@@ -201,8 +204,10 @@ def refusing(log):
 
 
 def c_full(log, count):
-    program = compile_c(log, [ROOT / "tests/c/full.c"], "full", library=refusing(log))
-    count.add(counts.of_program(log, *run(log, [program], 240)))
+    library = refusing(log)
+    for name in REFUSED:
+        program = compile_c(log, [ROOT / f"tests/c/{name}.c"], name, library=library)
+        count.add(counts.of_program(log, *run(log, [program], 240)))
 
 
 def c_serve(log, count):
@@ -282,7 +287,10 @@ def aio(log, count, library):
 def luajit(log, count, library=LIBRARY):
     if not LUAJIT.exists():
         raise Skipped("there is no luajit, and no apt-get to have it from")
-    consumer(log, count, LUAJIT, ROOT / "tests/luajit/serve.lua", library, BUILD / "include/zig_h3.cdef.h")
+    declarations = BUILD / "include/zig_h3.cdef.h"
+    consumer(log, count, LUAJIT, ROOT / "tests/luajit/serve.lua", library, declarations)
+    if library == LIBRARY:  # where nothing is refused: it shows how a client polls, not how it waits for room
+        count.add(counts.of_program(log, *run(log, [LUAJIT, ROOT / "tests/luajit/client.lua", library, declarations], 120)))
 
 
 def node(log, count, library=LIBRARY):
@@ -361,6 +369,7 @@ def behaviours(of_sessions):
     """tests/bun: those of sessions and datagrams, which need more clients, or all others; the browser's are a suite of their own."""
     def suite(log, count):
         build_peer(log, "wtgo")
+        build_peer(log, "odd")
         build_peer(log, "plainwt")
         must(log, ["go", "build", "-o", PROGRAMS / "path", "./tests/bench/path"], 300)
         files = sorted((ROOT / "tests/bun").glob("*.test.ts"))
@@ -410,6 +419,10 @@ def demo_wt(log, count):
 
 def moq(log, count):
     bun_files(log, count, "tests/moq", 120, [ROOT / "tests/moq/moq.test.ts"])
+
+
+def libraries(log, count):
+    bun_files(log, count, "tests/libraries", 120, [ROOT / "tests/libraries/libraries.test.ts"])
 
 
 def shape(log, count):
@@ -469,6 +482,7 @@ ALL = [
     Suite("webtransport", "those of sessions and datagrams, of servers and clients: webtransport-go, aioquic", behaviours(True), alone=True),
     Suite("shape", "the interfaces of WebTransport against the standard's IDL, by the W3C's idlharness.js", shape),
     Suite("moq", "a library written for browsers, @moq/lite, on WebTransport in Bun and on sessions of the server", moq, alone=True),
+    Suite("libraries", "libraries that take a fetch, on h3Fetch: eventsource, ky, OpenAI's client", libraries, alone=True),
     Suite("chromium", "sessions as a browser sees them", browser, alone=True),
     Suite("demo", "what the README promises", demo, alone=True),
     Suite("demo-wt", "the page with WebTransport's round-trip times, in Chromium", demo_wt, alone=True),

@@ -40,6 +40,12 @@ export const CONNECTION_KEYS = [
   "engine",
 ] as const satisfies (keyof ConnectionOptions)[];
 
+/** The options of connections among others. */
+export function connectionOptions(given: ConnectionOptions): ConnectionOptions {
+  const from = given as Record<string, unknown>;
+  return Object.fromEntries(CONNECTION_KEYS.filter((key) => from[key] !== undefined && from[key] !== null).map((key) => [key, from[key]]));
+}
+
 /** Keys of ClientHostOptions. */
 export const HOST_KEYS = ["development", "pump", "queue", "onLog"] as const satisfies (keyof ClientHostOptions)[];
 

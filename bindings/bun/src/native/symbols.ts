@@ -15,6 +15,7 @@ export const symbols = {
   zig_h3_error_name: { args: ["i32"], returns: "cstring" },
   zig_h3_event_name: { args: ["u32"], returns: "cstring" },
   zig_h3_last_error: { args: [], returns: "cstring" },
+  zig_h3_last_refusal: { args: [], returns: "u32" },
   zig_h3_alloc: { args: ["ptr"], returns: "ptr" },
   zig_h3_free: { args: ["ptr"], returns: "void" },
 

@@ -67,6 +67,7 @@ export function defaultHeaders(own: ConstructorParameters<typeof Headers>[0] | u
  * @throws TypeError or RangeError that names the option
  */
 export function checkWishes(given: RequestDefaults, base?: RequestWishes): RequestWishes {
+  if (base !== undefined && DEFAULTS_KEYS.every((key) => given[key] === undefined)) return base;
   return {
     redirect: redirectMode(given.redirect) ?? base?.redirect ?? "follow",
     maxRedirects: redirects(given.maxRedirects) ?? base?.maxRedirects ?? 20,
