@@ -43,5 +43,5 @@ lint:
 
 # Remove all that was built or installed
 clean:
-    rm -rf build bindings/bun/node_modules tests/node/node_modules tests/deno/node_modules tests/wpt/node_modules tests/moq/node_modules
+    rm -rf build bindings/bun/node_modules tests/node/node_modules tests/deno/node_modules tests/wpt/node_modules tests/moq/node_modules tests/libraries/node_modules
     find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -23,7 +23,7 @@
 /* H3_REQUEST_CANCELLED (RFC 9114, 8.1). */
 #define REQUEST_CANCELLED 0x10c
 
-#define ALL_FLAGS ((uint32_t)(ZIG_H3_FETCH_END | ZIG_H3_FETCH_DATAGRAMS))
+#define ALL_FLAGS ((uint32_t)(ZIG_H3_FETCH_END | ZIG_H3_FETCH_DATAGRAMS | ZIG_H3_FETCH_LATER))
 
 /* What a fetch is asked for with, copied. */
 struct asked {
@@ -154,7 +154,7 @@ static int32_t submit(zig_h3_handle client, const struct asked *asked, zig_h3_ha
             if (!whole)
                 body_charge(&asked->body, own);
             handle_tell(own);
-            submission_publish(&at, false);
+            submission_publish(&at, (asked->config.flags & ZIG_H3_FETCH_LATER) != 0);
             *out = fetch;
         }
     }

@@ -160,7 +160,7 @@ enum zig_h3_event_type {
     ZIG_H3_EVENT_STREAM_CLOSED = 5,
     /* A connection. object: it; parent: the server or client; meta: a list of remote ("address:port"), local, alpn, sni; of a
      * client's also, in microseconds, lookup_us (of its name), attempt_us (until the attempt began that came through: there may have been others,
-     * at other addresses) and handshake_us. */
+     * at other addresses) and handshake_us, unless it begins with early data: then the handshake is still to come. */
     ZIG_H3_EVENT_CONN_OPENED = 6,
     /* T. A connection has ended. code: why; aux: the error code on the wire, if there was one; data: the reason in words. Flag
      * REMOTE if the peer ended it. */
@@ -754,7 +754,8 @@ ZIG_H3_API int32_t zig_h3_client_connect(zig_h3_handle client, const char *url, 
 
 enum zig_h3_fetch_flag {
     ZIG_H3_FETCH_END = 0x1,      /* body is all of it, or there is none: nothing is written afterwards */
-    ZIG_H3_FETCH_DATAGRAMS = 0x2 /* HTTP/3 datagrams of it are delivered, and may be sent (RFC 9297); it is never sent a second time */
+    ZIG_H3_FETCH_DATAGRAMS = 0x2, /* HTTP/3 datagrams of it are delivered, and may be sent (RFC 9297); it is never sent a second time */
+    ZIG_H3_FETCH_LATER = 0x4     /* more follows at once: the engine need not be woken before zig_h3_flush() or a call without this */
 };
 
 /* What a fetch is asked for with. Zero and NULL mean the default. */
@@ -931,7 +932,7 @@ ZIG_H3_API int32_t zig_h3_wt_stream_consumed(zig_h3_handle stream, uint64_t n);
  * default is group 0, order 0. Returns 0 or ZIG_H3_ERR_WOULD_BLOCK. */
 ZIG_H3_API int32_t zig_h3_wt_stream_priority(zig_h3_handle stream, uint32_t group, int64_t order);
 
-/* Wakes the engine for what was sent with ZIG_H3_SEND_LATER. Cheap when there is nothing. Returns 0. */
+/* Wakes the engine for what was sent with ZIG_H3_SEND_LATER, or asked for with ZIG_H3_FETCH_LATER. Cheap when there is nothing. Returns 0. */
 ZIG_H3_API int32_t zig_h3_flush(void);
 
 #ifdef __cplusplus

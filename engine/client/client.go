@@ -28,22 +28,25 @@ const mostSessions = 256
 
 // A Client fetches over HTTP/3 and tells its sink what happens. Its methods may be called from any goroutine and do not wait.
 type Client struct {
-	options   *config.ClientOptions
-	handle    sink.Handle
-	sink      sink.Sink
-	stats     *sink.ClientStats
-	limits    *wire.FieldLimits
-	env       link.Env
-	datagrams datagram.Options
-	tls       *tls.Config
-	keyLog    *keyLog // nil: none
-	trace     tracer  // nil: none
-	quic      *quic.Config
-	lookup    func(ctx context.Context, host string) ([]netip.Addr, error)
-	pool      pool
-	watch     time.Duration // see usualWatch
-	sessions  session.Options
-	alone     atomic.Uint64 // sessions that share no connection
+	options       *config.ClientOptions
+	handle        sink.Handle
+	sink          sink.Sink
+	stats         *sink.ClientStats
+	limits        *wire.FieldLimits
+	env           link.Env
+	datagrams     datagram.Options
+	tls           *tls.Config
+	keyLog        *keyLog // nil: none
+	trace         tracer  // nil: none
+	quic          *quic.Config
+	lookup        func(ctx context.Context, host string) ([]netip.Addr, error)
+	pool          pool
+	known         known
+	ways          chan struct{} // what packets go out by may have changed
+	watch         time.Duration // see usualWatch
+	earlyPatience time.Duration // see usualEarly
+	sessions      session.Options
+	alone         atomic.Uint64 // sessions that share no connection
 
 	ctx    context.Context // of connections that are being made; done once they are not wanted any more
 	cancel context.CancelFunc
@@ -64,8 +67,8 @@ type Client struct {
 
 // New makes a client that delivers to to; handle is its own. Certificates are read here, nothing is bound. It fails with an *Error.
 func New(o *config.ClientOptions, handle sink.Handle, to sink.Sink, stats *sink.ClientStats) (*Client, error) {
-	c := &Client{options: o, handle: handle, sink: to, stats: stats, limits: wire.NewFieldLimits(o.MaxHeaderBytes), watch: usualWatch,
-		quit: make(chan struct{}), done: make(chan struct{}), changed: make(chan struct{}, 1)}
+	c := &Client{options: o, handle: handle, sink: to, stats: stats, limits: wire.NewFieldLimits(o.MaxHeaderBytes), watch: usualWatch, earlyPatience: usualEarly,
+		quit: make(chan struct{}), done: make(chan struct{}), changed: make(chan struct{}, 1), ways: make(chan struct{}, 1)}
 	if err := c.configureTLS(); err != nil {
 		return nil, err
 	}
@@ -152,7 +155,8 @@ func (c *Client) bind() (*quic.Transport, error) {
 			return nil, &sink.Error{Code: sink.ErrIO, Text: "no socket: " + err.Error(), Err: err}
 		}
 		c.socket = socket
-		c.transport = &quic.Transport{Conn: udp.NewSocket(socket)}
+		c.transport = &quic.Transport{Conn: udp.NewLastingSocket(socket, c.wayChanged)}
+		c.goroutines.Go(func() { sink.Guard("ways", c.watchWays) })
 	}
 	return c.transport, nil
 }

@@ -27,7 +27,9 @@ type conn struct {
 	datagrams datagram.Flows
 	sessions  session.Set
 	readings  readings
+	movement  movement
 	raw       *datagram.Flow // nil: the client wants none, or the server has none
+	early     atomic.Bool    // its handshake is not complete: only early data goes out
 	goAway    atomic.Uint64  // the first request that the server does not serve; noGoAway: it has not said
 
 	settling sync.Mutex
@@ -66,15 +68,20 @@ func newConn(client *Client, o *origin, q *quic.Conn) *conn {
 // open announces the connection. It reports false when there is none any more.
 func (c *conn) open(times connectTimes) bool {
 	state := c.QUIC.ConnectionState().TLS
+	if c.early.Load() { // nothing of it is known yet but what was wished for
+		state.NegotiatedProtocol, state.ServerName = "h3", c.client.tlsFor(c.origin.key).ServerName
+	}
 	meta := wire.AppendPacked(nil, "remote", c.QUIC.RemoteAddr().String())
 	meta = wire.AppendPacked(meta, "local", c.QUIC.LocalAddr().String())
 	meta = wire.AppendPacked(meta, "alpn", state.NegotiatedProtocol)
 	meta = wire.AppendPacked(meta, "sni", state.ServerName)
-	for _, took := range [...]struct {
-		name string
-		time.Duration
-	}{{"lookup_us", times.lookup}, {"attempt_us", times.attempt}, {"handshake_us", times.handshake}} {
-		meta = wire.AppendPacked(meta, took.name, strconv.FormatInt(took.Microseconds(), 10))
+	if !c.early.Load() {
+		for _, took := range [...]struct {
+			name string
+			time.Duration
+		}{{"lookup_us", times.lookup}, {"attempt_us", times.attempt}, {"handshake_us", times.handshake}} {
+			meta = wire.AppendPacked(meta, took.name, strconv.FormatInt(took.Microseconds(), 10))
+		}
 	}
 	if !c.Open(c, meta, func() { c.raw = c.datagrams.OpenRaw() }) {
 		return false
@@ -150,6 +157,9 @@ func (c *conn) WentAway() { c.sessions.Drain() }
 
 // Lost implements link.Carried.
 func (c *conn) Lost() {
+	c.movement.mu.Lock()
+	c.movement.over = true
+	c.movement.mu.Unlock()
 	c.client.pool.lost(c)
 	c.datagrams.Lost()
 	c.sessions.Lost()

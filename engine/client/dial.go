@@ -27,8 +27,9 @@ type connectTimes struct {
 	handshake time.Duration // of that
 }
 
-// dial connects to an origin, on a goroutine that may wait. Its failures are *sink.Error.
-func (c *Client) dial(key originKey) (*quic.Conn, connectTimes, error) {
+// dial connects to an origin, on a goroutine that may wait; early says that the handshake may be still to come: what that takes is not
+// known then. Its failures are *sink.Error.
+func (c *Client) dial(key originKey, early bool) (*quic.Conn, connectTimes, error) {
 	ctx, cancel := context.WithTimeout(c.ctx, c.options.ConnectTimeout)
 	defer cancel()
 	wanted := time.Now()
@@ -36,11 +37,16 @@ func (c *Client) dial(key originKey) (*quic.Conn, connectTimes, error) {
 	if err != nil {
 		return nil, connectTimes{}, err
 	}
+	known := time.Now()
+	if early {
+		if q := c.dialEarly(ctx, key, addresses); q != nil {
+			return q, connectTimes{}, nil
+		}
+	}
 	transport, err := c.bind()
 	if err != nil {
 		return nil, connectTimes{}, err
 	}
-	known := time.Now()
 	var came sync.Map // *quic.Conn to the connectTimes of its attempt
 	q, err := race(ctx, addresses, attemptDelay, func(ctx context.Context, at netip.AddrPort) (*quic.Conn, error) {
 		ctx, refused := context.WithCancelCause(ctx)

@@ -14,6 +14,8 @@
 //	pool.go      connections by origin, and the fetches that wait for them
 //	conn.go      a connection of a client's
 //	dial.go      names, addresses, and which of them answers
+//	early.go     early data (0-RTT)
+//	moving.go    connections that go on from another address of this machine
 //	tls.go       whom a client believes
 //	qlog.go      what QUIC does on a connection, in a file
 //	key_log.go   the secrets of connections, in a file

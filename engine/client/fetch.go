@@ -83,6 +83,7 @@ func (c *Client) Fetch(h sink.Handle, r *Request) {
 	f := &Fetch{client: c, handle: h, userData: r.UserData, isHead: r.Method == "HEAD", streamed: !r.End, flows: r.Datagrams, collect: uint64(max(r.Collect, 0)),
 		measured: r.Method == "POST" || r.Method == "PUT" || r.Method == "PATCH"}
 	f.try, f.taker = f.first.init(f), f
+	f.early = c.options.EarlyData && r.safe()
 	if !c.sink.IssueFor(h, f) {
 		r.Body.Release()
 		return
@@ -169,6 +170,13 @@ func (f *Fetch) unlock() {
 	}
 	f.mu.Unlock()
 	if left != nil {
+		if left.early {
+			f.early = false // whatever it is that the connection is still to learn
+			f.client.stats.Add(sink.ClientStatFetchesEarlyRefused, 1)
+			if left.c.early.Load() {
+				p.notEarly(left.c.origin)
+			}
+		}
 		left.c.Remove(&left.Node)
 		p.release(left.c)
 	}
@@ -291,6 +299,9 @@ func (f *Fetch) send(c *conn, s *quic.Stream) {
 		return
 	}
 	tr.c = c
+	if tr.early = c.early.Load(); tr.early {
+		f.client.stats.Add(sink.ClientStatFetchesEarly, 1)
+	}
 	tr.prioritize(s)
 	if f.timer != nil {
 		f.timer.Stop() // what is left of it, the sweep sees to

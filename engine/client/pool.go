@@ -39,6 +39,7 @@ type origin struct {
 	conns     []*conn // that take fetches, the first ones first
 	dialing   int
 	goneAway  int       // connections in a row whose server wanted no request on them
+	late      bool      // early data came to nothing
 	notBefore time.Time // when one more connection is worth a try, as long as there are others
 	line                // of what waits for a stream
 	wishes    line      // for a connection, as soon as there is one
@@ -51,6 +52,7 @@ type line struct{ first, last *waiter }
 type waiter struct {
 	taker
 	key            originKey
+	early          bool    // it may go out as early data
 	waitsAt        *origin // nil: it does not wait
 	waitsIn        *line   // of that origin's
 	before, behind *waiter
@@ -125,7 +127,7 @@ func (p *pool) submit(f *waiter) {
 	}
 	o := p.origin(f.key)
 	if o.first == nil {
-		if c, s := p.stream(o); c != nil {
+		if c, s := p.stream(o, f.early); c != nil {
 			p.mu.Unlock()
 			f.send(c, s)
 			return
@@ -164,7 +166,7 @@ func (p *pool) origin(key originKey) *origin {
 // usable is a connection that takes fetches, whether or not it has a stream left for one. The pool's lock is held.
 func (o *origin) usable() *conn {
 	for _, c := range o.conns {
-		if !c.Closing() && c.QUIC.Context().Err() == nil {
+		if !c.Closing() && !c.early.Load() && c.QUIC.Context().Err() == nil {
 			return c
 		}
 	}
@@ -244,10 +246,11 @@ func (p *pool) tidy(o *origin) {
 // waiting reports whether anything waits. The pool's lock is held.
 func (o *origin) waiting() bool { return o.first != nil || o.wishes.first != nil }
 
-// stream opens a stream on the first connection whose peer takes one more. p.mu is held.
-func (p *pool) stream(o *origin) (*conn, *quic.Stream) {
+// stream opens a stream on the first connection whose peer takes one more; early says that it may be one whose handshake is still to come. p.mu is
+// held.
+func (p *pool) stream(o *origin, early bool) (*conn, *quic.Stream) {
 	for _, c := range o.conns {
-		if c.Closing() {
+		if c.Closing() || !early && c.early.Load() {
 			continue
 		}
 		if s, err := c.QUIC.OpenStream(); err == nil {
@@ -273,10 +276,13 @@ func (p *pool) grow(o *origin) {
 		return
 	}
 	for _, c := range o.conns {
-		if !c.opening && o.first != nil {
+		if !c.opening && o.first != nil && !c.early.Load() {
 			c.opening = true
 			c.Spawn("streams", c.openStreams)
 		}
+	}
+	if slices.ContainsFunc(o.conns, func(c *conn) bool { return c.early.Load() && !c.Closing() }) {
+		return // it will soon be known what it takes
 	}
 	if o.dialing > 0 || len(o.conns) >= p.client.options.MaxConnectionsPerOrigin || len(o.conns) > 0 && time.Now().Before(o.notBefore) {
 		return
@@ -291,9 +297,10 @@ func (p *pool) grow(o *origin) {
 	o.dialing++
 	p.client.stats.Add(sink.StatHandshakesPending, 1)
 	p.client.serving.Add(1)
+	early := p.client.options.EarlyData && !o.late
 	go sink.Guard("connection", func() {
 		defer p.client.serving.Done()
-		p.connect(o)
+		p.connect(o, early)
 	})
 }
 
@@ -335,12 +342,21 @@ func (p *pool) remove(c *conn) {
 }
 
 // connect makes a connection to an origin, and serves it to its end.
-func (p *pool) connect(o *origin) {
-	q, times, err := p.client.dial(o.key)
+func (p *pool) connect(o *origin, early bool) {
+	q, times, err := p.client.dial(o.key, early)
 	p.client.stats.Sub(sink.StatHandshakesPending)
 	if err == nil {
 		c := newConn(p.client, o, q)
+		early = early && !handshaken(q)
+		c.early.Store(early)
+		if !early {
+			p.client.known.keep(o.key, q)
+		}
+		c.settleDown()
 		if c.open(times) {
+			if early {
+				c.Spawn("handshake", c.awaitHandshake)
+			}
 			p.connected(c)
 			c.Take(c.accept)
 			p.ended(c.makesRoom)
@@ -416,7 +432,7 @@ func (p *pool) feed(o *origin) {
 			p.mu.Unlock()
 			return
 		}
-		c, s := p.stream(o)
+		c, s := p.stream(o, f.early)
 		if c == nil {
 			p.grow(o)
 			p.mu.Unlock()

@@ -48,7 +48,8 @@ func (q *qlog) trace(_ context.Context, isClient bool, id quic.ConnectionID) qlo
 		return nil
 	}
 	seq := qlogwriter.NewConnectionFileSeq(&qlogFile{q: q, f: f, to: bufio.NewWriter(f), left: q.most}, isClient, id)
-	q.client.goroutines.Go(func() { sink.Guard("qlog", seq.Run) })
+	q.client.goroutines.Add(1) // until Close, behind which there is nothing more
+	go sink.Guard("qlog", seq.Run)
 	return seq
 }
 
@@ -81,6 +82,7 @@ func (w *qlogFile) Write(p []byte) (int, error) {
 
 // Close implements io.Closer.
 func (w *qlogFile) Close() error {
+	defer w.q.client.goroutines.Done()
 	err := w.to.Flush()
 	if cerr := w.f.Close(); err == nil {
 		err = cerr

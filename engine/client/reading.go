@@ -224,10 +224,17 @@ func (c *conn) deliver(tr *try) bool {
 	case bodyless && len(body) > 0, !bodyless && head.ContentLength >= 0 && head.ContentLength != int64(len(body)):
 		return false
 	}
+	if tr.tooEarly(head.Status) {
+		rs.finish(tr.x.S)
+		f.mu.Lock()
+		f.running--
+		f.unlock()
+		return true
+	}
 	r := response{tr: tr, total: uint64(len(body))}
 	c.Stats.Add(sink.StatBodyBytesIn, r.total)
 	c.Account()
-	rs.event = sink.Event{Type: sink.EventResponse, Flags: sink.FlagEnd, Status: uint32(head.Status), MetaLen: uint32(head.MetaLen), DataLen: uint32(len(body)),
+	rs.event = sink.Event{Type: sink.EventResponse, Flags: sink.FlagEnd | tr.earlyFlag(), Status: uint32(head.Status), MetaLen: uint32(head.MetaLen), DataLen: uint32(len(body)),
 		Aux: tr.x.ID()}
 	told := r.told(&rs.event, rs.fields[:head.MetaLen], body) == nil
 	rs.finish(tr.x.S)

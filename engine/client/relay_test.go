@@ -11,6 +11,7 @@ type relay struct {
 	addr string
 
 	mu   sync.Mutex
+	to   string
 	came int              // packets of the server's since lose
 	lost func(n int) bool // of these
 }
@@ -22,7 +23,7 @@ func newRelay(t testing.TB, to string) *relay {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &relay{addr: front.LocalAddr().String()}
+	r := &relay{addr: front.LocalAddr().String(), to: to}
 	var all sync.WaitGroup
 	t.Cleanup(func() {
 		front.Close()
@@ -41,12 +42,16 @@ func newRelay(t testing.TB, to string) *relay {
 			if err != nil {
 				return
 			}
-			back := backs[from.String()]
+			r.mu.Lock()
+			to := r.to
+			r.mu.Unlock()
+			way := from.String() + " " + to
+			back := backs[way]
 			if back == nil {
 				if back, err = net.Dial("udp", to); err != nil {
 					return
 				}
-				backs[from.String()] = back
+				backs[way] = back
 				all.Go(func() { r.back(front, back, from) })
 			}
 			back.Write(buf[:n]) // it fails where the server has gone
@@ -71,6 +76,13 @@ func (r *relay) back(front *net.UDPConn, back net.Conn, to *net.UDPAddr) {
 			front.WriteToUDP(buf[:n], to)
 		}
 	}
+}
+
+// turn has what comes from now on brought to another server.
+func (r *relay) turn(to string) {
+	r.mu.Lock()
+	r.to = to
+	r.mu.Unlock()
 }
 
 // lose has packets of the server's lost from now on: those of which lost says so, which is given their number.

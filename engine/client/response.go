@@ -83,12 +83,15 @@ func (r *response) head(head *wire.ResponseHead, fields []byte) error {
 // final tells of the response's own head, and of its body as well if that is there as a whole (errWhole).
 func (r *response) final(head *wire.ResponseHead, fields []byte) error {
 	tr := r.tr
+	if tr.tooEarly(head.Status) {
+		return message.ErrUnwanted
+	}
 	r.bodyless = tr.f.isHead || head.Status == 204 || head.Status == 304
 	if !r.bodyless {
 		r.expected = head.ContentLength
 	}
-	ev := sink.Event{Type: sink.EventResponse, Status: uint32(head.Status), MetaLen: uint32(len(fields)), Aux: tr.x.ID()}
-	if tr.x.Reader.Wait(link.HeaderWait) != nil { // not there: or an error, which shows again
+	ev := sink.Event{Type: sink.EventResponse, Flags: tr.earlyFlag(), Status: uint32(head.Status), MetaLen: uint32(len(fields)), Aux: tr.x.ID()}
+	if !tr.x.Reader.Ended() && tr.x.Reader.Wait(link.HeaderWait) != nil { // not there: or an error, which shows again
 		return r.told(&ev, fields, nil)
 	}
 	piece := message.GetPiece()
@@ -104,7 +107,7 @@ func (r *response) final(head *wire.ResponseHead, fields []byte) error {
 	whole := err == io.EOF && tr.x.Trailers() == nil
 	var data []byte
 	if whole {
-		ev.Flags, ev.DataLen, data = sink.FlagEnd, uint32(n), piece[:n]
+		ev.Flags, ev.DataLen, data = ev.Flags|sink.FlagEnd, uint32(n), piece[:n]
 	}
 	if terr := r.told(&ev, fields, data); terr != nil {
 		return terr

@@ -52,6 +52,8 @@ func (c *Client) tlsFor(key originKey) *tls.Config {
 	if t.ServerName = c.options.ServerName; t.ServerName == "" {
 		t.ServerName = key.host
 	}
+	key.alone = 0
+	t.ClientSessionCache = tickets{c.tls.ClientSessionCache, key.String()}
 	return t
 }
 

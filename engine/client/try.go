@@ -26,6 +26,7 @@ type try struct {
 	out      message.Outbox
 	in       message.Inbox // once the response has a goroutine of its own
 	reading  reading
+	early    bool // it went out as early data
 	begun    bool // the head was put
 	sent     bool // our side is over: all of it is with QUIC, or the server wants no more
 	received bool // the server's side is over, and the consumer knows it
@@ -174,6 +175,9 @@ func (tr *try) broken(err error) {
 		tr.refused(uint64(stream.ErrorCode))
 		return
 	}
+	if tr.resend() {
+		return
+	}
 	tr.f.failed(message.OutcomeOf(err), http3.ErrCodeRequestCanceled)
 }
 
@@ -181,7 +185,7 @@ func (tr *try) broken(err error) {
 func (tr *try) Cut(o message.Outcome) {
 	f := tr.f
 	f.mu.Lock()
-	if tr.current() {
+	if tr.current() && !tr.resend() {
 		o.Flags |= sink.FlagAborted
 		f.failed(o, http3.ErrCodeRequestCanceled)
 	}

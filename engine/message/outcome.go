@@ -63,6 +63,8 @@ func OutcomeOf(err error) Outcome {
 		}
 	case errors.As(err, &breach), errors.As(err, &malform):
 		o.Code = sink.ErrProtocol
+	case errors.Is(err, quic.Err0RTTRejected):
+		o.Code, o.Flags, o.Text = sink.ErrClosed, o.Flags|sink.FlagRemote, "the server has not taken the early data"
 	case errors.Is(err, net.ErrClosed), errors.Is(err, context.Canceled), errors.Is(err, quic.ErrServerClosed):
 		o.Code = sink.ErrShutdown
 	default:

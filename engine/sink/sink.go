@@ -62,6 +62,7 @@ const (
 	FlagAborted  uint16 = 0x4
 	FlagBuffered uint16 = 0x8
 	FlagCounters uint16 = 0x10 // EventSessionClosed: meta is SessionStats
+	FlagEarly    uint16 = 0x20 // EventResponse: the request went out as early data (0-RTT), which the server has taken
 )
 
 // An Event is the head of what a sink delivers; its payload stands in the Record. Meta and data lie in Record.Payload one behind

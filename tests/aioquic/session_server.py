@@ -1,7 +1,8 @@
 """aioquic as a server of WebTransport, which speaks draft 02: `session_server.py <cert.pem> <key.pem>` prints "ready <port>" and serves.
 
-Sessions at /echo get every datagram and stream back; at /close they are closed with code 7 once a datagram has come. /refuse is 403. With a third argument
-"plain" it announces no WebTransport, and answers requests with 404.
+Sessions at /echo get every datagram and stream back; at /close they are closed with code 7 once a datagram has come; at a path that ends in
+/server-connection-close.py they get a stream, and their connection is closed when they send on it, as web-platform-tests have it. /refuse is
+403. With a third argument "plain" it announces no WebTransport, and answers requests with 404.
 """
 
 import asyncio
@@ -14,9 +15,10 @@ from aioquic.buffer import encode_uint_var
 from aioquic.h3.connection import H3_ALPN, H3Connection
 from aioquic.h3.events import DatagramReceived, H3Event, HeadersReceived, WebTransportStreamDataReceived
 from aioquic.quic.configuration import QuicConfiguration
-from aioquic.quic.events import ProtocolNegotiated, QuicEvent
+from aioquic.quic.events import ProtocolNegotiated, QuicEvent, StreamDataReceived
 
 CLOSE_SESSION = 0x2843
+CONNECTION_CLOSE = "/server-connection-close.py"
 PLAIN = sys.argv[3:] == ["plain"]
 
 
@@ -28,11 +30,15 @@ class Sessions(QuicConnectionProtocol):
         self.http: H3Connection | None = None
         self.paths: dict[int, str] = {}
         self.back: dict[int, int] = {}  # where streams one way are answered
+        self.closing: set[int] = set()  # streams on which the first word ends the connection
 
     def quic_event_received(self, event: QuicEvent) -> None:
         if isinstance(event, ProtocolNegotiated):
             self.http = H3Connection(self._quic, enable_webtransport=not PLAIN)
-        if self.http is not None:
+        if isinstance(event, StreamDataReceived) and event.stream_id in self.closing:
+            self._quic.close()
+            self.transmit()
+        elif self.http is not None:
             for what in self.http.handle_event(event):
                 self.deal(self.http, what)
             self.transmit()
@@ -45,6 +51,8 @@ class Sessions(QuicConnectionProtocol):
             status = b"404" if not sessions else b"403" if path == "/refuse" else b"200"
             http.send_headers(event.stream_id, [(b":status", status), (b"sec-webtransport-http3-draft", b"draft02")], end_stream=status != b"200")
             self.paths[event.stream_id] = path
+            if status == b"200" and path.endswith(CONNECTION_CLOSE):
+                self.closing.add(http.create_webtransport_stream(event.stream_id))
         elif isinstance(event, DatagramReceived):
             if self.paths[event.stream_id] == "/close":
                 self.close_session(event.stream_id, 7, b"enough")

@@ -26,8 +26,8 @@ export class PeerServer {
     readonly process: Bun.Subprocess<"ignore", "pipe", "inherit">,
   ) {}
 
-  static async start(name: keyof typeof PROGRAMS): Promise<PeerServer> {
-    const { certPath, keyPath } = certificate("peer");
+  /** @param files of its certificate; by default one of its own */
+  static async start(name: keyof typeof PROGRAMS, { certPath, keyPath } = certificate("peer")): Promise<PeerServer> {
     const process = Bun.spawn(PROGRAMS[name].map((part) => (part === CERT ? certPath : part === KEY ? keyPath : part)), { stdin: "ignore", stdout: "pipe", stderr: "inherit" });
     const reader = process.stdout.getReader() as ReadableStreamDefaultReader<Uint8Array>;
     let said = "";

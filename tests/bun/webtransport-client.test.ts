@@ -9,7 +9,7 @@ import {
   type WebTransportClientOptions,
   type WebTransportServerSession,
 } from "../../bindings/bun/src/index.ts";
-import { Child } from "./child.ts";
+import { BUNS, Child } from "./child.ts";
 import { Suite, failure, gate, settled, until } from "./suite.ts";
 
 const suite = new Suite();
@@ -365,3 +365,14 @@ describe("what is left", () => {
     expect(await child.exit()).toMatchObject({ code: 0, stderr: "", lines: ["closed"] });
   });
 });
+
+for (const [bun, path] of Object.entries(BUNS)) {
+  test(`W07 W10 both ends in ${bun}: 8 MiB there and back, a stream given up while its write waits, one behind its close()`, async () => {
+    const child = new Child("programs/both-ends.ts", [], {}, [], path);
+    expect(await child.exit(60_000)).toMatchObject({
+      code: 0,
+      stderr: "",
+      lines: ["8388608 true", "with the reason,well,with the reason", '{"closeCode":5,"reason":"7,8"}'],
+    });
+  });
+}

@@ -28,7 +28,7 @@ WARNINGS = ["-Wall", "-Wextra", "-Werror", "-pedantic"]
 PEERS = ROOT / "tests/peers"  # a Go module of its own: docs/architecture.md, Dependencies
 GO_PACKAGES = {ROOT: ["./engine/...", "./eventq/...", "./capi/...", "./tests/..."], PEERS: ["./..."]}
 GO_FOLDERS = ["engine", "eventq", "capi", "tests"]
-TYPESCRIPT = ["bindings/bun", "tests/bun", "tests/bench", "tests/invariants/host", "tests/demo", "tests/demo-wt", "tests/wpt", "tests/moq"]
+TYPESCRIPT = ["bindings/bun", "tests/bun", "tests/bench", "tests/invariants/host", "tests/demo", "tests/demo-wt", "tests/wpt", "tests/moq", "tests/libraries"]
 
 CONSUMERS = ("python", "luajit", "node", "deno", "ruby", "rust")  # tests/: what docs/runtimes.md quotes
 
@@ -113,6 +113,18 @@ def go_tests(*packages, peers=(), race=True, limit=600):
             count.add(counts.of_go_test(log, code, output))
 
     return suite
+
+
+def command_line(log, count):
+    """build/h3: its tests, which go:engine runs under the race detector, once more with the program that is built, and with peers of other make."""
+    must(log, [ROOT / "engine/cmd/h3/build.sh"], 300)
+    for name in ("plain", "plainwt"):
+        build_peer(log, name)
+    env = {"H3_TEST_PROGRAM": BUILD / "h3", "H3_TEST_PEERS": PROGRAMS, "H3_TEST_PYTHON": PYTHON}
+    code, output = run(log, ["go", "test", "-json", "-count=1", "-timeout=270s", "./engine/cmd/h3"], 300, env=env, quiet=True)
+    found = counts.of_go_test(log, code, output)
+    count.check(log, found.skipped == 0, "every test has what it needs")
+    count.add(found)
 
 
 def quicgo(log, count):
@@ -357,6 +369,7 @@ def behaviours(of_sessions):
     """tests/bun: those of sessions and datagrams, which need more clients, or all others; the browser's are a suite of their own."""
     def suite(log, count):
         build_peer(log, "wtgo")
+        build_peer(log, "odd")
         build_peer(log, "plainwt")
         must(log, ["go", "build", "-o", PROGRAMS / "path", "./tests/bench/path"], 300)
         files = sorted((ROOT / "tests/bun").glob("*.test.ts"))
@@ -408,6 +421,10 @@ def moq(log, count):
     bun_files(log, count, "tests/moq", 120, [ROOT / "tests/moq/moq.test.ts"])
 
 
+def libraries(log, count):
+    bun_files(log, count, "tests/libraries", 120, [ROOT / "tests/libraries/libraries.test.ts"])
+
+
 def shape(log, count):
     """The interfaces of WebTransport in Bun against the standard's IDL."""
     count.add(counts.of_program(log, *run(log, [BUN, ROOT / "tests/wpt/bun.ts", "shape"], 120)))
@@ -438,6 +455,7 @@ def wtransport(log, count):
 ALL = [
     Suite("lint", "gofmt, go vet, staticcheck, tsc, the header as C99, C11 and C++17", lint),
     Suite("go:engine", "unit tests of engine/ under the race detector", go_tests("./engine/...")),
+    Suite("cli", "the command line program as it is built: get, serve, wt, bench; quic-go's http3, webtransport-go, aioquic", command_line),
     Suite("layering", "who imports whom; no output, no exit, no signal, no callback", layering),
     Suite("go:eventq", "unit tests of eventq/ under the race detector", go_tests("./eventq/...")),
     Suite("go:tests", "unit tests of what tests/ and capi/ hold in Go", go_tests("./capi/...", "./tests/...", peers=GO_PACKAGES[PEERS])),
@@ -464,6 +482,7 @@ ALL = [
     Suite("webtransport", "those of sessions and datagrams, of servers and clients: webtransport-go, aioquic", behaviours(True), alone=True),
     Suite("shape", "the interfaces of WebTransport against the standard's IDL, by the W3C's idlharness.js", shape),
     Suite("moq", "a library written for browsers, @moq/lite, on WebTransport in Bun and on sessions of the server", moq, alone=True),
+    Suite("libraries", "libraries that take a fetch, on h3Fetch: eventsource, ky, OpenAI's client", libraries, alone=True),
     Suite("chromium", "sessions as a browser sees them", browser, alone=True),
     Suite("demo", "what the README promises", demo, alone=True),
     Suite("demo-wt", "the page with WebTransport's round-trip times, in Chromium", demo_wt, alone=True),

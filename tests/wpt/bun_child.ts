@@ -1,5 +1,5 @@
 /**
- * One file of the W3C's tests in this process: `bun_child.ts FILE PORT HASH CERTIFICATE`. What testharness.js comes to is the last line on
+ * One file of the W3C's tests in this process: `bun_child.ts FILE PORT HASH CERTIFICATE CLOSING`. What testharness.js comes to is the last line on
  * stdout.
  *
  * Without a document and without a worker's scope the harness takes this for a shell: it counts all tests as there once the microtasks at
@@ -11,7 +11,7 @@ import { runInThisContext } from "node:vm";
 import { installWebTransport, WebTransport, type WebTransportClientOptions } from "../../bindings/bun/src/index.ts";
 import { fill } from "./files.ts";
 
-const [name, port, hash, certPath] = process.argv.slice(2) as [string, string, string, string];
+const [name, port, hash, certPath, closing] = process.argv.slice(2) as [string, string, string, string, string];
 
 /** When tests that have not ended count as hanging, in ms, and for files that say that they take long. */
 const [LIMIT, LONG] = [20_000, 60_000];
@@ -53,7 +53,9 @@ class PageWebTransport extends WebTransport {
     if (arguments.length === 0) throw new TypeError("a URL is needed");
     const headers = new Headers(options?.headers ?? {});
     headers.set("origin", ORIGIN);
-    super(url, { ...options, headers, tls: { ca: Bun.file(certPath) }, hosts: { "webtransport.invalid": "127.0.0.1:9", localhost: "127.0.0.1" } });
+    // That one is another server's: see bun.ts.
+    const there = String(url).endsWith("/server-connection-close.py") ? url.replace(`:${port}/`, `:${closing}/`) : url;
+    super(there, { ...options, headers, tls: { ca: Bun.file(certPath) }, hosts: { "webtransport.invalid": "127.0.0.1:9", localhost: "127.0.0.1" } });
   }
 }
 Object.defineProperty(PageWebTransport, "name", { value: "WebTransport" });

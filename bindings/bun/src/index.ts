@@ -46,9 +46,12 @@
  *     client/fetch/request_body.ts                  what a request's body is made of
  *     client/fetch/compress.ts                      the option `compress`
  *     client/fetch/redirect.ts                      redirects
+ *     client/fetch/fallback.ts                      origins without HTTP/3
+ *     client/fetch/alternatives.ts                  which have it, and where (Alt-Svc)
  *     client/fetch/exchange.ts                      one request and its response, between their events
  *     client/fetch/native_fetch.ts                  the calls of a fetch
  *     client/fetch/response.ts                      H3Response
+ *     client/fetch/response_heads.ts                the fields of responses
  *     client/fetch/response_body.ts                 a response's body that comes in pieces
  *     client/fetch/decode.ts                        content codings
  *     client/fetch/details.ts                       what HTTP/3 tells of a response

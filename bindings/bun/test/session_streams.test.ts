@@ -286,6 +286,16 @@ describe("streams to the peer", () => {
     expect(calls.slice(-2)).toEqual([["commit", handle], ["reset", handle, 3]]);
   });
 
+  test("W10 abort() right behind close() goes before it: the peer gets no end", async () => {
+    const { writer, handle } = await sending(await play());
+    await writer.write(bytes(1));
+    const reason = new WebTransportError("", { streamErrorCode: 8 });
+    const ends = [writer.close(), writer.abort(reason)].map(failure);
+    for (const end of ends) expect((await end) === (reason as unknown)).toBe(true);
+    expect(calls.map(([call]) => call)).toEqual(["open_stream", "reset"]);
+    expect(calls[1]).toEqual(["reset", handle, 8]);
+  });
+
   test("B8 close() that waits for the peer's flow control rejects when the peer stops the stream, or the session is lost", async () => {
     for (const [end, wanted] of [
       [({ events }: Sending): void => events.stopped(5), { source: "stream", streamErrorCode: 5 }],

@@ -67,6 +67,7 @@ describe("options", () => {
     for (const bad of [5, new SharedArrayBuffer(32), new Uint8Array(new SharedArrayBuffer(32))]) {
       expect(outcome(URL_, { serverCertificateHashes: [{ algorithm: "sha-256", value: bad }] })).toBe("TypeError");
     }
+    for (const bad of [{ value }, { algorithm: "sha-256" }, null, "x"]) expect(outcome(URL_, { serverCertificateHashes: [bad] })).toBe("TypeError");
     expect(outcome(URL_, { allowPooling: true, serverCertificateHashes: [hash] })).toBe("NotSupportedError");
     expect(outcome(URL_, { allowPooling: true, serverCertificateHashes: [] })).toBe("taken");
   });

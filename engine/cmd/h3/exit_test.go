@@ -72,9 +72,9 @@ func TestExitCodes(t *testing.T) {
 				w.Header().Set(fmt.Sprint("x-", i), strings.Repeat("x", 8000))
 			}
 		case "/loop":
-			http.Redirect(w, r, "/loop", 302)
+			http.Redirect(w, r, "/loop", http.StatusFound)
 		case "/again":
-			http.Redirect(w, r, "/", 307)
+			http.Redirect(w, r, "/", http.StatusTemporaryRedirect)
 		case "/500":
 			w.WriteHeader(500)
 		case "/hang":
@@ -93,7 +93,7 @@ func TestExitCodes(t *testing.T) {
 	}
 	closed.Close()
 	broken := rawServer(t, "h3", func(_ *quic.Conn, s *quic.Stream) { s.Write([]byte{0, 1, 'x'}) }) // DATA first
-	lost := rawServer(t, "h3", func(c *quic.Conn, _ *quic.Stream) { c.CloseWithError(0x102, "bye") })
+	lost := rawServer(t, "h3", func(c *quic.Conn, _ *quic.Stream) { c.CloseWithError(0x102, "bye\x1b[2J") })
 	strange := rawServer(t, "h4", func(*quic.Conn, *quic.Stream) {})
 	sessions := serveSessions(t)
 
@@ -135,6 +135,8 @@ func TestExitCodes(t *testing.T) {
 		{cli.Status, get("-f", o.url("/500")), "", "the server answered with status 500"},
 		{cli.Output, get("-o", filepath.Join(folder, "no", "file"), o.url("/")), "", "no such file"},
 		{cli.Output, get("-o", folder, o.url("/")), "", "is a directory"},
+		{cli.Output, get("--qlog", file, o.url("/")), "", "qlog_path is no folder"},
+		{cli.Output, get("--keylog", folder, o.url("/")), "", "key_log_path: "},
 		{cli.Input, get("-T", filepath.Join(folder, "no"), o.url("/")), "", "no such file"},
 		{cli.Input, get("-T", folder, o.url("/")), "", "is a folder"},
 		{cli.Input, get("-d", "@"+filepath.Join(folder, "no"), o.url("/")), "", "no such file"},
@@ -147,7 +149,7 @@ func TestExitCodes(t *testing.T) {
 		{cli.Handshake, get("https://" + strange + "/"), "", "no application protocol"},
 		{cli.Bind, []string{"serve", "-l", nobody.LocalAddr().String(), folder}, "", "EADDRINUSE"},
 		{cli.Redirects, get("-L", o.url("/loop")), "", "more than 20 redirects"},
-		{cli.Lost, get("https://" + lost + "/"), "", "bye"},
+		{cli.Lost, get("https://" + lost + "/"), "", "h3: bye\ufffd[2J (0x102)\n"},
 		{cli.Lost, get(o.url("/reset")), "", "the server has reset the stream (0x10"},
 		{cli.Identity, []string{"serve", "--cert", file, "--key", file, folder}, "", "certificate"},
 		{cli.Identity, get("--cert", file, "--key", file, o.url("/")), "", "file"},

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
+	"unicode"
 
 	"zigh3/engine/cmd/h3/bench"
 	"zigh3/engine/cmd/h3/cli"
@@ -30,9 +32,19 @@ func main() {
 	err := run(ctx, std, os.Args[1:])
 	exit := cli.ExitOf(err)
 	if err != nil && err.Error() != "" {
-		fmt.Fprintf(std.Err, "h3: %v\n", err)
+		fmt.Fprintf(std.Err, "h3: %s\n", printable(err.Error()))
 	}
 	os.Exit(int(exit))
+}
+
+// printable is a text that does nothing to a terminal: some of it may be a server's.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 }
 
 // run runs the command that the arguments name.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -30,8 +31,11 @@ import (
 	"github.com/quic-go/quic-go/http3"
 )
 
-// asProgram has the test's own binary be the program: what is tested is what is built, under the race detector as the tests are.
-const asProgram = "H3_TEST_AS_PROGRAM"
+// asProgram has the test's own binary be the program, under the race detector as the tests are, unless builtProgram names one that was built.
+const (
+	asProgram    = "H3_TEST_AS_PROGRAM"
+	builtProgram = "H3_TEST_PROGRAM"
+)
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
@@ -52,7 +56,7 @@ type outcome struct {
 func (o outcome) String() string { return fmt.Sprintf("exit %d\n%s\nstderr: %s", o.exit, o.out, o.err) }
 
 func program(ctx context.Context, args ...string) *exec.Cmd {
-	c := exec.CommandContext(ctx, os.Args[0], args...)
+	c := exec.CommandContext(ctx, cmp.Or(os.Getenv(builtProgram), os.Args[0]), args...)
 	c.Env = append(os.Environ(), asProgram+"=1", "GORACE=atexit_sleep_ms=0") // else a second goes by with each end
 	return c
 }

@@ -1,6 +1,6 @@
 /** Clients by their options: one for each set of those that somebody asks with. */
 import { Client } from "./client.ts";
-import { checkConnection, CONNECTION_KEYS, type CheckedHost } from "./options.ts";
+import { checkConnection, connectionOptions, CONNECTION_KEYS, type CheckedHost } from "./options.ts";
 import type { ConnectionOptions } from "./types.ts";
 
 /** How many are kept beside the first. Beyond it the one that was asked longest ago goes, once all has ended that it was asked for. */
@@ -8,7 +8,8 @@ const MOST = 32;
 
 /** What a set begins with, and those that differ from that. */
 export class ClientSet {
-  #base: ConnectionOptions;
+  /** Its own options. */
+  readonly base: ConnectionOptions;
   #host: CheckedHost;
   #first: Client | undefined;
   /** By their options. The one that was asked last is the last. */
@@ -18,7 +19,7 @@ export class ClientSet {
   #ref = true;
 
   constructor(base: ConnectionOptions, host: CheckedHost) {
-    this.#base = base;
+    this.base = base;
     this.#host = host;
   }
 
@@ -30,16 +31,13 @@ export class ClientSet {
    */
   get(options: ConnectionOptions): Client {
     const given = options as Record<string, unknown>;
-    const more = CONNECTION_KEYS.filter((key) => given[key] !== undefined && given[key] !== null);
-    if (more.length === 0) return this.first();
-    const all: Record<string, unknown> = { ...this.#base };
-    for (const key of more) all[key] = given[key];
-    return this.#other(all as ConnectionOptions);
+    if (CONNECTION_KEYS.every((key) => given[key] === undefined || given[key] === null)) return this.first();
+    return this.#other({ ...this.base, ...connectionOptions(options) });
   }
 
   /** The client of the set's own options. */
   first(): Client {
-    if (this.#first === undefined || this.#replaceable(this.#first)) this.#first = this.#made(checkConnection(this.#base));
+    if (this.#first === undefined || this.#replaceable(this.#first)) this.#first = this.#made(checkConnection(this.base));
     return this.#first;
   }
 

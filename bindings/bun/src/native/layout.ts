@@ -124,7 +124,7 @@ export const STRUCT = {
 export const WT_STREAM = { BIDIRECTIONAL: 0, UNIDIRECTIONAL: 1 } as const;
 
 /** enum zig_h3_fetch_flag. */
-export const FETCH_FLAG = { END: 0x1, DATAGRAMS: 0x2 } as const;
+export const FETCH_FLAG = { END: 0x1, DATAGRAMS: 0x2, LATER: 0x4 } as const;
 
 /** enum zig_h3_session_flag. */
 export const SESSION_FLAG = { POOLED: 0x1 } as const;

@@ -70,16 +70,16 @@ func (r *Run) sort(args []string) (options, operands []string) {
 				letter := "-" + name[:1]
 				o := r.option(name[:1])
 				name = name[1:]
-				if o == nil || o.Value == "" {
-					options = append(options, letter)
-					continue
-				}
-				if name == "" {
+				takes := o != nil && o.Value != ""
+				switch {
+				case takes && name == "":
 					value(letter)
-				} else {
+				case takes || strings.HasPrefix(name, "="):
 					options = append(options, letter+"="+strings.TrimPrefix(name, "="))
+					name = ""
+				default:
+					options = append(options, letter)
 				}
-				break
 			}
 		}
 	}

@@ -25,7 +25,7 @@ func (b *body) open(o *options, std *cli.Std) error {
 	var parts []string
 	for _, text := range o.data {
 		if name, ok := strings.CutPrefix(text, "@"); ok {
-			file, err := os.ReadFile(name)
+			file, err := readAll(name, std)
 			if err != nil {
 				return cli.Fail(cli.Input, "%v", err)
 			}
@@ -59,6 +59,14 @@ func (b *body) open(o *options, std *cli.Std) error {
 		b.once = true
 	}
 	return nil
+}
+
+// readAll reads a file; - is standard input.
+func readAll(name string, std *cli.Std) ([]byte, error) {
+	if name == "-" {
+		return io.ReadAll(std.In)
+	}
+	return os.ReadFile(name)
 }
 
 // given reports whether there is one.

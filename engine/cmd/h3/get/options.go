@@ -47,7 +47,7 @@ func (o *options) list() []cli.Option {
 	return append([]cli.Option{
 		{Names: []string{"X", "request"}, Value: "METHOD", Text: "The method (GET; HEAD with -I, POST with -d, PUT with -T)", Set: cli.Text(&o.method)},
 		{Names: []string{"H", "header"}, Value: "FIELD", Text: "A header field, \"Name: value\"; \"Name:\" takes one away that would be sent, \"Name;\" is one without a value. May be given more than once", Set: o.fields.Set},
-		{Names: []string{"d", "data"}, Value: "DATA", Text: "The request's body, or with @FILE what is in that file, as it is. More than one are joined by \"&\"", Set: cli.Texts(&o.data)},
+		{Names: []string{"d", "data"}, Value: "DATA", Text: "The request's body, or with @FILE what is in that file, as it is; @- is standard input. More than one are joined by \"&\"", Set: cli.Texts(&o.data)},
 		{Names: []string{"T", "upload-file"}, Value: "FILE", Text: "A file that is the request's body, sent as it is read; - is standard input", Set: cli.Text(&o.upload)},
 		{Names: []string{"o", "output"}, Value: "FILE", Text: "Where the body goes instead of standard output", Set: cli.Text(&o.output)},
 		{Names: []string{"C", "continue"}, Value: "OFFSET", Text: "Go on with a download into -o FILE: - is where it has ended, if FILE.h3part says of what it is a part; a number is taken at its word", Set: o.setContinue},

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -26,6 +27,8 @@ type Settings struct {
 	certificate    string
 	key            string
 	connectTimeout time.Duration
+	qlog           string
+	keyLog         string
 }
 
 // Options are those of every command that asks a server.
@@ -39,6 +42,8 @@ func (s *Settings) Options() []cli.Option {
 		{Names: []string{"cert"}, Value: "FILE", Text: "PEM with a certificate of our own, for a server that asks", Set: cli.Text(&s.certificate)},
 		{Names: []string{"key"}, Value: "FILE", Text: "PEM with its key", Set: cli.Text(&s.key)},
 		{Names: []string{"connect-timeout"}, Value: "SECONDS", Text: "The longest that connecting may take, looking up included (10)", Set: cli.Seconds(&s.connectTimeout, 0.01, 600)},
+		{Names: []string{"qlog"}, Value: "DIR", Text: "A folder for a file of each connection that says what QUIC does on it (qlog)", Set: cli.Text(&s.qlog)},
+		{Names: []string{"keylog"}, Value: "FILE", Text: "A file to append the secrets of all connections to, for Wireshark: who has it can read what was sent", Set: cli.Text(&s.keyLog)},
 	}
 }
 
@@ -101,7 +106,8 @@ func (s *Settings) Client(q *queue.Queue, handle sink.Handle, stats *sink.Client
 	if s.insecure {
 		o["insecure"] = true
 	}
-	for key, value := range map[string]string{"roots_path": s.authorities, "server_name": s.name, "cert_path": s.certificate, "key_path": s.key} {
+	for key, value := range map[string]string{"roots_path": s.authorities, "server_name": s.name, "cert_path": s.certificate, "key_path": s.key,
+		"qlog_path": s.qlog, "key_log_path": s.keyLog} {
 		if value != "" {
 			o[key] = value
 		}
@@ -127,11 +133,14 @@ func (s *Settings) Client(q *queue.Queue, handle sink.Handle, stats *sink.Client
 		}
 	}
 	c, err := client.New(options, handle, q, stats)
-	if err != nil && s.authorities != "" && s.certificate == "" {
+	var failure *sink.Error
+	switch {
+	case err == nil:
+		return c, nil
+	case errors.As(err, &failure) && failure.Code == sink.ErrCertificate && s.authorities != "" && s.certificate == "":
 		return nil, cli.Fail(cli.Authorities, "%v", err)
+	case errors.As(err, &failure) && failure.Code == sink.ErrConfig: // a file of ours that cannot be written
+		return nil, cli.Fail(cli.Output, "%v", err)
 	}
-	if err != nil {
-		return nil, cli.Fail(cli.Identity, "%v", err)
-	}
-	return c, nil
+	return nil, cli.Fail(cli.Identity, "%v", err)
 }

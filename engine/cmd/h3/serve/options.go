@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -63,7 +64,7 @@ func (o *options) main(ctx context.Context, std *cli.Std, operands []string) err
 		return err
 	}
 	// Whoever waits for this reads it at once.
-	at := net.JoinHostPort(host, strconv.Itoa(int(f.server.Port())))
+	at := net.JoinHostPort(cmp.Or(host, "localhost"), strconv.Itoa(int(f.server.Port())))
 	if _, err := fmt.Fprintf(std.Out, "serving %s at https://%s/\ncertificate SHA-256 %x\n", operands[0], at, f.server.CertificateHash()); err != nil {
 		f.server.Stop(0)
 	}

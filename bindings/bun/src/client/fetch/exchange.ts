@@ -15,6 +15,9 @@ import { cancel, consumed } from "./native_fetch.ts";
 import { ResponseBody, type BodyOwner } from "./response_body.ts";
 import type { InformationalResponse } from "./response.ts";
 
+/** The native ones, whatever a program puts over them. */
+const { addEventListener: listen, removeEventListener: unlisten } = EventTarget.prototype;
+
 /** What is wanted of one request beside its head and body. */
 export interface Wishes {
   /** Gives it up. */
@@ -35,14 +38,11 @@ export interface Answer {
 const AGAIN = 5;
 
 /** One request under way. */
-export class FetchExchange implements FetchSink, Carrier, BodyOwner {
+export class FetchExchange implements FetchSink, BodyOwner {
   /** The library's name for it; 0 as long as it was not asked for. */
   handle = 0;
-  readonly what = "request";
-  /** It is over: what comes of its body is of no use any more. */
+  /** It is over: nothing of it is of use any more. */
   gone = false;
-  /** The request's body, while it is being sent in parts. */
-  sending: Sending | undefined;
   readonly informationals: InformationalResponse[] = [];
   readonly trailers = new Outcome<Headers>();
   readonly timings: { start: number; head: number; end: number | undefined } = { start: 0, head: 0, end: undefined };
@@ -57,6 +57,8 @@ export class FetchExchange implements FetchSink, Carrier, BodyOwner {
   /** The head has come, or it has failed. */
   #answered = false;
   #body: ResponseBody | undefined;
+  /** The request's body, while it is being sent in parts. */
+  #upload: Upload | undefined;
   #timer: Timer | undefined;
   /** It has run out of time at the last look. */
   #late = false;
@@ -75,7 +77,7 @@ export class FetchExchange implements FetchSink, Carrier, BodyOwner {
     this.#url = url;
     this.#wishes = wishes;
     this.#hold(); // until the head is there
-    wishes.signal?.addEventListener("abort", this.#abort);
+    if (wishes.signal !== undefined) listen.call(wishes.signal, "abort", this.#abort);
     if (wishes.timeout > 0) {
       this.#moved = now();
       this.#clock(wishes.timeout);
@@ -107,39 +109,30 @@ export class FetchExchange implements FetchSink, Carrier, BodyOwner {
 
   // ------------------------------------------------------------------------------------------------------------- its own body
 
-  /** It is being sent in parts: the process is kept for that. */
-  sends(sending: Sending): void {
-    this.sending = sending;
+  /** Sends its body in parts. The process is kept for that. */
+  send(make: (upload: Carrier) => Sending & { run(): unknown }): void {
+    const upload = (this.#upload = new Upload(this, this.handle));
     this.#hold();
+    const sending = make(upload);
+    upload.sending = sending;
+    sending.run();
   }
 
-  /** All of it has been taken. */
-  sent(): void {
-    this.#sendsNoMore();
+  /** Nothing more of it is sent. */
+  sendsNoMore(): void {
+    if (this.#upload === undefined) return;
+    this.#upload = undefined;
+    this.#release();
   }
 
-  /** It cannot be had. */
-  bodyFailed(record: LogRecord): void {
-    this.giveUp("error" in record ? record.error : fetchFailed(new H3Error(ERROR.CANCELLED, record.message)));
-  }
-
-  /** The library takes more. */
   writable(): void {
     this.#moved = now();
-    this.sending?.writable();
+    this.#upload?.sending?.writable();
   }
 
   /** The server wants no more of it; the response comes all the same. */
   stopped(): void {
-    const { sending } = this;
-    this.#sendsNoMore();
-    sending?.closed(new DOMException("The server wants no more of the request's body", "AbortError"));
-  }
-
-  #sendsNoMore(): void {
-    if (this.sending === undefined) return;
-    this.sending = undefined;
-    this.#release();
+    this.#upload?.end(new DOMException("The server wants no more of the request's body", "AbortError"));
   }
 
   // --------------------------------------------------------------------------------------------------------------- what comes
@@ -174,7 +167,7 @@ export class FetchExchange implements FetchSink, Carrier, BodyOwner {
   #whole(trailers: Headers): void {
     this.timings.end = now();
     this.trailers.resolve(trailers);
-    if (this.sending === undefined) this.#unwatch();
+    if (this.#upload === undefined) this.#unwatch();
   }
 
   datagram(payload: Uint8Array<ArrayBuffer>): void {
@@ -214,7 +207,7 @@ export class FetchExchange implements FetchSink, Carrier, BodyOwner {
 
   /** Nobody wants more than its head. */
   letGo(): void {
-    if (this.#body?.over === false || this.sending !== undefined) this.unwanted();
+    if (this.#body?.over === false || this.#upload !== undefined) this.unwanted();
   }
 
   /** Nobody wants the rest of the body. */
@@ -248,7 +241,7 @@ export class FetchExchange implements FetchSink, Carrier, BodyOwner {
 
   #look = (): void => {
     const { timeout } = this.#wishes;
-    const waits = !this.#answered || this.sending !== undefined || this.#waits;
+    const waits = !this.#answered || this.#upload !== undefined || this.#waits;
     if (!waits) this.#moved = now(); // on this side alone
     const left = this.#moved + timeout - now();
     if (left > 0) {
@@ -267,7 +260,8 @@ export class FetchExchange implements FetchSink, Carrier, BodyOwner {
   #unwatch(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#wishes.signal?.removeEventListener("abort", this.#abort);
+    const { signal } = this.#wishes;
+    if (signal !== undefined) unlisten.call(signal, "abort", this.#abort);
   }
 
   #endedOnce(): void {
@@ -277,10 +271,8 @@ export class FetchExchange implements FetchSink, Carrier, BodyOwner {
   }
 
   #failed(reason: unknown): void {
-    const { sending } = this;
     this.gone = true;
-    this.#sendsNoMore();
-    attempt(() => sending?.closed(reason));
+    attempt(() => this.#upload?.end(reason));
     this.trailers.reject(reason);
     if (!this.#answered) {
       this.#answered = true;
@@ -306,5 +298,39 @@ export class FetchExchange implements FetchSink, Carrier, BodyOwner {
     if (this.#holds === 0) return;
     this.#holds--;
     this.#client.letGo();
+  }
+}
+
+/** The body of a request, while it is being sent in parts. */
+class Upload implements Carrier {
+  readonly what = "request";
+  sending: Sending | undefined;
+  /** Nothing more of it is taken. */
+  gone = false;
+  #exchange: FetchExchange;
+
+  constructor(
+    exchange: FetchExchange,
+    readonly handle: number,
+  ) {
+    this.#exchange = exchange;
+  }
+
+  /** All of it has been taken. */
+  sent(): void {
+    this.gone = true;
+    this.#exchange.sendsNoMore();
+  }
+
+  /** It cannot be had. */
+  bodyFailed(record: LogRecord): void {
+    this.#exchange.giveUp("error" in record ? record.error : fetchFailed(new H3Error(ERROR.CANCELLED, record.message)));
+  }
+
+  /** No more of it is to be sent. */
+  end(reason: unknown): void {
+    this.gone = true;
+    this.#exchange.sendsNoMore();
+    this.sending?.closed(reason);
   }
 }

@@ -3,21 +3,24 @@ import { H3Error } from "../../native/errors.ts";
 import { ERROR, FETCH_FLAG } from "../../native/layout.ts";
 import { lastError } from "../../native/library.ts";
 import { scratch } from "../../native/memory.ts";
-import { readFields, writeHeaders, type Listed } from "../../native/packed.ts";
+import { writeHeaders, type Listed } from "../../native/packed.ts";
 import { whenWritable } from "../../native/refused.ts";
-import { OutgoingBytes, sharedBlob, sharedBytes, type Source } from "../../http/outgoing_bytes.ts";
+import { OutgoingBytes, sharedBlob, sharedBytes } from "../../http/outgoing_bytes.ts";
 import { OutgoingStream } from "../../http/outgoing_stream.ts";
 import type { Client } from "../client.ts";
 import type { ClientSet } from "../client_set.ts";
+import { connectionOptions } from "../options.ts";
 import { codingsOf, decodeStream, decodeWhole } from "./decode.ts";
 import { FetchDetails } from "./details.ts";
 import { FetchExchange, type Answer } from "./exchange.ts";
 import { fetchFailed } from "./failure.ts";
+import { Fallback } from "./fallback.ts";
 import { ask, REQUEST_BODY } from "./native_fetch.ts";
 import { redirected, redirectTarget } from "./redirect.ts";
 import { checkRequest, type Asked, type RequestWishes } from "./request.ts";
 import { discard, LARGEST_WHOLE, ready, type RequestBody } from "./request_body.ts";
 import { H3Response } from "./response.ts";
+import { fieldsOf, type ResponseFields } from "./response_heads.ts";
 import type { H3FetchInit } from "./types.ts";
 
 /** Statuses whose responses have no body. */
@@ -29,6 +32,7 @@ const SAY_EMPTY = new Set(["POST", "PUT", "PATCH"]);
 /** Makes requests through the clients of a set. */
 export class Fetcher {
   readonly clients: ClientSet;
+  #fallback: Fallback | undefined;
   #headers: Listed;
   #wishes: RequestWishes;
 
@@ -48,10 +52,13 @@ export class Fetcher {
     const asked = checked instanceof Promise ? await checked : checked;
     try {
       asked.signal?.throwIfAborted();
-      if (asked.url.protocol !== "https:") throw new TypeError(`HTTP/3 has https: alone, not ${asked.url.protocol}`);
-      const client = this.clients.get(init ?? {});
-      if (asked.wishes.compression !== undefined && asked.body !== undefined) await compress(asked);
-      return await follow(client, asked);
+      const { protocol } = asked.url;
+      const { fallback, compression } = asked.wishes;
+      if (protocol !== "https:" && !(fallback && protocol === "http:")) throw new TypeError(`HTTP/3 has https: alone, not ${protocol}`);
+      const client = fallback ? undefined : this.clients.get(init ?? {});
+      if (compression !== undefined && asked.body !== undefined) await compress(asked);
+      if (client !== undefined) return await follow(client, asked);
+      return await (this.#fallback ??= new Fallback(this.clients, follow)).fetch(asked, connectionOptions(init ?? {}));
     } catch (error) {
       discard(asked.body, error);
       throw error;
@@ -74,16 +81,17 @@ async function compress(asked: Asked): Promise<void> {
 /** Asks until there is a response that redirects nowhere. */
 async function follow(client: Client, asked: Asked): Promise<Response> {
   for (let redirects = 0; ; redirects++) {
-    const exchange = await begin(client, asked);
+    const begun = begin(client, asked);
+    const exchange = begun instanceof Promise ? await begun : begun;
     const answer = await exchange.answer;
-    const headers = new Headers(readFields(answer.head.fields));
     const { status } = answer.head;
+    const fields = fieldsOf(answer.head.fields);
     const { redirect, maxRedirects } = asked.wishes;
-    if (redirect === "manual" || status < 300 || status > 399) return respond(exchange, answer, headers, asked, redirects > 0);
+    if (redirect === "manual" || status < 300 || status > 399) return respond(exchange, answer, fields, asked, redirects > 0);
     let target: URL | undefined;
     try {
-      target = redirectTarget(status, headers.get("location"), asked.url);
-      if (target === undefined) return respond(exchange, answer, headers, asked, redirects > 0);
+      target = redirectTarget(status, fields.location, asked.url);
+      if (target === undefined) return respond(exchange, answer, fields, asked, redirects > 0);
       if (redirect === "error") throw fetchFailed(new H3Error(ERROR.REJECTED, `${asked.url.href} redirects to ${target.href}, and redirect is "error"`));
       if (redirects >= maxRedirects) throw fetchFailed(new H3Error(ERROR.LIMIT, `more than ${maxRedirects} redirects, the last to ${target.href}`));
       redirected(asked, status, target);
@@ -94,10 +102,13 @@ async function follow(client: Client, asked: Asked): Promise<Response> {
   }
 }
 
-/** Asks. What is wrong with it, the answer tells. */
-async function begin(client: Client, asked: Asked): Promise<FetchExchange> {
-  const found = asked.body === undefined ? undefined : ready(asked.body);
-  const body = found instanceof Promise ? await found : found;
+/** Asks. What is wrong with it, the answer tells. A promise only where a body has to be looked at. */
+function begin(client: Client, asked: Asked): FetchExchange | Promise<FetchExchange> {
+  const body = asked.body === undefined ? undefined : ready(asked.body);
+  return body instanceof Promise ? body.then((body) => beginWith(client, asked, body)) : beginWith(client, asked, body);
+}
+
+function beginWith(client: Client, asked: Asked, body: RequestBody | undefined): FetchExchange {
   const { signal, onDatagram } = asked;
   signal?.throwIfAborted();
   const exchange = new FetchExchange(client, asked.method, asked.url.href, { signal, timeout: asked.wishes.timeout, onDatagram });
@@ -120,7 +131,7 @@ class Sender {
     const { headers, method } = asked;
     const whole = body === undefined || ("bytes" in body && body.bytes.length <= LARGEST_WHOLE);
     this.#whole = body !== undefined && "bytes" in body && whole ? body.bytes : null;
-    this.#flags = (whole ? FETCH_FLAG.END : 0) | (asked.onDatagram === undefined ? 0 : FETCH_FLAG.DATAGRAMS);
+    this.#flags = FETCH_FLAG.LATER | (whole ? FETCH_FLAG.END : 0) | (asked.onDatagram === undefined ? 0 : FETCH_FLAG.DATAGRAMS);
     if (body === undefined) {
       if (SAY_EMPTY.has(method)) headers["content-length"] = "0";
       else delete headers["content-length"];
@@ -146,6 +157,7 @@ class Sender {
     if (code === ERROR.STALE_HANDLE) return exchange.giveUp(fetchFailed(client.overError()));
     if (code !== 0) return exchange.giveUp(fetchFailed(code === ERROR.TOO_LARGE ? new H3Error(code, "the URL or the headers of a request are larger than 64 KiB") : lastError(code)));
     exchange.begun(scratch().u64(0));
+    client.pump.flushSoon();
     this.#sendBody();
   }
 
@@ -155,25 +167,21 @@ class Sender {
     if (body === undefined || this.#whole !== null) return;
     if ("stream" in body) {
       const declared = this.asked.headers["content-length"];
-      const sending = new OutgoingStream(exchange, REQUEST_BODY, body.stream, declared === undefined ? undefined : Number(declared), undefined);
-      exchange.sends(sending);
-      void sending.run();
-      return;
+      const length = declared === undefined ? undefined : Number(declared);
+      exchange.send((upload) => new OutgoingStream(upload, REQUEST_BODY, body.stream, length, undefined));
+    } else {
+      exchange.send((upload) => new OutgoingBytes(upload, REQUEST_BODY, "bytes" in body ? sharedBytes(body.bytes) : sharedBlob(body.blob)));
     }
-    const source: Source = "bytes" in body ? sharedBytes(body.bytes) : sharedBlob(body.blob);
-    const sending = new OutgoingBytes(exchange, REQUEST_BODY, source);
-    exchange.sends(sending);
-    sending.run();
   }
 }
 
 /** Makes the Response. */
-function respond(exchange: FetchExchange, { head, body }: Answer, headers: Headers, asked: Asked, redirects: boolean): Response {
+function respond(exchange: FetchExchange, { head, body }: Answer, fields: ResponseFields, asked: Asked, redirects: boolean): Response {
   const { status } = head;
   const { href, hash } = asked.url;
   const origin = { url: hash === "" && !href.endsWith("#") ? href : href.slice(0, href.indexOf("#")), redirected: redirects, details: new FetchDetails(exchange, head.streamId) };
   try {
-    return new H3Response(bodyOf(exchange, asked, headers, head, body), { status, headers }, origin);
+    return new H3Response(bodyOf(asked, fields, head, body), { status, headers: fields.headers }, origin);
   } catch (error) {
     const failure = error instanceof RangeError ? fetchFailed(new H3Error(ERROR.PROTOCOL, `${href} answers with the status ${status}`)) : error;
     exchange.giveUp(failure);
@@ -181,14 +189,13 @@ function respond(exchange: FetchExchange, { head, body }: Answer, headers: Heade
   }
 }
 
-function bodyOf(exchange: FetchExchange, asked: Asked, headers: Headers, head: Answer["head"], body: Answer["body"]): Uint8Array | ReadableStream | null {
+function bodyOf(asked: Asked, { encoding }: ResponseFields, head: Answer["head"], body: Answer["body"]): Uint8Array | ReadableStream | null {
   if (asked.method === "HEAD" || BODILESS.has(head.status)) return null;
-  const codings = asked.wishes.decompress ? codingsOf(headers.get("content-encoding")) : undefined;
+  const codings = asked.wishes.decompress ? codingsOf(encoding) : undefined;
   if (body === undefined) {
     const bytes = head.data ?? new Uint8Array(0);
     if (codings === undefined || bytes.length === 0) return bytes;
     return decodeWhole(codings, bytes) ?? decodeStream(codings, new Blob([bytes]).stream());
   }
-  exchange.trailers.promise.catch(() => {});
   return codings === undefined ? body.stream() : decodeStream(codings, body.stream());
 }

@@ -2,7 +2,7 @@
 import { recognized } from "../../common/recognized.ts";
 import { checkKeys } from "../../common/option_checks.ts";
 import { ClientSet } from "../client_set.ts";
-import { checkHost, CONNECTION_KEYS, HOST_KEYS } from "../options.ts";
+import { checkHost, connectionOptions, CONNECTION_KEYS, HOST_KEYS } from "../options.ts";
 import { Fetcher } from "./fetcher.ts";
 import { checkWishes, defaultHeaders, DEFAULTS_KEYS } from "./request.ts";
 import type { H3Response } from "./response.ts";
@@ -32,7 +32,7 @@ export class H3Client implements Disposable, AsyncDisposable {
    */
   constructor(options: H3ClientOptions = {}) {
     checkKeys("", options, KEYS);
-    this.#clients = new ClientSet(options, checkHost(options));
+    this.#clients = new ClientSet(connectionOptions(options), checkHost(options));
     this.#fetcher = new Fetcher(this.#clients, defaultHeaders(options.headers), checkWishes(options));
     this.#clients.first();
     dropped.register(this, this.#clients, this);

@@ -16,7 +16,9 @@ let fetcher: Fetcher | undefined;
  * Connections are kept and shared by all requests of this thread that have the same options for them. Rejects with a TypeError whose `cause` is
  * the H3Error with the named code, with the reason of `signal`, or with a TimeoutError. A body that ends early fails its reader likewise.
  */
-export function h3Fetch(input: string | URL | Request, init?: H3FetchInit): Promise<H3Response> {
+export function h3Fetch(input: string | URL | Request, init: H3FetchInit & { fallback: "fetch" }): Promise<Response>;
+export function h3Fetch(input: string | URL | Request, init?: H3FetchInit): Promise<H3Response>;
+export function h3Fetch(input: string | URL | Request, init?: H3FetchInit): Promise<Response> {
   fetcher ??= new Fetcher(sharedClients(), defaultHeaders(undefined), checkWishes({}));
-  return fetcher.fetch(input, init) as Promise<H3Response>;
+  return fetcher.fetch(input, init);
 }

@@ -67,6 +67,7 @@ export function defaultHeaders(own: ConstructorParameters<typeof Headers>[0] | u
  * @throws TypeError or RangeError that names the option
  */
 export function checkWishes(given: RequestDefaults, base?: RequestWishes): RequestWishes {
+  if (base !== undefined && DEFAULTS_KEYS.every((key) => given[key] === undefined)) return base;
   return {
     redirect: redirectMode(given.redirect) ?? base?.redirect ?? "follow",
     maxRedirects: redirects(given.maxRedirects) ?? base?.maxRedirects ?? 20,
@@ -88,7 +89,7 @@ export const DEFAULTS_KEYS = ["redirect", "maxRedirects", "decompress", "compres
  */
 export function checkRequest(input: unknown, init: H3FetchInit, defaults: Listed, base: RequestWishes): Asked | Promise<Asked> {
   const request = input instanceof Request ? input : undefined;
-  for (const key in REFUSED) {
+  for (const key of Object.keys(REFUSED)) {
     if ((init as Record<string, unknown>)[key]) throw new TypeError(`option "${key}" of h3Fetch(): ${REFUSED[key]}`);
   }
   const { protocol } = init as { protocol?: unknown };
@@ -163,9 +164,8 @@ function methodOf(value: unknown): string {
 
 function signalOf(value: unknown): AbortSignal | undefined {
   if (value === undefined || value === null) return undefined;
-  const { aborted, addEventListener } = value as AbortSignal;
-  if (typeof aborted !== "boolean" || typeof addEventListener !== "function") throw new TypeError(`signal must be an AbortSignal, not ${brief(value)}`);
-  return value as AbortSignal;
+  if (!(value instanceof AbortSignal)) throw new TypeError(`signal must be an AbortSignal, not ${brief(value)}`);
+  return value;
 }
 
 function redirectMode(value: unknown): RequestWishes["redirect"] | undefined {

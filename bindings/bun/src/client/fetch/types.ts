@@ -24,8 +24,9 @@ export interface RequestDefaults {
   /** How the request is to be treated beside others. */
   priority?: PriorityOption;
   /**
-   * What is done where a server cannot be reached by HTTP/3: "fetch" asks again by the global fetch(), where nothing of the request has been
-   * sent. Also what is said to be on another port or host (Alt-Svc) is then asked for there by HTTP/3. Default false.
+   * What is done where a server cannot be reached by HTTP/3 (nobody answers there, or not with HTTP/3): "fetch" asks by the global fetch()
+   * instead, and so for the next five minutes. An origin that says where it has HTTP/3 (Alt-Svc) is asked there from then on. What comes by fetch()
+   * is no H3Response. Not together with `serverCertificateHashes` and `hosts`. Default false.
    */
   fallback?: "fetch" | false;
 }

@@ -15,8 +15,8 @@ type HeadersInit = NonNullable<ConstructorParameters<typeof Headers>[0]>;
  */
 export interface WebTransportHash {
   /** `"sha-256"`; others are ignored, and match nothing. */
-  algorithm?: string;
-  value?: BufferSource;
+  algorithm: string;
+  value: BufferSource;
 }
 
 /** What it takes beside the standard's: which connections are made, as everywhere in this package. */
@@ -178,13 +178,13 @@ function hashOf(hash: WebTransportHash | null, i: number): Uint8Array | undefine
   const name = `serverCertificateHashes[${i}]`;
   if (hash === null || typeof hash !== "object") throw new TypeError(`${name} must be { algorithm, value }, not ${brief(hash)}`);
   const { algorithm, value } = hash;
-  if (value === undefined) return undefined;
+  if (algorithm === undefined) throw new TypeError(`${name} needs its algorithm`);
   if (!ArrayBuffer.isView(value) && !(value instanceof ArrayBuffer)) {
     throw new TypeError(`${name}.value must be an ArrayBuffer or a view of one, not ${brief(value)}`);
   }
   const buffer = ArrayBuffer.isView(value) ? value.buffer : value;
   if (buffer instanceof SharedArrayBuffer) throw new TypeError(`${name}.value must not be shared memory`);
-  if (algorithm === undefined || `${algorithm}`.toLowerCase() !== "sha-256") return undefined;
+  if (`${algorithm}`.toLowerCase() !== "sha-256") return undefined;
   const bytes = ArrayBuffer.isView(value) ? new Uint8Array(buffer, value.byteOffset, value.byteLength) : new Uint8Array(buffer);
   return bytes.length === SHA_256 ? bytes.slice() : undefined;
 }

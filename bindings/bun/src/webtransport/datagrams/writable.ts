@@ -35,7 +35,7 @@ export class WebTransportDatagramsWritable extends WritableStream<BufferSource> 
     mustBeInside(inside);
     let controller: WritableStreamDefaultController;
     const rank = { group: null as WebTransportSendGroup | null, order: 0 };
-    const share: OutboxShare = { waiting: 0, blocked: undefined };
+    const share: OutboxShare = { waiting: 0, blocked: undefined, taken: 0 };
     super({
       start: (given) => {
         controller = given;

@@ -3,7 +3,7 @@ import type { BufferSource } from "../../common/buffer_source.ts";
 import { INSIDE, mustBeInside, webInterface } from "../../common/web_interface.ts";
 import { checkGroup, checkOrder, type WebTransportSendGroup, type WebTransportSendStreamStats } from "./send_group.ts";
 import type { SendSide } from "./send_side.ts";
-import { SIDE, WebTransportWriter } from "./writer.ts";
+import { SIDE, SIGNALS, WebTransportWriter } from "./writer.ts";
 
 /**
  * The sending side of a stream. A write resolves once the library has taken all of it, no faster than the network does; `close()`
@@ -61,6 +61,11 @@ export class WebTransportSendStream extends WritableStream<BufferSource> {
   /** What has been written. */
   async getStats(): Promise<WebTransportSendStreamStats> {
     return { bytesWritten: this.#side.bytesWritten };
+  }
+
+  override abort(reason?: unknown): Promise<void> {
+    if (!this.locked && !SIGNALS) this.#side.abortAsked(reason);
+    return super.abort(reason);
   }
 
   /** A writer; the stream is locked to it. */

@@ -6,6 +6,9 @@ import { AtomicWrite, type SendSide } from "./send_side.ts";
 /** Where a stream keeps its side for its writers. */
 export const SIDE: unique symbol = Symbol("side");
 
+/** Whether sinks learn by themselves that their stream is aborted. Bun 1.3 does not tell them. */
+export const SIGNALS = "signal" in WritableStreamDefaultController.prototype;
+
 /** A stream that such a writer can write to: a WebTransportSendStream. */
 export type Writable = WritableStream<BufferSource> & { readonly [SIDE]: SendSide };
 
@@ -36,6 +39,11 @@ export class WebTransportWriter extends WritableStreamDefaultWriter<BufferSource
   override write(chunk?: BufferSource): Promise<void> {
     if (!this.#over) this.#side.asked();
     return super.write(chunk);
+  }
+
+  override abort(reason?: unknown): Promise<void> {
+    if (!this.#released && !SIGNALS) this.#side.abortAsked(reason);
+    return super.abort(reason);
   }
 
   override close(): Promise<void> {
