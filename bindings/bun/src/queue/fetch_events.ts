@@ -18,6 +18,8 @@ export interface ResponseHead {
   readonly data: Uint8Array<ArrayBuffer> | null;
   /** That is all of the body. */
   readonly complete: boolean;
+  /** Its request went out as early data, which the server has taken. */
+  readonly early: boolean;
 }
 
 /** How a fetch has ended. */
@@ -85,6 +87,7 @@ export class FetchEvents {
           conn: records.u64(word + CONN),
           data: u32[word + DATA_LEN]! === 0 ? null : records.data(at),
           complete: (flags & FLAG.END) !== 0,
+          early: (flags & FLAG.EARLY) !== 0,
         });
       case EVENT.BODY:
         return fetch.piece(records.data(at));

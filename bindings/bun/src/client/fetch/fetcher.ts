@@ -179,7 +179,7 @@ class Sender {
 function respond(exchange: FetchExchange, { head, body }: Answer, fields: ResponseFields, asked: Asked, redirects: boolean): Response {
   const { status } = head;
   const { href, hash } = asked.url;
-  const origin = { url: hash === "" && !href.endsWith("#") ? href : href.slice(0, href.indexOf("#")), redirected: redirects, details: new FetchDetails(exchange, head.streamId) };
+  const origin = { url: hash === "" && !href.endsWith("#") ? href : href.slice(0, href.indexOf("#")), redirected: redirects, details: new FetchDetails(exchange, head.streamId, head.early) };
   try {
     return new H3Response(bodyOf(asked, fields, head, body), { status, headers: fields.headers }, origin);
   } catch (error) {
