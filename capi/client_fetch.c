@@ -210,15 +210,34 @@ int32_t zig_h3_client_fetch(zig_h3_handle client, const zig_h3_fetch_config *con
 }
 VERSIONED(zig_h3_client_fetch);
 
+int32_t zig_h3_client_prioritize_fetch(zig_h3_handle fetch, uint32_t urgency, uint32_t incremental)
+{
+    int32_t code = state_check();
+    if (code != 0)
+        return code;
+    if (urgency > 7 || incremental > 1)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "an urgency beyond 7, or incremental that is neither 0 nor 1");
+    uint64_t word;
+    struct slot *slot = handle_lock(fetch, KIND_FETCH, &word);
+    if (slot == NULL)
+        return handle_error(fetch, KIND_FETCH);
+    code = word & SLOT_RESET ? error_set(ZIG_H3_ERR_ENDED, "the fetch was cancelled")
+                             : submission_put(&(zig_h3_record){.type = SUBMIT_PRIORITY, .object = fetch, .status = urgency, .aux = incremental});
+    handle_unlock(slot, 0);
+    return code;
+}
+VERSIONED(zig_h3_client_prioritize_fetch);
+
 int32_t zig_h3_client_cancel_fetch(zig_h3_handle fetch)
 {
     int32_t code = state_check();
     if (code != 0)
         return code;
+    const enum handle_kind kind = fetch >> HANDLE_KIND_SHIFT == KIND_CONNECT ? KIND_CONNECT : KIND_FETCH;
     uint64_t word;
-    struct slot *slot = handle_lock(fetch, KIND_FETCH, &word);
+    struct slot *slot = handle_lock(fetch, kind, &word);
     if (slot == NULL)
-        return handle_error(fetch, KIND_FETCH);
+        return handle_error(fetch, kind);
     if (!(word & SLOT_RESET)) {
         atomic_store_explicit(&slot->codes, REQUEST_CANCELLED, memory_order_relaxed);
         insist(slot, fetch, SUBMIT_RESET, REQUEST_CANCELLED, ATTENTION_RESET);

@@ -42,7 +42,8 @@ enum handle_kind {
     KIND_STREAM = 7,
     KIND_CLIENT = 8,
     KIND_FETCH = 9,
-    KIND_LAST = KIND_FETCH
+    KIND_CONNECT = 10, /* a client's wish for a connection */
+    KIND_LAST = KIND_CONNECT
 };
 
 #define HANDLE_SLOTS (1u << 20)

@@ -23,7 +23,7 @@ enum submission_type {
     SUBMIT_RESET,       /* aux: error code */
     SUBMIT_STOP,        /* aux: error code, of a stream */
     SUBMIT_CONSUMED,    /* aux: bytes */
-    SUBMIT_PRIORITY,    /* stream. status: group; aux: order */
+    SUBMIT_PRIORITY,    /* stream. status: group; aux: order. fetch. status: urgency; aux: 1 if parts of it are of use */
     SUBMIT_ATOMIC,      /* stream. data: what is to be sent all at once or not at all */
     SUBMIT_COMMIT,      /* stream */
     /* Sessions. */
@@ -32,9 +32,10 @@ enum submission_type {
     SUBMIT_CLOSE,       /* status: code; data: reason */
     SUBMIT_DRAIN,
     SUBMIT_OPEN,        /* aux: the stream; status: the number of the sink that tells of it; SUBMIT_UNIDIRECTIONAL, SUBMIT_WAIT */
-    /* Clients. parent: the fetch or session that is wanted; status: the number of the client's sink. */
+    /* Clients. parent: the fetch, session or connection that is wanted; status: the number of the client's sink. */
     SUBMIT_FETCH,       /* meta: struct fetch_wish, its strings, headers; data: body */
     SUBMIT_SESSION,     /* meta: struct session_wish, its strings, headers */
+    SUBMIT_CONNECT,     /* meta: the authority */
     /* Whatever sends them. */
     SUBMIT_DATAGRAM,    /* status: most milliseconds that it may wait; data */
     SUBMIT_OVERSIZED,   /* a datagram of the object's was refused for its size: to be counted */

@@ -20,6 +20,7 @@ const (
 	kindStream  = C.KIND_STREAM
 	kindClient  = C.KIND_CLIENT
 	kindFetch   = C.KIND_FETCH
+	kindConnect = C.KIND_CONNECT
 )
 
 const (

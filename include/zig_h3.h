@@ -242,7 +242,10 @@ enum zig_h3_event_type {
     ZIG_H3_EVENT_FETCH_DONE = 29,
     /* T. A client has ended, behind the ends of all that was its own. object: it; code: 0, ZIG_H3_ERR_TIMEOUT if the deadline cut fetches off, or
      * ZIG_H3_ERR_IO (data: how). */
-    ZIG_H3_EVENT_CLIENT_CLOSED = 30
+    ZIG_H3_EVENT_CLIENT_CLOSED = 30,
+    /* T. What became of zig_h3_client_connect(). object: what that gave; parent: the client; user_data: as given; code: 0 and conn: the connection,
+     * which is there by now, or why there is none, as of a fetch; aux: the server's error code if it gave one; data: why, in words. */
+    ZIG_H3_EVENT_CONNECT_DONE = 31
 };
 
 enum zig_h3_event_flag {
@@ -741,6 +744,15 @@ ZIG_H3_API int32_t zig_h3_client_free(zig_h3_handle client);
  */
 ZIG_H3_API int32_t zig_h3_client_close(zig_h3_handle client, int32_t deadline_ms);
 
+/*
+ * Sees to it that there is a connection to the origin of a URL (its path does not matter) before something is asked for: the next fetch costs no
+ * handshake. One that is there will do. *out is a handle until CONNECT_DONE, which follows once; user_data comes back in it. A connection that
+ * nobody uses is closed after the option idle_connection_ms. Waits as a fetch does, within max_queued and queue_timeout_ms.
+ * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (url or out is NULL, a URL that a fetch would not take), _TOO_LARGE, _LIMIT, _NO_MEMORY, _WOULD_BLOCK (a
+ * WRITABLE of the client follows).
+ */
+ZIG_H3_API int32_t zig_h3_client_connect(zig_h3_handle client, const char *url, size_t url_len, uint64_t user_data, zig_h3_handle *out);
+
 enum zig_h3_fetch_flag {
     ZIG_H3_FETCH_END = 0x1,      /* body is all of it, or there is none: nothing is written afterwards */
     ZIG_H3_FETCH_DATAGRAMS = 0x2, /* HTTP/3 datagrams of it are delivered, and may be sent (RFC 9297); it is never sent a second time */
@@ -784,8 +796,17 @@ typedef struct zig_h3_fetch_config {
  */
 ZIG_H3_API int32_t zig_h3_client_fetch(zig_h3_handle client, const zig_h3_fetch_config *config, zig_h3_handle *out);
 
+/*
+ * Gives a fetch another priority than the field priority among its headers did, if there was one (RFC 9218): urgency 0, before everything else, to 7,
+ * and incremental 1 if parts of the response are of use before all of it is there. It counts for the body that is still to be sent, and a server
+ * that knows of it is told for the response. No event follows. Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (another number), _ENDED (it was cancelled),
+ * _WOULD_BLOCK.
+ */
+ZIG_H3_API int32_t zig_h3_client_prioritize_fetch(zig_h3_handle fetch, uint32_t urgency, uint32_t incremental);
+
 /* Gives a fetch up, both directions, with H3_REQUEST_CANCELLED: zig_h3_request_reset() with that code. FETCH_DONE with ZIG_H3_ERR_CANCELLED follows,
- * unless its end was on its way; a second time does nothing. Returns 0. */
+ * unless its end was on its way; a second time does nothing. So does CONNECT_DONE of what zig_h3_client_connect() gave: a connection that is being
+ * made comes to be all the same. Returns 0. */
 ZIG_H3_API int32_t zig_h3_client_cancel_fetch(zig_h3_handle fetch);
 
 enum zig_h3_session_flag {

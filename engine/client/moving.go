@@ -17,8 +17,10 @@ import (
 // asks its server by a new connection id whether it is heard from there (PATH_CHALLENGE), and goes on from there, with a fresh measure of the path.
 
 const (
-	// probeFor is how long a server may take to say that it hears a connection from a new address.
-	probeFor = 10 * time.Second
+	// probeFor is how long a server may take to answer, before it is looked whether it is heard all the same.
+	probeFor = time.Second
+	// moveFor is how long it is asked.
+	moveFor = 20 * time.Second
 	// lookAgain is the time between two looks for a way as long as there is none and the system does not tell of its changes.
 	lookAgain = 500 * time.Millisecond
 )
@@ -30,7 +32,7 @@ type movement struct {
 	moving  bool       // a goroutine asks the server
 	changed bool       // meanwhile
 	over    bool       // the connection has gone
-	path    *quic.Path // of the goroutine: the one that it is on, nil for the first
+	path    *quic.Path // of the goroutine: the one that it is on; nil: that which it was made on
 }
 
 // sourceOf is the address that packets to a server go out from, as the system has it now. No packet is sent.
@@ -136,8 +138,8 @@ func (c *conn) move() {
 		if err == nil {
 			err = c.moveTo(source)
 		}
-		if err != nil && !c.Gone() {
-			c.Log(sink.LogDebug, "the connection could not be moved: "+err.Error())
+		if err != nil && c.QUIC.Context().Err() == nil {
+			c.Log(sink.LogDebug, "the connection has not moved: "+err.Error())
 		}
 		m.mu.Lock()
 		if err == nil {
@@ -152,7 +154,8 @@ func (c *conn) move() {
 	}
 }
 
-// moveTo asks the server whether it hears the connection from where its packets go out now, and goes on from there.
+// moveTo asks the server whether it hears the connection from where its packets go out now, and goes on from there. A server that has seen packets
+// from there before it was asked may take that for its way already, and quic-go's does not answer then: so one that is heard is enough.
 func (c *conn) moveTo(source netip.Addr) error {
 	transport, err := c.client.bind()
 	if err != nil {
@@ -162,13 +165,24 @@ func (c *conn) moveTo(source netip.Addr) error {
 	if err != nil {
 		return err // the server wants none to move
 	}
-	ctx, cancel := context.WithTimeout(c.QUIC.Context(), probeFor)
-	defer cancel()
-	if err := path.Probe(ctx); err != nil {
-		path.Close()
-		return err
+	heard := c.QUIC.ConnectionStats().PacketsReceived
+	for until := time.Now().Add(moveFor); ; {
+		ctx, cancel := context.WithTimeout(c.QUIC.Context(), probeFor)
+		err = path.Probe(ctx)
+		cancel()
+		switch {
+		case err == nil:
+			err = path.Switch()
+		case c.QUIC.Context().Err() == nil && c.QUIC.ConnectionStats().PacketsReceived > heard:
+			path.Close()
+			path, err = nil, nil
+		case c.QUIC.Context().Err() == nil && time.Now().Before(until):
+			continue
+		}
+		break
 	}
-	if err := path.Switch(); err != nil {
+	if err != nil {
+		path.Close()
 		return err
 	}
 	if old := c.movement.path; old != nil {

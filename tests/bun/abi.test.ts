@@ -10,7 +10,7 @@ import { Driver, sha256 } from "./client.ts";
 import * as native from "./native.ts";
 
 // The machine may be busy with other suites: nothing fails for being slow.
-setDefaultTimeout(30_000);
+setDefaultTimeout(60_000);
 
 const folder = mkdtempSync(join(tmpdir(), "zig-h3-abi-"));
 const driver = new Driver();

@@ -25,6 +25,9 @@ export { certificate };
  */
 export const offersDatagram = process.env.H3_CLIENTS === "datagram";
 
+/** Milliseconds that something may take which must come: they are only over where a test fails. */
+export const PATIENCE = 30_000;
+
 /** A server of Bun's own, on HTTP/3 and HTTP/1 at the same port, to hold answers against. */
 export type Reference = Bun.Server<undefined>;
 
@@ -42,7 +45,7 @@ export class Suite {
   #clients: H3Client[] = [];
 
   constructor() {
-    setDefaultTimeout(30_000); // The machine may be busy with other suites: nothing fails for being slow.
+    setDefaultTimeout(60_000); // The machine may be busy with other suites: nothing fails for being slow.
     afterEach(async () => {
       for (const connection of this.#connections.splice(0)) await connection.close();
       for (const connection of this.#goConnections.splice(0)) await connection.close();
@@ -167,7 +170,7 @@ export class Suite {
       if (server.running)
         await until(
           () => server.stats().requests_active === 0,
-          2000,
+          PATIENCE,
           () => JSON.stringify(server.stats()),
         );
       await server.close();
@@ -198,13 +201,13 @@ function withSessions(options: H3ServerOptions): H3ServerOptions {
 
 /** As {@link settled}; but a browser keeps its connections for a while. */
 export async function settledButConnections(server: H3Server): Promise<void> {
-  await settled(server, 15_000, ["requests_active", "sessions_active", "session_streams_active"]);
+  await settled(server, PATIENCE, ["requests_active", "sessions_active", "session_streams_active"]);
 }
 
 const everything = ["requests_active", "sessions_active", "session_streams_active", "connections_active"];
 
 /** Waits until a server has no request, session, stream or connection left, or none of what is named; fails when it keeps some. */
-export async function settled(server: H3Server, within = 15_000, kinds: string[] = everything): Promise<void> {
+export async function settled(server: H3Server, within = PATIENCE, kinds: string[] = everything): Promise<void> {
   await until(
     () => {
       const stats = server.stats();
@@ -216,7 +219,7 @@ export async function settled(server: H3Server, within = 15_000, kinds: string[]
 }
 
 /** Waits for something to become true. */
-export async function until(holds: () => boolean, within = 15_000, what: () => string = () => String(holds)): Promise<void> {
+export async function until(holds: () => boolean, within = PATIENCE, what: () => string = () => String(holds)): Promise<void> {
   const deadline = performance.now() + within;
   while (!holds()) {
     if (performance.now() > deadline) throw new Error(`not within ${within} ms: ${what()}`);

@@ -97,6 +97,8 @@ static int32_t client_session(zig_h3_handle h)
     return zig_h3_client_open_webtransport(h, &c, &s);
 }
 static int32_t client_stats(zig_h3_handle h) { uint64_t v[4]; return zig_h3_client_stats_snapshot(h, v, 4); }
+static int32_t client_connect(zig_h3_handle h) { zig_h3_handle w; return zig_h3_client_connect(h, "https://127.0.0.1/", 18, 0, &w); }
+static int32_t prioritize(zig_h3_handle h) { return zig_h3_client_prioritize_fetch(h, 3, 0); }
 static int32_t cancel_fetch(zig_h3_handle h) { return zig_h3_client_cancel_fetch(h); }
 
 static const struct call calls[] = {
@@ -130,7 +132,8 @@ static const struct call calls[] = {
     {"client_new", client_new, TAKES_QUEUE},           {"client_fetch", client_fetch, TAKES_CLIENT},
     {"client_open_webtransport", client_session, TAKES_CLIENT}, {"client_stats_snapshot", client_stats, TAKES_CLIENT},
     {"client_close", client_close, TAKES_CLIENT},      {"client_free", client_free, TAKES_CLIENT},
-    {"client_cancel_fetch", cancel_fetch, TAKES_FETCH},
+    {"client_connect", client_connect, TAKES_CLIENT},
+    {"client_cancel_fetch", cancel_fetch, TAKES_FETCH}, {"client_prioritize_fetch", prioritize, TAKES_FETCH},
 };
 
 static void every(int except, zig_h3_handle handle, int32_t want)

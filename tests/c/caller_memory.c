@@ -199,6 +199,8 @@ static int32_t session_out(void)
     const zig_h3_session_config config = asking_for();
     return zig_h3_client_open_webtransport(client, &config, (zig_h3_handle *)(void *)page);
 }
+static int32_t connect_url(void) { return zig_h3_client_connect(client, (char *)page + 128, 10, 0, &out); }
+static int32_t connect_out(void) { return zig_h3_client_connect(client, own_url, 10, 0, (zig_h3_handle *)(void *)page); }
 static int32_t client_values(void) { return zig_h3_client_stats_snapshot(client, (uint64_t *)(void *)page, 2); }
 
 static const struct {
@@ -246,6 +248,8 @@ static const struct {
     {"client_open_webtransport: protocols", session_protocols, &client, 0},
     {"client_open_webtransport: config", session_config, &client, 0},
     {"client_open_webtransport: out", session_out, &client, 0},
+    {"client_connect: url", connect_url, &client, 0},
+    {"client_connect: out", connect_out, &client, 0},
     {"client_stats_snapshot: values", client_values, &client, 2},
     {"queue_map: base", queue_base, &queue, 0},
     {"queue_fd", queue_fd, &queue, 0},

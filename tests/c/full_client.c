@@ -91,6 +91,20 @@ static void fetches(void)
     }
 }
 
+static void connects(void)
+{
+    for (int i = 0; i < TIMES; i++) {
+        const char *whole = url("/");
+        zig_h3_handle wish = 0;
+        TAKEN(client, zig_h3_client_connect(client, whole, strlen(whole), 0, &wish));
+        SAME(until(ZIG_H3_EVENT_CONNECT_DONE, wish).code, 0);
+        const zig_h3_handle one = fetch("GET", "/wait", NULL, 0, ZIG_H3_FETCH_END);
+        TAKEN(one, zig_h3_client_prioritize_fetch(one, 1, 1));
+        SAME(zig_h3_client_cancel_fetch(one), 0);
+        over(one, ZIG_H3_ERR_CANCELLED, 0);
+    }
+}
+
 static void streams(zig_h3_handle session)
 {
     for (uint32_t kind = ZIG_H3_WT_BIDIRECTIONAL; kind <= ZIG_H3_WT_UNIDIRECTIONAL; kind++) {
@@ -156,6 +170,7 @@ int main(void)
     snprintf(options, sizeof options, "{\"roots_path\": \"%s/build/tests/peer.pem\"}", root());
     const zig_h3_client_config config = {.size = sizeof config, .options = options, .options_len = strlen(options)};
     MUST(zig_h3_client_new(&config, queue, &client));
+    connects();
     fetches();
     HOLDS(refused > 100); /* or it is another library */
     sessions();

@@ -201,7 +201,7 @@ static int32_t about_clients(struct dice *dice, zig_h3_handle handle)
     uint64_t values[64];
     zig_h3_handle made = 0;
     int32_t code;
-    switch (below(dice, below(dice, 256) ? 5 : 7)) {
+    switch (below(dice, below(dice, 256) ? 7 : 9)) {
     case 0: {
         zig_h3_fetch_config config = {
             .size = sizeof config, .flags = (uint32_t)(below(dice, 4) ? ZIG_H3_FETCH_END : below(dice, 5)), .method = below(dice, 4) ? "POST" : text(dice),
@@ -228,7 +228,16 @@ static int32_t about_clients(struct dice *dice, zig_h3_handle handle)
     case 2: return zig_h3_client_cancel_fetch(handle);
     case 3: return zig_h3_client_stats_snapshot(handle, values, below(dice, 65));
     case 4: return zig_h3_request_write(handle, memory(dice), span(dice), &(size_t){0});
-    case 5: return zig_h3_client_close(handle, (int32_t)below(dice, 100) - 1);
+    case 5: {
+        const char *at;
+        const size_t len = url(dice, own_url, sizeof own_url, &at);
+        code = zig_h3_client_connect(handle, at, len, 0, &made);
+        if (code == 0)
+            remember(dice, FETCH, made);
+        return code;
+    }
+    case 6: return zig_h3_client_prioritize_fetch(handle, (uint32_t)below(dice, 9), (uint32_t)below(dice, 2));
+    case 7: return zig_h3_client_close(handle, (int32_t)below(dice, 100) - 1);
     default: return zig_h3_client_free(handle);
     }
 }

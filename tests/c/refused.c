@@ -189,6 +189,10 @@ static void every_refusal_is_noted(void)
     REFUSED(stream, zig_h3_wt_stream_priority(stream, 0, 0));
     REFUSED(client, zig_h3_client_fetch(client, &fetch, &out));
     REFUSED(client, zig_h3_client_open_webtransport(client, &asked, &out));
+    REFUSED(client, zig_h3_client_connect(client, "https://h/", 10, 0, &out));
+    struct slot *other;
+    const zig_h3_handle fetched = handle_issue(KIND_FETCH, 0, &other);
+    REFUSED(fetched, zig_h3_client_prioritize_fetch(fetched, 0, 1));
     /* Also where it is the queue that has no room: for the ends of streams. */
     atomic_fetch_or(&slot->word, SLOT_FLOODED);
     SAME(zig_h3_wt_open_stream(open, 0, 0, &out), ZIG_H3_ERR_WOULD_BLOCK);

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/quic-go/quic-go"
@@ -95,13 +96,15 @@ func TestGetAsksWithHead(t *testing.T) {
 
 func TestGetCanFailForAStatus(t *testing.T) {
 	o := serveWith(t, func(w http.ResponseWriter, r *http.Request) {
-		w.WriteHeader(404)
+		status, _ := strconv.Atoi(r.URL.Path[1:])
+		w.WriteHeader(status)
 		io.WriteString(w, "not here")
 	})
 	file := filepath.Join(t.TempDir(), "not")
-	o.get("/").want(t, 0, "not here", "")
-	o.get("/", "-f").want(t, 22, "", "h3: the server answered with status 404\n")
-	if got := o.get("/", "-fso", file); got.exit != 22 || got.err != "" {
+	o.get("/404").want(t, 0, "not here", "")
+	o.get("/399", "-f").want(t, 0, "not here", "")
+	o.get("/400", "-f").want(t, 22, "", "h3: the server answered with status 400\n")
+	if got := o.get("/404", "-fso", file); got.exit != 22 || got.err != "" {
 		t.Errorf("%v", got)
 	}
 	if exists(file) {
@@ -122,7 +125,9 @@ func TestGetUploadsMoreThanWaits(t *testing.T) {
 
 func TestGetFollowsRedirects(t *testing.T) {
 	other := serveWith(t, echo)
+	var requests atomic.Int64
 	o := serveWith(t, func(w http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
 		status, err := strconv.Atoi(r.URL.Query().Get("status"))
 		if err != nil {
 			echo(w, r)
@@ -161,6 +166,10 @@ func TestGetFollowsRedirects(t *testing.T) {
 			h3With(t, c.stdin, args...).want(t, c.exit, c.out, c.err)
 		})
 	}
+	requests.Store(0)
+	if o.get("/?status=302&to=loop", "-L", "--max-redirs", "3"); requests.Load() != 4 {
+		t.Errorf("%d requests with 3 redirects", requests.Load())
+	}
 	file := place(t, filepath.Join(t.TempDir(), "file"), "again")
 	o.get("/?status=308&to=same", "-L", "-T", file).want(t, 0, `PUT /there type="" length=5 x="" auth="" cookie="" agent="h3" accept="*/*" body="again"`, "")
 }
@@ -193,7 +202,7 @@ func TestGetWritesWhatIsForLookingInto(t *testing.T) {
 func TestGetReportsInJSON(t *testing.T) {
 	o := serveWith(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/from" {
-			http.Redirect(w, r, "/to", 302)
+			http.Redirect(w, r, "/to", http.StatusFound)
 			return
 		}
 		w.Header()["Date"], w.Header()["Content-Type"] = nil, nil

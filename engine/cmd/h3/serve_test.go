@@ -27,6 +27,7 @@ func servedFolder(t *testing.T) (folder, outside string) {
 	place(t, filepath.Join(folder, "b c<.html"), "<p>")
 	place(t, filepath.Join(folder, ".hidden"), "hidden")
 	place(t, filepath.Join(folder, ".git/config"), "hidden")
+	place(t, filepath.Join(folder, "sub/.inner"), "hidden")
 	place(t, filepath.Join(folder, ".well-known/x"), "known")
 	place(t, filepath.Join(folder, "sub/deep/file.json"), "{}")
 	place(t, filepath.Join(folder, "page/index.html"), "<h1>index</h1>")
@@ -92,6 +93,8 @@ func TestNoPathLeadsOut(t *testing.T) {
 		"/.hidden":                     "404",
 		"/%2ehidden":                   "404",
 		"/.git/config":                 "404",
+		"/sub/.inner":                  "404",
+		"/sub%2fdeep%2ffile.json":      "404",
 		"/nothing":                     "404",
 		"/" + strings.Repeat("x", 300): "404",
 	} {
@@ -105,7 +108,7 @@ func TestNoPathLeadsOut(t *testing.T) {
 		}
 	}
 	hidden := serving(t, folder, "--hidden").dial()
-	for path, want := range map[string]string{"/.hidden": "200 hidden", "/.git/config": "200 hidden", "/../secret": "404 404 not found\n", "/.git/../a.txt": "404 404 not found\n"} {
+	for path, want := range map[string]string{"/.hidden": "200 hidden", "/.git/config": "200 hidden", "/sub/.inner": "200 hidden", "/../secret": "404 404 not found\n", "/.git/../a.txt": "404 404 not found\n"} {
 		if got := hidden.Get(path); fmt.Sprintf("%d %s", got.Status, got.Body) != want {
 			t.Errorf("--hidden: %s: %d %s, want %s", path, got.Status, got.Body, want)
 		}
@@ -222,7 +225,7 @@ func TestServeEndsWhenItIsInterrupted(t *testing.T) {
 	folder, _ := servedFolder(t)
 	place(t, filepath.Join(folder, "large"), strings.Repeat("x", 8<<20))
 	s := serving(t, folder, "--grace", "60")
-	c := enginetest.Dial(t, s.addr, enginetest.Options{StreamWindow: 64 << 10, ConnWindow: 64 << 10})
+	c := enginetest.Dial(t, s.addr, enginetest.Options{StreamWindow: 64 << 10, ConnWindow: 1 << 20}) // beside the stream GOAWAY has room
 	r := c.OpenRequest()
 	if err := r.SendRequest("GET", "/large"); err != nil {
 		t.Fatal(err)

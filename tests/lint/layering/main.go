@@ -344,7 +344,7 @@ var cOrder = [][]string{
 	{"writer", "inflow"},
 	// Calls; those in the first line have a header for those in the second.
 	{"response_headers", "session", "queue", "server", "datagram", "client", "client_url"},
-	{"response", "session_answer", "stream", "drain", "client_fetch", "client_session"},
+	{"response", "session_answer", "stream", "drain", "client_connect", "client_fetch", "client_session"},
 }
 
 var included = regexp.MustCompile(`(?m)^#include "(.*)"`)

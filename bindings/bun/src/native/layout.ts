@@ -92,6 +92,7 @@ export const EVENT = {
   RESPONSE: 28,
   FETCH_DONE: 29,
   CLIENT_CLOSED: 30,
+  CONNECT_DONE: 31,
 } as const;
 
 /** enum zig_h3_event_flag. */

@@ -70,6 +70,8 @@ export const symbols = {
   zig_h3_client_new: { args: ["ptr", "ptr", "ptr"], returns: "i32" },
   zig_h3_client_free: { args: ["ptr"], returns: "i32" },
   zig_h3_client_close: { args: ["ptr", "i32"], returns: "i32" },
+  zig_h3_client_connect: { args: ["ptr", "ptr", "ptr", "ptr", "ptr"], returns: "i32" },
+  zig_h3_client_prioritize_fetch: { args: ["ptr", "u32", "u32"], returns: "i32" },
   zig_h3_client_fetch: { args: ["ptr", "ptr", "ptr"], returns: "i32" },
   zig_h3_client_cancel_fetch: { args: ["ptr"], returns: "i32" },
   zig_h3_client_open_webtransport: { args: ["ptr", "ptr", "ptr"], returns: "i32" },
