@@ -28,7 +28,9 @@ describe("a client's end", () => {
     await until(() => client.stats().fetches_active === 2);
     await client.close();
     for (const one of asked) expect(await one).toMatchObject({ name: "TypeError", code: "ZIG_H3_ERR_SHUTDOWN", cause: expect.any(H3Error) });
-    expect(await failure(client.fetch(`${at}/hello`))).toMatchObject({ name: "TypeError", code: "ZIG_H3_ERR_SHUTDOWN" });
+    for (const init of [{}, { tls: { rejectUnauthorized: false } }]) {
+      expect(await failure(client.fetch(`${at}/hello`, init))).toMatchObject({ name: "TypeError", code: "ZIG_H3_ERR_SHUTDOWN" });
+    }
     expect(() => client.stats()).toThrow("closed");
     await client.close();
   });
@@ -88,6 +90,17 @@ describe("a client's end", () => {
       await Bun.sleep(10);
     }
     expect(told).toEqual(["a client was dropped without close(): it is closed once nothing of it is under way"]);
+  });
+
+  test("L14 one whose fetch is kept is not dropped", async () => {
+    const told: string[] = [];
+    const fetch = (() => createH3Client({ serverCertificateHashes: [server.certificateHash], onLog: ({ message }) => told.push(message) }).fetch)();
+    for (let i = 0; i < 30; i++) {
+      Bun.gc(true);
+      await Bun.sleep(5);
+    }
+    expect(await (await fetch(`${at}/hello`)).text()).toBe("hello");
+    expect(told).toEqual([]);
   });
 
   test("L11 server and clients of one process and queue know nothing of each other", async () => {

@@ -349,7 +349,7 @@ def bun_files(log, count, folder, limit, files, env={}, more=()):
 
 
 # Those of tests/bun that send no datagrams, which would be dropped.
-WITHOUT_DATAGRAMS = ("bodies", "failures", "lifecycle", "responses", "streaming", "webtransport-decision")
+WITHOUT_DATAGRAMS = ("bodies", "failures", "fetch", "lifecycle", "responses", "streaming", "webtransport-decision")
 
 
 def full(log, count):

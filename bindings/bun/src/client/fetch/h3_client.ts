@@ -36,11 +36,12 @@ export class H3Client implements Disposable, AsyncDisposable {
     this.#clients = new ClientSet(connectionOptions(options), checkHost(options));
     this.#fetcher = new Fetcher(this.#clients, defaultHeaders(options.headers), checkWishes(options));
     this.#clients.first();
-    dropped.register(this, this.#clients, this);
     const fetcher = this.#fetcher;
     this.fetch = Object.assign((input: string | URL | Request, init?: H3FetchInit) => fetcher.fetch(input, init) as Promise<H3Response>, {
       preconnect: (url: string | URL, options?: ConnectionOptions) => fetcher.preconnect(url, options),
     });
+    // Who has that alone has all that is needed, and the client has it, too.
+    dropped.register(this.fetch, this.#clients, this);
   }
 
   /** As h3Fetch(), over connections of this client. It may be given away alone, to a library that takes a fetch. */
