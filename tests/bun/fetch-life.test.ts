@@ -240,6 +240,7 @@ describe("many", () => {
     expect(await (await asked).text()).toBe("first");
     await stopping;
     await first.close();
+    await until(() => client.stats().connections_active === 0); // a request that meets the end of its connection may have been seen
     suite.serve({ port: port!, fetch: () => new Response("second") });
     expect(await (await client.fetch(`https://127.0.0.1:${port}/`)).text()).toBe("second");
     expect(client.stats().connections_total).toBe(2);
@@ -251,6 +252,7 @@ describe("many", () => {
     const client = suite.client(undefined, { tls: { rejectUnauthorized: false } });
     expect(await (await client.fetch(`https://127.0.0.1:${port}/`)).text()).toBe("first");
     await first.close();
+    await until(() => client.stats().connections_active === 0); // a request that meets the end of its connection may have been seen
     suite.serve({ port: port!, fetch: () => new Response("second") });
     expect(await (await client.fetch(`https://127.0.0.1:${port}/`)).text()).toBe("second");
   });
