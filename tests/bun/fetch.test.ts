@@ -604,10 +604,7 @@ describe("F09 servers that are not there", () => {
       expect(error).toBeInstanceOf(TypeError);
       return (error.cause as { code: string }).code;
     };
-    const free = suite.serve({ fetch: () => new Response() });
-    const { port } = free;
-    await free.close();
-    expect(await told(`https://127.0.0.1:${port}/`, { connectTimeoutMs: 20_000 })).toBe("ZIG_H3_ERR_REFUSED");
+    expect(await told("https://127.0.0.1:1/", { connectTimeoutMs: 20_000 })).toBe("ZIG_H3_ERR_REFUSED");
     const silent = await Bun.udpSocket({ hostname: "127.0.0.1" });
     expect(await told(`https://127.0.0.1:${silent.port}/`, {})).toBe("ZIG_H3_ERR_CONNECT_TIMEOUT");
     silent.close();
