@@ -8,6 +8,10 @@ default:
 build:
     @capi/build.sh
 
+# Build build/h3, HTTP/3 from the command line: h3 get, h3 serve, h3 wt, h3 bench
+cli:
+    @engine/cmd/h3/build.sh
+
 # Run every test suite, or the named ones; `just test --list` names them
 [no-exit-message]
 test *suites:
@@ -39,5 +43,5 @@ lint:
 
 # Remove all that was built or installed
 clean:
-    rm -rf build bindings/bun/node_modules tests/node/node_modules tests/deno/node_modules
+    rm -rf build bindings/bun/node_modules tests/node/node_modules tests/deno/node_modules tests/wpt/node_modules tests/moq/node_modules tests/libraries/node_modules
     find . -name __pycache__ -type d -prune -exec rm -rf {} +

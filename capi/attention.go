@@ -35,6 +35,12 @@ func attend() {
 			attendStream(p, h, bits)
 		case kindFetch:
 			attendFetch(p, h, bits)
+		case kindConnect:
+			if wish, _ := objectOf[client.Connecting](h, kindConnect); wish != nil {
+				wish.Cancel()
+			} else {
+				attendLater(p, h, bits)
+			}
 		case 0: // it has ended
 		default:
 			panic(fmt.Sprintf("attention for a handle of kind %d", h>>kindShift))

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"zigh3/engine/server"
 	"zigh3/engine/sink"
@@ -41,8 +42,37 @@ const (
 	attentionConsumed = 1 << 1
 )
 
+// holdReactor keeps the reactor, which runs in tests, too, from looking at the stack until the test ends: it waits for the registry's lock.
+func holdReactor(t *testing.T) {
+	t.Helper()
+	registry.Lock()
+	t.Cleanup(func() {
+		registry.Unlock()
+		reactorLooks(t) // or the next test would lock it before the reactor is through
+	})
+	reactorLooks(t)
+}
+
+// reactorLooks waits until the reactor has looked at the stack.
+func reactorLooks(t *testing.T) {
+	t.Helper()
+	h, ok := issue(kindStream, 0)
+	if !ok {
+		t.Fatal("no slot left")
+	}
+	release(h)
+	callAttention(h, attentionConsumed)
+	callReactor()
+	for deadline := time.Now().Add(time.Minute); slots[indexOf(h)].attention.Load() != 0; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatal("the reactor does not look")
+		}
+	}
+}
+
 func TestAttentionForAKindThatAsksForNoneIsNotPassedOver(t *testing.T) {
 	s, _ := testSink(t, 1000)
+	holdReactor(t)
 	h, _ := s.Issue(sink.KindConn, 0, sender{})
 	defer s.Release(h)
 	callAttention(uint64(h), attentionConsumed)
@@ -56,6 +86,7 @@ func TestAttentionForAKindThatAsksForNoneIsNotPassedOver(t *testing.T) {
 
 func TestAttentionForAnObjectThatHasEndedIsForNobody(t *testing.T) {
 	s, _ := testSink(t, 1000)
+	holdReactor(t)
 	h, _ := s.Issue(sink.KindConn, 0, sender{})
 	callAttention(uint64(h), attentionConsumed)
 	s.Release(h)

@@ -46,6 +46,9 @@ void body_fill(const struct body *body, zig_h3_record *record, size_t meta_len)
     if (body->chunk != NULL) {
         record->flags |= SUBMIT_CHUNK;
         record->aux = (uint64_t)(uintptr_t)body->chunk;
+    } else if (body->unsent > 0) {
+        record->flags |= SUBMIT_UNSENT;
+        record->aux = body->unsent;
     } else if (body->len > 0) {
         memcpy(submission_payload(record) + ((meta_len + 7) & ~(size_t)7), body->bytes, body->len);
     }

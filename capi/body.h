@@ -21,6 +21,7 @@ struct body {
     size_t len;
     uint8_t *chunk;
     struct account *account; /* that has room taken for it, or NULL */
+    size_t unsent;           /* bytes of a body that is not sent, but whose length is told: to a HEAD. Then the rest is empty */
     uint8_t room[BODY_INLINE_MAX];
 };
 
@@ -31,6 +32,14 @@ static inline void body_of(struct body *body, const uint8_t *bytes, size_t len)
     body->len = len;
     body->chunk = NULL;
     body->account = NULL;
+    body->unsent = 0;
+}
+
+/* A body that is not sent: nothing of it is read. */
+static inline void body_unsent(struct body *body, size_t len)
+{
+    body_of(body, NULL, 0);
+    body->unsent = len;
 }
 
 /* The same as body_prepare() and body_admit(), for what does not ride in the record: a small reply has no call on its way but for this. */

@@ -23,7 +23,7 @@
 /* H3_REQUEST_CANCELLED (RFC 9114, 8.1). */
 #define REQUEST_CANCELLED 0x10c
 
-#define ALL_FLAGS ((uint32_t)(ZIG_H3_FETCH_END | ZIG_H3_FETCH_DATAGRAMS))
+#define ALL_FLAGS ((uint32_t)(ZIG_H3_FETCH_END | ZIG_H3_FETCH_DATAGRAMS | ZIG_H3_FETCH_LATER))
 
 /* What a fetch is asked for with, copied. */
 struct asked {
@@ -140,7 +140,7 @@ static int32_t submit(zig_h3_handle client, const struct asked *asked, zig_h3_ha
         code = error_set(ZIG_H3_ERR_LIMIT, "a million objects are open");
     } else if (submission_claim(&at, ((meta + 7) & ~(size_t)7) + body_inline(&asked->body)) == NULL) {
         handle_withdraw(own);
-        code = refuse(client, REFUSAL_RING);
+        code = refuse_list(client, &asked->headers, asked->config.headers_len);
     } else {
         *at.record = (zig_h3_record){
             .type = SUBMIT_FETCH, .object = client, .parent = fetch, .user_data = asked->config.user_data, .status = sink,
@@ -154,7 +154,7 @@ static int32_t submit(zig_h3_handle client, const struct asked *asked, zig_h3_ha
             if (!whole)
                 body_charge(&asked->body, own);
             handle_tell(own);
-            submission_publish(&at, false);
+            submission_publish(&at, (asked->config.flags & ZIG_H3_FETCH_LATER) != 0);
             *out = fetch;
         }
     }
@@ -172,6 +172,8 @@ static int32_t ask(zig_h3_handle client, struct asked *asked, zig_h3_handle *out
     int32_t code = copy_method(asked);
     if (code == ZIG_H3_OK)
         code = url_parse(&asked->url, (const char *)asked->text.bytes, asked->config.url_len);
+    if (code == ZIG_H3_OK && asked->config.body_len > BODY_INLINE_MAX) /* there may be no room for it: more makes a bad list no better */
+        code = header_check_only(asked->headers.bytes, asked->config.headers_len);
     if (code != ZIG_H3_OK || (code = copy_body(asked, client, slot)) != ZIG_H3_OK)
         return code;
     code = submit(client, asked, out);
@@ -187,6 +189,9 @@ int32_t zig_h3_client_fetch(zig_h3_handle client, const zig_h3_fetch_config *con
         return code;
     if (config == NULL || out == NULL)
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "config or out is NULL");
+    uint64_t word;
+    if (handle_find(client, KIND_CLIENT, &word) == NULL)
+        return handle_error(client, KIND_CLIENT);
     struct asked asked;
     zig_h3_handle fetch = 0;
     if ((code = config_read(&asked.config, sizeof asked.config, config, CONFIG_LEAST)) != ZIG_H3_OK ||
@@ -205,15 +210,34 @@ int32_t zig_h3_client_fetch(zig_h3_handle client, const zig_h3_fetch_config *con
 }
 VERSIONED(zig_h3_client_fetch);
 
+int32_t zig_h3_client_prioritize_fetch(zig_h3_handle fetch, uint32_t urgency, uint32_t incremental)
+{
+    int32_t code = state_check();
+    if (code != 0)
+        return code;
+    if (urgency > 7 || incremental > 1)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "an urgency beyond 7, or incremental that is neither 0 nor 1");
+    uint64_t word;
+    struct slot *slot = handle_lock(fetch, KIND_FETCH, &word);
+    if (slot == NULL)
+        return handle_error(fetch, KIND_FETCH);
+    code = word & SLOT_RESET ? error_set(ZIG_H3_ERR_ENDED, "the fetch was cancelled")
+                             : submission_put(&(zig_h3_record){.type = SUBMIT_PRIORITY, .object = fetch, .status = urgency, .aux = incremental});
+    handle_unlock(slot, 0);
+    return code;
+}
+VERSIONED(zig_h3_client_prioritize_fetch);
+
 int32_t zig_h3_client_cancel_fetch(zig_h3_handle fetch)
 {
     int32_t code = state_check();
     if (code != 0)
         return code;
+    const enum handle_kind kind = fetch >> HANDLE_KIND_SHIFT == KIND_CONNECT ? KIND_CONNECT : KIND_FETCH;
     uint64_t word;
-    struct slot *slot = handle_lock(fetch, KIND_FETCH, &word);
+    struct slot *slot = handle_lock(fetch, kind, &word);
     if (slot == NULL)
-        return handle_error(fetch, KIND_FETCH);
+        return handle_error(fetch, kind);
     if (!(word & SLOT_RESET)) {
         atomic_store_explicit(&slot->codes, REQUEST_CANCELLED, memory_order_relaxed);
         insist(slot, fetch, SUBMIT_RESET, REQUEST_CANCELLED, ATTENTION_RESET);

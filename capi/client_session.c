@@ -102,7 +102,7 @@ static int32_t submit(zig_h3_handle client, const struct asked *asked, struct se
         code = error_set(ZIG_H3_ERR_LIMIT, "a million objects are open");
     } else if (submission_claim(&at, meta) == NULL) {
         handle_withdraw(own);
-        code = refuse(client, REFUSAL_RING);
+        code = refuse_list(client, &asked->headers, asked->config.headers_len);
     } else {
         *at.record = (zig_h3_record){
             .type = SUBMIT_SESSION, .object = client, .parent = session, .user_data = asked->config.user_data, .status = sink,
@@ -148,14 +148,14 @@ int32_t zig_h3_client_open_webtransport(zig_h3_handle client, const zig_h3_sessi
         return code;
     if (config == NULL || out == NULL)
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "config or out is NULL");
+    uint64_t word;
+    if (handle_find(client, KIND_CLIENT, &word) == NULL)
+        return handle_error(client, KIND_CLIENT);
     struct asked asked;
     zig_h3_handle session = 0;
     if ((code = config_read(&asked.config, sizeof asked.config, config, CONFIG_LEAST)) != ZIG_H3_OK ||
         (code = check(&asked.config)) != ZIG_H3_OK)
         return code;
-    uint64_t word;
-    if (handle_find(client, KIND_CLIENT, &word) == NULL)
-        return handle_error(client, KIND_CLIENT);
     if ((code = given_copy(&asked.text, asked.config.url, asked.config.url_len)) != ZIG_H3_OK)
         return code;
     if ((code = given_copy(&asked.headers, asked.config.headers, asked.config.headers_len)) == ZIG_H3_OK) {

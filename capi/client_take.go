@@ -13,6 +13,7 @@ import (
 
 	"zigh3/engine/client"
 	"zigh3/engine/sink"
+	"zigh3/engine/wire"
 	"zigh3/eventq"
 )
 
@@ -24,6 +25,8 @@ func forClient(c *hostClient, s *queueSink, h *eventq.Head, payload []byte) {
 		fetch(c, s, h, payload)
 	case C.SUBMIT_SESSION:
 		openSession(c, h, payload[:h.MetaLen])
+	case C.SUBMIT_CONNECT:
+		c.engine.Connect(sink.Handle(h.Parent), &client.ConnectRequest{Authority: string(payload[:h.MetaLen]), UserData: h.UserData})
 	}
 }
 
@@ -119,6 +122,8 @@ func forFetch(fetch *client.Fetch, h *eventq.Head, payload []byte) {
 		fetch.Cancel(h.Aux)
 	case C.SUBMIT_CONSUMED:
 		fetch.Consumed(h.Aux)
+	case C.SUBMIT_PRIORITY:
+		fetch.Prioritize(wire.Priority{Urgency: uint8(h.Status), Incremental: h.Aux != 0})
 	case C.SUBMIT_DATAGRAM:
 		fetch.SendDatagram(payload[:h.DataLen], age(h.Status))
 	case C.SUBMIT_OVERSIZED:

@@ -58,20 +58,25 @@ static inline void queue_leave(struct queue *queue)
     atomic_store_explicit(&queue->consumer, inside & ~(uint64_t)CONSUMER_GONE, memory_order_release);
 }
 
-/* Whether a live queue has nothing and nobody inside: told without entering, since that is what most polls find. */
+/* Whether a live queue has nothing, nobody inside, and no producer that wants to hear of room: told without entering, since that is what most
+ * polls find. */
 static inline bool queue_is_empty(zig_h3_handle handle)
 {
     if (state_now() != 0)
         return false;
     struct queue *queue = queue_find(handle);
-    return queue != NULL && atomic_load_explicit(&queue->consumer, memory_order_relaxed) == consumer_of(handle, CONSUMER_NONE) &&
-           h3_ring_depth(atomic_load_explicit(&queue->ring, memory_order_acquire)) == 0;
+    if (queue == NULL || atomic_load_explicit(&queue->consumer, memory_order_relaxed) != consumer_of(handle, CONSUMER_NONE))
+        return false;
+    h3_ring *const ring = atomic_load_explicit(&queue->ring, memory_order_acquire);
+    return h3_ring_depth(ring) == 0 && !h3_ring_hungry(ring);
 }
 
 /* What a draining call returns that found nothing: 0, or that there will be nothing any more. Looks again once the state is known to be
- * bad: the FATAL event comes before it, and may have come since the first look. */
+ * bad: the FATAL event comes before it, and may have come since the first look. Who was left without room, or has lost something, since the
+ * last event was taken is told as well that there is room: a consumer that only polls makes no other call. */
 static inline int32_t queue_nothing_now(struct queue *queue)
 {
+    ring_doorbell(queue);
     if (state_of(memory_order_acquire) == 0)
         return 0;
     return h3_ring_peek(queue->ring) != NULL ? 0 : state_check();
@@ -101,7 +106,7 @@ int32_t zig_h3_next_event(zig_h3_handle handle, zig_h3_event *event)
     if (record != NULL) {
         queue_foresee(record);
         memcpy(event, record, sizeof *record);
-        event->meta = (const uint8_t *)(record + 1);
+        event->meta = queue->view + ((const uint8_t *)(record + 1) - (const uint8_t *)queue->ring);
         event->data = event->meta + ((record->meta_len + 7u) & ~7u);
         h3_ring_take(queue->ring, record);
         queue->held = 1;
@@ -210,10 +215,8 @@ int32_t zig_h3_queue_arm(zig_h3_handle handle)
     if (queue == NULL)
         return code;
     code = h3_ring_arm(queue->ring);
-    if (code == 0) {
-        ring_doorbell(queue);
+    if (code == 0)
         code = queue_nothing_now(queue);
-    }
     queue_leave(queue);
     return code;
 }

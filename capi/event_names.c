@@ -40,6 +40,7 @@ const char *zig_h3_event_name(uint32_t type)
         NAME(ZIG_H3_EVENT_RESPONSE);
         NAME(ZIG_H3_EVENT_FETCH_DONE);
         NAME(ZIG_H3_EVENT_CLIENT_CLOSED);
+        NAME(ZIG_H3_EVENT_CONNECT_DONE);
     default:
         return "ZIG_H3_EVENT_UNKNOWN";
     }

@@ -127,6 +127,28 @@ void handle_pause(struct slot *slot, uint64_t word, unsigned turns)
         sched_yield();
 }
 
+/* Those that rest, index + 1 each, and how many have come to rest so far. */
+static _Atomic uint32_t resting[HANDLE_RESTS];
+static _Atomic uint32_t rests;
+
+/* Puts a slot to rest, and gives the one that has rested longest: NULL if none has for long enough. */
+static struct slot *change_places(struct slot *slot)
+{
+    const uint32_t place = atomic_fetch_add_explicit(&rests, 1, memory_order_relaxed) % HANDLE_RESTS;
+    const uint32_t other = atomic_exchange_explicit(&resting[place], (uint32_t)(slot - handle_slots) + 1, memory_order_acq_rel);
+    return other == 0 ? NULL : &handle_slots[other - 1];
+}
+
+uint32_t handle_rouse(void)
+{
+    for (uint32_t i = 0; i < HANDLE_RESTS; i++) {
+        uint32_t other = atomic_load_explicit(&resting[i], memory_order_relaxed);
+        if (other != 0 && (other = atomic_exchange_explicit(&resting[i], 0, memory_order_acq_rel)) != 0)
+            return other;
+    }
+    return 0;
+}
+
 static struct slot *take_slot(void)
 {
     uint64_t head = atomic_load_explicit(&handle_table.free, memory_order_acquire);
@@ -138,8 +160,10 @@ static struct slot *take_slot(void)
     }
     uint32_t used = atomic_load_explicit(&handle_table.used, memory_order_relaxed);
     do {
-        if (used == HANDLE_SLOTS)
-            return NULL;
+        if (used == HANDLE_SLOTS) {
+            const uint32_t other = handle_rouse();
+            return other == 0 ? NULL : &handle_slots[other - 1];
+        }
     } while (!atomic_compare_exchange_weak_explicit(&handle_table.used, &used, used + 1, memory_order_acq_rel, memory_order_relaxed));
     return &handle_slots[used];
 }
@@ -185,6 +209,9 @@ void handle_recycle(struct slot *slot)
     const uint64_t left = atomic_exchange_explicit(&slot->credit, 0, memory_order_relaxed) >> 1;
     if (left != 0)
         account_give(handle_account(slot), left);
+    if (handle_generation(atomic_load_explicit(&slot->word, memory_order_relaxed)) % HANDLE_WAKING == 0 &&
+        (slot = change_places(slot)) == NULL)
+        return;
     uint32_t link = (uint32_t)(slot - handle_slots) + 1;
     uint64_t head = atomic_load_explicit(&handle_table.free, memory_order_relaxed);
     uint64_t next;

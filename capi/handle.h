@@ -12,6 +12,10 @@
  * engine notes in a slot it notes by a compare-and-swap that compares the name too: state bits in the word, bytes that came in
  * arrived, which has the generation beside them for this.
  *
+ * A slot that is given back is the first to be issued again, since its line is still at hand: so one that is used over and over would go through
+ * its generations in an hour of heavy traffic, and a handle that a host has kept for so long would be somebody else's. Therefore a slot rests after
+ * every HANDLE_WAKING generations, until HANDLE_RESTS others have come to rest behind it: 2^42 objects go by before a number comes back.
+ *
  * Datagrams are taken by places. The engine gives an object as many as its queue of outgoing datagrams holds, in the field datagrams;
  * a host thread that sends takes one away under the slot's lock, and none being left is ZIG_H3_ERR_QUEUE_FULL. The engine adds places
  * as datagrams leave it, sent or dropped. Nobody ever writes how many are left, only how many more or fewer there are, so that those
@@ -38,7 +42,8 @@ enum handle_kind {
     KIND_STREAM = 7,
     KIND_CLIENT = 8,
     KIND_FETCH = 9,
-    KIND_LAST = KIND_FETCH
+    KIND_CONNECT = 10, /* a client's wish for a connection */
+    KIND_LAST = KIND_CONNECT
 };
 
 #define HANDLE_SLOTS (1u << 20)
@@ -46,6 +51,8 @@ enum handle_kind {
 #define HANDLE_GENERATION_MASK 0xfffffffu
 #define HANDLE_KIND_SHIFT 48
 #define HANDLE_KIND_MASK ((uint64_t)0xf << HANDLE_KIND_SHIFT)
+#define HANDLE_WAKING 1024u /* generations between two rests, a power of two */
+#define HANDLE_RESTS 16384u /* slots that rest, a power of two */
 #define HANDLE_ARRIVED_BITS 32 /* of a slot's word arrived: the bytes, below the generation */
 
 /* State bits of a slot's word. */
@@ -142,6 +149,9 @@ void handle_wake(struct slot *slot);
 /* Gives a released slot back, and to the account what its object still had there. Called by whoever finds it both released and
  * unlocked. */
 void handle_recycle(struct slot *slot);
+
+/* A slot that rests, when there is no other: index + 1, or 0. */
+uint32_t handle_rouse(void);
 
 /* The slot of a live handle, and its word; NULL for anything else. Nothing is locked: the object may end at once. */
 static inline struct slot *handle_find(zig_h3_handle handle, enum handle_kind kind, uint64_t *word)

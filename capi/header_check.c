@@ -1,5 +1,6 @@
 #include "header_check.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "error.h"
@@ -122,4 +123,15 @@ int64_t header_check_list(const uint8_t *list, size_t len, uint8_t *out)
         written += (size_t)n;
     }
     return (int64_t)written;
+}
+
+int32_t header_check_only(const uint8_t *list, size_t len)
+{
+    uint8_t small[1024], *const out = len <= sizeof small ? small : malloc(len);
+    if (out == NULL)
+        return error_set(ZIG_H3_ERR_NO_MEMORY, "no memory to look at the headers");
+    const int64_t n = header_check_list(list, len, out);
+    if (out != small)
+        free(out);
+    return n < 0 ? (int32_t)n : ZIG_H3_OK;
 }

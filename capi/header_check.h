@@ -23,4 +23,7 @@ int64_t header_check_field(const uint8_t *name, size_t name_len, const uint8_t *
  */
 int64_t header_check_list(const uint8_t *list, size_t len, uint8_t *out);
 
+/* Says of a list what header_check_list() would, and copies nothing: 0, or a code with the words set. */
+int32_t header_check_only(const uint8_t *list, size_t len);
+
 #endif

@@ -18,7 +18,8 @@
 //	datagram                  datagrams of all kinds, one or many in a call
 //	client, client_fetch, client_session
 //	                          a client, its end, its counters; what it is asked for: fetches, sessions
-//	client_url                URLs of those, in their parts
+//	client_connect            connections that are made before anything is asked for
+//	client_url                URLs of all of those, in their parts
 //	alloc                     memory of the library's for a host's buffers
 //
 // What they stand on, in C, from the bottom up; tests/lint/layering holds their order:

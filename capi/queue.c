@@ -47,6 +47,7 @@ static struct queue *queue_take(size_t capacity, int32_t *code)
         }
     }
     queue->ring = ring;
+    queue->view = h3_ring_view(ring);
     queue->held = queue->spanned = 0;
     atomic_store(&queue->refill, 0);
     atomic_store(&queue->woken, woken_of(0, false));
@@ -175,7 +176,7 @@ int32_t zig_h3_queue_map(zig_h3_handle handle, const void **base, size_t *size)
     struct queue *queue = (struct queue *)(uintptr_t)atomic_load(&slot->object);
     h3_ring *const ring = queue->ring;
     handle_unlock(slot, 0);
-    *base = ring;
+    *base = h3_ring_view(ring);
     *size = h3_ring_bytes(ring);
     return ZIG_H3_OK;
 }

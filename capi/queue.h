@@ -33,6 +33,7 @@ struct queue {
     _Atomic uint64_t consumer; /* consumer_of() */
     _Atomic uint32_t owners;   /* the engine, and a thread that waits: the last one gives it back */
     h3_ring *_Atomic ring;     /* atomic for queue_is_empty(), which may look at it while the struct is given to another queue */
+    const uint8_t *view; /* h3_ring_view() of it: where events are for the host to read */
     uint32_t spanned; /* a span was told, and nothing was taken since but from its beginning */
     uint32_t held;    /* next_event gave out a record that is still taken: the next draining call releases it */
     struct queue *next;

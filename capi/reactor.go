@@ -160,6 +160,11 @@ func (r *reactor) take(h *eventq.Head, payload []byte) {
 			forFetch(fetch, h, payload)
 			return
 		}
+	case kindConnect:
+		if wish, _ := objectOf[client.Connecting](h.Object, kindConnect); wish != nil {
+			wish.Cancel() // nothing else is said of one
+			return
+		}
 	case kindClient:
 		if one, s := objectOf[hostClient](h.Object, kindClient); one != nil {
 			forClient(one, s, h, payload)

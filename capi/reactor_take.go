@@ -23,7 +23,12 @@ import (
 func forRequest(request *server.Request, h *eventq.Head, payload []byte) {
 	switch h.Type {
 	case C.SUBMIT_SEND:
-		request.Send(int(h.Status), payload[:h.MetaLen], bodyOf(h, payload), h.Flags&C.SUBMIT_FORGET != 0)
+		forget := h.Flags&C.SUBMIT_FORGET != 0
+		if h.Flags&C.SUBMIT_UNSENT != 0 {
+			request.SendHead(int(h.Status), payload[:h.MetaLen], int64(h.Aux), forget)
+		} else {
+			request.Send(int(h.Status), payload[:h.MetaLen], bodyOf(h, payload), forget)
+		}
 	case C.SUBMIT_WRITE:
 		if h.Flags&C.SUBMIT_START != 0 {
 			request.Start(int(h.Status), payload[:h.MetaLen])

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "../include/zig_h3.h"
+#include "given.h"
 
 /* What a call waits for: bits beyond those of a handle. */
 #define REFUSAL_RING ((uint64_t)1 << 63)    /* room in the submission ring */
@@ -32,10 +33,20 @@ struct refusal *refusal_base(void);
 /* Notes that a call of an object waits for this, and rings the reactor. */
 void refusal_note(zig_h3_handle object, uint64_t what);
 
-/* What a call returns that waits for this: ZIG_H3_ERR_WOULD_BLOCK, with the words set. */
+/* What a call returns that waits for this: ZIG_H3_ERR_WOULD_BLOCK, with the words set that zig_h3_last_refusal() knows. */
 int32_t refusal_error(uint64_t what);
 
-/* Both. */
+/* What a write returns that has reached the high-water mark. */
+int32_t refusal_of_mark(void);
+
+/* Both: notes it, and says so. */
 int32_t refuse(zig_h3_handle object, uint64_t what);
+
+/* The same for want of room in the ring, of a call that has a header list, unless there is something wrong with that: more room makes it no better, so
+ * that is said now. */
+int32_t refuse_list(zig_h3_handle object, const struct given *list, size_t len);
+
+/* Refuses a stream of a session whose queue has no room for the ends of more. */
+int32_t refuse_flooded(zig_h3_handle session);
 
 #endif

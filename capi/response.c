@@ -14,6 +14,15 @@
 #include "versioned.h"
 #include "writer.h"
 
+/* Copies the body of a response that is given whole, unless it answers a HEAD, or takes no room in a record. */
+static inline int32_t admit(struct body *body, const struct slot *slot, uint64_t word, zig_h3_handle request, const void *data, size_t len)
+{
+    if (!(word & SLOT_HEAD) || len <= BODY_INLINE_MAX)
+        return body_admit(body, slot, request, data, len);
+    body_unsent(body, len);
+    return ZIG_H3_OK;
+}
+
 /* What response_send_copied() returns when something has happened to the request's slot since it looked. */
 #define SEND_AGAIN 1
 
@@ -37,7 +46,7 @@ static int32_t response_send_copied(zig_h3_handle request, uint32_t status, cons
     struct submission at;
     zig_h3_record *record = submission_claim(&at, ((list_len + 7) & ~(size_t)7) + body_inline(body));
     if (record == NULL)
-        return refuse(request, REFUSAL_RING);
+        return refuse_list(request, list, list_len);
     const int64_t n = list_len == 0 ? 0 : header_check_list(list->bytes, list_len, submission_payload(record));
     if (n < 0) {
         submission_abandon(&at);
@@ -94,8 +103,9 @@ int32_t zig_h3_response_send(zig_h3_handle request, uint32_t status, const void 
     int32_t code = given_copy(&list, headers, headers_len);
     if (code != ZIG_H3_OK)
         return code;
-    code = body_admit(&body, slot, request, data, data_len);
-    if (code == ZIG_H3_OK) {
+    if (data_len > BODY_INLINE_MAX) /* there may be no room for it: more makes a bad list no better */
+        code = header_check_only(list.bytes, headers_len);
+    if (code == ZIG_H3_OK && (code = admit(&body, slot, word, request, data, data_len)) == ZIG_H3_OK) {
         do {
             code = response_send_copied(request, status, &list, headers_len, &body, flags);
         } while (code == SEND_AGAIN);
@@ -178,7 +188,7 @@ int32_t zig_h3_response_end(zig_h3_handle request, const void *data, size_t len)
     if (slot == NULL)
         return code;
     struct body body; /* copied before the slot is locked: whoever waits for that does not wait for two gibibytes */
-    code = body_admit(&body, slot, request, data, (word & (SLOT_HEAD | SLOT_GONE)) == (SLOT_HEAD | SLOT_GONE) ? 0 : len);
+    code = admit(&body, slot, word, request, data, (word & (SLOT_HEAD | SLOT_GONE)) == (SLOT_HEAD | SLOT_GONE) ? 0 : len);
     if (code != ZIG_H3_OK)
         return code;
     slot = response_lock(request, handle_either_end(request), &word, SLOT_ENDED, &code);
@@ -223,7 +233,7 @@ static int32_t send_trailers(zig_h3_handle request, const struct given *list, si
     const size_t headers = start ? response_headers_room(response) : 0;
     zig_h3_record *record = submission_claim(&at, headers + len);
     if (record == NULL) {
-        code = refuse(request, REFUSAL_RING);
+        code = refuse_list(request, list, len);
     } else {
         int64_t n = len == 0 ? 0 : header_check_list(list->bytes, len, submission_payload(record) + headers);
         if (n < 0) {

@@ -40,6 +40,7 @@ struct h3_ring {
     uint64_t rung;
     int32_t read_fd; /* wake_fd itself, or the other end of the pipe */
     uint32_t peeked; /* size of the record that peek gave: it is not read again from memory that the host may write by mistake */
+    uint8_t *view;   /* the same memory once more, to read only; the ring itself where the system has no such */
     /* Producers: head as one of them last saw it, which saves reading the consumer's line each time. */
     _Alignas(128) _Atomic uint64_t seen;
     /* Free list. */
@@ -136,6 +137,52 @@ static void h3_keep(h3_ring *ring) {
     pthread_mutex_unlock(&h3_free_lock);
 }
 
+#ifdef __linux__
+/* A ring's memory in two places: where it is written and, in *view, where it is only read. NULL if the system does not let us, which a sandbox may
+ * not. */
+static h3_ring *h3_map_twice(size_t size, uint8_t **view) {
+    const int held = cancel_hold(), fd = memfd_create("zig_h3 queue", MFD_CLOEXEC);
+    void *ring = MAP_FAILED, *read_only = MAP_FAILED;
+    if (fd >= 0 && ftruncate(fd, (off_t)size) == 0) {
+        ring = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+        read_only = mmap(NULL, size, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    }
+    if (fd >= 0) close(fd);
+    cancel_allow(held);
+    if (ring != MAP_FAILED && read_only != MAP_FAILED) {
+        *view = read_only;
+        return ring;
+    }
+    if (ring != MAP_FAILED) munmap(ring, size);
+    if (read_only != MAP_FAILED) munmap(read_only, size);
+    return NULL;
+}
+#else
+static h3_ring *h3_map_twice(size_t size, uint8_t **view) {
+    (void)size, (void)view;
+    return NULL;
+}
+#endif
+
+/* Memory for a ring, all zero. */
+static h3_ring *h3_map(size_t size) {
+    uint8_t *view;
+    h3_ring *ring = h3_map_twice(size, &view);
+    if (ring == NULL) {
+        ring = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (ring == MAP_FAILED) return NULL;
+        view = (uint8_t *)ring;
+    }
+    ring->view = view;
+    return ring;
+}
+
+static void h3_unmap(h3_ring *ring, size_t size) {
+    uint8_t *const view = ring->view;
+    if (view != (uint8_t *)ring) munmap(view, size);
+    munmap(ring, size);
+}
+
 h3_ring *h3_ring_new(size_t capacity) {
     if (capacity < H3_RING_MIN_CAPACITY || capacity > H3_RING_MAX_CAPACITY || (capacity & (capacity - 1)) != 0) {
         errno = EINVAL;
@@ -159,11 +206,11 @@ h3_ring *h3_ring_new(size_t capacity) {
         atomic_store(&ring->tail, start);
         return ring;
     }
-    ring = mmap(NULL, H3_RING_AT_DATA + capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (ring == MAP_FAILED) return NULL;
+    ring = h3_map(H3_RING_AT_DATA + capacity);
+    if (ring == NULL) return NULL;
     if (h3_open_wake(ring) != 0) {
         int error = errno;
-        munmap(ring, H3_RING_AT_DATA + capacity); /* nobody has seen it */
+        h3_unmap(ring, H3_RING_AT_DATA + capacity); /* nobody has seen it */
         errno = error;
         return NULL;
     }
@@ -176,7 +223,7 @@ void h3_ring_recycle(h3_ring *ring) {
     if (ring == NULL) return;
     h3_ring_close(ring);
 #ifdef __linux__
-    if (madvise(h3_data(ring), ring->capacity, MADV_DONTNEED) == 0) {
+    if (madvise(h3_data(ring), ring->capacity, ring->view == (uint8_t *)ring ? MADV_DONTNEED : MADV_REMOVE) == 0) {
         h3_keep(ring);
         return;
     }
@@ -186,6 +233,8 @@ void h3_ring_recycle(h3_ring *ring) {
 }
 
 void h3_ring_close(h3_ring *ring) { atomic_fetch_or(&ring->tail, H3_RING_CLOSED); }
+
+const void *h3_ring_view(const h3_ring *ring) { return ring->view; }
 
 size_t h3_ring_bytes(const h3_ring *ring) { return H3_RING_AT_DATA + (size_t)ring->capacity; }
 
@@ -358,6 +407,8 @@ int h3_ring_arm(h3_ring *ring) {
 }
 
 void h3_ring_disarm(h3_ring *ring) { atomic_store(&ring->armed, 0); }
+
+int h3_ring_hungry(h3_ring *ring) { return atomic_load_explicit(&ring->hungry, memory_order_relaxed) != 0; }
 
 int h3_ring_doorbell(h3_ring *ring) {
     if (atomic_load(&ring->hungry) != 1) return 0;

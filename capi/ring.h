@@ -3,7 +3,8 @@
  * holds the numbers below against Go's. Here C is the producer of submissions, the consumer of events, and the owner of the memory.
  *
  * A ring is one mapping that begins with struct h3_ring. Mappings are never undone, so that a thread which comes late touches
- * memory that is still a ring; a freed one serves the next queue of the same size.
+ * memory that is still a ring; a freed one serves the next queue of the same size. The host gets a second mapping of the same memory, which it
+ * cannot write: what it overwrites by mistake it overwrites elsewhere.
  */
 #ifndef H3_RING_H
 #define H3_RING_H
@@ -45,6 +46,9 @@ void h3_ring_recycle(h3_ring *ring);
 
 /* Lets no claim succeed from now on. */
 void h3_ring_close(h3_ring *ring);
+
+/* The same memory where it can only be read. */
+const void *h3_ring_view(const h3_ring *ring);
 
 /* Bytes of the whole mapping, the page of the header included. */
 size_t h3_ring_bytes(const h3_ring *ring);
@@ -98,6 +102,9 @@ int h3_ring_arm(h3_ring *ring);
 
 /* Takes an arm back; the write may have happened. */
 void h3_ring_disarm(h3_ring *ring);
+
+/* Whether producers have asked to be told that there is room. Any thread may ask. */
+int h3_ring_hungry(h3_ring *ring);
 
 /* 1 if the producers are to be told that there is room (then once): they asked, and a quarter of the ring was taken since the last
  * time or nothing more is published. To be asked after release, and after arm returned 0. */

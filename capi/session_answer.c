@@ -79,7 +79,7 @@ static int32_t accept_copied(zig_h3_handle session, const char *name, size_t nam
     if (name != NULL && !session_offers(slot, name, name_len)) {
         code = error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a protocol that the peer did not offer");
     } else if (submission_claim(&at, headers_room(headers_len) + name_len) == NULL) {
-        code = refuse(session, REFUSAL_RING);
+        code = refuse_list(session, headers, headers_len);
     } else {
         at.record->type = SUBMIT_ACCEPT;
         at.record->object = session;
@@ -122,7 +122,7 @@ static int32_t reject_copied(zig_h3_handle session, uint32_t status, const struc
         return code;
     struct submission at;
     if (submission_claim(&at, headers_room(headers_len) + body_inline(body)) == NULL) {
-        code = refuse(session, REFUSAL_RING);
+        code = refuse_list(session, headers, headers_len);
     } else {
         at.record->type = SUBMIT_REJECT;
         at.record->object = session;
@@ -156,7 +156,8 @@ int32_t zig_h3_wt_reject(zig_h3_handle session, uint32_t status, const void *hea
     struct body body;
     if ((code = given_copy(&list, headers, headers_len)) != ZIG_H3_OK)
         return code;
-    if ((code = body_admit(&body, slot, session, data, data_len)) == ZIG_H3_OK) {
+    if ((code = header_check_only(list.bytes, headers_len)) == ZIG_H3_OK &&
+        (code = body_admit(&body, slot, session, data, data_len)) == ZIG_H3_OK) {
         code = reject_copied(session, status, &list, headers_len, &body);
         if (code != ZIG_H3_OK)
             body_drop(&body);

@@ -218,31 +218,23 @@ func TestAStreamOpenedAsItsSessionEndsHasItsOneEnd(t *testing.T) {
 	}
 }
 
-// The reactor runs in tests, too: it takes the slot off the stack and puts it back again and again.
 func TestAttentionWaitsForAStreamThatIsNotBoundYet(t *testing.T) {
+	holdReactor(t)
 	h := hostStream(t)
 	p := &slots[indexOf(h)]
 	const reset = 1 << 3
 	bits := h&(generationMask<<generationShift) | reset
 	attendStream(p, h, bits)
 	for range 3 {
-		becomes(t, p, bits)
-		becomes(t, p, 0)
+		if got := p.attention.Load(); got != bits {
+			t.Fatalf("attention %#x instead of %#x", got, bits)
+		}
+		attend()
 	}
 	release(h)
-	becomes(t, p, 0)
-	time.Sleep(10 * time.Millisecond)
-	if got := p.attention.Load(); got != 0 {
+	attend()
+	if got := p.attention.Load(); got != 0 || table.attention.Load() != 0 {
 		t.Fatalf("attention %#x for one that has ended", got)
-	}
-}
-
-func becomes(t *testing.T, p *slot, attention uint64) {
-	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); p.attention.Load() != attention; {
-		if time.Now().After(deadline) {
-			t.Fatalf("attention %#x instead of %#x", p.attention.Load(), attention)
-		}
 	}
 }
 

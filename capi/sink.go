@@ -91,6 +91,8 @@ func (s *queueSink) IssueFor(h sink.Handle, obj any) bool {
 		kind, object = kindSession, unsafe.Pointer(obj)
 	case *client.Fetch:
 		kind, object = kindFetch, unsafe.Pointer(obj)
+	case *client.Connecting:
+		kind, object = kindConnect, unsafe.Pointer(obj)
 	}
 	if uint64(h)>>kindShift != kind || (slots[index].word.Load()^uint64(h))&nameMask != 0 {
 		return false

@@ -76,8 +76,7 @@ int32_t zig_h3_wt_open_stream(zig_h3_handle session, uint32_t kind, uint32_t fla
     if ((word & (SLOT_OPEN | SLOT_ENDED)) != SLOT_OPEN) {
         code = session_not_open(word);
     } else if (word & SLOT_FLOODED) {
-        refusal_note(session, REFUSAL_RING); /* by the time that the queue has room for the WRITABLE, it takes streams again */
-        code = error_set(ZIG_H3_ERR_WOULD_BLOCK, "thousands of events wait that the queue has no room for");
+        code = refuse_flooded(session);
     } else if ((stream = handle_issue(KIND_STREAM, SLOT_UNTOLD | (unidirectional ? SLOT_STOPPED : 0), &own)) == 0) {
         code = error_set(ZIG_H3_ERR_LIMIT, "a million objects are open");
     } else if (submission_claim(&at, 0) == NULL) {
@@ -170,7 +169,7 @@ static int32_t no_room(struct slot *slot, zig_h3_handle stream)
         if (credit >> 1 == 0)
             return refuse(stream, REFUSAL_ACCOUNT);
     } while (!atomic_compare_exchange_weak_explicit(&slot->credit, &credit, credit | 1, memory_order_acq_rel, memory_order_relaxed));
-    return error_set(ZIG_H3_ERR_WOULD_BLOCK, "the high-water mark of bytes waits for the network");
+    return refusal_of_mark();
 }
 
 /* Hands a write over, or says why not. The slot is locked. */

@@ -16,14 +16,14 @@
 enum submission_type {
     SUBMIT_COMMAND = 1, /* aux: a struct command */
     /* Requests; those from WRITE to CONSUMED streams too. */
-    SUBMIT_SEND,        /* a whole response. status; meta: headers; data: body */
+    SUBMIT_SEND,        /* a whole response. status; meta: headers; data: body. With SUBMIT_UNSENT aux is the length of one that is not sent */
     SUBMIT_TRAILERS,    /* data: trailers. With SUBMIT_START as in WRITE */
     SUBMIT_WRITE,       /* data: part of a body. With SUBMIT_START the headers come first: status; meta */
     SUBMIT_END,         /* data: last part of a body */
     SUBMIT_RESET,       /* aux: error code */
     SUBMIT_STOP,        /* aux: error code, of a stream */
     SUBMIT_CONSUMED,    /* aux: bytes */
-    SUBMIT_PRIORITY,    /* stream. status: group; aux: order */
+    SUBMIT_PRIORITY,    /* stream. status: group; aux: order. fetch. status: urgency; aux: 1 if parts of it are of use */
     SUBMIT_ATOMIC,      /* stream. data: what is to be sent all at once or not at all */
     SUBMIT_COMMIT,      /* stream */
     /* Sessions. */
@@ -32,9 +32,10 @@ enum submission_type {
     SUBMIT_CLOSE,       /* status: code; data: reason */
     SUBMIT_DRAIN,
     SUBMIT_OPEN,        /* aux: the stream; status: the number of the sink that tells of it; SUBMIT_UNIDIRECTIONAL, SUBMIT_WAIT */
-    /* Clients. parent: the fetch or session that is wanted; status: the number of the client's sink. */
+    /* Clients. parent: the fetch, session or connection that is wanted; status: the number of the client's sink. */
     SUBMIT_FETCH,       /* meta: struct fetch_wish, its strings, headers; data: body */
     SUBMIT_SESSION,     /* meta: struct session_wish, its strings, headers */
+    SUBMIT_CONNECT,     /* meta: the authority */
     /* Whatever sends them. */
     SUBMIT_DATAGRAM,    /* status: most milliseconds that it may wait; data */
     SUBMIT_OVERSIZED,   /* a datagram of the object's was refused for its size: to be counted */
@@ -46,7 +47,8 @@ enum submission_flag {
     SUBMIT_CHUNK = 0x2,
     SUBMIT_START = 0x4,
     SUBMIT_UNIDIRECTIONAL = 0x8,
-    SUBMIT_WAIT = 0x10
+    SUBMIT_WAIT = 0x10,
+    SUBMIT_UNSENT = 0x20
 };
 
 /* A record that is being filled. */

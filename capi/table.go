@@ -20,12 +20,14 @@ const (
 	kindStream  = C.KIND_STREAM
 	kindClient  = C.KIND_CLIENT
 	kindFetch   = C.KIND_FETCH
+	kindConnect = C.KIND_CONNECT
 )
 
 const (
 	slotCount       = C.HANDLE_SLOTS
 	generationShift = C.HANDLE_GENERATION_SHIFT
 	generationMask  = C.HANDLE_GENERATION_MASK
+	slotWaking      = C.HANDLE_WAKING
 	kindShift       = C.HANDLE_KIND_SHIFT
 	kindMask        = 0xf << kindShift
 	nameMask        = kindMask | generationMask<<generationShift
@@ -180,7 +182,8 @@ func takeSlot() (uint32, bool) {
 	for {
 		used := table.used.Load()
 		if used == slotCount {
-			return 0, false
+			link := uint32(C.handle_rouse())
+			return link - 1, link != 0
 		}
 		if table.used.CompareAndSwap(used, used+1) {
 			return used, true
@@ -214,10 +217,10 @@ func release(h uint64) (wanted bool) {
 	}
 }
 
-// giveSlot is handle_recycle for a slot with nothing to free, which is nearly every one.
+// giveSlot is handle_recycle for a slot with nothing to free that need not rest, which is nearly every one.
 func giveSlot(index uint32) {
 	p := &slots[index]
-	if p.object.Load() != 0 {
+	if p.object.Load() != 0 || p.word.Load()>>generationShift%slotWaking == 0 {
 		C.handle_recycle((*C.struct_slot)(unsafe.Pointer(p)))
 		return
 	}

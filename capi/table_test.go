@@ -44,8 +44,32 @@ func TestReleasingTwiceGivesOneSlotBack(t *testing.T) {
 	release(b)
 }
 
+// issueAwake gives a handle whose slot is the next one to be issued again, once it is released.
+func issueAwake() uint64 {
+	for {
+		h, _ := issue(kindConn, 0)
+		if h>>generationShift%slotWaking != 0 {
+			return h
+		}
+		release(h)
+	}
+}
+
+// A slot that is used over and over rests now and then, so that all are used, and none goes round soon.
+func TestSlotsRest(t *testing.T) {
+	seen := map[uint32]bool{}
+	for range 4 * slotWaking {
+		h, _ := issue(kindConn, 0)
+		seen[indexOf(h)] = true
+		release(h)
+	}
+	if len(seen) < 4 {
+		t.Fatalf("%d slots in %d issues", len(seen), 4*slotWaking)
+	}
+}
+
 func TestGenerationsGoRoundPastZero(t *testing.T) {
-	h, _ := issue(kindConn, 0)
+	h := issueAwake()
 	p := &slots[indexOf(h)]
 	release(h)
 	p.word.Store(generationMask << generationShift)
@@ -60,7 +84,7 @@ func TestGenerationsGoRoundPastZero(t *testing.T) {
 }
 
 func TestAHandleStaysStaleWhileItsSlotIsUsedAgainMillionsOfTimes(t *testing.T) {
-	h, _ := issue(kindConn, 0)
+	h := issueAwake()
 	p := &slots[indexOf(h)]
 	release(h)
 	p.word.Store(h&^kindMask&^(slotCount-1) + (1<<24-1)<<generationShift&^kindMask)

@@ -51,9 +51,7 @@ int32_t writer_write(struct slot *slot, zig_h3_handle handle, struct writing *wr
         part = (size_t)account_take(account, body->len, atomic_load_explicit(&slot->credit, memory_order_acquire) >> 1);
         if (part == 0) {
             body_drop(body);
-            return owe_writable(slot, account_mark(account) / 2)
-                       ? error_set(ZIG_H3_ERR_WOULD_BLOCK, "the high-water mark of bytes waits for the network")
-                       : WRITER_AGAIN;
+            return owe_writable(slot, account_mark(account) / 2) ? refusal_of_mark() : WRITER_AGAIN;
         }
     }
     if (part == 0 && !writing->start) {

@@ -17,7 +17,8 @@
 //	udp         the socket
 //	sink        the Sink interface, events, codes, chunks, counters, log, guard, clock
 //
-// enginetest stands beside them: the client and the consumer that the tests of every room use.
+// enginetest stands beside them: the client and the consumer that the tests of every room use. cmd/h3 stands above them: the command line
+// program, which is no part of the library, and which nothing of it imports.
 //
 // The way of a request: the goroutine of its connection (link.Conn.Take) looks at each stream that the peer opens (server/accept.go). A
 // request that is there as a whole is decoded and delivered in place; only one that is late or has a long body gets a goroutine

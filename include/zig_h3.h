@@ -158,7 +158,9 @@ enum zig_h3_event_type {
     /* T. A request has ended. code: 0, or why it ended early (flag ABORTED, and REMOTE if it was the peer); aux: the peer's
      * HTTP/3 error code if it gave one; status: the response's status, 0 if none was sent. */
     ZIG_H3_EVENT_STREAM_CLOSED = 5,
-    /* A connection. object: it; parent: the server or client; meta: a list of remote ("address:port"), local, alpn, sni. */
+    /* A connection. object: it; parent: the server or client; meta: a list of remote ("address:port"), local, alpn, sni; of a
+     * client's also, in microseconds, lookup_us (of its name), attempt_us (until the attempt began that came through: there may have been others,
+     * at other addresses) and handshake_us, unless it begins with early data: then the handshake is still to come. */
     ZIG_H3_EVENT_CONN_OPENED = 6,
     /* T. A connection has ended. code: why; aux: the error code on the wire, if there was one; data: the reason in words. Flag
      * REMOTE if the peer ended it. */
@@ -240,7 +242,10 @@ enum zig_h3_event_type {
     ZIG_H3_EVENT_FETCH_DONE = 29,
     /* T. A client has ended, behind the ends of all that was its own. object: it; code: 0, ZIG_H3_ERR_TIMEOUT if the deadline cut fetches off, or
      * ZIG_H3_ERR_IO (data: how). */
-    ZIG_H3_EVENT_CLIENT_CLOSED = 30
+    ZIG_H3_EVENT_CLIENT_CLOSED = 30,
+    /* T. What became of zig_h3_client_connect(). object: what that gave; parent: the client; user_data: as given; code: 0 and conn: the connection,
+     * which is there by now, or why there is none, as of a fetch; aux: the server's error code if it gave one; data: why, in words. */
+    ZIG_H3_EVENT_CONNECT_DONE = 31
 };
 
 enum zig_h3_event_flag {
@@ -328,6 +333,17 @@ ZIG_H3_API const char *zig_h3_event_name(uint32_t type);
 /* What went wrong in the last call of this thread that failed, in words: which file, which option, which address. Never NULL;
  * empty if none failed yet. Valid until the next call of this thread. */
 ZIG_H3_API const char *zig_h3_last_error(void);
+
+enum zig_h3_refusal {
+    ZIG_H3_REFUSAL_NONE = 0,    /* the last failure was no ZIG_H3_ERR_WOULD_BLOCK */
+    ZIG_H3_REFUSAL_RING = 1,    /* the submission ring: a moment */
+    ZIG_H3_REFUSAL_NETWORK = 2, /* what waits for the network has reached a mark or a limit: as long as the peer takes */
+    ZIG_H3_REFUSAL_QUEUE = 3    /* thousands of events wait for a consumer that does not drain its queue */
+};
+
+/* What the last call of this thread that failed waits for, if that was ZIG_H3_ERR_WOULD_BLOCK: enum zig_h3_refusal. The same event tells of
+ * all, so only those need it who would rather drop something than wait for a peer. Ask at once, as for zig_h3_last_error(). */
+ZIG_H3_API uint32_t zig_h3_last_refusal(void);
 
 /* Memory that no collector moves, zero-filled, for buffers that you map or pass again and again. NULL if there is none. */
 ZIG_H3_API void *zig_h3_alloc(size_t size);
@@ -727,9 +743,19 @@ ZIG_H3_API int32_t zig_h3_client_free(zig_h3_handle client);
  */
 ZIG_H3_API int32_t zig_h3_client_close(zig_h3_handle client, int32_t deadline_ms);
 
+/*
+ * Sees to it that there is a connection to the origin of a URL (its path does not matter) before something is asked for: the next fetch costs no
+ * handshake. One that is there will do. *out is a handle until CONNECT_DONE, which follows once; user_data comes back in it. A connection that
+ * nobody uses is closed after the option idle_connection_ms. Waits as a fetch does, within max_queued and queue_timeout_ms.
+ * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (url or out is NULL, a URL that a fetch would not take), _TOO_LARGE, _LIMIT, _NO_MEMORY, _WOULD_BLOCK (a
+ * WRITABLE of the client follows).
+ */
+ZIG_H3_API int32_t zig_h3_client_connect(zig_h3_handle client, const char *url, size_t url_len, uint64_t user_data, zig_h3_handle *out);
+
 enum zig_h3_fetch_flag {
     ZIG_H3_FETCH_END = 0x1,      /* body is all of it, or there is none: nothing is written afterwards */
-    ZIG_H3_FETCH_DATAGRAMS = 0x2 /* HTTP/3 datagrams of it are delivered, and may be sent (RFC 9297); it is never sent a second time */
+    ZIG_H3_FETCH_DATAGRAMS = 0x2, /* HTTP/3 datagrams of it are delivered, and may be sent (RFC 9297); it is never sent a second time */
+    ZIG_H3_FETCH_LATER = 0x4     /* more follows at once: the engine need not be woken before zig_h3_flush() or a call without this */
 };
 
 /* What a fetch is asked for with. Zero and NULL mean the default. */
@@ -769,8 +795,17 @@ typedef struct zig_h3_fetch_config {
  */
 ZIG_H3_API int32_t zig_h3_client_fetch(zig_h3_handle client, const zig_h3_fetch_config *config, zig_h3_handle *out);
 
+/*
+ * Gives a fetch another priority than the field priority among its headers did, if there was one (RFC 9218): urgency 0, before everything else, to 7,
+ * and incremental 1 if parts of the response are of use before all of it is there. It counts for the body that is still to be sent, and a server
+ * that knows of it is told for the response. No event follows. Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (another number), _ENDED (it was cancelled),
+ * _WOULD_BLOCK.
+ */
+ZIG_H3_API int32_t zig_h3_client_prioritize_fetch(zig_h3_handle fetch, uint32_t urgency, uint32_t incremental);
+
 /* Gives a fetch up, both directions, with H3_REQUEST_CANCELLED: zig_h3_request_reset() with that code. FETCH_DONE with ZIG_H3_ERR_CANCELLED follows,
- * unless its end was on its way; a second time does nothing. Returns 0. */
+ * unless its end was on its way; a second time does nothing. So does CONNECT_DONE of what zig_h3_client_connect() gave: a connection that is being
+ * made comes to be all the same. Returns 0. */
 ZIG_H3_API int32_t zig_h3_client_cancel_fetch(zig_h3_handle fetch);
 
 enum zig_h3_session_flag {
@@ -897,7 +932,7 @@ ZIG_H3_API int32_t zig_h3_wt_stream_consumed(zig_h3_handle stream, uint64_t n);
  * default is group 0, order 0. Returns 0 or ZIG_H3_ERR_WOULD_BLOCK. */
 ZIG_H3_API int32_t zig_h3_wt_stream_priority(zig_h3_handle stream, uint32_t group, int64_t order);
 
-/* Wakes the engine for what was sent with ZIG_H3_SEND_LATER. Cheap when there is nothing. Returns 0. */
+/* Wakes the engine for what was sent with ZIG_H3_SEND_LATER, or asked for with ZIG_H3_FETCH_LATER. Cheap when there is nothing. Returns 0. */
 ZIG_H3_API int32_t zig_h3_flush(void);
 
 #ifdef __cplusplus

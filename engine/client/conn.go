@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"math"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -65,7 +66,7 @@ func newConn(client *Client, o *origin, q *quic.Conn) *conn {
 }
 
 // open announces the connection. It reports false when there is none any more.
-func (c *conn) open() bool {
+func (c *conn) open(times connectTimes) bool {
 	state := c.QUIC.ConnectionState().TLS
 	if c.early.Load() { // nothing of it is known yet but what was wished for
 		state.NegotiatedProtocol, state.ServerName = "h3", c.client.tlsFor(c.origin.key).ServerName
@@ -74,6 +75,14 @@ func (c *conn) open() bool {
 	meta = wire.AppendPacked(meta, "local", c.QUIC.LocalAddr().String())
 	meta = wire.AppendPacked(meta, "alpn", state.NegotiatedProtocol)
 	meta = wire.AppendPacked(meta, "sni", state.ServerName)
+	if !c.early.Load() {
+		for _, took := range [...]struct {
+			name string
+			time.Duration
+		}{{"lookup_us", times.lookup}, {"attempt_us", times.attempt}, {"handshake_us", times.handshake}} {
+			meta = wire.AppendPacked(meta, took.name, strconv.FormatInt(took.Microseconds(), 10))
+		}
+	}
 	if !c.Open(c, meta, func() { c.raw = c.datagrams.OpenRaw() }) {
 		return false
 	}

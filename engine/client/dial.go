@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -19,27 +20,39 @@ import (
 // attemptDelay is what one address gets before the next is tried beside it (RFC 8305, 5).
 const attemptDelay = 250 * time.Millisecond
 
-// dial connects to an origin, on a goroutine that may wait; early says that the handshake may be still to come. Its failures are *sink.Error.
-func (c *Client) dial(key originKey, early bool) (*quic.Conn, error) {
+// connectTimes are what a connection took to come to be.
+type connectTimes struct {
+	lookup    time.Duration // of its name
+	attempt   time.Duration // from then until the attempt began that has come through: others went before it
+	handshake time.Duration // of that
+}
+
+// dial connects to an origin, on a goroutine that may wait; early says that the handshake may be still to come: what that takes is not
+// known then. Its failures are *sink.Error.
+func (c *Client) dial(key originKey, early bool) (*quic.Conn, connectTimes, error) {
 	ctx, cancel := context.WithTimeout(c.ctx, c.options.ConnectTimeout)
 	defer cancel()
+	wanted := time.Now()
 	addresses, err := c.addresses(ctx, key)
 	if err != nil {
-		return nil, err
+		return nil, connectTimes{}, err
 	}
+	known := time.Now()
 	if early {
 		if q := c.dialEarly(ctx, key, addresses); q != nil {
-			return q, nil
+			return q, connectTimes{}, nil
 		}
 	}
 	transport, err := c.bind()
 	if err != nil {
-		return nil, err
+		return nil, connectTimes{}, err
 	}
+	var came sync.Map // *quic.Conn to the connectTimes of its attempt
 	q, err := race(ctx, addresses, attemptDelay, func(ctx context.Context, at netip.AddrPort) (*quic.Conn, error) {
 		ctx, refused := context.WithCancelCause(ctx)
 		defer refused(nil)
 		go sink.Guard("probe", func() { probe(ctx, at, refused) })
+		began := time.Now()
 		q, err := transport.Dial(ctx, net.UDPAddrFromAddrPort(at), c.tlsFor(key), c.quic)
 		if err != nil {
 			var told *sink.Error
@@ -48,12 +61,14 @@ func (c *Client) dial(key originKey, early bool) (*quic.Conn, error) {
 			}
 			return nil, err
 		}
+		came.Store(q, connectTimes{lookup: known.Sub(wanted), attempt: began.Sub(known), handshake: time.Since(began)})
 		return q, nil
 	})
 	if err != nil {
-		return nil, dialError(key, err)
+		return nil, connectTimes{}, dialError(key, err)
 	}
-	return q, nil
+	times, _ := came.Load(q)
+	return q, times.(connectTimes), nil
 }
 
 // addresses are where an origin may be, in the order in which to try them.

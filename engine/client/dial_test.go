@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -187,18 +188,29 @@ func TestF09_NoConnection(t *testing.T) {
 		words                    string
 	}{
 		{"nobody listens", refused, `{"connect_timeout_ms": 8000}`, sink.ErrRefused, "ECONNREFUSED"},
-		{"nobody answers", silent.LocalAddr().String(), `{"connect_timeout_ms": 150}`, sink.ErrConnectTimeout, "no handshake in time"},
+		{"nobody answers", silent.LocalAddr().String(), `{"connect_timeout_ms": 1000}`, sink.ErrConnectTimeout, "no handshake in time"},
 		{"no such name", "nowhere.test", "", sink.ErrResolve, `cannot resolve "nowhere.test"`},
 		{"another protocol", other.addr, "", sink.ErrHandshake, "no application protocol"},
 	} {
 		f := newFixture(t, c.options)
-		a, b := f.startGet(c.authority), f.startGet(c.authority) // they wait for the same connection
+		authority, found := c.authority, f.client.lookup
+		if at, err := netip.ParseAddrPort(authority); err == nil {
+			authority = fmt.Sprintf("peer.test:%d", at.Port())
+			found = func(context.Context, string) ([]netip.Addr, error) { return []netip.Addr{at.Addr()}, nil }
+		}
+		f.client.lookup = func(ctx context.Context, host string) ([]netip.Addr, error) { // no attempt is quicker than the second fetch
+			for ctx.Err() == nil && f.stats[sink.ClientStatFetchesQueued].Load() < 2 {
+				time.Sleep(time.Millisecond)
+			}
+			return found(ctx, host)
+		}
+		a, b := f.startGet(authority), f.startGet(authority) // they wait for the same connection
 		for _, x := range []*asked{a, b} {
-			if x.wait(); x.end.Code != c.code || !strings.Contains(string(x.end.Data), c.words) || !strings.Contains(string(x.end.Data), strings.Split(c.authority, ":")[0]) {
+			if x.wait(); x.end.Code != c.code || !strings.Contains(string(x.end.Data), c.words) || !strings.Contains(string(x.end.Data), strings.Split(authority, ":")[0]) {
 				t.Errorf("%s: %v", c.name, x)
 			}
 		}
-		if n := f.stats[sink.StatHandshakesFailed].Load(); n != 1 && c.code != sink.ErrResolve { // which can be quicker than the second fetch
+		if n := f.stats[sink.StatHandshakesFailed].Load(); n != 1 {
 			t.Errorf("%s: %d attempts", c.name, n)
 		}
 	}
@@ -328,4 +340,35 @@ func TestAServerWithTwoAddresses(t *testing.T) {
 	if a.wait(); a.end.Code != sink.OK {
 		t.Errorf("%v", a)
 	}
+}
+
+// What a connection took to come to be is told with it.
+func TestConnectionsTellWhatTheyTook(t *testing.T) {
+	p := serve(t, "", 0, echo)
+	f := newFixture(t, "")
+	const slow = 30 * time.Millisecond
+	f.client.lookup = func(context.Context, string) ([]netip.Addr, error) {
+		time.Sleep(slow)
+		return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
+	}
+	_, port, _ := strings.Cut(p.addr, ":")
+	began := time.Now()
+	if a := f.get("some.test:"+port, "/"); a.status != 200 {
+		t.Fatal(a)
+	}
+	all := time.Since(began)
+	f.Await(func() {
+		took := map[string]time.Duration{}
+		for _, name := range []string{"lookup_us", "attempt_us", "handshake_us"} {
+			value, _ := packedField(f.conns[0].Meta, name)
+			us, err := strconv.ParseInt(value, 10, 64)
+			if err != nil {
+				t.Errorf("%s is %q", name, value)
+			}
+			took[name] = time.Duration(us) * time.Microsecond
+		}
+		if sum := took["lookup_us"] + took["attempt_us"] + took["handshake_us"]; took["lookup_us"] < slow || took["handshake_us"] <= 0 || took["attempt_us"] < 0 || sum > all {
+			t.Errorf("%v of %v", took, all)
+		}
+	})
 }

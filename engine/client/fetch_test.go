@@ -223,9 +223,10 @@ func TestF05_F07_Cancel(t *testing.T) {
 		}
 	}
 	// One that waits for its connection.
+	f.client.lookup = blocked
 	a := &asked{f: f, done: make(chan struct{})}
 	f.Await(func() {
-		f.begin(a, Request{Method: "GET", Authority: "localhost:1", Path: "/", End: true})
+		f.begin(a, Request{Method: "GET", Authority: "slow.test", Path: "/", End: true})
 		f.fetch(a.h).Cancel(0x10c)
 	})
 	if a.wait(); a.end.Code != sink.ErrCancelled {
@@ -249,6 +250,9 @@ func TestF06_TimeLimits(t *testing.T) {
 		}
 	})
 	f := newFixture(t, `{"body_timeout_ms": 0}`)
+	if a := f.get(p.addr, "/now"); string(a.body) != "ok" { // so there is a connection
+		t.Errorf("before: %v", a)
+	}
 	for name, c := range map[string]struct {
 		r     Request
 		words string
@@ -304,7 +308,7 @@ func TestABodyThatStops(t *testing.T) {
 			r.Write(chunk("some"))
 		}
 	})
-	f := newFixture(t, `{"body_timeout_ms": 30}`)
+	f := newFixture(t, `{"body_timeout_ms": 1000}`)
 	if a := f.get(p.addr, "/"); a.end.Code != sink.ErrTimeout || string(a.body) != "some" || !strings.Contains(string(a.end.Data), "body_timeout_ms") {
 		t.Errorf("%v", a)
 	}

@@ -343,7 +343,7 @@ func (p *pool) remove(c *conn) {
 
 // connect makes a connection to an origin, and serves it to its end.
 func (p *pool) connect(o *origin, early bool) {
-	q, err := p.client.dial(o.key, early)
+	q, times, err := p.client.dial(o.key, early)
 	p.client.stats.Sub(sink.StatHandshakesPending)
 	if err == nil {
 		c := newConn(p.client, o, q)
@@ -353,7 +353,7 @@ func (p *pool) connect(o *origin, early bool) {
 			p.client.known.keep(o.key, q)
 		}
 		c.settleDown()
-		if c.open() {
+		if c.open(times) {
 			if early {
 				c.Spawn("handshake", c.awaitHandshake)
 			}

@@ -119,7 +119,7 @@ func TestK02_TheQueueHasBounds(t *testing.T) {
 		}
 	}
 
-	g := newFixture(t, `{"max_connections_per_origin": 1, "queue_timeout_ms": 200}`)
+	g := newFixture(t, `{"max_connections_per_origin": 1, "queue_timeout_ms": 2000}`)
 	first = g.startGet(h.addr)
 	held = h.next()
 	if a := g.startGet(h.addr).wait(); a.end.Code != sink.ErrPoolTimeout || !strings.Contains(string(a.end.Data), "queue_timeout_ms") {

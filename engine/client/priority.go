@@ -4,7 +4,6 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/quicvarint"
 
-	"zigh3/engine/sink"
 	"zigh3/engine/wire"
 )
 
@@ -24,7 +23,7 @@ func (f *Fetch) Prioritize(p wire.Priority) {
 	}
 	tr.prioritize(tr.x.S)
 	if err := tr.c.SendControl(priorityUpdate(tr.x.ID(), p)); err != nil {
-		tr.c.Log(sink.LogDebug, "PRIORITY_UPDATE was not sent: "+err.Error())
+		tr.c.Unsent("PRIORITY_UPDATE", err)
 	}
 }
 

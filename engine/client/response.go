@@ -91,7 +91,7 @@ func (r *response) final(head *wire.ResponseHead, fields []byte) error {
 		r.expected = head.ContentLength
 	}
 	ev := sink.Event{Type: sink.EventResponse, Flags: tr.earlyFlag(), Status: uint32(head.Status), MetaLen: uint32(len(fields)), Aux: tr.x.ID()}
-	if tr.x.Reader.Wait(link.HeaderWait) != nil { // not there: or an error, which shows again
+	if !tr.x.Reader.Ended() && tr.x.Reader.Wait(link.HeaderWait) != nil { // not there: or an error, which shows again
 		return r.told(&ev, fields, nil)
 	}
 	piece := message.GetPiece()

@@ -231,11 +231,10 @@ func TestSilentDrops(t *testing.T) {
 	}
 	eventually(t, "the drops", func() bool { return count(stats).internal == sent-inQueue })
 	newEnd(t, qs, link.Server, stats, Options{Incoming: 1000, Outgoing: 1, HTTP: true}).own(0, h)
-	server := count(stats)
 	client := newEnd(t, qc, link.Client, new(sink.Stats), Options{Incoming: 1, Outgoing: 1, HTTP: true})
 	<-client.settled
-	eventually(t, "the rest", func() bool { server = count(stats); return server.delivered == inQueue })
-	if want := (counts{in: sent, delivered: inQueue, internal: sent - inQueue}); server != want {
+	eventually(t, "the rest", func() bool { return count(stats).delivered == inQueue })
+	if server, want := count(stats), (counts{in: sent, delivered: inQueue, internal: sent - inQueue}); server != want {
 		t.Errorf("%+v", server)
 	}
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // Patience bounds a wait for something that must come; it is never reached unless a test fails.
-const Patience = 10 * time.Second
+const Patience = 60 * time.Second
 
 // await waits for ch and fails the test if it does not come; what names it.
 func await[T any](t testing.TB, what string, ch <-chan T) (v T) {

@@ -299,6 +299,13 @@ func (c *Conn) Busy() int {
 	return c.open + c.busy
 }
 
+// Coming reports whether there are streams that may come to be: of those that EnterStream counted one has not left.
+func (c *Conn) Coming() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.busy > 0
+}
+
 // OpenCount is how much is open.
 func (c *Conn) OpenCount() int {
 	c.mu.Lock()

@@ -2,12 +2,15 @@ package link
 
 import (
 	"bufio"
+	"errors"
 	"io"
+	"net"
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 	"github.com/quic-go/quic-go/quicvarint"
 
+	"zigh3/engine/sink"
 	"zigh3/engine/wire"
 )
 
@@ -36,6 +39,14 @@ func (c *Conn) SendControl(frame []byte) error {
 		return quic.ErrWouldBlock // the connection is not announced yet
 	}
 	return control.TryWriteAll(frame)
+}
+
+// Unsent logs that a frame did not go out on our control stream, unless the connection has ended: its end says enough, and whoever closes it need
+// not wait for what we have to say.
+func (c *Conn) Unsent(frame string, err error) {
+	if !errors.Is(err, net.ErrClosed) {
+		c.Log(sink.LogDebug, frame+" was not sent: "+err.Error())
+	}
 }
 
 // A controlReader reads the peer's control stream.

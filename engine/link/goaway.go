@@ -4,7 +4,6 @@ import (
 	"github.com/quic-go/quic-go/http3"
 	"github.com/quic-go/quic-go/quicvarint"
 
-	"zigh3/engine/sink"
 	"zigh3/engine/wire"
 )
 
@@ -35,7 +34,7 @@ func (c *Conn) goAway() {
 	}
 	frame := wire.AppendFrameHead(nil, wire.FrameGoAway, uint64(quicvarint.Len(id)))
 	if err := control.TryWriteAll(quicvarint.Append(frame, id)); err != nil {
-		c.Log(sink.LogDebug, "GOAWAY was not sent: "+err.Error())
+		c.Unsent("GOAWAY", err)
 	}
 }
 

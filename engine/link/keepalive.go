@@ -63,7 +63,7 @@ func (c *Conn) keepOn() {
 	c.controlling.Lock()
 	defer c.controlling.Unlock()
 	if err := control.TryWriteAll(reservedFrame); err != nil {
-		c.Log(sink.LogDebug, "a frame that keeps the connection alive was not sent: "+err.Error())
+		c.Unsent("a frame that keeps the connection alive", err)
 	}
 }
 

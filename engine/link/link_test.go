@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -192,6 +193,20 @@ func TestGoAwayOnce(t *testing.T) {
 		if n := f.load.wentAway.Load(); n != 1 || !f.Draining() {
 			t.Errorf("told %d times", n)
 		}
+	}
+}
+
+// What cannot be sent because the peer has just closed the connection is nothing to be told of; other reasons are.
+func TestWhatIsUnsentBehindTheEnd(t *testing.T) {
+	f := newFixture(t, environment(Server))
+	control := f.Conn.control
+	f.peer.CloseWithError(0x100, "")
+	<-f.ended
+	f.Unsent("one", control.TryWriteAll([]byte("x")))
+	f.Unsent("another", quic.ErrWouldBlock)
+	eventually(t, "a log line", func() bool { return len(f.consumer.Logged()) > 0 })
+	if logged := f.consumer.Logged(); len(logged) != 1 || !strings.HasPrefix(logged[0], "another was not sent: ") {
+		t.Errorf("%q", logged)
 	}
 }
 

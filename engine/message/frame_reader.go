@@ -2,6 +2,7 @@ package message
 
 import (
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -30,6 +31,9 @@ type FrameReader struct {
 	trailers []byte
 	trailed  bool
 	err      error // what ended it
+
+	taken int64        // bytes of the stream that were read, with the head
+	final atomic.Int64 // one more than there are of them; 0: not known yet
 }
 
 // ReadHead reads up to the end of the next HEADERS frame and not a byte further. tooLong says that its block is longer than limit, and was
@@ -58,7 +62,9 @@ func (b *FrameReader) ReadHead(limit int) (block []byte, tooLong bool, err error
 		if err := b.skipped(length); err != nil {
 			return nil, false, err
 		}
-		if _, err := io.CopyN(io.Discard, b.s, int64(length)); err != nil {
+		n, err := io.CopyN(io.Discard, b.s, int64(length))
+		b.taken += n
+		if err != nil {
 			return nil, false, truncated(err)
 		}
 	}
@@ -82,6 +88,7 @@ func (b *FrameReader) readFrameHead() (typ, length uint64, err error) {
 		}
 		head[n] = b.one[0]
 		n++
+		b.taken++
 		t, w, err := quicvarint.Parse(head[:n])
 		if err != nil {
 			continue
@@ -103,6 +110,7 @@ func (b *FrameReader) readBlock(length int) ([]byte, error) {
 		}
 		n, err := b.s.Read(block[len(block):cap(block)])
 		block = block[:len(block)+n]
+		b.taken += int64(n)
 		if err != nil && (err != io.EOF || len(block) < length) {
 			return nil, truncated(err)
 		}
@@ -126,8 +134,14 @@ func truncated(err error) error {
 	return err
 }
 
-// Ended reports whether the stream's end was read with what came before it: there is nothing more.
-func (b *FrameReader) Ended() bool { return b.err == io.EOF }
+// Ended reports whether the stream has ended with what was read of it: there is nothing more. It needs no time: where the end has come it is
+// seen, also if that was not with the last bytes. Framed.OnEnd was called.
+func (b *FrameReader) Ended() bool {
+	if b.err == nil && b.final.Load() == b.taken+1 {
+		_, b.err = b.s.Read(b.one[:]) // which waits for nothing: it is the end, or a reset
+	}
+	return b.err == io.EOF
+}
 
 // Wait waits for something to read, which may be the end; 0 is no limit of time.
 func (b *FrameReader) Wait(timeout time.Duration) error {
@@ -153,6 +167,7 @@ func (b *FrameReader) Read(p []byte) (int, error) {
 		return 0, b.err
 	}
 	n, err := b.s.Read(p)
+	b.taken += int64(n)
 	filled := 0
 	for in := p[:n]; len(in) > 0; {
 		payload, rest, first, last, ok := b.scan.Next(in)

@@ -125,8 +125,12 @@ func (x *Framed) Read(p []byte) (int, error) { return x.Reader.Read(p) }
 
 // OnEnd calls f once the peer's side has ended, be it by its end or by a reset, possibly before OnEnd returns. f must not block.
 func (x *Framed) OnEnd(f func()) {
-	x.S.SetReceiveFinalSizeCallback(func(int64) {
+	reader := x.Reader
+	x.S.SetReceiveFinalSizeCallback(func(size int64) {
 		defer sink.Catch("end of a stream")
+		if reader != nil {
+			reader.final.Store(size + 1)
+		}
 		f()
 	})
 }

@@ -294,3 +294,44 @@ func TestOutcomes(t *testing.T) {
 		}
 	}
 }
+
+// Whether a message has a body is known as soon as the stream's end has come, however late it is asked for and however it came.
+func TestTheEndBehindAHeadIsSeenAtOnce(t *testing.T) {
+	c, s := enginetest.Pair(t, nil, nil)
+	head := append(wire.AppendFrameHead(nil, wire.FrameHeaders, 5), "block"...)
+	for name, k := range map[string]struct {
+		end  func(ours *quic.Stream)
+		want bool
+	}{
+		"an end":              {func(ours *quic.Stream) { ours.Close() }, true},
+		"a reset":             {func(ours *quic.Stream) { ours.CancelWrite(7) }, false},
+		"a body and the end":  {func(ours *quic.Stream) { ours.Write([]byte{0, 1, 'x'}); ours.Close() }, false},
+		"a frame and the end": {func(ours *quic.Stream) { ours.Write([]byte{0x21, 0}); ours.Close() }, false},
+	} {
+		ours, theirs := streams(t, c, s)
+		x := &Framed{S: theirs, Reader: NewReader(theirs, wire.NewFieldLimits(100))}
+		x.Reader.taken = 1 // by streams
+		ended := make(chan struct{})
+		x.OnEnd(func() { close(ended) })
+		if _, err := ours.Write(head); err != nil {
+			t.Fatal(err)
+		}
+		if block, _, err := x.Reader.ReadHead(100); err != nil || string(block) != "block" {
+			t.Fatalf("%s: %q, %v", name, block, err)
+		}
+		if x.Reader.Ended() {
+			t.Errorf("%s: it has ended before it has", name)
+		}
+		k.end(ours)
+		select {
+		case <-ended:
+		case <-time.After(enginetest.Patience):
+			t.Fatalf("%s did not come", name)
+		}
+		if got := x.Reader.Ended(); got != k.want {
+			t.Errorf("%s: %v", name, got)
+		}
+		theirs.CancelRead(7)
+		theirs.CancelWrite(7)
+	}
+}

@@ -210,7 +210,7 @@ func TestN15_ABodyThatWaitsTooLongGets503(t *testing.T) {
 }
 
 func testN15_ABodyThatWaitsTooLongGets503(t *testing.T) {
-	s := serveCrowded(t, `, "body_timeout_ms": 300`)
+	s := serveCrowded(t, `, "body_timeout_ms": 1500`)
 	large := s.upload(s.client, 500<<10)
 	e := within(t, "the second request", s.begun)
 	s.waits(1)

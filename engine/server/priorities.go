@@ -87,7 +87,7 @@ func (c *conn) Prioritize(u wire.PriorityUpdate) *wire.ConnectionError {
 		return &wire.ConnectionError{Code: http3.ErrCodeIDError, Reason: "PRIORITY_UPDATE for a stream beyond the limit"}
 	}
 	// It is kept first: a request that gets into the list only now finds it there. What has come may have its header block still on its way.
-	if u.ID >= next || c.Taking() || c.Busy() > c.OpenCount() {
+	if u.ID >= next || c.Taking() || c.Coming() {
 		c.priorities.keep(u)
 	}
 	found := false

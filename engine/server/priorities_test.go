@@ -199,7 +199,7 @@ func testPriorityUpdateAmidARequest(t *testing.T) {
 	}
 	eventually(t, "the stream", func() bool {
 		conns := p.server.running.open(nil)
-		return len(conns) == 1 && conns[0].Next() == 8 && conns[0].Busy() > conns[0].OpenCount() && !conns[0].Taking()
+		return len(conns) == 1 && conns[0].Next() == 8 && conns[0].Coming() && !conns[0].Taking()
 	})
 	p.client.SendPriorityUpdate(first.ID(), "u=1") // of one that is known there is nothing to keep
 	p.client.SendPriorityUpdate(4, "u=0")

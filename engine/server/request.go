@@ -208,7 +208,9 @@ func (r *Request) aborted(cause error) {
 // timedOut ends a request whose response was not begun in time.
 func (r *Request) timedOut() {
 	r.mu.Lock()
-	r.expire(504)
+	if !r.begun { // just when its time was up
+		r.expire(504)
+	}
 	r.Unlock()
 }
 

@@ -8,6 +8,15 @@ import (
 // Send answers with a complete response. headers is a packed list, checked and lower-case, valid during the call; forget says that
 // no terminal event is wanted.
 func (r *Request) Send(status int, headers []byte, body sink.Chunk, forget bool) {
+	r.send(status, headers, body, int64(len(body.Bytes)), forget)
+}
+
+// SendHead answers a HEAD, whose body is not sent, with the headers of a response of length bytes.
+func (r *Request) SendHead(status int, headers []byte, length int64, forget bool) {
+	r.send(status, headers, sink.Chunk{}, length, forget)
+}
+
+func (r *Request) send(status int, headers []byte, body sink.Chunk, length int64, forget bool) {
 	r.mu.Lock()
 	if forget {
 		r.forgot = true
@@ -19,11 +28,11 @@ func (r *Request) Send(status int, headers []byte, body sink.Chunk, forget bool)
 		return
 	}
 	p := &r.part
-	*p = message.Part{Head: true, Status: status, Headers: headers, Length: int64(len(body.Bytes)), Date: r.c.s.options.Date, Body: body, End: true}
+	*p = message.Part{Head: true, Status: status, Headers: headers, Length: length, Date: r.c.s.options.Date, Body: body, End: true}
 	if bodyless(status) {
 		p.Length = -1
 	}
-	if r.isHead && len(body.Bytes) == 0 {
+	if r.isHead && length == 0 {
 		p.Length = -1 // the length that GET would have is not known
 	}
 	r.begin(status)

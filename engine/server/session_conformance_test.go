@@ -324,7 +324,7 @@ func TestN15_FramesOfCONNECTStreams(t *testing.T) {
 
 func TestN15_StreamsOfSessions(t *testing.T) {
 	small := `{"receive_window": 4096, "webtransport": {"max_streams_bidi": 3, "max_streams_uni": 3, "max_data": 65536}}`
-	soon := `{"webtransport": {"decision_timeout_ms": 50}}`
+	soon := `{"webtransport": {"decision_timeout_ms": 1000}}`
 	var rows []sessionBreach
 	for _, id := range []int{1, 2, 3, 401, 1<<62 - 1} {
 		rows = append(rows, sessionBreach{name: fmt.Sprintf("session id %d, bidirectional", id), want: "connection H3_ID_ERROR", do: func(p *sessionPeer) {

@@ -66,7 +66,7 @@ func TestW17_KeyingMaterial(t *testing.T) {
 }
 
 func TestW02_SessionsThatAreTurnedDown(t *testing.T) {
-	f := serveSessions(t, `{"webtransport": {"decision_timeout_ms": 50}}`, func(f *sessionFixture, e event) {
+	decide := func(f *sessionFixture, e event) {
 		if e.Type != sink.EventSessionRequest {
 			return
 		}
@@ -79,7 +79,8 @@ func TestW02_SessionsThatAreTurnedDown(t *testing.T) {
 		case "/wt/protocol":
 			s.Accept("never offered", nil)
 		}
-	})
+	}
+	inTime, late := serveSessions(t, "", decide), serveSessions(t, `{"webtransport": {"decision_timeout_ms": 50}}`, decide)
 	for _, c := range []struct {
 		path, origin string
 		status       int
@@ -96,6 +97,10 @@ func TestW02_SessionsThatAreTurnedDown(t *testing.T) {
 		var fields []string
 		if c.origin != "" {
 			fields = []string{"origin", c.origin}
+		}
+		f := inTime
+		if c.code == sink.ErrTimeout {
+			f = late
 		}
 		before := f.count(sink.EventSessionClosed)
 		s, resp := f.open(dialer(), c.path, fields...)
@@ -161,7 +166,7 @@ func TestW09_CloseFromThisSideReachesThePeer(t *testing.T) {
 }
 
 func TestW10_PeerVanishesWithManyStreams(t *testing.T) {
-	f := serveSessions(t, `{"idle_timeout_ms": 300}`, nil)
+	f := serveSessions(t, "", nil)
 	s, _ := f.mustOpen("/wt")
 	const streams = 100
 	for i := range streams {

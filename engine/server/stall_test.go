@@ -43,7 +43,7 @@ func TestAReaderWhoStallsIsGivenUp(t *testing.T) {
 // What counts is the last byte, not the last piece: who reads little at a time may take as long as it likes.
 func TestAReaderWhoIsSlowIsNot(t *testing.T) {
 	const length = 64 << 10 // one piece
-	f := serve(t, `{"write_timeout_ms": 400}`, 0, func(c *consumer, e event) {
+	f := serve(t, `{"write_timeout_ms": 2000}`, 0, func(c *consumer, e event) {
 		if e.Type == sink.EventRequest {
 			c.request(e.Object).Send(200, nil, sink.Chunk{Bytes: pattern(length)}, false)
 		}
@@ -55,7 +55,7 @@ func TestAReaderWhoIsSlowIsNot(t *testing.T) {
 	s.Write(request("GET", "/"))
 	s.Close()
 	total := 0
-	for buf := make([]byte, 4096); ; time.Sleep(40 * time.Millisecond) {
+	for buf := make([]byte, 4096); ; time.Sleep(200 * time.Millisecond) {
 		n, err := s.Read(buf)
 		total += n
 		if err == io.EOF {

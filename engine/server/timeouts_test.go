@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"net"
 	"testing"
-	"time"
 	"zigh3/engine/message"
 
 	"github.com/quic-go/quic-go"
@@ -20,7 +20,7 @@ func TestN07_VanishedPeer(t *testing.T) { withAndWithoutDatagram(t, testN07_Vani
 
 func testN07_VanishedPeer(t *testing.T) {
 	begun, ends, conns := make(chan event, 2), make(chan event, 2), make(chan event, 1)
-	f := serve(t, `{"idle_timeout_ms": 200}`, 0, func(_ *consumer, e event) {
+	f := serve(t, `{"idle_timeout_ms": 2000}`, 0, func(_ *consumer, e event) {
 		switch e.Type {
 		case sink.EventRequest:
 			begun <- e
@@ -121,18 +121,49 @@ func TestRequestTimeoutEndsWithTheResponsesBegin(t *testing.T) {
 
 func testRequestTimeoutEndsWithTheResponsesBegin(t *testing.T) {
 	begun := make(chan event, 1)
-	f := serve(t, `{"request_timeout_ms": 20}`, 0, func(c *consumer, e event) {
+	f := serve(t, `{"request_timeout_ms": 600000}`, 0, func(c *consumer, e event) {
 		if e.Type == sink.EventRequest {
-			c.request(e.Object).Start(200, nil)
+			if field(e.Meta, ":path") == "/at-once" {
+				c.request(e.Object).Start(200, nil)
+			}
 			begun <- e
 		}
 	})
-	go func() {
+	ask := func(path string, promoted func(r *Request)) {
+		t.Helper()
+		answered, client := make(chan string, 1), newClient(t)
+		go func() {
+			resp, err := client.Get(f.url(path))
+			if err != nil {
+				answered <- err.Error()
+				return
+			}
+			body, err := io.ReadAll(resp.Body)
+			answered <- fmt.Sprint(resp.StatusCode, " ", string(body), " ", err)
+		}()
 		e := within(t, "the request", begun)
-		time.Sleep(60 * time.Millisecond)
-		f.Do(func() { f.request(e.Object).End(sink.Chunk{Bytes: []byte("late")}) })
-	}()
-	if status, body := fetch(t, newClient(t), f.url("/")); status != 200 || body != "late" {
-		t.Errorf("%d %q", status, body)
+		r := f.request(e.Object)
+		eventually(t, "a request that lasts", func() bool {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return r.unwatch != nil
+		})
+		f.Await(func() { promoted(r) })
+		f.Do(func() { r.End(sink.Chunk{Bytes: []byte("late")}) })
+		if got := within(t, "the answer", answered); got != "200 late <nil>" {
+			t.Errorf("%s: %s", path, got)
+		}
 	}
+	ask("/at-once", func(r *Request) {
+		if r.timer != nil {
+			t.Error("a response that has begun has a timer")
+		}
+	})
+	ask("/in-time", func(r *Request) {
+		r.Start(200, nil)
+		if r.timer == nil || r.timer.Stop() {
+			t.Error("the timer goes on")
+		}
+		r.timedOut() // which had run out just before, and waited for the lock
+	})
 }

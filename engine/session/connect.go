@@ -182,7 +182,8 @@ func (s *Session) takeAnswer(status int, fields []byte) error {
 	return nil
 }
 
-// chosenProtocol is the subprotocol that the server has chosen, empty if it has chosen none.
+// chosenProtocol is the subprotocol that the server has chosen, empty if it has chosen none, or none was offered: then the field means nothing
+// (draft-ietf-webtrans-http3, 3.3).
 func chosenProtocol(fields []byte, offered []string) (string, error) {
 	var values []string
 	for list := (wire.PackedReader{Rest: fields}); ; {
@@ -194,7 +195,7 @@ func chosenProtocol(fields []byte, offered []string) (string, error) {
 			values = append(values, string(value))
 		}
 	}
-	if len(values) == 0 {
+	if len(values) == 0 || len(offered) == 0 {
 		return "", nil
 	}
 	name, ok := wire.ParseProtocol(values)

@@ -14,6 +14,9 @@ const (
 	stopStep = time.Millisecond
 	// stopWait bounds how long it waits: QUIC drops a STOP_SENDING that waits when the peer's side ends meanwhile.
 	stopWait = 100 * time.Millisecond
+	// stopPacking is what QUIC may take for a packet that it has begun before the STOP_SENDING was there, on a processor that has others to
+	// do: the first packet that is counted may be that one.
+	stopPacking = 25 * time.Millisecond
 )
 
 // A stopping is a STOP_SENDING that may not have left. Of a stream that is stopped and reset QUIC sends RESET_STREAM first, in one packet
@@ -49,7 +52,11 @@ func (st *Stream) cancelWrite(code uint32) {
 // stopMayWait reports whether the STOP_SENDING may still be here. st.mu is held.
 func (st *Stream) stopMayWait() bool {
 	waited := time.Since(st.stopping.since)
-	return waited < stopWait && (waited < stopStep || st.s.c.QUIC.ConnectionStats().PacketsSent == st.stopping.packets)
+	if waited < stopStep || waited >= stopWait {
+		return waited < stopStep
+	}
+	left := st.s.c.QUIC.ConnectionStats().PacketsSent - st.stopping.packets
+	return left == 0 || left == 1 && waited < stopPacking
 }
 
 // awaitStop looks again in a moment.

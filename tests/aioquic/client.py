@@ -29,6 +29,7 @@ class Driver:
         self.connections: dict[int, Connection] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.uploads: dict[tuple[int, int], asyncio.Task[None]] = {}
+        self.held: dict[tuple[int, int], asyncio.Event] = {}
 
     # ---- connections
 
@@ -52,7 +53,7 @@ class Driver:
     async def do_closed(self, c: dict[str, Any]) -> dict[str, Any]:
         """Waits for the end of a connection and says how it came."""
         wire = self._connection(c).wire
-        await wire.until(lambda: wire.end is not None, c.get("timeout", 20), "the end of the connection")
+        await wire.until(lambda: wire.end is not None, c.get("timeout", 30), "the end of the connection")
         return {"end": wire.end}
 
     async def do_stats(self, c: dict[str, Any]) -> dict[str, Any]:
@@ -71,7 +72,7 @@ class Driver:
     async def do_goaway(self, c: dict[str, Any]) -> dict[str, Any]:
         """Waits for the first GOAWAY."""
         connection = self._connection(c)
-        await connection.wire.until(lambda: len(connection.goaways) > 0, c.get("timeout", 20), "a GOAWAY")
+        await connection.wire.until(lambda: len(connection.goaways) > 0, c.get("timeout", 30), "a GOAWAY")
         return {"goaways": connection.goaways}
 
     async def do_replay(self, c: dict[str, Any]) -> dict[str, Any]:
@@ -181,7 +182,7 @@ class Driver:
                 return exchange.stopped is not None
             return isinstance(until, int) and exchange.body_bytes >= until
 
-        await connection.wire.until(ready, c.get("timeout", 20), f"{until} of the response on stream {exchange.stream_id}")
+        await connection.wire.until(ready, c.get("timeout", 30), f"{until} of the response on stream {exchange.stream_id}")
         return {**exchange.report(), "connection": connection.wire.end}
 
     # ---- datagrams and WebTransport
@@ -199,7 +200,7 @@ class Driver:
         """Waits for so many datagrams, and takes all that came. Fewer after the timeout are no error."""
         connection = self._connection(c)
         try:
-            await connection.wire.until(lambda: len(connection.datagrams) >= c["count"], c.get("timeout", 15), "datagrams")
+            await connection.wire.until(lambda: len(connection.datagrams) >= c["count"], c.get("timeout", 30), "datagrams")
         except TimeoutError:
             pass
         taken = [base64.b64encode(d).decode() for d in connection.datagrams]
@@ -218,21 +219,21 @@ class Driver:
         def found() -> list[int]:
             return [s for s in connection.opened if connection.streams[s]["data"].startswith(head)]
 
-        await connection.wire.until(lambda: len(found()) > c["index"], c.get("timeout", 15), "a stream of the server's")
+        await connection.wire.until(lambda: len(found()) > c["index"], c.get("timeout", 30), "a stream of the server's")
         return {"stream": found()[c["index"]]}
 
     async def do_bytes(self, c: dict[str, Any]) -> dict[str, Any]:
         """Waits for so many bytes of a raw stream."""
         connection = self._connection(c)
         stream = connection._stream(c["stream"])
-        await connection.wire.until(lambda: len(stream["data"]) >= c["count"], c.get("timeout", 15), "bytes")
+        await connection.wire.until(lambda: len(stream["data"]) >= c["count"], c.get("timeout", 30), "bytes")
         return {"data": base64.b64encode(stream["data"]).decode()}
 
     async def do_stopped(self, c: dict[str, Any]) -> dict[str, Any]:
         """Waits for STOP_SENDING on a raw stream."""
         connection = self._connection(c)
         stream = connection._stream(c["stream"])
-        await connection.wire.until(lambda: stream["stopped"] is not None, c.get("timeout", 15), "STOP_SENDING")
+        await connection.wire.until(lambda: stream["stopped"] is not None, c.get("timeout", 30), "STOP_SENDING")
         return {"code": stream["stopped"]}
 
     # ---- raw streams
@@ -241,7 +242,10 @@ class Driver:
         return {"stream": self._connection(c).open_stream(c.get("unidirectional", False), c.get("request", False))}
 
     async def do_write(self, c: dict[str, Any]) -> dict[str, Any]:
-        """Puts hand-made frames on a stream; `pace` sends them a byte at a time, so many milliseconds apart."""
+        """
+        Puts hand-made frames on a stream; `pace` sends them a byte at a time, so many milliseconds apart, and `hold` the last one when
+        it is released.
+        """
         connection = self._connection(c)
         data = b"".join(frame(f) for f in c.get("frames", []))
         end: bool = c.get("end", False)
@@ -250,7 +254,13 @@ class Driver:
                 connection.write(c["stream"], data[i : i + 1], False)
                 await asyncio.sleep(c["pace"] / 1000)
             data = data[-1:]
+        if c.get("hold"):
+            await self._held(c).wait()
         connection.write(c["stream"], data, end)
+        return {}
+
+    async def do_release(self, c: dict[str, Any]) -> dict[str, Any]:
+        self._held(c).set()
         return {}
 
     async def do_stream(self, c: dict[str, Any]) -> dict[str, Any]:
@@ -259,7 +269,7 @@ class Driver:
         stream = connection._stream(c["stream"])
         await connection.wire.until(
             lambda: stream["ended"] or stream["reset"] is not None or connection.wire.end is not None,
-            c.get("timeout", 20),
+            c.get("timeout", 30),
             f"the end of stream {c['stream']}",
         )
         return {**stream, "data": base64.b64encode(stream["data"]).decode(), "connection": connection.wire.end}
@@ -276,7 +286,7 @@ class Driver:
             return next_stream < quic._remote_max_streams_bidi or connection.wire.end is not None
 
         while done < c["count"] and connection.wire.end is None:
-            await connection.wire.until(allowed, 10, "a stream to open")
+            await connection.wire.until(allowed, 30, "a stream to open")
             for _ in range(16):
                 if done == c["count"] or not allowed() or connection.wire.end is not None:
                     break
@@ -324,7 +334,21 @@ class Driver:
             open_now = [e for e in open_now if not e.over()]
         return {"statuses": statuses, "bodies": bodies, "blocked": blocked, "end": connection.wire.end}
 
+    async def do_free(self, c: dict[str, Any]) -> dict[str, Any]:
+        """Waits until so many requests may be opened at once."""
+        connection = self._connection(c)
+        quic = connection.quic
+
+        def free() -> bool:
+            return quic._remote_max_streams_bidi - quic.get_next_available_stream_id() // 4 >= c["count"]
+
+        await connection.wire.until(free, 30, f"{c['count']} free streams")
+        return {}
+
     # ---- the machinery
+
+    def _held(self, c: dict[str, Any]) -> asyncio.Event:
+        return self.held.setdefault((c["conn"], c["stream"]), asyncio.Event())
 
     def _connection(self, c: dict[str, Any]) -> Connection:
         return self.connections[c["conn"]]

@@ -95,7 +95,7 @@ class Connection:
         began = time.monotonic()
         self.wire.connect((host, port, 0, 0) if ":" in host else (host, port))
         try:
-            await asyncio.wait_for(self.wire.wait_connected(), options.get("timeout", 10.0))
+            await asyncio.wait_for(self.wire.wait_connected(), options.get("timeout", 30.0))
         except ConnectionError:
             raise ConnectionError(str(self.wire.end)) from None
         except asyncio.TimeoutError:

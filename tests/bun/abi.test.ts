@@ -10,7 +10,7 @@ import { Driver, sha256 } from "./client.ts";
 import * as native from "./native.ts";
 
 // The machine may be busy with other suites: nothing fails for being slow.
-setDefaultTimeout(30_000);
+setDefaultTimeout(60_000);
 
 const folder = mkdtempSync(join(tmpdir(), "zig-h3-abi-"));
 const driver = new Driver();
@@ -136,6 +136,9 @@ describe("A03 header and library", () => {
       ["event", layout.EVENT_SIZE, { ...layout.RECORD, meta: 64, data: 72 }],
       ["queue_config", layout.QUEUE_CONFIG_SIZE, layout.QUEUE_CONFIG],
       ["server_config", layout.SERVER_CONFIG_SIZE, layout.SERVER_CONFIG],
+      ["client_config", layout.CLIENT_CONFIG_SIZE, layout.CLIENT_CONFIG],
+      ["fetch_config", layout.FETCH_CONFIG_SIZE, layout.FETCH_CONFIG],
+      ["session_config", layout.SESSION_CONFIG_SIZE, layout.SESSION_CONFIG],
       ["queue_span", layout.QUEUE_SPAN_SIZE, layout.QUEUE_SPAN],
     ];
     const enums: [string, Record<string, number>][] = [
@@ -146,6 +149,8 @@ describe("A03 header and library", () => {
       ["ZIG_H3_ROUTE_", layout.ROUTE_FLAG],
       ["ZIG_H3_SEND_", layout.SEND_FLAG],
       ["ZIG_H3_STRUCT_", layout.STRUCT],
+      ["ZIG_H3_FETCH_", layout.FETCH_FLAG],
+      ["ZIG_H3_SESSION_", layout.SESSION_FLAG],
     ];
     const source = join(folder, "layout.c");
     const lines = [
@@ -213,6 +218,17 @@ describe("A04 handles", () => {
     constants as Record<string, number>;
   const scratch = native.memory(4096);
   const path = native.cString("/pattern");
+  const url = native.bytes("https://localhost/");
+  /** What fetches and sessions are asked for with: it has to be right before the handle is looked at. */
+  const asked = (size: number): typeof scratch => {
+    const config = native.memory(size);
+    config.view.setUint32(0, size, true);
+    const at = size === layout.FETCH_CONFIG_SIZE ? layout.FETCH_CONFIG : layout.SESSION_CONFIG;
+    config.view.setBigUint64(at.url, BigInt(url.at), true);
+    config.view.setBigUint64(at.url_len, BigInt(url.length), true);
+    return config;
+  };
+  const configs: Record<string, typeof scratch> = { fetch: asked(layout.FETCH_CONFIG_SIZE), session: asked(layout.SESSION_CONFIG_SIZE) };
 
   /** Arguments that would do, around the handle in question. */
   function fitting(parameters: native.Prototype["parameters"], handle: number): (number | typeof scratch.address)[] {
@@ -220,6 +236,8 @@ describe("A04 handles", () => {
       if (type === "zig_h3_handle") return handle;
       if (name === "pattern") return path;
       if (name === "name" || name === "value" || name === "method") return path;
+      const config = configs[/zig_h3_(fetch|session)_config/.exec(type)?.[1] ?? ""];
+      if (config !== undefined) return config.address;
       if (type.includes("*")) return scratch.address;
       if (name === "status") return 400; // fits a response and the rejection of a session
       if (name === "flags") return 0;
@@ -231,7 +249,7 @@ describe("A04 handles", () => {
 
   // server_new takes its queue behind the config, which has to be right first.
   const taking = prototypes.filter((p) => p.parameters[0]?.type === "zig_h3_handle");
-  const kindOf = (name: string): "queue" | "server" | "request" =>
+  const kindOf = (name: string): "queue" | "server" | "request" => // what there is one of that is gone; the others are none of these
     /zig_h3_(queue|next_event)/.test(name) ? "queue" : /zig_h3_(server|stats)/.test(name) ? "server" : "request";
 
   const queue = native.newQueue();

@@ -38,7 +38,7 @@ const flags = [
 ];
 
 /** How long a browser may take to start, and to open or close a tab. One that takes longer hangs. */
-const PATIENCE = 15_000;
+const PATIENCE = 30_000;
 
 /** The browser has ended, or hangs: no failure of what is tested. */
 export class BrowserGone extends Error {}

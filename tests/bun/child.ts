@@ -65,7 +65,7 @@ export class Child {
 
   /** Waits for it to end by itself. Kills it and fails when it does not. */
   async exit(
-    within = 10_000,
+    within = 30_000,
   ): Promise<{ code: number | null; signal: string | number | null; stderr: string; lines: string[]; ms: number }> {
     const began = performance.now();
     let late = false;

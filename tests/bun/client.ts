@@ -172,7 +172,7 @@ export class Connection {
   }
 
   /** Waits for so many raw QUIC datagrams and takes all that came; fewer when the time, in seconds, is over. */
-  async datagrams(count: number, timeout = 15): Promise<Uint8Array[]> {
+  async datagrams(count: number, timeout = 30): Promise<Uint8Array[]> {
     const { payloads } = await this.command<{ payloads: string[] }>("received", { count, timeout });
     return payloads.map((p) => Buffer.from(p, "base64"));
   }
@@ -188,12 +188,12 @@ export class Connection {
   }
 
   /** Waits for the end of the connection. */
-  async closed(timeout = 15): Promise<End> {
+  async closed(timeout = 30): Promise<End> {
     return (await this.command<{ end: End }>("closed", { timeout })).end;
   }
 
   /** Waits for GOAWAY; the ids of all that came. */
-  async goaway(timeout = 15): Promise<number[]> {
+  async goaway(timeout = 30): Promise<number[]> {
     return (await this.command<{ goaways: number[] }>("goaway", { timeout })).goaways;
   }
 
@@ -222,7 +222,7 @@ export class Exchange {
   }
 
   /** Waits for the headers, so many bytes of body, the server's STOP_SENDING, or the end, and gives what is there. */
-  response(until: "headers" | "stopped" | "end" | number = "end", timeout = 15): Promise<Report> {
+  response(until: "headers" | "stopped" | "end" | number = "end", timeout = 30): Promise<Report> {
     return this.#command("response", { until, timeout });
   }
 
@@ -264,9 +264,14 @@ export class Exchange {
     return this.#command("progress");
   }
 
-  /** More frames by hand. */
-  write(frames: Frame[], options: { end?: boolean; pace?: number } = {}): Promise<void> {
+  /** More frames by hand; `pace` sends a byte at a time, so many ms apart, and `hold` the last one only when release() says so. */
+  write(frames: Frame[], options: { end?: boolean; pace?: number; hold?: boolean } = {}): Promise<void> {
     return this.#command("write", { frames, ...options });
+  }
+
+  /** Lets the last byte go of what is written with `hold`. */
+  release(): Promise<void> {
+    return this.#command("release");
   }
 }
 

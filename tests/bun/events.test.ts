@@ -4,7 +4,7 @@ import { Driver } from "./client.ts";
 import * as native from "./native.ts";
 
 // The machine may be busy with other suites: nothing fails for being slow.
-setDefaultTimeout(30_000);
+setDefaultTimeout(60_000);
 
 const { call, constants, awaitEvent } = native;
 const driver = new Driver();

@@ -5,7 +5,7 @@ import { Driver, http3, sha256, type Connection } from "./client.ts";
 import { certificate } from "./suite.ts";
 
 // The machine may be busy with other suites: nothing fails for being slow.
-setDefaultTimeout(30_000);
+setDefaultTimeout(60_000);
 
 const driver = new Driver();
 let child: Child;

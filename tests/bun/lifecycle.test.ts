@@ -9,7 +9,7 @@ import { scratch } from "../../bindings/bun/src/native/memory.ts";
 import { Child } from "./child.ts";
 import { http3 } from "./client.ts";
 import * as native from "./native.ts";
-import { Suite, certificate, failure, gate, settled, until } from "./suite.ts";
+import { PATIENCE, Suite, certificate, failure, gate, settled, until } from "./suite.ts";
 
 const suite = new Suite();
 const hello = { fetch: () => new Response("hello") };
@@ -258,7 +258,7 @@ describe("lifecycle", () => {
     for (let i = 0; i < 100; i++) expect(busy).toThrow(/EADDRINUSE/);
     await until(
       () => open() <= before[0] && place() < before[1] + 20,
-      15_000,
+      PATIENCE,
       () => `${[open(), place()]}, and not ${before}`,
     );
   });
@@ -282,7 +282,7 @@ describe("lifecycle", () => {
         // through with when the next is made adds to them.
         return `${pumps} of pumps, ${queues < before.queues + 20 ? "few" : queues} of queues, ${Math.max(0, others - before.others)} more of others`;
       };
-      await until(() => left() === "0 of pumps, few of queues, 0 more of others", 15_000, left);
+      await until(() => left() === "0 of pumps, few of queues, 0 more of others", PATIENCE, left);
     } finally {
       moved.stop();
     }
@@ -298,7 +298,7 @@ describe("lifecycle", () => {
     };
     for (let i = 0; i < 40; i++) await made();
     const kept = (): number => (Bun.gc(true), handlers.filter((handler) => handler.deref() !== undefined).length);
-    await until(() => kept() < 20, 15_000, () => `${kept()} of ${handlers.length} are kept`); // a stack may still hold a few
+    await until(() => kept() < 20, PATIENCE, () => `${kept()} of ${handlers.length} are kept`); // a stack may still hold a few
     expect(server.running).toBe(true);
   });
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { Child, mib } from "./child.ts";
 import { Answer, type Field, type Frame } from "./client.ts";
 import * as native from "./native.ts";
-import { Suite, failure, gate, settled, until } from "./suite.ts";
+import { PATIENCE, Suite, failure, gate, settled, until } from "./suite.ts";
 
 const suite = new Suite();
 const hello = { fetch: () => new Response("hello") };
@@ -139,7 +139,7 @@ describe("address validation", () => {
     await suite.driver.command("initials", { port: server.port, count: 50 });
     await until(
       () => server.stats().handshakes_failed === 50,
-      15_000,
+      PATIENCE,
       () => JSON.stringify(server.stats()),
     );
     expect(server.stats()).toMatchObject({ handshakes_pending: 0, connections_active: 0, connections_total: 0 });
@@ -160,7 +160,7 @@ describe("address validation", () => {
     await next.close();
     await until(
       () => server.stats().handshakes_pending === 0 && server.stats().connections_active === 0,
-      15_000,
+      PATIENCE,
       () => JSON.stringify(server.stats()),
     );
     expect(server.stats().requests_total).toBe(2);
@@ -247,10 +247,11 @@ describe("slow, many and gone", () => {
     const connection = await suite.connect(server);
     const slow = await connection.raw([], false);
     const whole: Frame = request(fields({ ":path": "/slow" }, [["x-long", "a value of some length"]]));
-    const writing = slow.write([whole], { pace: 15, end: true });
+    const writing = slow.write([whole], { pace: 15, hold: true, end: true });
     const answers = await Promise.all(Array.from({ length: 50 }, (_, i) => connection.fetch(`/${i}`)));
     expect(answers.map((a) => a.text)).toEqual(Array.from({ length: 50 }, (_, i) => `/${i}`));
     expect((await slow.progress()).response.status).toBe(null);
+    await slow.release();
     await writing;
     const late = new Answer(await slow.response());
     expect([late.status, late.text]).toEqual([200, "/slow"]);
@@ -260,14 +261,14 @@ describe("slow, many and gone", () => {
   test("N10 16 requests always in flight at a limit of 16: 10,000 are answered, and then 16 streams are free", async () => {
     const server = new native.RawServer('{"max_incoming_streams":16}');
     const connection = await suite.driver.connect(server.port);
-    const many = { headers: fields(), count: 10_000, inflight: 16, timeout: 50 };
+    const many = { headers: fields(), count: 10_000, inflight: 16, timeout: 100 };
     expect(await connection.command<object>("many", many)).toMatchObject({
       statuses: { 200: 10_000 },
       bodies: { hello: 10_000 },
       end: null,
     });
     // Each stream comes back a round trip after its answer, so a client this greedy waits for one now and then. At rest all come.
-    await Bun.sleep(200);
+    await connection.command("free", { count: 16 });
     expect(await connection.command<object>("many", { ...many, count: 16 })).toMatchObject({ statuses: { 200: 16 }, blocked: 0 });
     await connection.close();
     await server.end();

@@ -33,7 +33,7 @@ export class Lines {
     const process = this.#process;
     if (process === undefined) return "";
     process.stdin.end();
-    const late = setTimeout(() => process.kill("SIGKILL"), 3000);
+    const late = setTimeout(() => process.kill("SIGKILL"), 20_000);
     await process.exited;
     clearTimeout(late);
     return this.#errors;

@@ -2,10 +2,10 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Child, mib } from "./child.ts";
 import { Driver } from "./client.ts";
-import { until } from "./suite.ts";
+import { PATIENCE, until } from "./suite.ts";
 
 // The machine may be busy with other suites: nothing fails for being slow.
-setDefaultTimeout(30_000);
+setDefaultTimeout(60_000);
 
 const driver = new Driver();
 afterAll(async () => {
@@ -40,7 +40,7 @@ describe("memory", () => {
 
     // From here on it reads as fast as it can, and gets all of it.
     child.say("fast");
-    const report = await exchange.response("end", 60);
+    const report = await exchange.response("end", 110);
     expect(report.status).toBe(200);
     expect(report.sent.bytes).toBe(UPLOAD);
     expect(JSON.parse(Buffer.from(report.body!, "base64").toString())).toEqual({ bytes: UPLOAD, sha256: report.sent.sha256 });
@@ -48,7 +48,7 @@ describe("memory", () => {
     await connection.close();
     child.say("end");
     expect((await child.exit()).code).toBe(0);
-  }, 120_000);
+  }, 200_000);
 
   test("P07 a slow client pauses the producer of a 50 MB response, and gets all of it", async () => {
     const child = new Child("programs/fast-writer.ts", [String(DOWNLOAD)]);
@@ -78,7 +78,7 @@ describe("memory", () => {
     expect(produced.at(-1)! - received).toBeLessThan(4 << 20);
 
     await exchange.allow();
-    const report = await exchange.response("end", 60);
+    const report = await exchange.response("end", 110);
     child.say("hash");
     expect({ ended: report.ended, bytes: report.bytes, sha256: report.sha256 }).toEqual({
       ended: true,
@@ -88,7 +88,7 @@ describe("memory", () => {
     await connection.close();
     child.say("end");
     expect((await child.exit()).code).toBe(0);
-  }, 120_000);
+  }, 200_000);
 
   test("P07 twenty slow readers of the same 16 MB have them in common", async () => {
     const child = new Child("programs/shared-body.ts", [String(16 << 20)]);
@@ -107,13 +107,13 @@ describe("memory", () => {
 
     for (const exchange of exchanges.slice(0, 2)) {
       await exchange.allow();
-      const report = await exchange.response("end", 60);
+      const report = await exchange.response("end", 110);
       expect([report.status, report.ended, report.sha256]).toEqual([200, true, sha256]);
     }
     await connection.close();
     child.say("end");
     expect((await child.exit()).code).toBe(0);
-  }, 120_000);
+  }, 200_000);
 
   test("P07 what slow readers were kept waiting for goes back to the system when they leave", async () => {
     const child = new Child("programs/shared-body.ts", [String(16 << 20)]);
@@ -129,11 +129,11 @@ describe("memory", () => {
     await connection.close();
     await until(
       () => child.resident() - before < 64 << 20,
-      15_000,
+      PATIENCE,
       () => `the server stands at ${mib(child.resident() - before)} above its start`,
     );
     console.log(`P07: after 100 readers the server stands at ${mib(child.resident() - before)} above its start`);
     child.say("end");
     expect((await child.exit()).code).toBe(0);
-  }, 120_000);
+  }, 200_000);
 });

@@ -169,7 +169,7 @@ export function nextEvent(queue: number): Event | null {
 }
 
 /** Waits for the next event of a type. Others that come before it are dropped, or kept in `passed`. */
-export async function awaitEvent(queue: number, type: number, passed?: Event[], within = 15_000): Promise<Event> {
+export async function awaitEvent(queue: number, type: number, passed?: Event[], within = 30_000): Promise<Event> {
   const deadline = performance.now() + within;
   for (;;) {
     const came = nextEvent(queue);

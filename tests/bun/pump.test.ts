@@ -4,9 +4,9 @@ import { createH3Server, H3Error, type H3Server, type LogRecord } from "../../bi
 import { Exchange } from "../../bindings/bun/src/server/requests/exchange.ts";
 import { ERROR } from "../../bindings/bun/src/native/layout.ts";
 import { library } from "../../bindings/bun/src/native/library.ts";
-import { RequestBody } from "../../bindings/bun/src/http/incoming_body.ts";
+import { IncomingBody } from "../../bindings/bun/src/http/incoming_body.ts";
 import { HeadReader } from "../../bindings/bun/src/http/head_reader.ts";
-import { ResponseStream } from "../../bindings/bun/src/http/outgoing_stream.ts";
+import { OutgoingStream } from "../../bindings/bun/src/http/outgoing_stream.ts";
 import type { H3Server as Behind } from "../../bindings/bun/src/server/server.ts";
 import { SessionCore } from "../../bindings/bun/src/webtransport/session_core.ts";
 import { SessionStream } from "../../bindings/bun/src/webtransport/streams/session_stream.ts";
@@ -80,7 +80,7 @@ describe("an event that cannot be dealt with", () => {
       const connection = await suite.connect(server);
       const request = await connection.request("/body", { method: "POST", body: "begun", end: false });
       await reading.promise;
-      breakOnce(RequestBody.prototype, method);
+      breakOnce(IncomingBody.prototype, method);
       await request.send([{ text: "more" }], true);
       expect((await request.response()).reset).toBe(INTERNAL_ERROR);
       expect(await ended.promise).toEqual(["on purpose", true]);
@@ -100,7 +100,7 @@ describe("an event that cannot be dealt with", () => {
     const connection = await suite.connect(server);
     const request = await connection.request("/long", { allowance: 0 });
     await request.response("headers");
-    breakOnce(ResponseStream.prototype, "writable");
+    breakOnce(OutgoingStream.prototype, "writable");
     await request.allow();
     expect((await request.response()).reset).toBe(INTERNAL_ERROR);
     expect(await cancelled.promise).toMatchObject({ message: "on purpose" });

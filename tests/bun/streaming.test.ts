@@ -1,6 +1,6 @@
 /** Request bodies read as they arrive. */
 import { describe, expect, test } from "bun:test";
-import { Suite, failure, gate, settled, until } from "./suite.ts";
+import { PATIENCE, Suite, failure, gate, settled, until } from "./suite.ts";
 import { Answer, http3, sha256 } from "./client.ts";
 
 const suite = new Suite();
@@ -161,7 +161,7 @@ describe("streaming bodies", () => {
     expect([report.status, report.ended]).toEqual([200, true]);
     expect(((await read.promise) as Error).name).toBe("AbortError");
     expect((await exchange.response("stopped")).sent.stopped).toBe(0x100); // H3_NO_ERROR
-    await settled(server, 15_000, ["requests_active"]);
+    await settled(server, PATIENCE, ["requests_active"]);
   });
 
   test("S07 a client that aborts in the middle fails the read and the signal", async () => {
@@ -246,7 +246,7 @@ describe("streaming bodies", () => {
       const failures = new Map<string, number>();
       const started = new Set<string>();
       const server = suite.serve({
-        idleTimeout: 1,
+        idleTimeout: 3,
         fetch: async (request) => {
           const name = new URL(request.url).pathname;
           started.add(name);
@@ -269,7 +269,7 @@ describe("streaming bodies", () => {
       const awake = setInterval(() => void survivor.send([{ mod256: 10 }]), 200);
       if (how === "closes") await lost.close();
       else await lost.vanish();
-      await until(() => failures.size === 3, 10_000);
+      await until(() => failures.size === 3);
       await until(() => server.stats().connections_active === 1);
       clearInterval(awake);
       await survivor.send([], true);

@@ -3,7 +3,15 @@
  * of theirs is left.
  */
 import { afterAll, afterEach, expect, setDefaultTimeout } from "bun:test";
-import { createH3Server, type H3Server, type H3ServerOptions, type WebTransportServerSession } from "../../bindings/bun/src/index.ts";
+import {
+  createH3Client,
+  createH3Server,
+  type H3Client,
+  type H3ClientOptions,
+  type H3Server,
+  type H3ServerOptions,
+  type WebTransportServerSession,
+} from "../../bindings/bun/src/index.ts";
 import { Browser, BrowserGone, type Page } from "./browser.ts";
 import { certificate } from "./certificate.ts";
 import { Driver, type Answer, type Connection, type ConnectOptions, type RequestOptions } from "./client.ts";
@@ -16,6 +24,9 @@ export { certificate };
  * beside what a test has for it. A test may still say for a connection of its own what it offers.
  */
 export const offersDatagram = process.env.H3_CLIENTS === "datagram";
+
+/** Milliseconds that something may take which must come: they are only over where a test fails. */
+export const PATIENCE = 30_000;
 
 /** A server of Bun's own, on HTTP/3 and HTTP/1 at the same port, to hold answers against. */
 export type Reference = Bun.Server<undefined>;
@@ -31,9 +42,10 @@ export class Suite {
   #servers: H3Server[] = [];
   #references: Reference[] = [];
   #connections: Connection[] = [];
+  #clients: H3Client[] = [];
 
   constructor() {
-    setDefaultTimeout(30_000); // The machine may be busy with other suites: nothing fails for being slow.
+    setDefaultTimeout(60_000); // The machine may be busy with other suites: nothing fails for being slow.
     afterEach(async () => {
       for (const connection of this.#connections.splice(0)) await connection.close();
       for (const connection of this.#goConnections.splice(0)) await connection.close();
@@ -91,6 +103,13 @@ export class Suite {
     return server;
   }
 
+  /** A client of ours, which believes in one server: it is closed when the suite ends. */
+  client(server: H3Server | undefined, options: H3ClientOptions = {}): H3Client {
+    const client = createH3Client(server === undefined ? options : { serverCertificateHashes: [server.certificateHash], ...options });
+    this.#clients.push(client);
+    return client;
+  }
+
   /** As serve(), with sessions of any origin at "/wt". */
   serveSessions(webtransport: (session: WebTransportServerSession) => unknown): H3Server {
     return this.serve({
@@ -102,14 +121,14 @@ export class Suite {
   /** Bun's own server with the same options. */
   reference(options: object): Reference {
     const { certPath, keyPath } = certificate("reference");
-    const server = Bun.serve({
+    const server = listening({
       port: 0,
       hostname: "127.0.0.1",
       development: false,
       http3: true,
       tls: { cert: Bun.file(certPath), key: Bun.file(keyPath) },
       ...options,
-    } as unknown as Bun.Serve.Options<undefined>);
+    });
     this.#references.push(server);
     return server;
   }
@@ -145,18 +164,30 @@ export class Suite {
   async #end(): Promise<void> {
     const errors = [await this.#driver?.stop(), await this.#go?.stop()].join("");
     await (await this.#browser?.catch(() => undefined))?.close();
+    for (const client of this.#clients) await client.close();
     for (const server of this.#servers) {
       // Connections may be left: Bun's fetch keeps its own for later.
       if (server.running)
         await until(
           () => server.stats().requests_active === 0,
-          2000,
+          PATIENCE,
           () => JSON.stringify(server.stats()),
         );
       await server.close();
     }
     for (const reference of this.#references) await reference.stop(true);
     expect(errors).toBe("");
+  }
+}
+
+/** Makes a server of Bun's own: it takes a free port of TCP, and that of UDP may be somebody's. */
+function listening(options: object): Reference {
+  for (let tries = 0; ; tries++) {
+    try {
+      return Bun.serve(options as unknown as Bun.Serve.Options<undefined>);
+    } catch (error) {
+      if (tries === 20 || !/UDP port/.test(String(error))) throw error;
+    }
   }
 }
 
@@ -170,13 +201,13 @@ function withSessions(options: H3ServerOptions): H3ServerOptions {
 
 /** As {@link settled}; but a browser keeps its connections for a while. */
 export async function settledButConnections(server: H3Server): Promise<void> {
-  await settled(server, 15_000, ["requests_active", "sessions_active", "session_streams_active"]);
+  await settled(server, PATIENCE, ["requests_active", "sessions_active", "session_streams_active"]);
 }
 
 const everything = ["requests_active", "sessions_active", "session_streams_active", "connections_active"];
 
 /** Waits until a server has no request, session, stream or connection left, or none of what is named; fails when it keeps some. */
-export async function settled(server: H3Server, within = 15_000, kinds: string[] = everything): Promise<void> {
+export async function settled(server: H3Server, within = PATIENCE, kinds: string[] = everything): Promise<void> {
   await until(
     () => {
       const stats = server.stats();
@@ -188,7 +219,7 @@ export async function settled(server: H3Server, within = 15_000, kinds: string[]
 }
 
 /** Waits for something to become true. */
-export async function until(holds: () => boolean, within = 15_000, what: () => string = () => String(holds)): Promise<void> {
+export async function until(holds: () => boolean, within = PATIENCE, what: () => string = () => String(holds)): Promise<void> {
   const deadline = performance.now() + within;
   while (!holds()) {
     if (performance.now() > deadline) throw new Error(`not within ${within} ms: ${what()}`);

@@ -12,9 +12,9 @@ const CHURNED = stress ? 10_000 : 500;
 const IDLE = stress ? 5_000 : 250;
 /** What the engine takes on one connection is less than twice that. */
 const SESSIONS_OF_A_CONNECTION = 50;
-const LIMIT = stress ? 600_000 : 60_000;
+const LIMIT = stress ? 600_000 : 200_000;
 /** Seconds after which a connection that vanished is given up. */
-const IDLE_TIMEOUT = stress ? 10 : 2;
+const IDLE_TIMEOUT = stress ? 10 : 4;
 
 interface State {
   sessions_total: number;

@@ -4,17 +4,19 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include "check.h"
 
-static zig_h3_handle queue, server;
+static zig_h3_handle queue, server, client;
 
 /* Every call that takes a handle, with other arguments that are fine. */
 struct call {
     const char *name;
     int32_t (*make)(zig_h3_handle handle);
-    enum { TAKES_QUEUE, TAKES_SERVER, TAKES_CONN, TAKES_REQUEST, TAKES_SESSION, TAKES_STREAM } kind;
+    enum { TAKES_QUEUE, TAKES_SERVER, TAKES_CONN, TAKES_REQUEST, TAKES_SESSION, TAKES_STREAM, TAKES_CLIENT, TAKES_FETCH } kind;
 };
 
 static int32_t queue_free(zig_h3_handle h) { return zig_h3_queue_free(h); }
@@ -79,6 +81,25 @@ static int32_t wt_reset(zig_h3_handle h) { return zig_h3_wt_stream_reset(h, 1); 
 static int32_t wt_stop(zig_h3_handle h) { return zig_h3_wt_stream_stop(h, 1); }
 static int32_t wt_consumed(zig_h3_handle h) { return zig_h3_wt_stream_consumed(h, 1); }
 static int32_t wt_priority(zig_h3_handle h) { return zig_h3_wt_stream_priority(h, 1, -1); }
+static int32_t client_new(zig_h3_handle h) { zig_h3_handle c; return zig_h3_client_new(NULL, h, &c); }
+static int32_t client_free(zig_h3_handle h) { return zig_h3_client_free(h); }
+static int32_t client_close(zig_h3_handle h) { return zig_h3_client_close(h, 0); }
+static int32_t client_fetch(zig_h3_handle h)
+{
+    const zig_h3_fetch_config c = {.size = sizeof c, .flags = ZIG_H3_FETCH_END, .url = "https://127.0.0.1/", .url_len = 18};
+    zig_h3_handle f;
+    return zig_h3_client_fetch(h, &c, &f);
+}
+static int32_t client_session(zig_h3_handle h)
+{
+    const zig_h3_session_config c = {.size = sizeof c, .url = "https://127.0.0.1/", .url_len = 18};
+    zig_h3_handle s;
+    return zig_h3_client_open_webtransport(h, &c, &s);
+}
+static int32_t client_stats(zig_h3_handle h) { uint64_t v[4]; return zig_h3_client_stats_snapshot(h, v, 4); }
+static int32_t client_connect(zig_h3_handle h) { zig_h3_handle w; return zig_h3_client_connect(h, "https://127.0.0.1/", 18, 0, &w); }
+static int32_t prioritize(zig_h3_handle h) { return zig_h3_client_prioritize_fetch(h, 3, 0); }
+static int32_t cancel_fetch(zig_h3_handle h) { return zig_h3_client_cancel_fetch(h); }
 
 static const struct call calls[] = {
     {"queue_free", queue_free, TAKES_QUEUE},     {"next_event", next_event, TAKES_QUEUE},
@@ -108,6 +129,11 @@ static const struct call calls[] = {
     {"wt_stream_end", wt_end, TAKES_STREAM},           {"wt_stream_reset", wt_reset, TAKES_STREAM},
     {"wt_stream_stop", wt_stop, TAKES_STREAM},         {"wt_stream_consumed", wt_consumed, TAKES_STREAM},
     {"wt_stream_priority", wt_priority, TAKES_STREAM},
+    {"client_new", client_new, TAKES_QUEUE},           {"client_fetch", client_fetch, TAKES_CLIENT},
+    {"client_open_webtransport", client_session, TAKES_CLIENT}, {"client_stats_snapshot", client_stats, TAKES_CLIENT},
+    {"client_close", client_close, TAKES_CLIENT},      {"client_free", client_free, TAKES_CLIENT},
+    {"client_connect", client_connect, TAKES_CLIENT},
+    {"client_cancel_fetch", cancel_fetch, TAKES_FETCH}, {"client_prioritize_fetch", prioritize, TAKES_FETCH},
 };
 
 static void every(int except, zig_h3_handle handle, int32_t want)
@@ -133,6 +159,12 @@ static void handles(void)
     every(-1, queue + ((uint64_t)5 << 20), ZIG_H3_ERR_INVALID_HANDLE);
     every(TAKES_QUEUE, queue, ZIG_H3_ERR_WRONG_KIND);
     every(TAKES_SERVER, server, ZIG_H3_ERR_WRONG_KIND);
+    every(TAKES_CLIENT, client, ZIG_H3_ERR_WRONG_KIND);
+
+    zig_h3_handle old_client;
+    MUST(zig_h3_client_new(NULL, queue, &old_client));
+    SAME(zig_h3_client_free(old_client), 0);
+    every(-1, old_client, ZIG_H3_ERR_STALE_HANDLE);
 
     zig_h3_handle old_queue, old_server;
     zig_h3_server_config config = {.size = sizeof config, .hostname = "127.0.0.1"};
@@ -201,6 +233,12 @@ static void arguments(void)
     SAME(zig_h3_next_events(queue, buffer, sizeof buffer, 1, NULL), 0);
     SAME(zig_h3_queue_map(queue, NULL, &n), ZIG_H3_ERR_INVALID_ARGUMENT);
     SAME(zig_h3_queue_map(queue, &base, NULL), ZIG_H3_ERR_INVALID_ARGUMENT);
+    /* It can be read, and not written: the system says so of a read() into it. */
+    int ends[2];
+    SAME(zig_h3_queue_map(queue, &base, &n), 0);
+    HOLDS(pipe(ends) == 0 && write(ends[1], base, 64) == 64);
+    HOLDS(read(ends[0], (void *)(uintptr_t)base, 64) < 0 && errno == EFAULT);
+    HOLDS(close(ends[0]) == 0 && close(ends[1]) == 0);
     SAME(zig_h3_queue_peek(queue, 1, NULL), ZIG_H3_ERR_INVALID_ARGUMENT);
     SAME(zig_h3_queue_advance(queue, 64), ZIG_H3_ERR_INVALID_ARGUMENT);
     SAME(zig_h3_queue_advance(queue, 0), 0);
@@ -400,6 +438,7 @@ int main(void)
     zig_h3_server_config config = {.size = sizeof config, .hostname = "127.0.0.1"};
     MUST(zig_h3_queue_new(NULL, &queue));
     MUST(zig_h3_server_new(&config, queue, &server));
+    MUST(zig_h3_client_new(NULL, queue, &client));
     HOLDS(queue < (uint64_t)1 << 53 && server < (uint64_t)1 << 53);
     texts();
     arguments();
@@ -407,6 +446,7 @@ int main(void)
     datagram_lists();
     also();
     handles();
+    SAME(zig_h3_client_free(client), 0);
     SAME(zig_h3_server_free(server), 0);
     SAME(zig_h3_queue_free(queue), 0);
     return done();

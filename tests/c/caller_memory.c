@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "../../capi/chunk.h"
+#include "../../capi/client.h"
 #include "../../capi/handle.h"
 #include "../../capi/queue.h"
 #include "../../capi/server.h"
@@ -27,7 +28,7 @@ enum { PAGE_BYTES = 1 << 20 };
 
 static uint8_t *page; /* PAGE_BYTES that cannot be touched until somebody does */
 static struct slot *slot; /* of the call's object */
-static zig_h3_handle request, session, stream, conn, server, queue;
+static zig_h3_handle request, session, stream, conn, server, queue, client;
 static volatile sig_atomic_t faults, locked, claimed;
 
 static void fault(int signal, siginfo_t *info, void *context)
@@ -66,6 +67,7 @@ static void objects(void)
     static const uint8_t offered[] = {4, 0, 'c', 'h', 'a', 't'};
     static struct queue own;
     static struct server served;
+    static struct client asking;
     if (own.ring == NULL)
         own.ring = h3_ring_new(512 << 10);
     request = issue(KIND_REQUEST, 0, NULL);
@@ -73,6 +75,7 @@ static void objects(void)
     stream = issue(KIND_STREAM, 0, NULL);
     conn = issue(KIND_CONN, 0, NULL);
     server = issue(KIND_SERVER, 0, &served);
+    client = issue(KIND_CLIENT, 0, &asking);
     queue = issue(KIND_QUEUE, 0, &own);
     atomic_store(&own.owners, 1);
     queue_named(&own, queue);
@@ -122,6 +125,84 @@ static int32_t queue_fd(void)
     return code;
 }
 
+/* A client's calls take their parameters in a struct, each of which may lie there. */
+static const char own_url[] = "https://h/";
+static zig_h3_handle out;
+
+static zig_h3_fetch_config fetching(void)
+{
+    return (zig_h3_fetch_config){.size = sizeof(zig_h3_fetch_config), .flags = ZIG_H3_FETCH_END, .url = own_url, .url_len = sizeof own_url - 1};
+}
+
+static int32_t fetch_with(const zig_h3_fetch_config *config) { return zig_h3_client_fetch(client, config, &out); }
+
+static int32_t fetch_url(void)
+{
+    zig_h3_fetch_config config = fetching();
+    config.url = (char *)page + 128;
+    return fetch_with(&config);
+}
+static int32_t fetch_method(void)
+{
+    zig_h3_fetch_config config = fetching();
+    config.method = (char *)page + 32;
+    return fetch_with(&config);
+}
+static int32_t fetch_headers(void)
+{
+    zig_h3_fetch_config config = fetching();
+    config.headers = page;
+    config.headers_len = sizeof field;
+    return fetch_with(&config);
+}
+static int32_t fetch_body_of(size_t len, uint32_t flags)
+{
+    zig_h3_fetch_config config = fetching();
+    config.body = page;
+    config.body_len = len;
+    config.flags = flags;
+    return fetch_with(&config);
+}
+static int32_t fetch_body(void) { return fetch_body_of(100, ZIG_H3_FETCH_END); }
+static int32_t fetch_chunk(void) { return fetch_body_of(100000, ZIG_H3_FETCH_END); }
+static int32_t fetch_begin(void) { return fetch_body_of(100000, 0); }
+static int32_t fetch_config(void) { return fetch_with((const zig_h3_fetch_config *)(const void *)(page + 256)); }
+static int32_t fetch_out(void)
+{
+    const zig_h3_fetch_config config = fetching();
+    return zig_h3_client_fetch(client, &config, (zig_h3_handle *)(void *)page);
+}
+static zig_h3_session_config asking_for(void)
+{
+    return (zig_h3_session_config){.size = sizeof(zig_h3_session_config), .url = own_url, .url_len = sizeof own_url - 1};
+}
+static int32_t session_headers(void)
+{
+    zig_h3_session_config config = asking_for();
+    config.headers = page;
+    config.headers_len = sizeof field;
+    return zig_h3_client_open_webtransport(client, &config, &out);
+}
+static int32_t session_protocols(void)
+{
+    zig_h3_session_config config = asking_for();
+    config.protocols = page + 512;
+    config.protocols_len = 6;
+    return zig_h3_client_open_webtransport(client, &config, &out);
+}
+static int32_t session_config(void)
+{
+    return zig_h3_client_open_webtransport(client, (const zig_h3_session_config *)(const void *)(page + 384), &out);
+}
+static int32_t session_out(void)
+{
+    const zig_h3_session_config config = asking_for();
+    return zig_h3_client_open_webtransport(client, &config, (zig_h3_handle *)(void *)page);
+}
+static int32_t connect_url(void) { return zig_h3_client_connect(client, (char *)page + 128, 10, 0, &out); }
+static int32_t connect_out(void) { return zig_h3_client_connect(client, own_url, 10, 0, (zig_h3_handle *)(void *)page); }
+static int32_t client_values(void) { return zig_h3_client_stats_snapshot(client, (uint64_t *)(void *)page, 2); }
+
 static const struct {
     const char *name;
     int32_t (*call)(void);
@@ -155,6 +236,21 @@ static const struct {
     {"stats_snapshot: values", server_values, &server, 2},
     {"server_certificate_hash", server_hash, &server, 0},
     {"server_port", server_port, &server, 0},
+    {"client_fetch: url", fetch_url, &client, 0},
+    {"client_fetch: method", fetch_method, &client, 0},
+    {"client_fetch: headers", fetch_headers, &client, 0},
+    {"client_fetch: body", fetch_body, &client, 0},
+    {"client_fetch: large body", fetch_chunk, &client, 0},
+    {"client_fetch: large begin of a body", fetch_begin, &client, 0},
+    {"client_fetch: config", fetch_config, &client, 0},
+    {"client_fetch: out", fetch_out, &client, 0},
+    {"client_open_webtransport: headers", session_headers, &client, 0},
+    {"client_open_webtransport: protocols", session_protocols, &client, 0},
+    {"client_open_webtransport: config", session_config, &client, 0},
+    {"client_open_webtransport: out", session_out, &client, 0},
+    {"client_connect: url", connect_url, &client, 0},
+    {"client_connect: out", connect_out, &client, 0},
+    {"client_stats_snapshot: values", client_values, &client, 2},
     {"queue_map: base", queue_base, &queue, 0},
     {"queue_fd", queue_fd, &queue, 0},
 };
@@ -167,6 +263,8 @@ static void slow_memory(void)
     static const char *const names[] = {"uptime_ms", "other"};
     server_stats_set_names(names, 2);
     session_stats_set_names(names, 2);
+    static const uint32_t places[] = {0, 1};
+    client_stats_set_names(names, places, 2);
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         const int failed_before = failed;
         objects();
@@ -175,6 +273,10 @@ static void slow_memory(void)
             server_set_port((struct server *)(uintptr_t)atomic_load(&slot->object), 1);
         memcpy(page, field, sizeof field);
         memcpy(page + 32, "chat", 5);
+        memcpy(page + 128, own_url, sizeof own_url);
+        memcpy(page + 256, &(zig_h3_fetch_config){.size = sizeof(zig_h3_fetch_config), .url = own_url, .url_len = 10}, sizeof(zig_h3_fetch_config));
+        memcpy(page + 384, &(zig_h3_session_config){.size = sizeof(zig_h3_session_config), .url = own_url, .url_len = 10}, sizeof(zig_h3_session_config));
+        memcpy(page + 512, "\4\0chat", 6);
         memcpy(page + 64, &(zig_h3_datagram){.object = conn, .len = 10}, sizeof(zig_h3_datagram));
         faults = locked = claimed = 0;
         mprotect(page, PAGE_BYTES, PROT_NONE);
@@ -186,6 +288,27 @@ static void slow_memory(void)
         SAME(claimed, 0);
         if (failed != failed_before)
             printf("    %s\n", calls[i].name);
+        empty_ring();
+    }
+}
+
+/* A body that answers a HEAD is not sent: a long one is not read either, only told of. */
+static void unsent_bodies(void)
+{
+    for (int i = 0; i < 2; i++) {
+        objects();
+        slot = &handle_slots[request & (HANDLE_SLOTS - 1)];
+        atomic_fetch_or(&slot->word, SLOT_HEAD);
+        faults = 0;
+        mprotect(page, PAGE_BYTES, PROT_NONE);
+        SAME(i == 0 ? zig_h3_response_send(request, 200, field, sizeof field, page, 100000, 0) : zig_h3_request_end(request, page, 100000), 0);
+        mprotect(page, PAGE_BYTES, PROT_READ | PROT_WRITE);
+        SAME(faults, 0);
+        const zig_h3_record *record = h3_ring_peek(reactor_ring);
+        SAME(record->type, SUBMIT_SEND);
+        SAME(record->flags, SUBMIT_UNSENT);
+        SAME(record->aux, 100000);
+        SAME(record->data_len, 0);
         empty_ring();
     }
 }
@@ -391,6 +514,7 @@ int main(void)
     atomic_store(&account->high_water, 8 << 20);
     alarm(60); /* what hangs fails */
     slow_memory();
+    unsent_bodies();
     more_room_than_counters();
     changing_reason();
     waiting_for_a_lock();

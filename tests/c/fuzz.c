@@ -272,7 +272,16 @@ static int32_t converse(struct dice *dice)
     int32_t result;
     switch (below(dice, 24)) {
     case 20: case 21: return want(dice, pick(dice, CLIENT));
-    case 22: return zig_h3_client_cancel_fetch(pick(dice, FETCH));
+    case 22: {
+        char text[64];
+        zig_h3_handle wish;
+        const int len = snprintf(text, sizeof text, "https://127.0.0.1:%u", (unsigned)below(dice, 65536));
+        const int32_t made = zig_h3_client_connect(pick(dice, CLIENT), text, (size_t)len, 1, &wish);
+        if (made == 0)
+            remember(dice, FETCH, wish);
+        zig_h3_client_prioritize_fetch(pick(dice, FETCH), (uint32_t)below(dice, 9), (uint32_t)below(dice, 2));
+        return below(dice, 2) ? made : zig_h3_client_cancel_fetch(pick(dice, FETCH));
+    }
     case 23:
         zig_h3_client_stats_name((uint32_t)below(dice, 100));
         return zig_h3_client_stats_snapshot(pick(dice, CLIENT), values, below(dice, 65));
@@ -343,7 +352,7 @@ static void words(struct dice *dice)
     zig_h3_struct_size((uint32_t)below(dice, 10));
     zig_h3_stats_name((uint32_t)below(dice, 100));
     zig_h3_free(zig_h3_alloc(length(dice)));
-    if (zig_h3_abi_version() != ZIG_H3_ABI_VERSION || zig_h3_abi_minor() != ZIG_H3_ABI_MINOR || strlen(zig_h3_version()) == 0 || zig_h3_last_error() == NULL)
+    if (zig_h3_abi_version() != ZIG_H3_ABI_VERSION || zig_h3_abi_minor() != ZIG_H3_ABI_MINOR || strlen(zig_h3_version()) == 0 || zig_h3_last_error() == NULL || zig_h3_last_refusal() > ZIG_H3_REFUSAL_QUEUE)
         atomic_fetch_add(&unknown, 1);
     note(zig_h3_flush());
 }

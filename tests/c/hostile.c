@@ -1,7 +1,8 @@
 /*
  * A hostile host: eight threads make every call with every wrong handle (A04), parameters lie in memory that another process changes
- * meanwhile (A16), threads are cancelled in any call and come again (A11), signal handlers wake queues (A12). Nothing may crash or hang, every result is
- * one that the header knows, and in the end the library is as good as new.
+ * meanwhile (A16), threads are cancelled in any call and come again (A11), signal handlers wake queues (A12). It has no peer but its own
+ * clients, whose requests, sessions and streams its servers get, so that some handles are live at both ends. Nothing may crash or hang, every
+ * result is one that the header knows, and in the end the library is as good as new.
  *
  *     hostile [SEED]
  *
@@ -29,6 +30,8 @@ static _Atomic int over;
 static _Atomic uint32_t cancelled_threads, cancelled_inside;
 static _Thread_local bool inside; /* a call that is no cancellation point */
 static _Atomic uint64_t main_queue;
+static _Atomic uint32_t ports[4];      /* of servers that were started last */
+static _Atomic uint32_t came[KINDS];   /* how many objects of a kind events told of */
 
 /* ---------------------------------------------------------------------------------------------------------------------- parameters */
 
@@ -98,7 +101,7 @@ static int32_t about_servers(struct dice *dice, zig_h3_handle handle)
     uint16_t port;
     uint8_t hash[32];
     uint64_t values[64];
-    switch (below(dice, below(dice, 64) ? 4 : 9)) {
+    switch (below(dice, below(dice, 256) ? 4 : 9)) {
     case 0: return zig_h3_server_port(handle, &port);
     case 1: return zig_h3_server_certificate_hash(handle, hash);
     case 2: return zig_h3_stats_snapshot(handle, values, below(dice, 65));
@@ -111,6 +114,44 @@ static int32_t about_servers(struct dice *dice, zig_h3_handle handle)
     }
 }
 
+static void opened(struct dice *dice, enum kind kind, zig_h3_handle handle)
+{
+    remember(dice, kind, handle);
+    atomic_fetch_add(&came[kind], 1);
+}
+
+/* What an event tells of can be named from now on. Another thread may have taken the queue's next event by now, so nothing is read of its payload. */
+static void hear(struct dice *dice, const zig_h3_event *event)
+{
+    switch (event->type) {
+    case ZIG_H3_EVENT_CONN_OPENED:
+        opened(dice, CONN, event->object);
+        break;
+    case ZIG_H3_EVENT_REQUEST:
+        opened(dice, REQUEST, event->object);
+        if (below(dice, 2))
+            note(zig_h3_response_send(event->object, 200, NULL, 0, memory(dice), span(dice), (uint32_t)below(dice, 2)));
+        break;
+    case ZIG_H3_EVENT_SESSION_REQUEST:
+        opened(dice, SESSION, event->object);
+        if (below(dice, 4))
+            note(zig_h3_wt_accept(event->object, NULL, NULL, 0));
+        break;
+    case ZIG_H3_EVENT_STREAM_OPENED:
+        opened(dice, STREAM, event->object);
+        break;
+    case ZIG_H3_EVENT_SESSION_OPENED: /* of either end */
+        for (uint32_t i = 0; i < 2; i++) {
+            zig_h3_handle stream;
+            if (zig_h3_wt_open_stream(event->object, i, 0, &stream) == 0)
+                remember(dice, STREAM, stream);
+        }
+        break;
+    default:
+        break;
+    }
+}
+
 static int32_t about_queues(struct dice *dice, zig_h3_handle handle)
 {
     static _Thread_local uint64_t room[2048];
@@ -120,7 +161,10 @@ static int32_t about_queues(struct dice *dice, zig_h3_handle handle)
     size_t size;
     int32_t fd, code;
     switch (below(dice, 11)) {
-    case 0: return zig_h3_next_event(handle, &event);
+    case 0:
+        for (int i = 0; (code = zig_h3_next_event(handle, &event)) == 1 && i < 100; i++)
+            hear(dice, &event);
+        return code;
     case 1: return zig_h3_next_events(handle, room, below(dice, sizeof room), (uint32_t)below(dice, 100), &size);
     case 2: return zig_h3_queue_peek(handle, (uint32_t)below(dice, 100), &where);
     case 3: return zig_h3_queue_advance(handle, roll(dice) >> below(dice, 64));
@@ -135,13 +179,90 @@ static int32_t about_queues(struct dice *dice, zig_h3_handle handle)
     case 7: inside = false; return zig_h3_queue_wait(handle, (int32_t)below(dice, 5));
     case 8: return zig_h3_queue_wake(handle);
     case 9: return zig_h3_send_datagrams(own + below(dice, 1024), span(dice), (uint32_t)below(dice, 2));
-    default: return below(dice, 64) ? 0 : zig_h3_queue_free(handle);
+    default: return below(dice, 256) ? 0 : zig_h3_queue_free(handle);
     }
+}
+
+/* A URL of one of the servers most often, else what is in memory that changes. */
+static size_t url(struct dice *dice, char *to, size_t size, const char **at)
+{
+    *at = to;
+    if (below(dice, 8) == 0) {
+        *at = text(dice);
+        return span(dice);
+    }
+    const uint32_t port = atomic_load(&ports[below(dice, sizeof ports / sizeof *ports)]);
+    return (size_t)snprintf(to, size, "https://127.0.0.1:%u/%s", (unsigned)port, below(dice, 2) ? "wt" : "x");
+}
+
+static int32_t about_clients(struct dice *dice, zig_h3_handle handle)
+{
+    char own_url[64];
+    uint64_t values[64];
+    zig_h3_handle made = 0;
+    int32_t code;
+    switch (below(dice, below(dice, 256) ? 7 : 9)) {
+    case 0: {
+        zig_h3_fetch_config config = {
+            .size = sizeof config, .flags = (uint32_t)(below(dice, 4) ? ZIG_H3_FETCH_END : below(dice, 5)), .method = below(dice, 4) ? "POST" : text(dice),
+            .headers = memory(dice), .headers_len = below(dice, 4) ? 0 : span(dice), .body = memory(dice), .body_len = below(dice, 2) ? 0 : span(dice),
+            .collect = below(dice, 2) ? 0 : roll(dice) >> below(dice, 64), .response_timeout_ms = (int32_t)below(dice, 300) - 1,
+        };
+        config.url_len = url(dice, own_url, sizeof own_url, &config.url);
+        code = zig_h3_client_fetch(handle, &config, &made);
+        if (code == 0)
+            remember(dice, FETCH, made);
+        return code;
+    }
+    case 1: {
+        zig_h3_session_config config = {
+            .size = sizeof config, .flags = (uint32_t)below(dice, 2), .headers = memory(dice), .headers_len = below(dice, 4) ? 0 : span(dice),
+            .protocols = memory(dice), .protocols_len = below(dice, 4) ? 0 : span(dice),
+        };
+        config.url_len = url(dice, own_url, sizeof own_url, &config.url);
+        code = zig_h3_client_open_webtransport(handle, &config, &made);
+        if (code == 0)
+            remember(dice, SESSION, made);
+        return code;
+    }
+    case 2: return zig_h3_client_cancel_fetch(handle);
+    case 3: return zig_h3_client_stats_snapshot(handle, values, below(dice, 65));
+    case 4: return zig_h3_request_write(handle, memory(dice), span(dice), &(size_t){0});
+    case 5: {
+        const char *at;
+        const size_t len = url(dice, own_url, sizeof own_url, &at);
+        code = zig_h3_client_connect(handle, at, len, 0, &made);
+        if (code == 0)
+            remember(dice, FETCH, made);
+        return code;
+    }
+    case 6: return zig_h3_client_prioritize_fetch(handle, (uint32_t)below(dice, 9), (uint32_t)below(dice, 2));
+    case 7: return zig_h3_client_close(handle, (int32_t)below(dice, 100) - 1);
+    default: return zig_h3_client_free(handle);
+    }
+}
+
+/* Few connections: handshakes would take all the time that there is. */
+static const char insecure[] = "{\"insecure\": true, \"max_connections\": 4, \"max_connections_per_origin\": 2, \"max_queued\": 64}";
+
+static void make_client(struct dice *dice, zig_h3_handle queue)
+{
+    zig_h3_handle client = 0;
+    zig_h3_client_config config = {.size = sizeof config, .options = insecure, .options_len = sizeof insecure - 1};
+    if (below(dice, 8) == 0) {
+        config.options = text(dice);
+        config.options_len = below(dice, 50);
+    }
+    const int32_t code = zig_h3_client_new(&config, queue, &client);
+    note(code);
+    if (code == 0)
+        remember(dice, CLIENT, client);
 }
 
 static void make(struct dice *dice)
 {
     zig_h3_handle queue = 0, server = 0;
+    uint16_t port = 0;
     if (zig_h3_queue_new(NULL, &queue) == 0)
         remember(dice, QUEUE, queue);
     zig_h3_server_config config = {.size = sizeof config, .hostname = "127.0.0.1", .options = (const char *)memory(dice),
@@ -150,20 +271,27 @@ static void make(struct dice *dice)
     note(code);
     if (code == 0) {
         remember(dice, SERVER, server);
+        note(zig_h3_server_route(server, NULL, "/*", 0, 0, NULL));
+        note(zig_h3_server_route(server, NULL, "/wt", ZIG_H3_ROUTE_WEBTRANSPORT, 0, NULL));
         note(zig_h3_server_start(server));
+        if (zig_h3_server_port(server, &port) == 0)
+            atomic_store(&ports[below(dice, sizeof ports / sizeof *ports)], port);
     }
+    make_client(dice, queue);
 }
 
 /* Makes any call. */
 static void play(struct dice *dice)
 {
+    const bool right = below(dice, 4) == 0; /* kind of handle: what lives goes on, and there is something to do wrong */
     const zig_h3_handle handle = any(dice);
     inside = true;
-    switch (below(dice, below(dice, 500) ? 4 : 5)) {
+    switch (below(dice, below(dice, 1000) ? 5 : 6)) {
     case 0: note(about_requests(dice, handle)); break;
     case 1: note(about_sessions(dice, handle)); break;
     case 2: note(about_servers(dice, handle)); break;
-    case 3: note(about_queues(dice, handle)); break;
+    case 3: note(about_queues(dice, right ? pick(dice, QUEUE) : handle)); break;
+    case 4: note(about_clients(dice, right ? pick(dice, CLIENT) : handle)); break;
     default: make(dice);
     }
     inside = false;
@@ -255,6 +383,39 @@ static pid_t change(uint64_t seed)
     return child;
 }
 
+/* A server, a client, a request of the one to the other and its answer. */
+static void as_good_as_new(void)
+{
+    zig_h3_handle queue, server, client, fetch;
+    zig_h3_event event = {0};
+    uint16_t port;
+    char text[64];
+    const zig_h3_server_config serving = {.size = sizeof serving, .hostname = "127.0.0.1"};
+    const zig_h3_client_config asking = {.size = sizeof asking, .options = insecure, .options_len = sizeof insecure - 1};
+    MUST(zig_h3_queue_new(NULL, &queue));
+    SAME(zig_h3_queue_wake(queue), 0);
+    SAME(zig_h3_queue_wait(queue, -1), 0);
+    MUST(zig_h3_server_new(&serving, queue, &server));
+    MUST(zig_h3_server_route(server, "GET", "/", 0, 0, NULL));
+    MUST(zig_h3_server_start(server));
+    MUST(zig_h3_server_port(server, &port));
+    MUST(zig_h3_client_new(&asking, queue, &client));
+    const int len = snprintf(text, sizeof text, "https://127.0.0.1:%u/", (unsigned)port);
+    const zig_h3_fetch_config config = {.size = sizeof config, .flags = ZIG_H3_FETCH_END, .url = text, .url_len = (size_t)len};
+    MUST(zig_h3_client_fetch(client, &config, &fetch));
+    while (event.type != ZIG_H3_EVENT_FETCH_DONE) {
+        MUST(zig_h3_queue_wait(queue, -1)); /* the alarm ends that */
+        while (event.type != ZIG_H3_EVENT_FETCH_DONE && zig_h3_next_event(queue, &event) == 1) {
+            if (event.type == ZIG_H3_EVENT_REQUEST)
+                SAME(zig_h3_response_send(event.object, 204, NULL, 0, NULL, 0, ZIG_H3_SEND_FORGET), 0);
+        }
+    }
+    SAME(event.object, fetch);
+    SAME(event.code, 0);
+    SAME(event.status, 204);
+    SAME(zig_h3_queue_free(queue), 0);
+}
+
 int main(int argc, char **argv)
 {
     const uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 0) : (uint64_t)time(NULL);
@@ -282,21 +443,22 @@ int main(int argc, char **argv)
     for (uintptr_t i = 0; i < THREADS + 1; i++)
         HOLDS(pthread_create(&threads[i], NULL, i < THREADS ? player : executioner, (void *)i) == 0);
     sleep(seconds);
+    while (atomic_load(&came[CONN]) == 0 || atomic_load(&came[REQUEST]) == 0 || atomic_load(&came[SESSION]) == 0)
+        sleep(1); /* the alarm ends that, too */
     atomic_store(&over, 1);
     for (int i = 0; i < THREADS + 1; i++)
         HOLDS(pthread_join(threads[i], NULL) == 0);
     HOLDS(kill(child, SIGKILL) == 0);
     HOLDS(waitpid(child, NULL, 0) == child);
     printf("%llu calls, %u threads cancelled, %u handles\n", (unsigned long long)calls, (unsigned)cancelled_threads, (unsigned)seen_count);
+    printf("%u connections, %u requests, %u sessions, %u streams\n", (unsigned)came[CONN], (unsigned)came[REQUEST], (unsigned)came[SESSION],
+           (unsigned)came[STREAM]);
     SAME(unknown, 0);
     HOLDS(cancelled_threads > 0);
     SAME(cancelled_inside, 0);
     for (uint32_t i = 0; i < seen_count && i < SEEN; i++)
         zig_h3_queue_free(seen[i]);
     zig_h3_queue_free(queue);
-    MUST(zig_h3_queue_new(NULL, &queue)); /* the library is as good as new */
-    SAME(zig_h3_queue_wake(queue), 0);
-    SAME(zig_h3_queue_wait(queue, -1), 0);
-    SAME(zig_h3_queue_free(queue), 0);
+    as_good_as_new();
     return done();
 }

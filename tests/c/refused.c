@@ -164,12 +164,15 @@ static void every_refusal_is_noted(void)
 {
     zig_h3_handle out;
     struct slot *slot;
-    const zig_h3_handle open = handle_issue(KIND_SESSION, SLOT_OPEN, &slot);
+    const zig_h3_handle client = handle_issue(KIND_CLIENT, 0, &slot), open = handle_issue(KIND_SESSION, SLOT_OPEN, &slot);
+    const zig_h3_fetch_config fetch = {.size = sizeof fetch, .url = "https://h/", .url_len = 10};
+    const zig_h3_session_config asked = {.size = sizeof asked, .url = "https://h/", .url_len = 10};
     atomic_store(&refusal_last, 0);
     atomic_store(&reactor_bell, 0);
 #define REFUSED(object, call)                                                                                                     \
     do {                                                                                                                          \
         SAME(call, ZIG_H3_ERR_WOULD_BLOCK);                                                                                       \
+        SAME(zig_h3_last_refusal(), ZIG_H3_REFUSAL_RING);                                                                         \
         NOTED(object, REFUSAL_RING);                                                                                              \
     } while (0)
     REFUSED(request, zig_h3_response_send(request, 200, NULL, 0, "x", 1, 0));
@@ -184,10 +187,20 @@ static void every_refusal_is_noted(void)
     REFUSED(stream, zig_h3_wt_stream_commit(stream));
     REFUSED(stream, zig_h3_wt_stream_end(stream));
     REFUSED(stream, zig_h3_wt_stream_priority(stream, 0, 0));
+    REFUSED(client, zig_h3_client_fetch(client, &fetch, &out));
+    REFUSED(client, zig_h3_client_open_webtransport(client, &asked, &out));
+    REFUSED(client, zig_h3_client_connect(client, "https://h/", 10, 0, &out));
+    struct slot *other;
+    const zig_h3_handle fetched = handle_issue(KIND_FETCH, 0, &other);
+    REFUSED(fetched, zig_h3_client_prioritize_fetch(fetched, 0, 1));
     /* Also where it is the queue that has no room: for the ends of streams. */
     atomic_fetch_or(&slot->word, SLOT_FLOODED);
-    REFUSED(open, zig_h3_wt_open_stream(open, 0, 0, &out));
+    SAME(zig_h3_wt_open_stream(open, 0, 0, &out), ZIG_H3_ERR_WOULD_BLOCK);
+    SAME(zig_h3_last_refusal(), ZIG_H3_REFUSAL_QUEUE);
+    NOTED(open, REFUSAL_RING);
     HOLDS(strstr(zig_h3_last_error(), "thousands of events") != NULL);
+    SAME(zig_h3_wt_open_stream(open, 2, 0, &out), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_last_refusal(), ZIG_H3_REFUSAL_NONE);
     /* Of two that are refused for two reasons both are remembered. */
     refusal_note(request, REFUSAL_ACCOUNT);
     refusal_note(request, REFUSAL_RING);
@@ -200,6 +213,50 @@ static void every_refusal_is_noted(void)
     refusal_note(request, REFUSAL_ACCOUNT);
     refusal_note(later, REFUSAL_RING);
     NOTED(later, REFUSAL_RING);
+}
+
+/* A14: what is wrong with a call is said at once, and not when there is room. The ring is full, and whatever waits for the network fills the account
+ * as well. */
+static void no_room_makes_it_right(void)
+{
+    static const uint8_t connection[] = "\x0a\0\x05\0\0\0connectionclose";
+    static uint8_t many[2000]; /* more than is looked at on the stack: good ones, then that one */
+    const size_t len = sizeof connection - 1;
+    size_t longer = 0;
+    struct slot *slot;
+    const zig_h3_handle client = handle_issue(KIND_CLIENT, 0, &slot);
+    zig_h3_handle out;
+    for (; longer + 8 + len <= sizeof many; longer += 8)
+        memcpy(many + longer, "\1\0\1\0\0\0xy", 8);
+    memcpy(many + longer, connection, len);
+    longer += len;
+    atomic_store(&refusal_last, 0);
+    atomic_store(&account->queued, LIMIT);
+#define WRONG(call)                                                                                                               \
+    do {                                                                                                                          \
+        SAME(call, ZIG_H3_ERR_BAD_HEADER);                                                                                        \
+        HOLDS(strstr(zig_h3_last_error(), "header \"connection\"") != NULL);                                                      \
+        SAME(zig_h3_last_refusal(), ZIG_H3_REFUSAL_NONE);                                                                         \
+        SAME(atomic_load(&refusal_last), 0);                                                                                      \
+    } while (0)
+    for (size_t body_len = 10; body_len <= 100000; body_len *= 100) {
+        zig_h3_fetch_config fetch = {
+            .size = sizeof fetch, .flags = ZIG_H3_FETCH_END, .url = "https://h/", .url_len = 10, .headers = connection, .headers_len = len,
+            .body = body, .body_len = body_len,
+        };
+        WRONG(zig_h3_response_send(request, 200, connection, len, body, body_len, 0));
+        WRONG(zig_h3_response_send(request, 200, many, longer, body, body_len, 0));
+        WRONG(zig_h3_wt_reject(session, 403, connection, len, body, body_len));
+        WRONG(zig_h3_client_fetch(client, &fetch, &out));
+    }
+    const zig_h3_session_config asked = {.size = sizeof asked, .url = "https://h/", .url_len = 10, .headers = many, .headers_len = longer};
+    WRONG(zig_h3_wt_accept(session, NULL, connection, len));
+    WRONG(zig_h3_wt_accept(session, NULL, many, longer));
+    WRONG(zig_h3_request_send_trailers(request, connection, len));
+    WRONG(zig_h3_client_open_webtransport(client, &asked, &out));
+    SAME(zig_h3_response_send(request, 200, many, longer - 1, body, 10, 0), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(atomic_load(&refusal_last), 0);
+    atomic_store(&account->queued, 0);
 }
 
 /* A datagram that found no room has no place: of what the object may have on its way nothing is gone. */
@@ -279,6 +336,7 @@ int main(void)
     never_refused();
     datagrams_keep_their_places();
     every_refusal_is_noted();
+    no_room_makes_it_right();
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         if (calls[i].call == send_whole)
             make();
@@ -303,8 +361,10 @@ int main(void)
     atomic_store(&refusal_last, 0);
     SAME(stream_write_atomic(40000), ZIG_H3_ERR_WOULD_BLOCK);
     NOTED(stream, REFUSAL_ACCOUNT);
+    SAME(zig_h3_last_refusal(), ZIG_H3_REFUSAL_NETWORK);
     atomic_store(&slot->credit, 1000 << 1);
     SAME(stream_write_atomic(40000), ZIG_H3_ERR_WOULD_BLOCK);
+    SAME(zig_h3_last_refusal(), ZIG_H3_REFUSAL_NETWORK);
     SAME(atomic_load(&slot->credit), 1000 << 1 | 1);
     SAME(atomic_load(&refusal_last), 0);
     SAME(atomic_load(&account->queued), LIMIT - 1000);

@@ -270,6 +270,13 @@ static void head(void)
     const char *output = peer_output(peer);
     HOLDS(strstr(output, "header content-length: 5\n") != NULL && strstr(output, "body 0 \n") != NULL);
     closes(request, 0);
+    for (int i = 0; i < 2; i++) { /* one that is long is not even copied */
+        peer = ask("HEAD /", &request);
+        SAME(i == 0 ? zig_h3_response_send(request, 200, NULL, 0, body, sizeof body, 0) : zig_h3_request_end(request, body, sizeof body), 0);
+        output = peer_output(peer);
+        HOLDS(strstr(output, "header content-length: 307200\n") != NULL && strstr(output, "body 0 \n") != NULL);
+        closes(request, 0);
+    }
 }
 
 static void resets(void)

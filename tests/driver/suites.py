@@ -28,7 +28,7 @@ WARNINGS = ["-Wall", "-Wextra", "-Werror", "-pedantic"]
 PEERS = ROOT / "tests/peers"  # a Go module of its own: docs/architecture.md, Dependencies
 GO_PACKAGES = {ROOT: ["./engine/...", "./eventq/...", "./capi/...", "./tests/..."], PEERS: ["./..."]}
 GO_FOLDERS = ["engine", "eventq", "capi", "tests"]
-TYPESCRIPT = ["bindings/bun", "tests/bun", "tests/bench", "tests/invariants/host", "tests/demo", "tests/demo-wt", "tests/wpt"]
+TYPESCRIPT = ["bindings/bun", "tests/bun", "tests/bench", "tests/invariants/host", "tests/demo", "tests/demo-wt", "tests/wpt", "tests/moq", "tests/libraries"]
 
 CONSUMERS = ("python", "luajit", "node", "deno", "ruby", "rust")  # tests/: what docs/runtimes.md quotes
 
@@ -115,6 +115,18 @@ def go_tests(*packages, peers=(), race=True, limit=600):
     return suite
 
 
+def command_line(log, count):
+    """build/h3: its tests, which go:engine runs under the race detector, once more with the program that is built, and with peers of other make."""
+    must(log, [ROOT / "engine/cmd/h3/build.sh"], 300)
+    for name in ("plain", "plainwt"):
+        build_peer(log, name)
+    env = {"H3_TEST_PROGRAM": BUILD / "h3", "H3_TEST_PEERS": PROGRAMS, "H3_TEST_PYTHON": PYTHON}
+    code, output = run(log, ["go", "test", "-json", "-count=1", "-timeout=270s", "./engine/cmd/h3"], 300, env=env, quiet=True)
+    found = counts.of_go_test(log, code, output)
+    count.check(log, found.skipped == 0, "every test has what it needs")
+    count.add(found)
+
+
 def quicgo(log, count):
     """The tests that stand in the build's copy of quic-go, and those of the engine that take it."""
     if os.environ.get("ZIG_H3_STOCK_QUIC", "0") == "1":
@@ -158,12 +170,15 @@ def serve(log, count, command, requests, limit, env=None):
 
 
 # Programs of the library's C side alone, linked with its sources: no engine takes what they hand over.
-WITHOUT_ENGINE = ("refused", "chunks", "config", "caller_memory")
+WITHOUT_ENGINE = ("refused", "resting", "polled", "chunks", "config", "caller_memory")
+
+# Programs for a library that finds no room most of the time.
+REFUSED = ("full", "full_client")
 
 
 def c_tests():
     """The programs in tests/c that need no company. Those of the ring and serve.c have suites of their own."""
-    apart = ("serve.c", "full.c", "ring_stress.c", "ring_litmus.c", *(f"{name}.c" for name in WITHOUT_ENGINE))
+    apart = ("serve.c", "ring_stress.c", "ring_litmus.c", *(f"{name}.c" for name in (*WITHOUT_ENGINE, *REFUSED)))
     sources = [source for source in sorted((ROOT / "tests/c").glob("*.c")) if source.name not in apart]
     if not sources:
         raise Failure("there is no program in tests/c")
@@ -189,8 +204,10 @@ def refusing(log):
 
 
 def c_full(log, count):
-    program = compile_c(log, [ROOT / "tests/c/full.c"], "full", library=refusing(log))
-    count.add(counts.of_program(log, *run(log, [program], 240)))
+    library = refusing(log)
+    for name in REFUSED:
+        program = compile_c(log, [ROOT / f"tests/c/{name}.c"], name, library=library)
+        count.add(counts.of_program(log, *run(log, [program], 240)))
 
 
 def c_serve(log, count):
@@ -270,7 +287,10 @@ def aio(log, count, library):
 def luajit(log, count, library=LIBRARY):
     if not LUAJIT.exists():
         raise Skipped("there is no luajit, and no apt-get to have it from")
-    consumer(log, count, LUAJIT, ROOT / "tests/luajit/serve.lua", library, BUILD / "include/zig_h3.cdef.h")
+    declarations = BUILD / "include/zig_h3.cdef.h"
+    consumer(log, count, LUAJIT, ROOT / "tests/luajit/serve.lua", library, declarations)
+    if library == LIBRARY:  # where nothing is refused: it shows how a client polls, not how it waits for room
+        count.add(counts.of_program(log, *run(log, [LUAJIT, ROOT / "tests/luajit/client.lua", library, declarations], 120)))
 
 
 def node(log, count, library=LIBRARY):
@@ -349,6 +369,8 @@ def behaviours(of_sessions):
     """tests/bun: those of sessions and datagrams, which need more clients, or all others; the browser's are a suite of their own."""
     def suite(log, count):
         build_peer(log, "wtgo")
+        build_peer(log, "odd")
+        build_peer(log, "plainwt")
         must(log, ["go", "build", "-o", PROGRAMS / "path", "./tests/bench/path"], 300)
         files = sorted((ROOT / "tests/bun").glob("*.test.ts"))
         chosen = [f for f in files if f.name.startswith(("webtransport", "datagrams")) == of_sessions and not f.name.startswith(BROWSER)]
@@ -395,6 +417,24 @@ def demo_wt(log, count):
     count.check(log, picture.exists() and picture.read_bytes().startswith(b"\x89PNG"), "there is a picture of it")
 
 
+def moq(log, count):
+    bun_files(log, count, "tests/moq", 120, [ROOT / "tests/moq/moq.test.ts"])
+
+
+def libraries(log, count):
+    bun_files(log, count, "tests/libraries", 120, [ROOT / "tests/libraries/libraries.test.ts"])
+
+
+def shape(log, count):
+    """The interfaces of WebTransport in Bun against the standard's IDL."""
+    count.add(counts.of_program(log, *run(log, [BUN, ROOT / "tests/wpt/bun.ts", "shape"], 120)))
+
+
+def wpt_bun(log, count):
+    """The W3C's own tests in Bun, where WPT_DIR names a checkout of them; else only the shape."""
+    count.add(counts.of_program(log, *run(log, [BUN, ROOT / "tests/wpt/bun.ts"], 600)))
+
+
 def wpt(log, count):
     """The W3C's own tests, where WPT_DIR names a checkout of them; else nothing runs, which is no success."""
     count.add(counts.of_program(log, *run(log, [ROOT / "tests/wpt/run"], 600)))
@@ -415,6 +455,7 @@ def wtransport(log, count):
 ALL = [
     Suite("lint", "gofmt, go vet, staticcheck, tsc, the header as C99, C11 and C++17", lint),
     Suite("go:engine", "unit tests of engine/ under the race detector", go_tests("./engine/...")),
+    Suite("cli", "the command line program as it is built: get, serve, wt, bench; quic-go's http3, webtransport-go, aioquic", command_line),
     Suite("layering", "who imports whom; no output, no exit, no signal, no callback", layering),
     Suite("go:eventq", "unit tests of eventq/ under the race detector", go_tests("./eventq/...")),
     Suite("go:tests", "unit tests of what tests/ and capi/ hold in Go", go_tests("./capi/...", "./tests/...", peers=GO_PACKAGES[PEERS])),
@@ -438,7 +479,10 @@ ALL = [
     Suite("bun", "bun test in tests/bun: behaviours, end to end, of clients that offer no DATAGRAM", behaviours(False), alone=True),
     Suite("bun:datagram", "of these, what a request may see: once more, of clients that offer it, as browsers do", offering, alone=True),
     Suite("bun:full", "of these, what answers and sends: once more, where calls find no room most of the time", full, alone=True),
-    Suite("webtransport", "those of sessions and datagrams: webtransport-go, aioquic", behaviours(True), alone=True),
+    Suite("webtransport", "those of sessions and datagrams, of servers and clients: webtransport-go, aioquic", behaviours(True), alone=True),
+    Suite("shape", "the interfaces of WebTransport against the standard's IDL, by the W3C's idlharness.js", shape),
+    Suite("moq", "a library written for browsers, @moq/lite, on WebTransport in Bun and on sessions of the server", moq, alone=True),
+    Suite("libraries", "libraries that take a fetch, on h3Fetch: eventsource, ky, OpenAI's client", libraries, alone=True),
     Suite("chromium", "sessions as a browser sees them", browser, alone=True),
     Suite("demo", "what the README promises", demo, alone=True),
     Suite("demo-wt", "the page with WebTransport's round-trip times, in Chromium", demo_wt, alone=True),
@@ -447,5 +491,6 @@ ALL = [
 # Only by name: a checkout of web-platform-tests is at hand or not, and so is cargo with the time to build a QUIC stack.
 BY_NAME = [
     Suite("wpt", "the W3C's tests of WebTransport, in Chromium; WPT_DIR names their checkout", wpt, alone=True),
+    Suite("wpt:bun", "the W3C's tests of WebTransport, in Bun; WPT_DIR names their checkout", wpt_bun, alone=True),
     Suite("wtransport", "sessions of Rust's wtransport, and the benchmark's load that it makes; needs cargo", wtransport, alone=True),
 ]

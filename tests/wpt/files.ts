@@ -26,7 +26,8 @@ export async function file(places: Places, path: string): Promise<Response> {
   return new Response(text, { headers: { "content-type": types[/\.\w+$/.exec(path)?.[0] ?? ""] ?? "text/plain" } });
 }
 
-function fill(text: string, { page, handlers, hash }: Places): string {
+/** A file of wptserve with its {{...}} filled in. */
+export function fill(text: string, { page, handlers, hash }: Places): string {
   return text.replace(/\{\{(.*?)\}\}/g, (_, name: string) => {
     if (name.startsWith("ports[webtransport-h3")) return String(handlers);
     if (name.startsWith("ports[")) return String(page);

@@ -140,8 +140,8 @@ export const handlers: Record<string, Handle> = {
   },
 
   async "server-close.py"(session) {
-    await session.accept();
     const code = query(session).get("code");
+    void session.accept(); // as at its namesake, the end comes with the answer
     session.close(code === null ? {} : { closeCode: Number(code), reason: query(session).get("reason") ?? "" });
   },
 

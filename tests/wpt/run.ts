@@ -10,13 +10,11 @@
 import { existsSync, readdirSync } from "node:fs";
 import { X509Certificate } from "node:crypto";
 import { join } from "node:path";
-import { createH3Server } from "../../bindings/bun/src/index.ts";
 import { Browser } from "../bun/browser.ts";
-import { certificate } from "../bun/certificate.ts";
 import { Expectations, type Outcome } from "./expectations.ts";
 import { file, type Places } from "./files.ts";
-import { handlers } from "./handlers.ts";
 import { address, scopes, wrapper, type Scope } from "./scopes.ts";
+import { serveHandlers } from "./server.ts";
 
 const PATIENCE = 90_000;
 const NOTHING_RAN = 77;
@@ -38,19 +36,7 @@ if (root === undefined || chosen.length === 0) {
   process.exit(NOTHING_RAN);
 }
 
-const files = certificate("wpt");
-const server = createH3Server({
-  port: 0,
-  hostname: "127.0.0.1",
-  ...files,
-  webtransport: { origins: ["*"] },
-  routes: Object.fromEntries(
-    Object.entries(handlers).map(
-      ([name, handle]) =>
-        [`/webtransport/handlers/${name}`, { webtransport: (session) => void handle(session).catch(() => {}) }] as const,
-    ),
-  ),
-});
+const { server, files } = serveHandlers();
 const pages: Bun.Server<undefined> = Bun.serve({
   port: 0,
   hostname: "127.0.0.1",
@@ -89,7 +75,7 @@ async function run(test: string, scope: Scope): Promise<Outcome> {
   }
 }
 
-const expectations = await Expectations.read();
+const expectations = await Expectations.read("expectations.json");
 for (const test of chosen) {
   for (const scope of await scopes(places, test)) {
     let outcome = await run(test, scope);

@@ -38,13 +38,46 @@
  *     server/api/origins.ts                         which pages may open sessions
  *     server/api/certificate_hash.ts                SHA-256 of a certificate
  *
+ *     client/fetch/h3_fetch.ts                      h3Fetch
+ *     client/fetch/h3_client.ts                     createH3Client
+ *     client/fetch/types.ts                         what they are given
+ *     client/fetch/fetcher.ts                       from a request to its Response
+ *     client/fetch/request.ts                       from what is given to what is asked for
+ *     client/fetch/request_body.ts                  what a request's body is made of
+ *     client/fetch/compress.ts                      the option `compress`
+ *     client/fetch/redirect.ts                      redirects
+ *     client/fetch/fallback.ts                      origins without HTTP/3
+ *     client/fetch/alternatives.ts                  which have it, and where (Alt-Svc)
+ *     client/fetch/exchange.ts                      one request and its response, between their events
+ *     client/fetch/native_fetch.ts                  the calls of a fetch
+ *     client/fetch/response.ts                      H3Response
+ *     client/fetch/response_heads.ts                the fields of responses
+ *     client/fetch/response_body.ts                 a response's body that comes in pieces
+ *     client/fetch/decode.ts                        content codings
+ *     client/fetch/details.ts                       what HTTP/3 tells of a response
+ *     client/fetch/failure.ts                       what a fetch fails with
+ *
+ *     client/client.ts                              a client by its handle: its place in the queue, how long it keeps the process
+ *     client/client_set.ts                          clients by their options
+ *     client/shared_clients.ts                      clients that nobody has made
+ *     client/native_client.ts                       the call that makes one on the C side
+ *     client/session/web_transport.ts               WebTransport: a session that this side asks for
+ *     client/session/web_transport_options.ts       checks what it is given
+ *     client/session/native_session.ts              the call that asks for one on the C side
+ *     client/session/install.ts                     installWebTransport(): as a global
+ *     client/options.ts                             checks what clients are given
+ *     client/types.ts                               what that is
+ *
  *     webtransport/session_core.ts                  a session by its handle: state, events, what hangs on it
  *     webtransport/session.ts                       WebTransportSession, the same in the web's shape
+ *     webtransport/anticipated.ts                   streams that a session expects of its peer
+ *     webtransport/answer_headers.ts                responseHeaders of a session that this side has asked for
  *     webtransport/connection_stats.ts              getStats()
  *     webtransport/close_info.ts                    code and reason of an end
  *     webtransport/keying_material.ts               arguments of exportKeyingMaterial()
  *
  *     webtransport/datagrams/duplex.ts              WebTransportDatagramDuplexStream
+ *     webtransport/datagrams/older_names.ts         the same of a server's session, with the names of older drafts
  *     webtransport/datagrams/writable.ts            WebTransportDatagramsWritable
  *     webtransport/datagrams/inbox.ts               those that nobody has read
  *     webtransport/datagrams/outbox.ts              those that wait to be sent
@@ -78,6 +111,7 @@
  *     queue/pump.ts                                 drains a queue, sleeps, is woken
  *     queue/dispatcher.ts                           brings each event to whom it concerns
  *     queue/session_events.ts                       the same for sessions, their streams and datagrams
+ *     queue/fetch_events.ts                         the same for fetches
  *     queue/records.ts                              records where they stand in the queue's memory
  *     queue/connection.ts                           a connection and its peer's address
  *
@@ -98,13 +132,32 @@
  *     common/foreign_response.ts                    Responses of another realm or library
  *     common/native_body.ts                         what reads bodies, as it was at loading
  *     common/recognized.ts                          classes that know their objects of another run
+ *     common/web_interface.ts                       classes in the shape of the web's interfaces
  *     common/builtins.ts                            functions of the host as they were at loading
  *     common/outcome.ts                             a promise that is made when somebody asks
  *     common/peek.ts                                the value of a promise that is settled
  *     common/buffer_source.ts                       an ArrayBuffer or a view of one
+ *     common/option_checks.ts                       checks of what options are given
+ *     common/pem.ts                                 certificates and keys as they may be given
+ *     common/pump_options.ts                        the options that say how events reach a thread
  *
  * @module
  */
+export { h3Fetch } from "./client/fetch/h3_fetch.ts";
+export { createH3Client, H3Client } from "./client/fetch/h3_client.ts";
+export { H3Response, type InformationalResponse, type ResponseConnection, type ResponseDetails, type ResponseTimings } from "./client/fetch/response.ts";
+export type { H3ClientOptions, H3FetchInit, PriorityOption, RequestDefaults } from "./client/fetch/types.ts";
+export type { CompressOption, CompressionCoding } from "./client/fetch/compress.ts";
+export type {
+  CertificateHashOption,
+  ClientDatagramOptions,
+  ClientEngineOptions,
+  ClientHostOptions,
+  ClientSessionOptions,
+  ClientTlsOptions,
+  ConnectionOptions,
+  PoolOptions,
+} from "./client/types.ts";
 export { createH3Server, H3Server } from "./server/create.ts";
 export { H3Request, type Params } from "./server/api/request.ts";
 export { H3Error } from "./native/errors.ts";
@@ -122,15 +175,19 @@ export { WebTransportReceiveStream, type WebTransportReceiveStreamStats } from "
 export { WebTransportSendGroup, type WebTransportSendStreamStats } from "./webtransport/streams/send_group.ts";
 export { WebTransportSendStream } from "./webtransport/streams/send_stream.ts";
 export { WebTransportServerSession, type AcceptOptions } from "./server/api/server_session.ts";
-export { WebTransportSession, type WebTransportSendStreamOptions } from "./webtransport/session.ts";
+export { WebTransportSession, type OlderDatagramDuplexStream, type WebTransportSendStreamOptions } from "./webtransport/session.ts";
 export type { DatagramHandler } from "./webtransport/session_core.ts";
 export { WebTransportDatagramDuplexStream } from "./webtransport/datagrams/duplex.ts";
 export { WebTransportError, type WebTransportErrorOptions, type WebTransportErrorSource } from "./webtransport/streams/webtransport_error.ts";
 export { WebTransportWriter } from "./webtransport/streams/writer.ts";
+export { WebTransport } from "./client/session/web_transport.ts";
+export type { WebTransportClientOptions, WebTransportHash } from "./client/session/web_transport_options.ts";
+export { installWebTransport } from "./client/session/install.ts";
 export { withTrailers, type Trailers } from "./http/trailers.ts";
 export { libraryPath, version } from "./native/library.ts";
 export type { CertificateHash } from "./server/api/certificate_hash.ts";
 export type { SocketAddress } from "./queue/connection.ts";
+export type { Pem } from "./common/pem.ts";
 export type { LogLevel, LogRecord, LogTier } from "./common/log.ts";
 export type {
   DatagramOptions,
@@ -142,7 +199,6 @@ export type {
   HandlerResult,
   LogHook,
   MethodRoutes,
-  Pem,
   PumpOptions,
   QueueOptions,
   QuicDatagramHandler,

@@ -6,7 +6,7 @@ import { DatagramInbox } from "../src/webtransport/datagrams/inbox.ts";
 import { checkAge, checkLimit, limitOf } from "../src/webtransport/datagrams/limits.ts";
 import { DatagramOutbox, type OutboxShare } from "../src/webtransport/datagrams/outbox.ts";
 
-const share = (): OutboxShare => ({ waiting: 0, blocked: undefined });
+const share = (): OutboxShare => ({ waiting: 0, blocked: undefined, taken: 0 });
 const bytes = (n: number): Uint8Array<ArrayBuffer> => new Uint8Array([n]);
 
 describe("inbox", () => {
@@ -69,6 +69,20 @@ describe("outbox", () => {
     }
     full = false;
     expect(await sent.promise).toBe(1);
+  });
+
+  test("no more than may wait go in one turn of the loop: then the writer waits for the next", async () => {
+    const { outbox, taken } = engine(100);
+    outbox.open();
+    outbox.limit = 3;
+    const mine = share();
+    const write = (i: number): Promise<void> | undefined => outbox.write(bytes(i), 0, 0, mine);
+    expect([write(1), write(2)]).toEqual([undefined, undefined]);
+    const third = write(3);
+    expect([taken.length, third]).toEqual([3, expect.any(Promise)]);
+    expect(outbox.write(bytes(9), 0, 0, share())).toBeUndefined(); // each writable for itself
+    await third;
+    expect([write(4), write(5)]).toEqual([undefined, undefined]);
   });
 
   test("W17 writes before the session is open wait for it", () => {

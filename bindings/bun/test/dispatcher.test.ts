@@ -4,6 +4,7 @@ import { ERROR, EVENT, FLAG } from "../src/native/layout.ts";
 import type { RawBuffer } from "../src/native/memory.ts";
 import { whenWritable } from "../src/native/refused.ts";
 import { Dispatcher, type RequestSink } from "../src/queue/dispatcher.ts";
+import type { FetchSink } from "../src/queue/fetch_events.ts";
 import { CODE, OBJECT, TYPE } from "../src/queue/records.ts";
 
 /** The dispatcher of a queue with one record in it. */
@@ -54,4 +55,63 @@ describe("calls that found no room", () => {
       expect(seen.filter((one) => one === "again")).toEqual(["again"]);
     });
   }
+});
+
+describe("fetches", () => {
+  /** A fetch that notes what becomes of it; `wrong` fails on purpose. */
+  function fetch(queue: Queue, handle: number, wrong?: keyof FetchSink): string[] {
+    const noted: string[] = [];
+    const note = (what: keyof FetchSink) => (): void => {
+      noted.push(what);
+      if (what === wrong) throw new RangeError("on purpose");
+    };
+    const kinds = ["informational", "response", "piece", "bodyEnd", "writable", "stopped", "datagram", "droppedUnsent", "done", "fail"] as const;
+    const sink = { owner: { report: ({ message }: { message: string }) => noted.push(message) }, about: () => ({}), ...Object.fromEntries(kinds.map((kind) => [kind, note(kind)])) };
+    queue.dispatcher.fetches.fetches.set(handle, sink as unknown as FetchSink);
+    return noted;
+  }
+
+  const EVENTS: [number, string][] = [
+    [EVENT.INFORMATIONAL, "informational"],
+    [EVENT.RESPONSE, "response"],
+    [EVENT.BODY, "piece"],
+    [EVENT.BODY_END, "bodyEnd"],
+    [EVENT.WRITABLE, "writable"],
+    [EVENT.STREAM_STOPPED, "stopped"],
+    [EVENT.H3_DATAGRAM, "datagram"],
+    [EVENT.DATAGRAMS_DROPPED, "droppedUnsent"],
+    [EVENT.FETCH_DONE, "done"],
+  ];
+
+  test("F04 each of their events comes to the fetch that it is of, and nothing behind the last one", () => {
+    const queue = new Queue();
+    const [noted, other] = [fetch(queue, 7), fetch(queue, 8)];
+    for (const [event] of EVENTS) queue.dispatch(event, 7);
+    expect(noted).toEqual(EVENTS.map(([, what]) => what));
+    for (const [event] of EVENTS) queue.dispatch(event, 7);
+    expect(noted).toHaveLength(EVENTS.length);
+    expect(other).toEqual([]);
+    expect([...queue.dispatcher.fetches.fetches.keys()]).toEqual([8]);
+  });
+
+  for (const [event, what] of EVENTS) {
+    test(`one whose ${what} cannot be dealt with is given up, and told once`, () => {
+      const queue = new Queue();
+      const noted = fetch(queue, 7, what as keyof FetchSink);
+      const seen: string[] = [];
+      whenWritable(7, () => seen.push("again"));
+      queue.dispatch(event, 7);
+      expect(noted).toEqual([what, expect.stringContaining("could not be dealt with: on purpose"), "fail"]);
+      expect(seen).toEqual(["again"]);
+      expect(queue.dispatcher.fetches.fetches.size).toBe(0);
+    });
+  }
+
+  test("all end where the queue has failed, each for itself", () => {
+    const queue = new Queue();
+    const [one, two] = [fetch(queue, 7, "fail"), fetch(queue, 8)];
+    queue.dispatcher.broken(new Error("the queue has failed"));
+    expect([one, two]).toEqual([["fail"], ["fail"]]);
+    expect(queue.dispatcher.fetches.fetches.size).toBe(0);
+  });
 });

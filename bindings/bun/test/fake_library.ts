@@ -114,8 +114,8 @@ export interface Playing {
   log: LogRecord[];
 }
 
-/** Makes a session of handle 7, open unless said otherwise. */
-export async function play(open = true): Promise<Playing> {
+/** Makes a session of handle 7, open unless said otherwise; handle NaN: it has none yet. */
+export async function play(open = true, handle = 7): Promise<Playing> {
   const { SessionCore } = await import("../src/webtransport/session_core.ts");
   const { WebTransportSession } = await import("../src/webtransport/session.ts");
   calls.length = 0;
@@ -128,7 +128,7 @@ export async function play(open = true): Promise<Playing> {
   const log: LogRecord[] = [];
   const sessions = { sessions: new Map(), streams, add: () => {} };
   const pump = { flushSoon: () => {}, dispatcher: { sessions } };
-  const core = new SessionCore({ pump, incomingDatagrams: 4, congestionControl: "default", report: (record: LogRecord) => log.push(record) } as never, 7);
+  const core = new SessionCore({ pump, incomingDatagrams: 4, congestionControl: "default", olderNames: true, report: (record: LogRecord) => log.push(record) } as never, Number.isNaN(handle) ? undefined : handle);
   const session = new WebTransportSession(core);
   if (open) core.opened(1200, "chat");
   return { session, core, streams, log };

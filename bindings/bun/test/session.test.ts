@@ -1,6 +1,7 @@
 /** Sessions in the web's shape: their life and their datagrams. */
 import { afterAll, describe, expect, test } from "bun:test";
 import { connectionStats } from "../src/webtransport/connection_stats.ts";
+import type { OlderDatagramDuplexStream } from "../src/webtransport/datagrams/older_names.ts";
 import { WebTransportSession } from "../src/webtransport/session.ts";
 import { ERROR } from "../src/native/layout.ts";
 import { calls, engine, failure, opening, play, settle, withFakeLibrary } from "./fake_library.ts";
@@ -11,6 +12,9 @@ const unhandled: unknown[] = [];
 const take = (error: unknown): void => void unhandled.push(error);
 process.on("unhandledRejection", take);
 afterAll(() => void process.off("unhandledRejection", take));
+
+/** Its datagrams as a server has them. */
+const older = (session: WebTransportSession): OlderDatagramDuplexStream => session.datagrams as OlderDatagramDuplexStream;
 
 const bytes = (...values: number[]): Uint8Array<ArrayBuffer> => new Uint8Array(values);
 
@@ -66,7 +70,7 @@ describe("the life of a session", () => {
     const waiting = [
       session.closed,
       session.datagrams.readable.getReader().read(),
-      session.datagrams.writable.getWriter().closed,
+      older(session).writable.getWriter().closed,
       session.incomingUnidirectionalStreams.getReader().read(),
     ].map(failure);
     const reading = failure(stream.readable.getReader().read());
@@ -169,7 +173,7 @@ describe("the life of a session", () => {
   test("W17 getStats() has the path's rate in bits per second where the engine knows it", () => {
     const datagrams = { droppedIncoming: 0, expiredIncoming: 0, expiredOutgoing: 0 };
     const known = (counters: Record<string, number>): unknown => {
-      const { estimatedSendRate, atSendCapacity } = connectionStats(counters, datagrams);
+      const { estimatedSendRate, atSendCapacity } = connectionStats(counters, datagrams, false);
       return [estimatedSendRate, atSendCapacity];
     };
     expect(known({ send_rate: 1_000_000, at_send_capacity: 1 })).toEqual([8_000_000, true]);
@@ -196,7 +200,7 @@ describe("the life of a session", () => {
 
   test("E04 what nobody waits for rejects unseen", async () => {
     const { session, core } = await play(false);
-    void [session.datagrams.readable, session.datagrams.writable, session.incomingBidirectionalStreams];
+    void [session.datagrams.readable, older(session).writable, session.incomingBidirectionalStreams];
     core.streamOpened(500, 0, 2);
     core.finished(-505, 2, 0, "");
     await settle();
@@ -266,7 +270,7 @@ describe("datagrams", () => {
     await writer.write(bytes(1, 2));
     expect(await failure(writer.write("text" as never))).toBeInstanceOf(TypeError);
     expect(calls).toEqual([["send_datagram", 2, 0]]);
-    expect(session.datagrams.writable).toBe(session.datagrams.writable);
+    expect(older(session).writable).toBe(older(session).writable);
   });
 
   test("W17 a group of another session is refused: TypeError for streams, InvalidStateError elsewhere", async () => {
@@ -279,7 +283,7 @@ describe("datagrams", () => {
   });
 
   test("W17 the older names are the same limits", async () => {
-    const { datagrams } = (await play()).session;
+    const datagrams = older((await play()).session);
     datagrams.incomingHighWaterMark = 0;
     datagrams.outgoingHighWaterMark = 9.5;
     expect([datagrams.incomingMaxBufferedDatagrams, datagrams.outgoingMaxBufferedDatagrams, datagrams.maxDatagramSize]).toEqual([1, 9, 1200]);

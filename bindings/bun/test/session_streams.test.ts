@@ -1,7 +1,6 @@
 /** Streams of sessions in the web's shape. */
 import { describe, expect, test } from "bun:test";
 import { ERROR } from "../src/native/layout.ts";
-import type { SessionStream } from "../src/webtransport/streams/session_stream.ts";
 import { WebTransportError } from "../src/webtransport/streams/webtransport_error.ts";
 import { calls, engine, failure, opening, play, settle, withFakeLibrary, type Playing } from "./fake_library.ts";
 
@@ -19,6 +18,8 @@ async function sending({ session, core, streams }: Playing) {
   const stream = await opening(core, session.createUnidirectionalStream());
   return { stream, writer: stream.getWriter(), events: streams.get(engine.stream)!, handle: engine.stream };
 }
+
+type Sending = Awaited<ReturnType<typeof sending>>;
 
 /** A stream of the peer's, with the side that gets events. */
 async function receiving({ session, core, streams }: Playing) {
@@ -255,11 +256,13 @@ describe("streams to the peer", () => {
     stopped.events.stopped(5);
     expect(await first).toMatchObject({ source: "stream", streamErrorCode: 5 });
 
-    const lost = await sending(await play());
+    const losing = await play();
+    const lost = await sending(losing);
     const second = failure(lost.writer.atomicWrite(bytes(1)));
     await settle();
-    lost.events.ended(ERROR.CLOSED);
-    expect(await second).toMatchObject({ source: "session" });
+    losing.core.streamEnded(lost.handle, ERROR.CLOSED);
+    losing.core.finished(ERROR.IDLE, 0, 0, "");
+    expect((await second) === (await failure(losing.session.closed))).toBe(true); // the stream's end comes first, and is told as the session's
 
     const aborted = await sending(await play());
     const third = failure(aborted.writer.atomicWrite(bytes(1)));
@@ -283,15 +286,27 @@ describe("streams to the peer", () => {
     expect(calls.slice(-2)).toEqual([["commit", handle], ["reset", handle, 3]]);
   });
 
+  test("W10 abort() right behind close() goes before it: the peer gets no end", async () => {
+    const { writer, handle } = await sending(await play());
+    await writer.write(bytes(1));
+    const reason = new WebTransportError("", { streamErrorCode: 8 });
+    const ends = [writer.close(), writer.abort(reason)].map(failure);
+    for (const end of ends) expect((await end) === (reason as unknown)).toBe(true);
+    expect(calls.map(([call]) => call)).toEqual(["open_stream", "reset"]);
+    expect(calls[1]).toEqual(["reset", handle, 8]);
+  });
+
   test("B8 close() that waits for the peer's flow control rejects when the peer stops the stream, or the session is lost", async () => {
     for (const [end, wanted] of [
-      [(events: SessionStream): void => events.stopped(5), { source: "stream", streamErrorCode: 5 }],
-      [(events: SessionStream): void => events.ended(ERROR.CLOSED), { source: "session" }],
+      [({ events }: Sending): void => events.stopped(5), { source: "stream", streamErrorCode: 5 }],
+      [({ events }: Sending): void => void events.ended(ERROR.CANCELLED), { source: "stream", streamErrorCode: null }],
+      [({ handle }: Sending, { core }: Playing): void => (core.streamEnded(handle, ERROR.IDLE), core.finished(ERROR.IDLE, 0, 0, "")), { source: "session" }],
     ] as const) {
-      const { writer, events } = await sending(await play());
+      const playing = await play();
+      const { writer, ...stream } = await sending(playing);
       const close = failure(writer.close());
       await settle();
-      end(events);
+      end({ writer, ...stream }, playing);
       expect(await close).toMatchObject(wanted);
       expect(await failure(writer.closed)).toMatchObject(wanted);
     }

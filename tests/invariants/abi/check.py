@@ -171,6 +171,7 @@ while (text := name(i)) is not None:
 ENUMS = {
     "zig_h3_abi": ("ABI", "ABI_"),
     "zig_h3_error": ("ERROR", "ERR_"),
+    "zig_h3_refusal": ("REFUSAL", "REFUSAL_"),
     "zig_h3_event_type": ("EVENT", "EVENT_"),
     "zig_h3_event_flag": ("FLAG", "FLAG_"),
     "zig_h3_log_level": ("LOG_LEVEL", "LOG_"),

@@ -46,11 +46,15 @@ var goFolders = []string{"engine", "eventq", "capi"}
 // quicgo is what capi/build.sh puts into its copy of quic-go.
 const quicgo = "capi/quicgo"
 
+// programs are commands on the engine's rooms. They are no part of the library: they print, exit and take signals.
+const programs = "engine/cmd"
+
 var rules = []rule{
 	{"engine knows neither C nor the queue nor capi nor its tests' client", []string{"engine"}, ".go", forbidImports(func(path string) bool {
 		return path == "C" || path == "zigh3/eventq" || path == "zigh3/capi" || path == "zigh3/engine/enginetest"
 	})},
-	{"engine's rooms import what stands below them in engine/doc.go", []string{"engine"}, ".go", outOfOrder},
+	{"engine's rooms import what stands below them in engine/doc.go", []string{"engine"}, ".go", except(programs, outOfOrder)},
+	{"the rooms of the command line program import as h3Rooms says, and of the library what stands in engine", []string{programs}, ".go", outOfProgram},
 	{"engine reaches into nothing: no unsafe, no reflect, no linkname", []string{"engine"}, ".go", reachingIn},
 	{"the doc.go of each of engine's rooms says what each of its files holds", []string{"engine"}, ".go", unmapped},
 	{"eventq imports only the standard library, nothing of networks in it, and eapache/queue", []string{"eventq"}, ".go", forbidImports(func(path string) bool {
@@ -60,7 +64,8 @@ var rules = []rule{
 	})},
 	{"capi knows no HTTP, and of the project engine and eventq", []string{"capi"}, ".go", except(quicgo, forbidImports(func(path string) bool {
 		first, _, _ := strings.Cut(path, "/")
-		return first == "net" || strings.Contains(first, ".") || first == "zigh3" && !strings.HasPrefix(path, "zigh3/engine") && path != "zigh3/eventq"
+		return first == "net" || strings.Contains(first, ".") || strings.HasPrefix(path, "zigh3/"+programs) ||
+			first == "zigh3" && !strings.HasPrefix(path, "zigh3/engine") && path != "zigh3/eventq"
 	}))},
 	{"capi's C includes what stands below it in cOrder", []string{"capi"}, ".c", outOfCOrder},
 	{"its headers too", []string{"capi"}, ".h", outOfCOrder},
@@ -76,8 +81,8 @@ var rules = []rule{
 		return path == "C" || path == "unsafe" || path == "reflect" || first == "zigh3" || first == "net" || strings.Contains(first, ".")
 	})},
 	{"nothing of Go's is exported: no thread of the host enters it", goFolders, ".go", forbidExports},
-	{"no os/signal in the library", goFolders, ".go", forbidImports(func(path string) bool { return path == "os/signal" })},
-	{"the library neither prints nor exits", goFolders, ".go", forbidCalls},
+	{"no os/signal in the library", goFolders, ".go", except(programs, forbidImports(func(path string) bool { return path == "os/signal" }))},
+	{"the library neither prints nor exits", goFolders, ".go", except(programs, forbidCalls)},
 	{"each goroutine starts through the guard", []string{"engine", "capi"}, ".go", unguarded},
 	{"the C side neither prints, exits nor takes signals", []string{"capi"}, ".c", forbidC},
 	{"its headers neither", []string{"capi"}, ".h", forbidC},
@@ -222,6 +227,41 @@ func outOfOrder(f *source) (found []breach) {
 	return found
 }
 
+// h3Rooms are the folders of engine/cmd/h3, from the bottom up: each imports only what stands before it, and commands none of each other.
+var h3Rooms = []string{"cli", "queue", "peer", "get", "serve", "wt", "bench"}
+
+// h3Commands are those that are commands.
+var h3Commands = []string{"get", "serve", "wt", "bench"}
+
+// outOfProgram finds what a room of the command line program imports that it may not, and files in no known room.
+func outOfProgram(f *source) (found []breach) {
+	const h3 = "zigh3/engine/cmd/h3/"
+	folder := filepath.ToSlash(filepath.Dir(f.path))
+	room := strings.TrimPrefix(folder, programs+"/h3/")
+	own := slices.Index(h3Rooms, room)
+	if folder == programs+"/h3" {
+		own = len(h3Rooms) // main, above all
+	}
+	if own < 0 {
+		return []breach{{token.Position{Filename: f.path}, "a room that the lint does not know"}}
+	}
+	for _, spec := range f.tree.Imports {
+		path, err := strconv.Unquote(spec.Path.Value)
+		if err != nil || !strings.HasPrefix(path, "zigh3/") {
+			continue
+		}
+		name, ours := strings.CutPrefix(path, h3)
+		other := slices.Index(h3Rooms, name)
+		switch {
+		case !ours && strings.HasPrefix(path, "zigh3/engine/") && slices.Contains(rooms, strings.TrimPrefix(path, "zigh3/engine/")):
+		case ours && other >= 0 && other < own && !(slices.Contains(h3Commands, room) && slices.Contains(h3Commands, name)):
+		default:
+			found = append(found, breach{f.fset.Position(spec.Pos()), cmp.Or(room, "main") + " imports " + path})
+		}
+	}
+	return found
+}
+
 // reachingIn finds what gets at the fields and functions of others that they do not export.
 func reachingIn(f *source) []breach {
 	found := forbidImports(func(path string) bool { return path == "unsafe" || path == "reflect" })(f)
@@ -304,7 +344,7 @@ var cOrder = [][]string{
 	{"writer", "inflow"},
 	// Calls; those in the first line have a header for those in the second.
 	{"response_headers", "session", "queue", "server", "datagram", "client", "client_url"},
-	{"response", "session_answer", "stream", "drain", "client_fetch", "client_session"},
+	{"response", "session_answer", "stream", "drain", "client_connect", "client_fetch", "client_session"},
 }
 
 var included = regexp.MustCompile(`(?m)^#include "(.*)"`)

@@ -18,12 +18,15 @@ const bunSource = "bindings/bun/src"
 // bunRooms are the folders in it, and those from which the files of each may import beside their own. Types count as values do.
 // docs/architecture.md has the same table for readers.
 var bunRooms = map[string][]string{
-	".":                      {"server", "server/api", "webtransport", "webtransport/datagrams", "webtransport/streams", "http", "queue", "native", "common"},
+	".":                      {"server", "server/api", "client", "client/fetch", "client/session", "webtransport", "webtransport/datagrams", "webtransport/streams", "http", "queue", "native", "common"},
 	"server":                 {"server/options", "server/requests", "server/routes", "server/api", "queue", "native", "common"},
 	"server/options":         {"server/routes", "server/api", "common"},
 	"server/requests":        {"server/routes", "server/api", "webtransport", "http", "queue", "native", "common"},
 	"server/routes":          {"server/api", "http", "common"},
 	"server/api":             {"webtransport", "queue", "native", "common"},
+	"client/fetch":           {"client", "http", "queue", "native", "common"},
+	"client/session":         {"client", "webtransport", "webtransport/datagrams", "webtransport/streams", "native", "common"},
+	"client":                 {"webtransport", "queue", "native", "common"},
 	"webtransport":           {"webtransport/datagrams", "webtransport/streams", "queue", "native", "common"},
 	"webtransport/datagrams": {"webtransport/streams", "native", "common"},
 	"webtransport/streams":   {"queue", "native", "common"},

@@ -48,7 +48,7 @@ func (c *command) timeout() time.Duration {
 	if c.TimeoutMS > 0 {
 		return time.Duration(c.TimeoutMS) * time.Millisecond
 	}
-	return 15 * time.Second
+	return 30 * time.Second
 }
 
 func (c *command) context() (context.Context, context.CancelFunc) {

@@ -15,7 +15,7 @@ export interface IncomingCalls {
  * Collects the pieces of one body. Each piece is credited to the sender when the reader takes it, so what waits here is never more
  * than the library's window for one body.
  */
-export class RequestBody {
+export class IncomingBody {
   readonly stream: ReadableStream<Uint8Array>;
   #calls: IncomingCalls;
   #handle: number;

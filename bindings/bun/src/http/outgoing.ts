@@ -9,8 +9,10 @@ export interface Carrier {
   gone: boolean;
   /** All of its body has been taken. */
   sent(): void;
-  /** Passes a message about it on. */
-  report(record: LogRecord): void;
+  /** Which message it is, for what is told of it. */
+  readonly what: "request" | "response";
+  /** Its body cannot be had, or not be sent: it is broken off. */
+  bodyFailed(record: LogRecord): void;
 }
 
 /** The library's calls for a body in parts: a request's are others than a response's. */

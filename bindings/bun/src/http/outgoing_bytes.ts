@@ -12,7 +12,7 @@ import { library } from "../native/library.ts";
 import { scratch, TAKEN } from "../native/memory.ts";
 import type { Carrier, OutgoingCalls, Sending } from "./outgoing.ts";
 
-/** Bodies up to this go out with their response in one call. */
+/** Bodies up to this go out with their message in one call. */
 export const LARGEST_WHOLE = 256 << 10;
 
 /** How much of it is given at a time: the engine tells when one has left, so several make a high-water mark. */
@@ -50,8 +50,8 @@ export function sharedBlob(blob: Blob): Source {
   };
 }
 
-/** One such body. Status and headers have been set; they go with the first bytes. */
-export class ResponseBytes implements Sending {
+/** One such body. The head has been given; it goes with the first bytes. */
+export class OutgoingBytes implements Sending {
   #carrier: Carrier;
   #calls: OutgoingCalls;
   #source: Source;
@@ -127,7 +127,7 @@ export class ResponseBytes implements Sending {
     carrier.sent();
   }
 
-  /** The library takes no more of this response. */
+  /** The library takes no more of it. */
   #refused(code: number): void {
     if (code === ERROR.NO_MEMORY || code === ERROR.INVALID_ARGUMENT || code === ERROR.TOO_LARGE || code === ERROR.BAD_HEADER) {
       this.#failed("engine", `${library().zig_h3_last_error().toString()} (${errorName(code)})`);
@@ -141,7 +141,7 @@ export class ResponseBytes implements Sending {
   #failed(tier: LogTier, why: string): void {
     if (this.#over) return;
     this.#letGo();
-    this.#carrier.report({ level: "error", tier, message: `a response was cut off: ${why}` });
+    this.#carrier.bodyFailed({ level: "error", tier, message: `a ${this.#carrier.what} was cut off: ${why}` });
     this.#calls.reset(this.#carrier.handle, H3_INTERNAL_ERROR);
   }
 

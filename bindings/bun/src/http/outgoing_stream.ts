@@ -20,8 +20,8 @@ export function letGo(body: ReadableStream): void {
   cancel.call(body).catch(() => {});
 }
 
-/** One body on its way out. Status and headers have been set; they go with the first bytes. */
-export class ResponseStream implements Sending {
+/** One body on its way out. The head has been given; it goes with the first bytes. */
+export class OutgoingStream implements Sending {
   #carrier: Carrier;
   #calls: OutgoingCalls;
   #reader: ReadableStreamDefaultReader;
@@ -54,7 +54,7 @@ export class ResponseStream implements Sending {
     this.#resume?.();
   }
 
-  /** Sends it all. Never rejects: what fails resets the response. */
+  /** Sends it all. Never rejects: what fails breaks the message off. */
   async run(): Promise<void> {
     const carrier = this.#carrier;
     const declared = this.#declared;
@@ -80,14 +80,14 @@ export class ResponseStream implements Sending {
       await this.#finish();
     } catch (error) {
       if (carrier.gone) return;
-      const message = `the body of a response failed: ${inWords(error)}`;
-      carrier.report({ level: "error", tier: "handler", message, error });
+      const message = `the body of a ${carrier.what} failed: ${inWords(error)}`;
+      carrier.bodyFailed({ level: "error", tier: "handler", message, error });
       this.#calls.reset(carrier.handle, H3_INTERNAL_ERROR);
       this.#reader.cancel(error).catch(() => {});
     }
   }
 
-  /** Writes all of `bytes`, waiting whenever the response has reached its high-water mark. */
+  /** Writes all of `bytes`, waiting whenever what was given has reached the high-water mark. */
   async #write(bytes: Uint8Array): Promise<void> {
     const memory = scratch();
     const { handle } = this.#carrier;
@@ -119,7 +119,7 @@ export class ResponseStream implements Sending {
       } else {
         const memory = scratch();
         const length = writeHeaders(memory.headers, listed);
-        if (length < 0) throw new RangeError("the trailers of a response are larger than 64 KiB");
+        if (length < 0) throw new RangeError(`the trailers of a ${carrier.what} are larger than 64 KiB`);
         code = this.#calls.trailers(carrier.handle, memory.headersAt, length);
       }
       if (code === 0) break;
@@ -132,7 +132,7 @@ export class ResponseStream implements Sending {
     carrier.sent();
   }
 
-  /** The library takes no more of this response. */
+  /** The library takes no more of it. */
   #over(code: number): void {
     if (code === ERROR.BAD_HEADER || code === ERROR.TOO_LARGE || code === ERROR.NO_MEMORY || code === ERROR.INVALID_ARGUMENT) {
       throw new Error(`${errorName(code)}: ${library().zig_h3_last_error().toString()}`);

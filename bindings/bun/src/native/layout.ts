@@ -92,6 +92,7 @@ export const EVENT = {
   RESPONSE: 28,
   FETCH_DONE: 29,
   CLIENT_CLOSED: 30,
+  CONNECT_DONE: 31,
 } as const;
 
 /** enum zig_h3_event_flag. */
@@ -123,10 +124,13 @@ export const STRUCT = {
 export const WT_STREAM = { BIDIRECTIONAL: 0, UNIDIRECTIONAL: 1 } as const;
 
 /** enum zig_h3_fetch_flag. */
-export const FETCH_FLAG = { END: 0x1, DATAGRAMS: 0x2 } as const;
+export const FETCH_FLAG = { END: 0x1, DATAGRAMS: 0x2, LATER: 0x4 } as const;
 
 /** enum zig_h3_session_flag. */
 export const SESSION_FLAG = { POOLED: 0x1 } as const;
+
+/** enum zig_h3_refusal: what a call waits for that returned WOULD_BLOCK. */
+export const REFUSAL = { NONE: 0, RING: 1, NETWORK: 2, QUEUE: 3 } as const;
 
 /** enum zig_h3_wt_open_flag. */
 export const WT_OPEN = { WAIT: 0x1 } as const;

@@ -3,7 +3,18 @@ import { dlopen } from "bun:ffi";
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { H3Error } from "./errors.ts";
-import { ABI, ABI_VERSION, RECORD_SIZE, SERVER_CONFIG_SIZE, QUEUE_CONFIG_SIZE, QUEUE_SPAN_SIZE, STRUCT } from "./layout.ts";
+import {
+  ABI,
+  ABI_VERSION,
+  CLIENT_CONFIG_SIZE,
+  FETCH_CONFIG_SIZE,
+  QUEUE_CONFIG_SIZE,
+  QUEUE_SPAN_SIZE,
+  RECORD_SIZE,
+  SERVER_CONFIG_SIZE,
+  SESSION_CONFIG_SIZE,
+  STRUCT,
+} from "./layout.ts";
 import { symbols, type Symbols } from "./symbols.ts";
 
 let loaded: Symbols | undefined;
@@ -66,6 +77,9 @@ function load(path: string): Symbols {
     [STRUCT.RECORD, RECORD_SIZE],
     [STRUCT.QUEUE_CONFIG, QUEUE_CONFIG_SIZE],
     [STRUCT.SERVER_CONFIG, SERVER_CONFIG_SIZE],
+    [STRUCT.CLIENT_CONFIG, CLIENT_CONFIG_SIZE],
+    [STRUCT.FETCH_CONFIG, FETCH_CONFIG_SIZE],
+    [STRUCT.SESSION_CONFIG, SESSION_CONFIG_SIZE],
     [STRUCT.QUEUE_SPAN, QUEUE_SPAN_SIZE],
   ] as const) {
     if (native.zig_h3_struct_size(kind) !== size) {

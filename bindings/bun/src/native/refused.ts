@@ -2,7 +2,7 @@
  * Calls of the library that found no room (WOULD_BLOCK). A WRITABLE event of the object that they were made for says when they can be made
  * again, or its end comes instead: no timer is needed.
  */
-import { ERROR } from "./layout.ts";
+import { ERROR, REFUSAL } from "./layout.ts";
 import { library } from "./library.ts";
 
 /** What is to be done then, by the object. */
@@ -45,5 +45,5 @@ export function resume(object: number): void {
 
 /** Whether it was the way to the engine that had no room for the call that was refused just now, and not what waits for the network. */
 export function ringWasFull(): boolean {
-  return library().zig_h3_last_error().toString() === "no room in the submission ring";
+  return library().zig_h3_last_refusal() === REFUSAL.RING;
 }

@@ -1,4 +1,4 @@
-/** Counters of servers and of sessions: numbers from one call of the library, their names from another. */
+/** Counters of servers, of clients and of sessions: numbers from one call of the library, their names from another. */
 import { CString, type Pointer } from "bun:ffi";
 import { HIGH } from "./layout.ts";
 import { lastError, library } from "./library.ts";
@@ -7,13 +7,16 @@ import { scratch } from "./memory.ts";
 /** More counters than there are or soon will be. */
 const MOST = 256;
 
+type Snapshot = "zig_h3_stats_snapshot" | "zig_h3_client_stats_snapshot" | "zig_h3_wt_stats_snapshot";
+type Name = "zig_h3_stats_name" | "zig_h3_client_stats_name" | "zig_h3_wt_stats_name";
+
 /** The counters of one kind of object. */
 class Counters {
-  #snapshot: "zig_h3_stats_snapshot" | "zig_h3_wt_stats_snapshot";
-  #name: "zig_h3_stats_name" | "zig_h3_wt_stats_name";
+  #snapshot: Snapshot;
+  #name: Name;
   #names: string[] | undefined;
 
-  constructor(snapshot: "zig_h3_stats_snapshot" | "zig_h3_wt_stats_snapshot", name: "zig_h3_stats_name" | "zig_h3_wt_stats_name") {
+  constructor(snapshot: Snapshot, name: Name) {
     this.#snapshot = snapshot;
     this.#name = name;
   }
@@ -47,6 +50,7 @@ class Counters {
 }
 
 const ofServers = new Counters("zig_h3_stats_snapshot", "zig_h3_stats_name");
+const ofClients = new Counters("zig_h3_client_stats_snapshot", "zig_h3_client_stats_name");
 const ofSessions = new Counters("zig_h3_wt_stats_snapshot", "zig_h3_wt_stats_name");
 
 /**
@@ -55,6 +59,16 @@ const ofSessions = new Counters("zig_h3_wt_stats_snapshot", "zig_h3_wt_stats_nam
  */
 export function serverStats(server: number): Record<string, number> {
   const counters = ofServers.read(server);
+  if (typeof counters === "number") throw lastError(counters);
+  return counters;
+}
+
+/**
+ * The counters of a client.
+ * @throws H3Error when it is none
+ */
+export function clientStats(client: number): Record<string, number> {
+  const counters = ofClients.read(client);
   if (typeof counters === "number") throw lastError(counters);
   return counters;
 }

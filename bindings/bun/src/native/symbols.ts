@@ -15,6 +15,7 @@ export const symbols = {
   zig_h3_error_name: { args: ["i32"], returns: "cstring" },
   zig_h3_event_name: { args: ["u32"], returns: "cstring" },
   zig_h3_last_error: { args: [], returns: "cstring" },
+  zig_h3_last_refusal: { args: [], returns: "u32" },
   zig_h3_alloc: { args: ["ptr"], returns: "ptr" },
   zig_h3_free: { args: ["ptr"], returns: "void" },
 
@@ -69,6 +70,8 @@ export const symbols = {
   zig_h3_client_new: { args: ["ptr", "ptr", "ptr"], returns: "i32" },
   zig_h3_client_free: { args: ["ptr"], returns: "i32" },
   zig_h3_client_close: { args: ["ptr", "i32"], returns: "i32" },
+  zig_h3_client_connect: { args: ["ptr", "ptr", "ptr", "ptr", "ptr"], returns: "i32" },
+  zig_h3_client_prioritize_fetch: { args: ["ptr", "u32", "u32"], returns: "i32" },
   zig_h3_client_fetch: { args: ["ptr", "ptr", "ptr"], returns: "i32" },
   zig_h3_client_cancel_fetch: { args: ["ptr"], returns: "i32" },
   zig_h3_client_open_webtransport: { args: ["ptr", "ptr", "ptr"], returns: "i32" },

@@ -1,4 +1,5 @@
 /** A connection, as far as handlers can see it. */
+import { now } from "../common/builtins.ts";
 import { readFields } from "../native/packed.ts";
 
 /** An address as Bun's requestIP() gives it. */
@@ -10,11 +11,13 @@ export interface SocketAddress {
 
 /** A connection: known from its CONN_OPENED event to its CONN_CLOSED. */
 export class Connection {
+  /** When it was heard of, in ms on the clock of `performance.now()`. */
+  readonly opened = now();
   #remote: SocketAddress | undefined;
   #text: string;
 
   /**
-   * @param owner the handle of the server that it came to
+   * @param owner the handle of the server that it came to, or of the client that has made it
    * @param text the event's packed list, which is taken apart when somebody asks
    */
   constructor(
@@ -27,7 +30,16 @@ export class Connection {
 
   /** The peer's address. */
   get remote(): SocketAddress {
-    return (this.#remote ??= parseAddress(readFields(this.#text).find(([name]) => name === "remote")?.[1] ?? ""));
+    return (this.#remote ??= this.#address("remote"));
+  }
+
+  /** This side's address. */
+  get local(): SocketAddress {
+    return this.#address("local");
+  }
+
+  #address(name: string): SocketAddress {
+    return parseAddress(readFields(this.#text).find(([field]) => field === name)?.[1] ?? "");
   }
 }
 

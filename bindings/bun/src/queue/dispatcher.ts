@@ -6,6 +6,7 @@ import { ERROR, EVENT, FLAG, H3_INTERNAL_ERROR, HIGH } from "../native/layout.ts
 import { library } from "../native/library.ts";
 import { resume } from "../native/refused.ts";
 import { Connection } from "./connection.ts";
+import { FetchEvents } from "./fetch_events.ts";
 import { AUX, CODE, CONN, OBJECT, PARENT, RecordReader, STATUS, TYPE, USER_DATA, type QueueMemory } from "./records.ts";
 import { SessionEvents } from "./session_events.ts";
 
@@ -41,15 +42,17 @@ export interface RequestSink {
 
 /** What a native server or client belongs to. */
 export interface Owner extends Reporter {
-  /** Takes the requests of routes that are no more: they were found before. */
-  readonly late: Target;
+  /** Takes the requests of a server's routes that are no more: they were found before. */
+  readonly late?: Target;
   /** QUIC_DATAGRAM. */
   quicDatagram(payload: Uint8Array<ArrayBuffer>, connection: Connection): void;
-  /** SERVER_STOPPED. */
+  /** Ends it on the engine's side: nothing that comes of it could be dealt with. */
+  halt(): void;
+  /** SERVER_STOPPED, or CLIENT_CLOSED. */
   stopped(): void;
 }
 
-/** Whether an event is about a request that is there. WRITABLE is one of streams, too. */
+/** Whether an event is about a request or a fetch that is there. WRITABLE is one of streams, too. */
 function ofRequest(type: number): boolean {
   switch (type) {
     case EVENT.REQUEST:
@@ -58,6 +61,9 @@ function ofRequest(type: number): boolean {
     case EVENT.WRITABLE:
     case EVENT.STREAM_CLOSED:
     case EVENT.H3_DATAGRAM:
+    case EVENT.INFORMATIONAL:
+    case EVENT.RESPONSE:
+    case EVENT.FETCH_DONE:
       return true;
   }
   return false;
@@ -83,6 +89,8 @@ export class Dispatcher {
   readonly records: RecordReader;
   /** Sessions and their streams. */
   readonly sessions: SessionEvents;
+  /** What clients have asked for. */
+  readonly fetches: FetchEvents;
   /** The engine or the pump has failed for good. */
   dead = false;
 
@@ -96,6 +104,7 @@ export class Dispatcher {
     this.records = new RecordReader(memory);
     this.#u32 = memory.u32;
     this.sessions = new SessionEvents(this.records);
+    this.fetches = new FetchEvents(this.records);
   }
 
   /** Gives a target its index, which its routes have as user data. */
@@ -145,16 +154,16 @@ export class Dispatcher {
       else library().zig_h3_response_reset(handle, H3_INTERNAL_ERROR); // cannot be: no request comes after its server's end
       return;
     }
-    if (type > EVENT.SESSION_REQUEST) return this.sessions.dispatch(type, at);
     const object = this.records.u64(word + OBJECT);
+    if (type > EVENT.SESSION_REQUEST) return this.#later(type, object, at);
     const flags = u32[word + TYPE]! >>> 16;
     switch (type) {
       case EVENT.BODY:
-        return this.exchanges.get(object)?.piece(this.records.data(at)); // undefined, here and below: given up meanwhile
       case EVENT.BODY_END:
-        return this.exchanges.get(object)?.bodyEnd();
+      case EVENT.H3_DATAGRAM:
+        return this.#part(type, object, at);
       case EVENT.WRITABLE:
-        return this.#writable(object, flags);
+        return this.#writable(object, flags, at);
       case EVENT.STREAM_CLOSED:
         return this.#closed(object, u32[word + CODE]! | 0, flags);
       case EVENT.CONN_OPENED: {
@@ -167,15 +176,10 @@ export class Dispatcher {
         return;
       case EVENT.QUIC_DATAGRAM:
         return this.#quicDatagram(object, at);
-      case EVENT.H3_DATAGRAM:
-        return this.exchanges.get(object)?.datagram(this.records.data(at));
       case EVENT.SESSION_REQUEST:
         return this.#target(word)?.sessionRequest(object, at); // the engine rejects what nobody decides
-      case EVENT.SERVER_STOPPED: {
-        if ((u32[word + CODE]! | 0) === ERROR.IO) this.#log(object, "error", `the socket has failed: ${this.records.text(at)}`);
-        this.owners.get(object)?.stopped();
-        return;
-      }
+      case EVENT.SERVER_STOPPED:
+        return this.#stopped(object, at);
       case EVENT.LOG: {
         const level = LOG_LEVELS[u32[word + STATUS]!] ?? "info";
         return this.#log(object, level, this.records.text(at));
@@ -190,16 +194,39 @@ export class Dispatcher {
     }
   }
 
+  /** Part of a request, or of a fetch's response. */
+  #part(type: number, object: number, at: number): void {
+    const exchange = this.exchanges.get(object);
+    if (exchange === undefined) this.fetches.dispatch(type, object, at);
+    else if (type === EVENT.BODY) exchange.piece(this.records.data(at));
+    else if (type === EVENT.BODY_END) exchange.bodyEnd();
+    else exchange.datagram(this.records.data(at));
+  }
+
+  /** Events of sessions and of clients. */
+  #later(type: number, object: number, at: number): void {
+    if (type === EVENT.CLIENT_CLOSED) return this.#stopped(object, at);
+    if (type > EVENT.STREAM_ATOMIC || this.fetches.fetches.has(object)) this.fetches.dispatch(type, object, at);
+    else this.sessions.dispatch(type, at);
+  }
+
+  #stopped(object: number, at: number): void {
+    const code = this.#u32[(at >>> 2) + CODE]! | 0;
+    if (code === ERROR.IO) this.#log(object, "error", `the socket has failed: ${this.records.text(at)}`);
+    this.owners.get(object)?.stopped();
+    resume(object);
+  }
+
   /** Nothing more will come: ends everything, on the engine's side too, where it lives. */
   broken(error: unknown): void {
     if (this.dead) return;
     this.dead = true;
-    const native = library();
-    const owners = [...this.owners];
-    for (const [handle] of owners) native.zig_h3_server_stop(handle, 0); // an engine that has died stops nothing, and nothing goes on
+    const owners = [...this.owners.values()];
+    for (const owner of owners) owner.halt(); // an engine that has died stops nothing, and nothing goes on
     for (const handle of [...this.exchanges.keys()]) attempt(() => this.#end(handle, error));
+    this.fetches.broken(error);
     this.sessions.broken();
-    for (const [, owner] of owners) {
+    for (const owner of owners) {
       attempt(() => owner.stopped());
       owner.report({ level: "error", tier: "engine", message: inWords(error), error });
     }
@@ -216,23 +243,26 @@ export class Dispatcher {
     const object = this.records.u64(word + OBJECT);
     attempt(() => this.#tell(type, object, word, error));
     // Stale by now is fine, and a stream's handle is none of a request.
-    if (ofRequest(type)) library().zig_h3_response_reset(object, H3_INTERNAL_ERROR);
+    const fetched = this.fetches.fetches.has(object);
+    if (fetched || ofRequest(type)) library().zig_h3_request_reset(object, H3_INTERNAL_ERROR);
     attempt(() => {
-      if (type >= EVENT.SESSION_REQUEST || (type === EVENT.WRITABLE && !this.exchanges.has(object))) this.sessions.giveUp(type, object, error);
+      if (fetched) this.fetches.giveUp(object, error);
+      else if (type >= EVENT.SESSION_REQUEST || (type === EVENT.WRITABLE && !this.exchanges.has(object))) this.sessions.giveUp(type, object, error);
       else if (ofRequest(type)) this.#end(object, error);
     });
   }
 
   #tell(type: number, object: number, word: number, error: unknown): void {
     const message = `${eventName(type)} could not be dealt with: ${inWords(error)}`;
-    const about = this.exchanges.get(object)?.about();
+    const about = (this.exchanges.get(object) ?? this.fetches.fetches.get(object))?.about();
     for (const owner of this.#owners(type, object, word)) owner.report({ level: "error", tier: "engine", message, error, ...about });
   }
 
   /** Whom a record concerns: all that run, where it cannot be told. */
   #owners(type: number, object: number, word: number): Iterable<Reporter> {
     const asks = type === EVENT.REQUEST || type === EVENT.SESSION_REQUEST;
-    const asked = asks ? this.#target(word)?.owner : this.exchanges.get(object)?.owner;
+    const message = this.exchanges.get(object) ?? this.fetches.fetches.get(object);
+    const asked = asks ? this.#target(word)?.owner : message?.owner;
     const conn = this.records.u64(word + CONN);
     const owner = asked ?? this.owners.get(this.connections.get(conn)?.owner ?? 0) ?? this.sessions.host(object);
     return owner === undefined ? [...this.owners.values()] : [owner];
@@ -244,10 +274,11 @@ export class Dispatcher {
     owner?.quicDatagram(this.records.data(at), connection!);
   }
 
-  #writable(object: number, flags: number): void {
+  #writable(object: number, flags: number, at: number): void {
     if ((flags & FLAG.END) === 0) resume(object);
     const exchange = this.exchanges.get(object);
     if (exchange !== undefined) exchange.writable();
+    else if (this.fetches.fetches.has(object)) this.fetches.dispatch(EVENT.WRITABLE, object, at);
     else this.sessions.writable(object, flags);
   }
 

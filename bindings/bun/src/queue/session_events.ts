@@ -19,14 +19,14 @@ export interface SessionSink {
   streamOpened(handle: number, kind: number, flags: number): void;
   /** STREAM_ENDED, also of a stream that it does not know. */
   streamEnded(handle: number, code: number): void;
-  /** SESSION_OPENED. */
-  opened(maxDatagramSize: number, protocol: string): void;
+  /** SESSION_OPENED, with the fields of the server's answer where this side has asked for it. */
+  opened(maxDatagramSize: number, protocol: string, answer: [name: string, value: string][]): void;
   /** SESSION_DRAINING. */
   drains(): void;
   /** DATAGRAMS_DROPPED: some that were taken for sending, for this reason. */
   droppedUnsent(code: number, count: number): void;
-  /** SESSION_CLOSED, with the last counters where there are any. */
-  finished(code: number, flags: number, closeCode: number, reason: string, counters: Uint32Array): void;
+  /** SESSION_CLOSED, with the status that it was refused with, 0 for none, and the last counters where there are any. */
+  finished(code: number, flags: number, closeCode: number, reason: string, counters: Uint32Array, status: number): void;
   /** It cannot be gone on with, after a fault on this side. */
   givenUp(why: string): void;
 }
@@ -112,8 +112,9 @@ export class SessionEvents {
         resume(object);
         return;
       case EVENT.SESSION_OPENED: {
-        const protocol = readFields(this.records.meta(at)).find(([name]) => name === "protocol")?.[1] ?? "";
-        this.sessions.get(object)?.opened(u32[word + STATUS]!, protocol);
+        const fields = readFields(this.records.meta(at));
+        const protocol = fields[0]?.[0] === "protocol" ? fields.shift()![1] : "";
+        this.sessions.get(object)?.opened(u32[word + STATUS]!, protocol, fields);
         return;
       }
       case EVENT.SESSION_DRAINING:
@@ -122,7 +123,7 @@ export class SessionEvents {
       case EVENT.SESSION_CLOSED: {
         const flags = u32[word + TYPE]! >>> 16;
         const counters = (flags & FLAG.COUNTERS) !== 0 ? this.records.words(at) : NOTHING;
-        this.#closed(object, u32[word + CODE]! | 0, flags, u32[word + AUX]!, this.records.text(at), counters);
+        this.#closed(object, u32[word + CODE]! | 0, flags, u32[word + AUX]!, this.records.text(at), counters, u32[word + STATUS]!);
         return;
       }
       case EVENT.DATAGRAMS_DROPPED:
@@ -159,14 +160,14 @@ export class SessionEvents {
 
   /** Nothing more will come: ends everything. */
   broken(): void {
-    for (const session of [...this.sessions.values()]) attempt(() => this.#closed(session.handle, ERROR.FATAL, 0, 0, "", NOTHING));
+    for (const session of [...this.sessions.values()]) attempt(() => this.#closed(session.handle, ERROR.FATAL, 0, 0, "", NOTHING, 0));
     for (const stream of [...this.streams.keys()]) attempt(() => resume(stream));
     this.sessions.clear();
   }
 
-  #closed(object: number, code: number, flags: number, closeCode: number, reason: string, counters: Uint32Array): void {
+  #closed(object: number, code: number, flags: number, closeCode: number, reason: string, counters: Uint32Array, status: number): void {
     const session = this.sessions.get(object);
-    session?.finished(code, flags, closeCode, reason, counters);
+    session?.finished(code, flags, closeCode, reason, counters, status);
     this.sessions.delete(object);
     resume(object);
   }

@@ -66,6 +66,7 @@ export class H3Server implements RequestHost, Owner {
   readonly incomingDatagrams: number;
   /** What sessions' congestion control is tuned for. */
   readonly congestionControl: WebTransportCongestionControl;
+  readonly olderNames = true;
 
   #quicDatagram: QuicDatagramHandler | undefined;
   /** Which kinds of routes the engine was started with: others cannot be added. */
@@ -287,6 +288,11 @@ export class H3Server implements RequestHost, Owner {
   /** Ends a request whose body has grown over the limit. */
   tooLarge(exchange: Exchange): void {
     refuseTooLarge(this, exchange);
+  }
+
+  /** Ends it on the engine's side. */
+  halt(): void {
+    library().zig_h3_server_stop(this.#handle, 0);
   }
 
   /** The engine says that all has ended. */

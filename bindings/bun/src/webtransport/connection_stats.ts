@@ -47,8 +47,14 @@ const MEMBERS = [
   ["minRtt", "min_rtt_us", 1e-3],
 ] as const;
 
-/** Puts a session's statistics together: the library's counters, and what the queues on this side have lost. */
-export function connectionStats(counters: Record<string, number>, lost: WebTransportDatagramStats): WebTransportConnectionStats {
+/** Those of its members that say nothing of what else goes over a connection. */
+const OF_THE_PATH: ReadonlySet<string> = new Set(["smoothedRtt", "rttVariation", "minRtt"]);
+
+/**
+ * Puts a session's statistics together: the library's counters, and what the queues on this side have lost.
+ * @param pooled what is counted of the connection is that of others, too, and is left out
+ */
+export function connectionStats(counters: Record<string, number>, lost: WebTransportDatagramStats, pooled: boolean): WebTransportConnectionStats {
   const stats: WebTransportConnectionStats = {
     datagrams: { ...lost, droppedIncoming: lost.droppedIncoming + (counters.datagrams_dropped_in ?? 0) },
     estimatedSendRate: counters.send_rate ? counters.send_rate * 8 : null,
@@ -56,6 +62,7 @@ export function connectionStats(counters: Record<string, number>, lost: WebTrans
   };
   for (const [member, name, unit] of MEMBERS) {
     const value = counters[name];
+    if (pooled && !OF_THE_PATH.has(member)) continue;
     if (value !== undefined) stats[member] = value * unit;
   }
   return stats;

@@ -3,6 +3,9 @@ import { WT_STREAM } from "../native/layout.ts";
 import type { WebTransportBidirectionalStream } from "./streams/bidirectional_stream.ts";
 import { bytesOf, type BufferSource } from "../common/buffer_source.ts";
 import type { WebTransportCongestionControl } from "../common/congestion_control.ts";
+import { recognized } from "../common/recognized.ts";
+import { INSIDE } from "../common/web_interface.ts";
+import { checkAnticipated } from "./anticipated.ts";
 import { checkCloseInfo, type WebTransportCloseInfo } from "./close_info.ts";
 import { connectionStats, type WebTransportConnectionStats } from "./connection_stats.ts";
 import { datagramResult, type DatagramResult } from "../native/datagram_result.ts";
@@ -10,8 +13,10 @@ import type { WebTransportReceiveStream } from "./streams/receive_stream.ts";
 import { checkLength, checkName } from "./keying_material.ts";
 import { checkGroup, checkOrder, WebTransportSendGroup } from "./streams/send_group.ts";
 import type { WebTransportSendStream } from "./streams/send_stream.ts";
-import type { DatagramHandler, OpenOptions, SessionCore } from "./session_core.ts";
+import type { Anticipated, DatagramHandler, OpenOptions, SessionCore } from "./session_core.ts";
 import type { WebTransportDatagramDuplexStream } from "./datagrams/duplex.ts";
+
+export type { OlderDatagramDuplexStream } from "./datagrams/older_names.ts";
 
 /** What createBidirectionalStream() and createUnidirectionalStream() take. */
 export interface WebTransportSendStreamOptions {
@@ -37,6 +42,10 @@ export class WebTransportSession implements AsyncDisposable {
   /** @internal */
   constructor(core: SessionCore) {
     this.#core = core;
+  }
+
+  static {
+    recognized(this, "WebTransportSession");
   }
 
   /** Resolves when the session is open; rejects with a WebTransportError when it never will be. */
@@ -65,8 +74,8 @@ export class WebTransportSession implements AsyncDisposable {
   }
 
   /**
-   * What the connection's congestion control is tuned for. A server says so with `engine.congestion_control`: `"low-latency"` is "bbr",
-   * `"throughput"` "reno", and `"default"` "auto".
+   * What the connection's congestion control is tuned for. A client says so with its option, a server with `engine.congestion_control`:
+   * `"low-latency"` is "bbr", `"throughput"` "reno", and `"default"` "auto".
    */
   get congestionControl(): WebTransportCongestionControl {
     return this.#core.host.congestionControl;
@@ -77,24 +86,30 @@ export class WebTransportSession implements AsyncDisposable {
     return false;
   }
 
-  /** Always null: what the peer may open is an option of the server, `webtransport.maxStreamsUni`. */
+  /**
+   * How many streams of the peer's one way are expected to be open at a time. On a server always null: there it is the option
+   * `webtransport.maxStreamsUni`.
+   */
   get anticipatedConcurrentIncomingUnidirectionalStreams(): number | null {
-    return null;
+    return this.#core.anticipated?.unidirectional ?? null;
   }
 
-  /** @throws NotSupportedError DOMException, always: it would have no effect */
-  set anticipatedConcurrentIncomingUnidirectionalStreams(_value: number | null) {
-    throw new DOMException("what the peer may open is an option of the server: webtransport.maxStreamsUni", "NotSupportedError");
+  /** @throws TypeError for a number below 0 or above 65535; on a server NotSupportedError DOMException, always: it would have no effect */
+  set anticipatedConcurrentIncomingUnidirectionalStreams(value: number | null) {
+    this.#mayAnticipate("webtransport.maxStreamsUni").unidirectional = checkAnticipated("Unidirectional", value);
   }
 
-  /** Always null: what the peer may open is an option of the server, `webtransport.maxStreamsBidi`. */
+  /**
+   * How many streams of the peer's both ways are expected to be open at a time. On a server always null: there it is the option
+   * `webtransport.maxStreamsBidi`.
+   */
   get anticipatedConcurrentIncomingBidirectionalStreams(): number | null {
-    return null;
+    return this.#core.anticipated?.bidirectional ?? null;
   }
 
-  /** @throws NotSupportedError DOMException, always: it would have no effect */
-  set anticipatedConcurrentIncomingBidirectionalStreams(_value: number | null) {
-    throw new DOMException("what the peer may open is an option of the server: webtransport.maxStreamsBidi", "NotSupportedError");
+  /** @throws as anticipatedConcurrentIncomingUnidirectionalStreams */
+  set anticipatedConcurrentIncomingBidirectionalStreams(value: number | null) {
+    this.#mayAnticipate("webtransport.maxStreamsBidi").bidirectional = checkAnticipated("Bidirectional", value);
   }
 
   /** The headers of the answer that opened it, without the protocol; null before. */
@@ -136,14 +151,14 @@ export class WebTransportSession implements AsyncDisposable {
    */
   createSendGroup(): WebTransportSendGroup {
     this.#core.mustLive();
-    return new WebTransportSendGroup(this.#core, ++this.#groups);
+    return new WebTransportSendGroup(INSIDE, this.#core, ++this.#groups);
   }
 
   /**
    * Closes the session. Its streams end, and `closed` resolves at once; the peer gets the code and the reason, cut at 1024 bytes.
    * Before the session is open, it is refused instead, and `ready` and `closed` reject. Does nothing once it has ended.
    */
-  close(info?: WebTransportCloseInfo): void {
+  close(info: WebTransportCloseInfo = {}): void {
     this.#core.close(checkCloseInfo(info));
   }
 
@@ -160,11 +175,8 @@ export class WebTransportSession implements AsyncDisposable {
     const counters = core.snapshot() ?? (await core.lastCounters());
     core.mustNotHaveFailed();
     const { inbox, outbox, unsent } = core;
-    return connectionStats(counters, {
-      droppedIncoming: inbox.dropped,
-      expiredIncoming: inbox.expired,
-      expiredOutgoing: outbox.expired + unsent.expired,
-    });
+    const lost = { droppedIncoming: inbox.dropped, expiredIncoming: inbox.expired, expiredOutgoing: outbox.expired + unsent.expired };
+    return connectionStats(counters, lost, core.pooled);
   }
 
   /**
@@ -206,7 +218,14 @@ export class WebTransportSession implements AsyncDisposable {
     await this.#core.ended.promise;
   }
 
-  #open({ sendGroup, sendOrder = 0, waitUntilAvailable = false }: WebTransportSendStreamOptions): OpenOptions {
+  #mayAnticipate(option: string): Anticipated {
+    const { anticipated } = this.#core;
+    if (anticipated === undefined) throw new DOMException(`what the peer may open is an option of the server: ${option}`, "NotSupportedError");
+    return anticipated;
+  }
+
+  #open(options: WebTransportSendStreamOptions | null): OpenOptions {
+    const { sendGroup, sendOrder = 0, waitUntilAvailable = false } = options ?? {};
     const group = checkGroup(sendGroup);
     if (group !== null && !group.belongsTo(this.#core)) throw new TypeError("sendGroup belongs to another session");
     return { group, order: checkOrder(sendOrder), wait: Boolean(waitUntilAvailable) };

@@ -3,7 +3,7 @@
  * of client, so that both can use it.
  */
 import { ERROR, FLAG, SEND_FLAG, WT_OPEN, WT_STREAM } from "../native/layout.ts";
-import { errorName } from "../native/errors.ts";
+import { H3Error, errorName } from "../native/errors.ts";
 import { attempt, callLogged } from "../common/failure.ts";
 import { lastError, library } from "../native/library.ts";
 import type { Reporter } from "../common/log.ts";
@@ -11,6 +11,7 @@ import { scratch } from "../native/memory.ts";
 import type { Pump } from "../queue/pump.ts";
 import type { WebTransportBidirectionalStream } from "./streams/bidirectional_stream.ts";
 import type { WebTransportCongestionControl } from "../common/congestion_control.ts";
+import { answerHeaders } from "./answer_headers.ts";
 import { encodeReason, type WebTransportCloseInfo } from "./close_info.ts";
 import { DatagramInbox } from "./datagrams/inbox.ts";
 import { DatagramOutbox } from "./datagrams/outbox.ts";
@@ -19,7 +20,9 @@ import { Outcome } from "../common/outcome.ts";
 import type { WebTransportReceiveStream } from "./streams/receive_stream.ts";
 import { untilTaken } from "../native/refused.ts";
 import type { WebTransportSendGroup } from "./streams/send_group.ts";
+import { INSIDE } from "../common/web_interface.ts";
 import { WebTransportDatagramDuplexStream } from "./datagrams/duplex.ts";
+import { OlderDatagramDuplexStream } from "./datagrams/older_names.ts";
 import type { SessionSink } from "../queue/session_events.ts";
 import { SessionStream } from "./streams/session_stream.ts";
 import { sessionStats, sessionStatsOf } from "../native/stats.ts";
@@ -32,6 +35,8 @@ export interface SessionHost extends Reporter {
   readonly incomingDatagrams: number;
   /** What the connections' congestion control is tuned for. */
   readonly congestionControl: WebTransportCongestionControl;
+  /** Its sessions' datagrams have the names of older drafts, too. */
+  readonly olderNames?: boolean;
 }
 
 /** How far a session has come, in the standard's words. */
@@ -62,14 +67,24 @@ interface Ending {
   over: () => WebTransportError;
 }
 
+/** Streams that a session's own side expects its peer to have open at a time, of a kind; null: it does not say. */
+export interface Anticipated {
+  unidirectional: number | null;
+  bidirectional: number | null;
+}
+
 /** One session. What hangs on it is made when it is first asked for. */
 export class SessionCore implements SessionSink {
   state: SessionState = "connecting";
   /** What the two sides have agreed to speak; empty: nothing. */
   protocol = "";
   datagramsReadableType: "bytes" | undefined;
-  /** What the application has put into the answer that opens it. */
+  /** What is in the answer that opens it: the application's part of ours, or what a server has said. */
   answered: Headers | undefined;
+  /** undefined: that is up to an option of the host. */
+  anticipated: Anticipated | undefined;
+  /** It shares its connection with what is not its own. */
+  pooled = false;
   /** The result code that the library ended it with. */
   endedWith = 0;
 
@@ -91,17 +106,43 @@ export class SessionCore implements SessionSink {
   #unidirectional: IncomingStreams<WebTransportReceiveStream> | undefined;
   #maxDatagramSize: number | undefined;
   #streams: Map<number, SessionStream> | undefined;
+  /** Streams that have ended as they do with their session, whose own end is on its way: its error will be theirs. */
+  #lost: SessionStream[] | undefined;
   #failure: WebTransportError | undefined;
   #ending: Ending | undefined;
   /** Its last counters, once the library is done with it. */
   #counters: Uint32Array | undefined;
 
-  /** @param handle the library's name for it; its events must be brought to this object by it */
+  #handle = 0;
+
+  /** @param handle the library's name for it, by which events come to this object; undefined: attach() will bring one */
   constructor(
     readonly host: SessionHost,
-    readonly handle: number,
+    handle?: number,
   ) {
-    host.pump.dispatcher.sessions.add(this);
+    if (handle !== undefined) this.attach(handle);
+  }
+
+  /** The library's name for it; 0 as long as there is none. */
+  get handle(): number {
+    return this.#handle;
+  }
+
+  /**
+   * The library knows it from now on. Until then it is connecting like one that is not answered yet: what is sent and opened waits. That it
+   * was closed meanwhile the library is told now.
+   */
+  attach(handle: number): void {
+    this.#handle = handle;
+    this.host.pump.dispatcher.sessions.add(this);
+    if (this.over) this.#closeNative(0, "");
+  }
+
+  /** The library will never know it: it has refused to. */
+  neverAttached(error: WebTransportError): void {
+    this.ended.resolve();
+    if (!this.over) this.#cleanup(error);
+    this.watch?.ended();
   }
 
   /** What it failed with. */
@@ -153,7 +194,7 @@ export class SessionCore implements SessionSink {
   /** The web's object for them. */
   get datagrams(): WebTransportDatagramDuplexStream {
     if (this.#datagrams === undefined) {
-      this.#datagrams = new WebTransportDatagramDuplexStream(this);
+      this.#datagrams = new (this.host.olderNames ? OlderDatagramDuplexStream : WebTransportDatagramDuplexStream)(INSIDE, this);
       if (this.#maxDatagramSize !== undefined) this.#datagrams.opened(this.#maxDatagramSize);
       if (this.#ending !== undefined) this.#datagrams.end(this.#ending.failure, this.#ending.over);
     }
@@ -242,7 +283,9 @@ export class SessionCore implements SessionSink {
     const stream = this.#streams?.get(handle);
     this.#streams?.delete(handle);
     this.host.pump.dispatcher.sessions.streams.delete(handle);
-    stream?.ended(code);
+    if (stream === undefined || stream.ended(code)) return;
+    if (this.#ending !== undefined) stream.fail(this.#ending.over());
+    else (this.#lost ??= []).push(stream);
   }
 
   /**
@@ -297,9 +340,10 @@ export class SessionCore implements SessionSink {
 
   // ------------------------------------------------------------------------------------------------------------------ life
 
-  /** It is open. */
-  opened(maxDatagramSize: number, protocol: string): void {
+  /** It is open; `answer` is what a server has said to that. */
+  opened(maxDatagramSize: number, protocol: string, answer: [name: string, value: string][] = []): void {
     if (this.state !== "connecting") return;
+    if (answer.length > 0) this.answered = answerHeaders(answer);
     this.state = "connected";
     this.protocol = protocol;
     this.#maxDatagramSize = maxDatagramSize;
@@ -334,11 +378,16 @@ export class SessionCore implements SessionSink {
   /** Closes it. What waits for it learns that at once, the peer when the library has told it. */
   close(info: Required<WebTransportCloseInfo>): void {
     if (this.over) return;
-    const reason = encodeReason(info.reason);
     const open = this.state !== "connecting";
-    untilTaken(this.handle, () => library().zig_h3_wt_close(this.handle, info.closeCode, reason.length === 0 ? 0 : reason, reason.length));
+    if (this.#handle !== 0) this.#closeNative(info.closeCode, info.reason);
     if (open) this.#cleanup(undefined, info);
     else this.#cleanup(new WebTransportError("The session was closed before it was open", { source: "session" }));
+  }
+
+  #closeNative(code: number, reason: string): void {
+    const { handle } = this;
+    const bytes = encodeReason(reason);
+    untilTaken(handle, () => library().zig_h3_wt_close(handle, code, bytes.length === 0 ? 0 : bytes, bytes.length));
   }
 
   /** Its peer has been refused. */
@@ -356,7 +405,7 @@ export class SessionCore implements SessionSink {
   }
 
   /** The library is done with it: SESSION_CLOSED. */
-  finished(code: number, flags: number, closeCode: number, reason: string, counters?: Uint32Array): void {
+  finished(code: number, flags: number, closeCode: number, reason: string, counters?: Uint32Array, status = 0): void {
     this.#counters = counters;
     if (this.#streams !== undefined) for (const handle of this.#streams.keys()) this.streamEnded(handle, ERROR.CLOSED);
     this.endedWith = code;
@@ -367,9 +416,18 @@ export class SessionCore implements SessionSink {
       this.#cleanup(undefined, { closeCode, reason });
       return;
     }
-    const who = (flags & FLAG.REMOTE) !== 0 ? " by the peer" : "";
-    const message = reason === "" ? `The session was lost${who} (${errorName(code)})` : `The session was lost${who}: ${reason}`;
-    this.#cleanup(new WebTransportError(message, { source: "session" }));
+    this.#cleanup(this.#failureOf(code, flags, reason, status));
+  }
+
+  /** What it fails with when the library ends it. Its `cause` has the library's name for that. */
+  #failureOf(code: number, flags: number, reason: string, status: number): WebTransportError {
+    const never = code === ERROR.REJECTED ? "The session was refused" : "The session could not be opened";
+    const what = this.state === "connecting" ? never : "The session was lost";
+    const who = (flags & FLAG.REMOTE) !== 0 && what !== "The session could not be opened" ? " by the peer" : "";
+    const why = reason === "" ? ` (${errorName(code)})` : `: ${reason}`;
+    const error = new WebTransportError(`${what}${who}${why}`, { source: "session" });
+    const cause = new H3Error(code, reason === "" ? errorName(code) : reason);
+    return Object.assign(error, { cause: status === 0 ? cause : Object.assign(cause, { status }) });
   }
 
   /** The library's counters of it; the last ones once it has ended. undefined: its end, which has them, is on its way here. */
@@ -392,7 +450,9 @@ export class SessionCore implements SessionSink {
     const over = (): WebTransportError => (made ??= ended());
     this.#ending = { failure, over };
     this.#outbox?.end();
-    if (this.#streams !== undefined) for (const stream of [...this.#streams.values()]) stream.fail(over());
+    const cut = [...(this.#lost ?? []), ...(this.#streams?.values() ?? [])];
+    this.#lost = undefined;
+    for (const stream of cut) stream.fail(over());
     this.#bidirectional?.end(failure);
     this.#unidirectional?.end(failure);
     this.#datagrams?.end(failure, over);

@@ -7,7 +7,7 @@ import { lastError, library } from "../../native/library.ts";
 import { HEADERS_SIZE, scratch } from "../../native/memory.ts";
 import { listHeaders, writeHeaders, type Listed } from "../../native/packed.ts";
 import { untilTaken } from "../../native/refused.ts";
-import { WebTransportSession } from "../../webtransport/session.ts";
+import { WebTransportSession, type OlderDatagramDuplexStream } from "../../webtransport/session.ts";
 import type { SessionCore } from "../../webtransport/session_core.ts";
 import { offeredProtocols } from "./offered_protocols.ts";
 import { H3Request } from "./request.ts";
@@ -49,6 +49,11 @@ export class WebTransportServerSession<Path extends string = string> extends Web
     this.#core = core;
     this.#request = request;
     this.request = request as H3Request<Path>;
+  }
+
+  /** Its datagrams, which have the names of older drafts, too. */
+  override get datagrams(): OlderDatagramDuplexStream {
+    return super.datagrams as OlderDatagramDuplexStream;
   }
 
   /** The protocols that the client offers, best first. */

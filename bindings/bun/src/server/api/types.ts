@@ -1,5 +1,6 @@
 /** The server as users see it, and the types of what they pass in. */
 import type { LogRecord } from "../../common/log.ts";
+import type { Pem } from "../../common/pem.ts";
 import type { SocketAddress } from "../../queue/connection.ts";
 import type { CertificateHash } from "./certificate_hash.ts";
 import type { H3DatagramContext } from "./h3_datagram.ts";
@@ -272,9 +273,6 @@ export interface EngineOptions {
   /** Go's runtime, which all servers of the process share: the last that names a setting counts. */
   go?: { max_procs?: number; gc_percent?: number; memory_limit?: number };
 }
-
-/** PEM text, a file with it, or several that are put together, as Bun.serve() takes them. */
-export type Pem = string | Bun.BunFile | Bun.BufferSource | readonly (string | Bun.BunFile | Bun.BufferSource)[];
 
 /** A certificate and its key. */
 export interface TlsOptions {

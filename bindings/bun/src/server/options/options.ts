@@ -1,8 +1,10 @@
 /** Checks what createH3Server() is given, and turns it into what the engine takes. */
-import { readFileSync } from "node:fs";
 import { congestionControlOf, type WebTransportCongestionControl } from "../../common/congestion_control.ts";
 import { brief } from "../../common/failure.ts";
 import { Log } from "../../common/log.ts";
+import { boolean, callable, checkKeys, group, milliseconds, text, time, whole } from "../../common/option_checks.ts";
+import { pem } from "../../common/pem.ts";
+import { pumpInterval, queueCapacity } from "../../common/pump_options.ts";
 import { checkOrigins, type OriginCheck } from "../api/origins.ts";
 import type { ErrorHandler, H3Server, H3ServerOptions, Handler, LogHook, QuicDatagramHandler, ReloadOptions } from "../api/types.ts";
 import { parseRoutes } from "../routes/parse_routes.ts";
@@ -162,12 +164,6 @@ function checkHandlers(given: Record<string, unknown>, datagrams: boolean): Hand
   return { table: taken ? table : new RouteTable([...table.routes, fallback]), fetch, error };
 }
 
-function callable<F>(name: string, value: unknown): F | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (typeof value !== "function") throw new TypeError(`${name} must be a function`);
-  return value as F;
-}
-
 function hook(value: unknown): LogHook | undefined {
   return callable<LogHook>("onLog", value);
 }
@@ -187,54 +183,6 @@ function hostname(value: unknown): string | undefined {
   const name = text("hostname", value, false);
   if (/[\s\x00]/.test(name)) throw new TypeError(`hostname must not hold a space, as ${brief(name)} does`);
   return name.startsWith("[") && name.endsWith("]") ? name.slice(1, -1) : name; // as URL writes IPv6 addresses
-}
-
-function text(name: string, value: unknown, empty: boolean): string {
-  if (typeof value !== "string") throw new TypeError(`${name} must be a string, not ${brief(value)}`);
-  if (value === "" && !empty) throw new TypeError(`${name} must not be empty`);
-  if (value.includes("\0")) throw new TypeError(`${name} must not hold a NUL`);
-  return value;
-}
-
-function boolean(name: string, value: unknown, fallback: boolean): boolean {
-  if (value === undefined) return fallback;
-  // Bun.serve()'s development may be an object of settings of its bundler: any of them means yes.
-  if (name === "development" && typeof value === "object" && value !== null) return true;
-  if (typeof value !== "boolean") throw new TypeError(`${name} must be true or false, not ${brief(value)}`);
-  return value;
-}
-
-function whole(name: string, value: unknown, min: number, max: number): number {
-  if (typeof value !== "number") throw new TypeError(`${name} must be a number from ${min} to ${max}, not ${brief(value)}`);
-  if (!Number.isInteger(value) || value < min || value > max) {
-    throw new RangeError(`${name} must be a whole number from ${min} to ${max}, not ${value}`);
-  }
-  return value;
-}
-
-function time(name: string, value: unknown, unit: "seconds" | "ms", min: number, max: number): number {
-  if (typeof value !== "number") throw new TypeError(`${name} must be a number of ${unit} from ${min} to ${max}, not ${brief(value)}`);
-  if (!(value >= min && value <= max)) throw new RangeError(`${name} must be ${min} to ${max} ${unit}, not ${value}`);
-  return value;
-}
-
-function milliseconds(name: string, value: unknown, min: number, max: number): number {
-  return Math.ceil(time(name, value, "ms", min, max));
-}
-
-function pumpInterval(value: unknown): number {
-  if (value === undefined) return 0;
-  if (typeof value !== "object" || value === null) throw new TypeError(`pump must be an object, not ${brief(value)}`);
-  checkKeys("pump.", value, new Set(["intervalMs"]));
-  return whole("pump.intervalMs", (value as { intervalMs?: unknown }).intervalMs, 1, 1000);
-}
-
-function queueCapacity(value: unknown): number {
-  const { capacity } = group("queue", value, new Set(["capacity"]));
-  if (capacity === undefined) return 0;
-  const bytes = whole("queue.capacity", capacity, 512 << 10, 256 << 20);
-  if ((bytes & (bytes - 1)) !== 0) throw new RangeError(`queue.capacity must be a power of two, not ${bytes}`);
-  return bytes;
 }
 
 function files(given: Record<string, unknown>): { certPath: string | undefined; keyPath: string | undefined } {
@@ -265,34 +213,6 @@ function engineOptions(given: Record<string, unknown>): Record<string, unknown> 
     engine.tls = list.map((one: unknown, i) => pair(list.length > 1 ? `tls[${i}]` : "tls", one));
   }
   return engine;
-}
-
-/**
- * Finds keys that are none. What is known from Bun.serve() and refused may stand there undefined, as it does in options that were put
- * together for both.
- */
-function checkKeys(prefix: string, given: object, known: ReadonlySet<string>, refused: Readonly<Record<string, string>> = {}): void {
-  for (const [key, value] of Object.entries(given)) {
-    if (known.has(key)) continue;
-    const why = Object.hasOwn(refused, key) ? refused[key] : undefined;
-    if (why === undefined) throw new TypeError(`unknown option "${prefix}${key}" (known: ${[...known].join(", ")})`);
-    if (value !== undefined) throw new TypeError(`option "${prefix}${key}": ${why}`);
-  }
-}
-
-/** An option that is an object of known keys; an empty one when it is not given. */
-function group(
-  name: string,
-  value: unknown,
-  keys: ReadonlySet<string>,
-  refused?: Readonly<Record<string, string>>,
-): Record<string, unknown> {
-  if (value === undefined) return {};
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new TypeError(`${name} must be an object, not ${brief(value)}`);
-  }
-  checkKeys(`${name}.`, value, keys, refused);
-  return value as Record<string, unknown>;
 }
 
 function datagramOptions(given: Record<string, unknown>, datagrams: Record<string, unknown>): Record<string, unknown> {
@@ -347,36 +267,4 @@ function pair(name: string, value: unknown): Record<string, string> {
     ...pem(`${name}.key`, "key", tls.key),
     ...(serverName === undefined || serverName === null ? {} : { server_name: text(`${name}.serverName`, serverName, false) }),
   };
-}
-
-/** What the engine gets for a certificate or key: a file's name when it is one file, so that its errors name it, else the text. */
-function pem(name: string, key: "cert" | "key", value: unknown): Record<string, string> {
-  if (value === undefined || value === null) throw new TypeError(`${name} is missing`);
-  if (value instanceof Blob) return { [`${key}_path`]: fileName(name, value) };
-  const parts = Array.isArray(value) ? (value as unknown[]) : [value];
-  const all = parts.map((part) => pemText(name, part)).join("\n");
-  if (all.trim() === "") throw new TypeError(`${name} must not be empty`);
-  return { [key]: all };
-}
-
-function fileName(name: string, value: Blob): string {
-  const file = (value as Bun.BunFile).name;
-  if (!file) throw new TypeError(`${name} must be a string, a Buffer or a Bun.file(), not a Blob without a file`);
-  return file;
-}
-
-function pemText(name: string, value: unknown): string {
-  if (typeof value === "string") return value;
-  if (value instanceof Blob) return readPem(name, fileName(name, value));
-  if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("utf8");
-  if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) return Buffer.from(value).toString("utf8");
-  throw new TypeError(`${name} must be a string, a Buffer, a Bun.file() or an array of them, not ${brief(value)}`);
-}
-
-function readPem(name: string, path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    throw new TypeError(`${name}: cannot read ${path}: ${(error as Error).message}`, { cause: error });
-  }
 }

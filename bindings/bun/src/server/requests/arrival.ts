@@ -1,6 +1,6 @@
 /** From the events that begin a request or a session to its handler: who answers, with what of the body, or why nobody does. */
 import { HeadReader, type RequestHead } from "../../http/head_reader.ts";
-import { RequestBody } from "../../http/incoming_body.ts";
+import { IncomingBody } from "../../http/incoming_body.ts";
 import { FLAG, H3_INTERNAL_ERROR, RECORD_SIZE } from "../../native/layout.ts";
 import { library } from "../../native/library.ts";
 import type { Target } from "../../queue/dispatcher.ts";
@@ -84,7 +84,7 @@ export class Arrival implements Target {
       };
       return;
     }
-    exchange.body = new RequestBody(REQUEST, handle, data);
+    exchange.body = new IncomingBody(REQUEST, handle, data);
     if (tooLarge || Number(head.headers.get("content-length")) > host.bodyLimit) {
       host.tooLarge(exchange);
       return;

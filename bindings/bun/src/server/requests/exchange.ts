@@ -1,7 +1,7 @@
 /** A request that could not be answered at once: what must be known of it until its end. */
 import { callLogged } from "../../common/failure.ts";
 import type { LogRecord, Reporter } from "../../common/log.ts";
-import type { RequestBody } from "../../http/incoming_body.ts";
+import type { IncomingBody } from "../../http/incoming_body.ts";
 import type { Carrier, Sending } from "../../http/outgoing.ts";
 import type { RequestSink } from "../../queue/dispatcher.ts";
 import { H3Request } from "../api/request.ts";
@@ -19,7 +19,7 @@ export class Exchange implements RequestSink, Carrier {
   /** The handler's Request; undefined while a buffered body is still coming. */
   request: H3Request | undefined;
   /** What comes of the request's body, if it was not all there. */
-  body: RequestBody | undefined;
+  body: IncomingBody | undefined;
   /** The response, while it is being sent in parts. */
   sending: Sending | undefined;
   /** Takes the request's datagrams, if its route has who does. */
@@ -27,6 +27,7 @@ export class Exchange implements RequestSink, Carrier {
   /** Pieces of a body whose handler waits for all of it, and how to go on then. */
   pieces: Uint8Array[] | undefined;
   begin: ((pieces: Uint8Array[]) => void) | undefined;
+  readonly what = "response";
   /** The request is over: what the handler gives is of no use any more. */
   gone = false;
 
@@ -40,8 +41,8 @@ export class Exchange implements RequestSink, Carrier {
     return this.request === undefined ? {} : H3Request.about(this.request);
   }
 
-  /** Passes a message about it on. */
-  report(record: LogRecord): void {
+  /** The response's body has failed. */
+  bodyFailed(record: LogRecord): void {
     this.owner.report({ ...record, ...this.about() });
   }
 

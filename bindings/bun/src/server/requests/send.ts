@@ -1,8 +1,8 @@
 /** Sends a response: in one call, with headers and body in memory of the C side, or in parts as the network takes them. */
 import { describeBody, guessContentType, hasBody, RESET_CONTENT } from "../../http/content_type.ts";
 import { pulledOnce } from "../../http/direct_stream.ts";
-import { LARGEST_WHOLE, ownBytes, ResponseBytes, sharedBytes, type Source } from "../../http/outgoing_bytes.ts";
-import { letGo, ResponseStream } from "../../http/outgoing_stream.ts";
+import { LARGEST_WHOLE, ownBytes, OutgoingBytes, sharedBytes, type Source } from "../../http/outgoing_bytes.ts";
+import { letGo, OutgoingStream } from "../../http/outgoing_stream.ts";
 import { plainHead } from "../../http/plain_head.ts";
 import type { StaticResponse } from "../../http/static_response.ts";
 import { trailersOf } from "../../http/trailers.ts";
@@ -86,7 +86,7 @@ export function inPieces(call: Call, response: Response, source: Source): void {
 function sendPieces(call: Call, status: number, listed: Listed, source: Source): void {
   if (!begin(call, status, listed)) return;
   const exchange = call.park();
-  const sending = new ResponseBytes(exchange, RESPONSE, source);
+  const sending = new OutgoingBytes(exchange, RESPONSE, source);
   exchange.sending = sending;
   sending.run();
 }
@@ -225,7 +225,7 @@ export function stream(call: Call, response: Response, body: ReadableStream, len
     letGo(body);
     body = new Blob([]).stream();
   }
-  const sending = new ResponseStream(exchange, RESPONSE, pulledOnce(body), declared, trailers);
+  const sending = new OutgoingStream(exchange, RESPONSE, pulledOnce(body), declared, trailers);
   exchange.sending = sending;
   void sending.run();
 }

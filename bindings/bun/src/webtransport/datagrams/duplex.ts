@@ -1,9 +1,10 @@
 /** The datagrams of a session. */
+import { INSIDE, mustBeInside, webInterface } from "../../common/web_interface.ts";
 import { ERROR } from "../../native/layout.ts";
 import { library } from "../../native/library.ts";
 import { checkGroup } from "../streams/send_group.ts";
 import type { DatagramInbox } from "./inbox.ts";
-import { checkAge, checkLimit, limitOf } from "./limits.ts";
+import { checkAge, limitOf } from "./limits.ts";
 import { WebTransportDatagramsWritable, type DatagramSender, type WebTransportSendOptions } from "./writable.ts";
 
 /** What a session that is not open yet says of its datagrams. */
@@ -35,14 +36,28 @@ export class WebTransportDatagramDuplexStream {
   #controller: ReadableStreamDefaultController | ReadableByteStreamController | undefined;
   #wanted = false;
   #cancelled = false;
-  #writable: WebTransportDatagramsWritable | undefined;
   #writables = new Set<WebTransportDatagramsWritable>();
   #size = UNKNOWN_SIZE;
   #end: { failure: { error: unknown } | undefined; over: () => unknown } | undefined;
 
   /** @internal */
-  constructor(source: DatagramSource) {
+  constructor(inside: symbol, source: DatagramSource) {
+    mustBeInside(inside);
     this.#source = source;
+  }
+
+  static {
+    webInterface(this, "WebTransportDatagramDuplexStream", {
+      members: [
+        "createWritable",
+        "readable",
+        "maxDatagramSize",
+        "incomingMaxAge",
+        "outgoingMaxAge",
+        "incomingMaxBufferedDatagrams",
+        "outgoingMaxBufferedDatagrams",
+      ],
+    });
   }
 
   /** Datagrams as they come, each one chunk. Nothing is taken ahead of the reader. */
@@ -57,12 +72,7 @@ export class WebTransportDatagramDuplexStream {
   createWritable(options: WebTransportSendOptions = {}): WebTransportDatagramsWritable {
     if (this.#end !== undefined) throw new DOMException("The session has ended", "InvalidStateError");
     checkGroup(options.sendGroup);
-    return this.#createWritable(options);
-  }
-
-  /** A writable that is always the same one. Browsers have it from older drafts; new code calls createWritable(). */
-  get writable(): WebTransportDatagramsWritable {
-    return (this.#writable ??= this.#createWritable({}));
+    return this.makeWritable(options);
   }
 
   /** Bytes of the largest datagram that can be sent now; it changes with the path. 0: the peer takes none. */
@@ -114,26 +124,6 @@ export class WebTransportDatagramDuplexStream {
     this.#source.outbox.limit = limitOf(value);
   }
 
-  /** The older name of incomingMaxBufferedDatagrams. */
-  get incomingHighWaterMark(): number {
-    return this.#source.inbox.limit;
-  }
-
-  /** @throws RangeError for a negative number and NaN. Less than 1 is taken for 1 */
-  set incomingHighWaterMark(value: number) {
-    this.#source.inbox.limit = checkLimit("incomingHighWaterMark", value);
-  }
-
-  /** The older name of outgoingMaxBufferedDatagrams. */
-  get outgoingHighWaterMark(): number {
-    return this.#source.outbox.limit;
-  }
-
-  /** @throws RangeError for a negative number and NaN. Less than 1 is taken for 1 */
-  set outgoingHighWaterMark(value: number) {
-    this.#source.outbox.limit = checkLimit("outgoingHighWaterMark", value);
-  }
-
   /** The largest datagram as the session's opening says it. @internal */
   opened(size: number): void {
     this.#size = size;
@@ -153,8 +143,9 @@ export class WebTransportDatagramDuplexStream {
     this.#writables.clear();
   }
 
-  #createWritable(options: WebTransportSendOptions): WebTransportDatagramsWritable {
-    const writable = new WebTransportDatagramsWritable(this.#source, options, (gone) => this.#writables.delete(gone));
+  /** A writable, also of a session that has ended: of that it has ended, too. @internal */
+  makeWritable(options: WebTransportSendOptions): WebTransportDatagramsWritable {
+    const writable = new WebTransportDatagramsWritable(INSIDE, this.#source, options, (gone) => this.#writables.delete(gone));
     if (this.#end !== undefined) writable.end(this.#end.failure, this.#end.over);
     else this.#writables.add(writable);
     return writable;

@@ -2,7 +2,7 @@
  * Datagrams on their way from writables to the engine, which takes each at once unless its own queue is full or the session is not
  * open yet. Those then wait here: of a group the one with the highest order goes first, groups take turns.
  */
-import { clearTimeout, now as clock, setTimeout } from "../../common/builtins.ts";
+import { clearTimeout, now as clock, setImmediate, setTimeout } from "../../common/builtins.ts";
 import { ERROR } from "../../native/layout.ts";
 import { DEFAULT_BUFFERED } from "./inbox.ts";
 
@@ -18,6 +18,8 @@ export interface OutboxShare {
   waiting: number;
   /** The one that its writer waits for, and what lets it go on. */
   blocked: { by: Waiting; resolve: () => void } | undefined;
+  /** How many the engine has taken of it at once, since last that was forgotten; as many as may wait let its writer wait for a turn. */
+  taken: number;
 }
 
 interface Waiting {
@@ -44,6 +46,10 @@ export class DatagramOutbox {
   #size = 0;
   #timer: Timer | undefined;
   #open = false;
+  /** Resolves when the host's loop has had its turn; asked for when some share's count comes near the limit. */
+  #turn: Promise<void> | undefined;
+  /** Whose counts are forgotten then. */
+  #counted = new Set<OutboxShare>();
 
   /**
    * @param send hands one to the engine
@@ -61,7 +67,7 @@ export class DatagramOutbox {
 
   /** Sends a datagram, or lets it wait. The promise is that the writer may go on; undefined: now. */
   write(bytes: Uint8Array, group: number, order: number, share: OutboxShare): Promise<void> | undefined {
-    if (this.#open && this.#size === 0 && this.send(bytes, this.#age(0)) !== ERROR.QUEUE_FULL) return undefined;
+    if (this.#open && this.#size === 0 && this.send(bytes, this.#age(0)) !== ERROR.QUEUE_FULL) return this.#took(share);
     // What is not sent now must not change with the writer's buffer.
     const one: Waiting = { bytes: bytes.slice(), order, share, since: this.now(), gone: false };
     const queue = this.#groups.get(group);
@@ -77,6 +83,24 @@ export class DatagramOutbox {
     return new Promise<void>((resolve) => {
       share.blocked = { by: one, resolve };
     });
+  }
+
+  /**
+   * The engine has taken a datagram at once. It may still wait there, which this side does not see: so no more than may wait are handed over
+   * in a turn of the host's loop. When a turn ends is of interest only to who comes near that.
+   */
+  #took(share: OutboxShare): Promise<void> | undefined {
+    if (++share.taken < this.limit - 1) return undefined;
+    this.#counted.add(share);
+    this.#turn ??= new Promise<void>((resolve) =>
+      setImmediate(() => {
+        this.#turn = undefined;
+        for (const one of this.#counted) one.taken = 0;
+        this.#counted.clear();
+        resolve();
+      }),
+    );
+    return share.taken < this.limit ? undefined : this.#turn;
   }
 
   /** The session is open: what waits may go. */

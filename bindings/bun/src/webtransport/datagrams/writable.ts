@@ -1,5 +1,6 @@
 /** A way for datagrams to the peer. */
 import { bytesOf, type BufferSource } from "../../common/buffer_source.ts";
+import { mustBeInside, webInterface } from "../../common/web_interface.ts";
 import { checkGroup, checkOrder, type WebTransportSendGroup } from "../streams/send_group.ts";
 import type { DatagramOutbox, OutboxShare } from "./outbox.ts";
 
@@ -30,10 +31,11 @@ export class WebTransportDatagramsWritable extends WritableStream<BufferSource> 
   #writer: WritableStreamDefaultWriter<BufferSource> | undefined;
 
   /** @internal */
-  constructor(session: DatagramSender, options: WebTransportSendOptions, gone: (writable: WebTransportDatagramsWritable) => void) {
+  constructor(inside: symbol, session: DatagramSender, options: WebTransportSendOptions, gone: (writable: WebTransportDatagramsWritable) => void) {
+    mustBeInside(inside);
     let controller: WritableStreamDefaultController;
     const rank = { group: null as WebTransportSendGroup | null, order: 0 };
-    const share: OutboxShare = { waiting: 0, blocked: undefined };
+    const share: OutboxShare = { waiting: 0, blocked: undefined, taken: 0 };
     super({
       start: (given) => {
         controller = given;
@@ -47,6 +49,10 @@ export class WebTransportDatagramsWritable extends WritableStream<BufferSource> 
     this.#rank = rank;
     if (options.sendGroup !== undefined) this.sendGroup = options.sendGroup;
     if (options.sendOrder !== undefined) this.sendOrder = options.sendOrder;
+  }
+
+  static {
+    webInterface(this, "WebTransportDatagramsWritable", { members: ["sendGroup", "sendOrder"] });
   }
 
   /** The group that it is ranked in. */

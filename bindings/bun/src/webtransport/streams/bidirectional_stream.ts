@@ -1,4 +1,5 @@
 /** A stream both ways. */
+import { mustBeInside, webInterface } from "../../common/web_interface.ts";
 import type { WebTransportReceiveStream } from "./receive_stream.ts";
 import type { WebTransportSendStream } from "./send_stream.ts";
 
@@ -16,8 +17,13 @@ export class WebTransportBidirectionalStream {
   #sides: Sides;
 
   /** @internal */
-  constructor(sides: Sides) {
+  constructor(inside: symbol, sides: Sides) {
+    mustBeInside(inside);
     this.#sides = sides;
+  }
+
+  static {
+    webInterface(this, "WebTransportBidirectionalStream", { members: ["readable", "writable"] });
   }
 
   /** What the peer sends. */

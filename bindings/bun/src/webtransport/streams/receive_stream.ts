@@ -1,4 +1,5 @@
 /** A stream from the peer. */
+import { mustBeInside, webInterface } from "../../common/web_interface.ts";
 import type { ReceiveSide } from "./receive_side.ts";
 
 /** Bytes of a stream from the peer. */
@@ -19,10 +20,15 @@ export class WebTransportReceiveStream extends ReadableStream<Uint8Array<ArrayBu
   #side: ReceiveSide;
 
   /** @internal */
-  constructor(side: ReceiveSide) {
+  constructor(inside: symbol, side: ReceiveSide) {
+    mustBeInside(inside);
     // Nothing is taken ahead of the reader: taking is what lets the peer send on.
     super(side as unknown as Bun.UnderlyingSource<Uint8Array<ArrayBuffer>>, { highWaterMark: 0 });
     this.#side = side;
+  }
+
+  static {
+    webInterface(this, "WebTransportReceiveStream", { members: ["getStats"] });
   }
 
   /** What has come and what was read. */

@@ -1,5 +1,7 @@
 /** Streams and datagrams that are ranked against each other. */
 
+import { mustBeInside, webInterface } from "../../common/web_interface.ts";
+
 /** Bytes of a group's streams. Members that the engine cannot know are left out. */
 export interface WebTransportSendStreamStats {
   /** Bytes that were taken for sending. */
@@ -16,9 +18,14 @@ export class WebTransportSendGroup {
   #bytesWritten = 0;
 
   /** @internal */
-  constructor(session: object, id: number) {
+  constructor(inside: symbol, session: object, id: number) {
+    mustBeInside(inside);
     this.#session = session;
     this.#id = id;
+  }
+
+  static {
+    webInterface(this, "WebTransportSendGroup", { members: ["getStats"] });
   }
 
   /** Sums over the streams that are in the group now. */

@@ -7,8 +7,8 @@ import { ringWasFull, untilTaken, whenWritable } from "../../native/refused.ts";
 import type { WebTransportSendGroup } from "./send_group.ts";
 import { codeOf, WebTransportError } from "./webtransport_error.ts";
 
-/** With the member that Bun's types do not know. */
-type Controller = WritableStreamDefaultController & { readonly signal: AbortSignal };
+/** With the member that Bun's types do not know, and that Bun 1.3 has not. */
+type Controller = WritableStreamDefaultController & { readonly signal?: AbortSignal };
 
 /** A chunk that is to go out all at once, or not at all. */
 export class AtomicWrite {
@@ -27,6 +27,8 @@ export class SendSide implements Bun.UnderlyingSink<unknown> {
   #group: WebTransportSendGroup | null;
   #order: number;
   #controller: Controller | undefined;
+  /** Takes the place of the controller's signal where it has none. */
+  #aborting: AbortController | undefined;
   /** Lets the write go on that waits for room. */
   #resume: (() => void) | undefined;
   #failure: { error: unknown } | undefined;
@@ -116,6 +118,13 @@ export class SendSide implements Bun.UnderlyingSink<unknown> {
 
   /** Ends this side. Resolves once all of it is on its way to the peer. */
   async close(): Promise<void> {
+    const signal = this.#signal();
+    await undefined; // for an abort() right behind the close(), which could not call back an end that is on its way
+    if (signal.aborted) {
+      this.reset(codeOf(signal.reason));
+      throw signal.reason;
+    }
+    if (this.#failure !== undefined) throw this.#failure.error;
     const closing = (this.#closing = Promise.withResolvers<void>());
     untilTaken(
       this.#handle,
@@ -124,7 +133,6 @@ export class SendSide implements Bun.UnderlyingSink<unknown> {
         if (code !== 0 && !willTell(code)) closing.reject(lastError(code));
       },
     );
-    const { signal } = this.#controller!;
     // A stream that is being closed never gives this sink an abort().
     const abort = (): void => {
       this.reset(codeOf(signal.reason));
@@ -142,6 +150,16 @@ export class SendSide implements Bun.UnderlyingSink<unknown> {
   /** Resets the stream. The peer gets the code of a WebTransportError, else 0. */
   abort(reason: unknown): void {
     this.reset(codeOf(reason));
+  }
+
+  /** The stream or its writer is told to abort, before that reaches this sink: for hosts whose controllers do not say so. */
+  abortAsked(reason: unknown): void {
+    (this.#aborting ??= new AbortController()).abort(reason);
+  }
+
+  /** Says when the stream is aborted, at once. abort() of this sink comes only when the write at hand has ended, or never behind a close(). */
+  #signal(): AbortSignal {
+    return this.#controller!.signal ?? (this.#aborting ??= new AbortController()).signal;
   }
 
   /** Makes what was written so far arrive even if the stream is reset. */
@@ -220,7 +238,7 @@ export class SendSide implements Bun.UnderlyingSink<unknown> {
     if (write.refused !== undefined) return; // with one before it
     const bytes = bytesOf(write.chunk);
     if (bytes.length === 0) return;
-    const { signal } = this.#controller!;
+    const signal = this.#signal();
     const told = (this.#told = Promise.withResolvers<number>());
     const failed = (this.#failed = Promise.withResolvers<never>());
     failed.promise.catch(() => {}); // it may come while nothing is waited for
@@ -256,7 +274,7 @@ export class SendSide implements Bun.UnderlyingSink<unknown> {
 
   /** Gives the rest of a chunk to the library whenever it has room. */
   async #wait(rest: Uint8Array): Promise<void> {
-    const { signal } = this.#controller!;
+    const signal = this.#signal();
     const wake = (): void => this.#resume?.();
     // abort() of the stream does not reach this sink before the write at hand has ended.
     signal.addEventListener("abort", wake);

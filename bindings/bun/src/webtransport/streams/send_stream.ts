@@ -1,8 +1,9 @@
 /** A stream to the peer. */
 import type { BufferSource } from "../../common/buffer_source.ts";
+import { INSIDE, mustBeInside, webInterface } from "../../common/web_interface.ts";
 import { checkGroup, checkOrder, type WebTransportSendGroup, type WebTransportSendStreamStats } from "./send_group.ts";
 import type { SendSide } from "./send_side.ts";
-import { SIDE, WebTransportWriter } from "./writer.ts";
+import { SIDE, SIGNALS, WebTransportWriter } from "./writer.ts";
 
 /**
  * The sending side of a stream. A write resolves once the library has taken all of it, no faster than the network does; `close()`
@@ -18,10 +19,15 @@ export class WebTransportSendStream extends WritableStream<BufferSource> {
    * @param session whose groups it may be ranked in
    * @internal
    */
-  constructor(session: object, side: SendSide) {
+  constructor(inside: symbol, session: object, side: SendSide) {
+    mustBeInside(inside);
     super(side);
     this.#session = session;
     this.#side = side;
+  }
+
+  static {
+    webInterface(this, "WebTransportSendStream", { members: ["sendGroup", "sendOrder", "getStats", "getWriter"] });
   }
 
   /** @internal */
@@ -57,8 +63,13 @@ export class WebTransportSendStream extends WritableStream<BufferSource> {
     return { bytesWritten: this.#side.bytesWritten };
   }
 
+  override abort(reason?: unknown): Promise<void> {
+    if (!this.locked && !SIGNALS) this.#side.abortAsked(reason);
+    return super.abort(reason);
+  }
+
   /** A writer; the stream is locked to it. */
   override getWriter(): WebTransportWriter {
-    return new WebTransportWriter(this);
+    return new WebTransportWriter(INSIDE, this);
   }
 }

@@ -1,5 +1,6 @@
 /** One stream of a session, from its opening to its end: brings the library's events to its two sides. */
 import { Outcome } from "../../common/outcome.ts";
+import { INSIDE } from "../../common/web_interface.ts";
 import { errorName } from "../../native/errors.ts";
 import { ERROR, WT_STREAM } from "../../native/layout.ts";
 import type { StreamOwner, StreamSink } from "../../queue/session_events.ts";
@@ -10,6 +11,9 @@ import type { WebTransportSendGroup } from "./send_group.ts";
 import { SendSide } from "./send_side.ts";
 import { WebTransportSendStream } from "./send_stream.ts";
 import { WebTransportError } from "./webtransport_error.ts";
+
+/** Why a stream may end while its session goes on. */
+const ITS_OWN: ReadonlySet<number> = new Set([ERROR.RESET, ERROR.CANCELLED, ERROR.PROTOCOL, ERROR.QUEUE_FULL]);
 
 /** A stream by its handle. The web's stream objects are made when they are asked for. */
 export class SessionStream implements StreamSink {
@@ -38,17 +42,17 @@ export class SessionStream implements StreamSink {
 
   /** The stream as an object of two sides. */
   get both(): WebTransportBidirectionalStream {
-    return (this.#both ??= new WebTransportBidirectionalStream(this));
+    return (this.#both ??= new WebTransportBidirectionalStream(INSIDE, this));
   }
 
   /** The peer's side. Streams that we opened one way have none. */
   get readable(): WebTransportReceiveStream {
-    return (this.#readable ??= new WebTransportReceiveStream(this.#receiving!));
+    return (this.#readable ??= new WebTransportReceiveStream(INSIDE, this.#receiving!));
   }
 
   /** Our side. Streams that the peer opened one way have none. */
   get writable(): WebTransportSendStream {
-    return (this.#writable ??= new WebTransportSendStream(this.core, this.#sending!));
+    return (this.#writable ??= new WebTransportSendStream(INSIDE, this.core, this.#sending!));
   }
 
   /** It is there: STREAM_OPENED. */
@@ -86,8 +90,11 @@ export class SessionStream implements StreamSink {
     this.#sending?.flushed();
   }
 
-  /** It has ended: STREAM_ENDED. What has come completely can still be read. */
-  ended(code: number): void {
+  /**
+   * It has ended: STREAM_ENDED. What has come completely can still be read. False: it was cut off with its session, and who uses it has still
+   * to hear of that.
+   */
+  ended(code: number): boolean {
     if (this.#opening?.settled === false) {
       const error =
         code === ERROR.QUEUE_FULL
@@ -98,10 +105,12 @@ export class SessionStream implements StreamSink {
     if (code === 0) this.#sending?.flushed();
     const sending = this.#sending?.over === false ? this.#sending : undefined;
     const receiving = this.#receiving?.over === false && !this.#receiving.complete ? this.#receiving : undefined;
-    if (sending === undefined && receiving === undefined) return; // as a stream ends that both sides are done with
-    const error = new WebTransportError(`The stream was lost with its session (${errorName(code)})`, { source: "session" });
+    if (sending === undefined && receiving === undefined) return true; // as a stream ends that both sides are done with
+    if (!ITS_OWN.has(code)) return false;
+    const error = new WebTransportError(`The stream was lost (${errorName(code)})`, { source: "stream" });
     sending?.fail(error);
     receiving?.fail(error);
+    return true;
   }
 
   /** The session has ended. */

@@ -1,5 +1,6 @@
 /** The error of sessions and their streams. */
 import { recognized } from "../../common/recognized.ts";
+import { webInterface } from "../../common/web_interface.ts";
 
 /** What the second argument of `new WebTransportError()` may say. */
 export interface WebTransportErrorOptions {
@@ -42,6 +43,7 @@ export class WebTransportError extends DOMException {
 
   static {
     recognized(this, "WebTransportError");
+    webInterface(this, "WebTransportError", { members: ["source", "streamErrorCode"] });
   }
 
   /** Whose failure it is. */

@@ -1,9 +1,13 @@
 /** The writer of a stream to the peer. */
 import type { BufferSource } from "../../common/buffer_source.ts";
+import { mustBeInside, webInterface } from "../../common/web_interface.ts";
 import { AtomicWrite, type SendSide } from "./send_side.ts";
 
 /** Where a stream keeps its side for its writers. */
 export const SIDE: unique symbol = Symbol("side");
+
+/** Whether sinks learn by themselves that their stream is aborted. Bun 1.3 does not tell them. */
+export const SIGNALS = "signal" in WritableStreamDefaultController.prototype;
 
 /** A stream that such a writer can write to: a WebTransportSendStream. */
 export type Writable = WritableStream<BufferSource> & { readonly [SIDE]: SendSide };
@@ -18,15 +22,28 @@ export class WebTransportWriter extends WritableStreamDefaultWriter<BufferSource
   #over = false;
   #released = false;
 
-  /** @param stream a WebTransportSendStream; it is locked to the writer */
-  constructor(stream: Writable) {
+  /**
+   * @param stream it is locked to the writer
+   * @internal
+   */
+  constructor(inside: symbol, stream: Writable) {
+    mustBeInside(inside);
     super(stream);
     this.#side = stream[SIDE];
+  }
+
+  static {
+    webInterface(this, "WebTransportWriter", { members: ["atomicWrite", "commit"] });
   }
 
   override write(chunk?: BufferSource): Promise<void> {
     if (!this.#over) this.#side.asked();
     return super.write(chunk);
+  }
+
+  override abort(reason?: unknown): Promise<void> {
+    if (!this.#released && !SIGNALS) this.#side.abortAsked(reason);
+    return super.abort(reason);
   }
 
   override close(): Promise<void> {
@@ -44,7 +61,7 @@ export class WebTransportWriter extends WritableStreamDefaultWriter<BufferSource
    * for all of it when its turn comes, or it is longer than 64 KiB or the option `high_water_mark`, it rejects with an AbortError, and so do the
    * atomic writes that wait behind it; the stream is there as before. Only where other writes wait behind it the stream fails with them.
    */
-  async atomicWrite(chunk?: BufferSource): Promise<void> {
+  async atomicWrite(...[chunk]: [chunk?: BufferSource]): Promise<void> {
     const write = new AtomicWrite(chunk);
     this.#side.asked(write);
     try {

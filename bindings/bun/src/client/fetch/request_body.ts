@@ -1,0 +1,110 @@
+/** The body of a request: what it is made of, and how it goes out. */
+import { bytesOfBlob } from "../../common/native_body.ts";
+import { peek } from "../../common/peek.ts";
+import { isFile, part, shows, sliceOf } from "../../http/file_slice.ts";
+import { pulledOnce } from "../../http/direct_stream.ts";
+
+/** What fetch() takes as a body. */
+export type BodyInput = RequestInit["body"] | AsyncIterable<string | Uint8Array | ArrayBuffer>;
+
+/** Bodies up to this are given to the library whole: then it can send them again, where a server says that it never looked at them. */
+export const LARGEST_WHOLE = 256 << 10;
+
+/** A body. What is in memory can be sent again, a stream cannot. */
+export type RequestBody =
+  | { readonly bytes: Uint8Array }
+  | { readonly blob: Blob }
+  | { readonly stream: ReadableStream; readonly length: number | undefined };
+
+/** A body and the content-type that goes with it. */
+export interface Extracted {
+  readonly body: RequestBody;
+  readonly type: string | undefined;
+}
+
+const { getReader } = ReadableStream.prototype;
+const isLocked = Object.getOwnPropertyDescriptor(ReadableStream.prototype, "locked")!.get!;
+
+/**
+ * What a body is made of.
+ * @throws TypeError for a stream that is in use
+ */
+export function extract(input: NonNullable<BodyInput>): Extracted | Promise<Extracted> {
+  if (typeof input === "string") return { body: { bytes: Buffer.from(input, "utf8") }, type: "text/plain;charset=utf-8" };
+  // A copy, as in the standard: it may be changed while the fetch is under way.
+  if (ArrayBuffer.isView(input)) return { body: { bytes: new Uint8Array(input.buffer, input.byteOffset, input.byteLength).slice() }, type: undefined };
+  if (input instanceof ArrayBuffer || input instanceof SharedArrayBuffer) return { body: { bytes: new Uint8Array(input).slice() }, type: undefined };
+  if (input instanceof Blob) return { body: { blob: input }, type: input.type === "" ? undefined : input.type };
+  if (input instanceof ReadableStream) return { body: { stream: usable(input), length: undefined }, type: undefined };
+  if (input instanceof FormData || input instanceof URLSearchParams) return formOf(input);
+  if (typeof input === "object" && Symbol.asyncIterator in input) {
+    return { body: { stream: new Response(input as unknown as ReadableStream).body!, length: undefined }, type: undefined };
+  }
+  return extract(String(input));
+}
+
+function formOf(form: FormData | URLSearchParams): Extracted | Promise<Extracted> {
+  const response = new Response(form as FormData);
+  const type = response.headers.get("content-type") ?? undefined;
+  const bytes = peek(response.bytes());
+  if (bytes instanceof Promise) return bytes.then((bytes) => ({ body: { bytes }, type }));
+  return { body: { bytes }, type };
+}
+
+function usable(stream: ReadableStream): ReadableStream {
+  if (isLocked.call(stream)) throw new TypeError("the body of a request is a stream that is in use: it can be sent once");
+  return stream;
+}
+
+/** The body of a Request, which is used then; undefined: it has none. */
+export function bodyOfRequest(request: Request): RequestBody | Promise<RequestBody> | undefined {
+  if (request.bodyUsed) throw new TypeError("the body of the Request has been used");
+  if (isInMemory(request)) {
+    const blob = peek(request.blob());
+    return blob instanceof Promise ? blob.then((blob) => ({ blob })) : { blob };
+  }
+  const { body } = request;
+  return body === null ? undefined : { stream: usable(body), length: undefined };
+}
+
+/** Whether a Request's body is shown to be bytes or a file. Where that is not shown, it is read as a stream, which is always right. */
+function isInMemory(request: Request): boolean {
+  let text: string;
+  try {
+    text = Bun.inspect(request);
+  } catch {
+    return false;
+  }
+  const from = text.indexOf("\n  headers: Headers {");
+  return /^\n {2}headers: Headers \{(?:\}|(?:\n {4}.*)*\n {2}\})\n {2}(?:Blob|File|FileRef)\b/.test(text.slice(from));
+}
+
+/**
+ * A body as it is sent: a file as it is now, and what is small as bytes. A promise only where something has to be looked at.
+ * @throws what the system says of a file that cannot be read
+ */
+export function ready(body: RequestBody): RequestBody | Promise<RequestBody> {
+  if (!("blob" in body)) return "stream" in body ? { ...body, stream: pulledOnce(body.stream) } : body;
+  const { blob } = body;
+  if (isFile(blob)) return fileNow(blob);
+  if (blob.size > LARGEST_WHOLE) return body;
+  const bytes = peek(bytesOfBlob(blob));
+  return bytes instanceof Promise ? bytes.then((bytes) => ({ bytes })) : { bytes };
+}
+
+async function fileNow(file: Bun.BunFile): Promise<RequestBody> {
+  const stat = await file.stat();
+  if (stat.isDirectory()) throw Object.assign(new Error(`EISDIR: ${file.name} is a directory`), { code: "EISDIR" });
+  if (!stat.isFile()) return { stream: file.stream(), length: undefined };
+  const { from, length } = part(file, stat.size);
+  const source = length !== stat.size && shows ? await sliceOf(file, from, length, stat) : file;
+  if (length <= LARGEST_WHOLE) return { bytes: await bytesOfBlob(source) };
+  // What is written behind it while it is sent is no part of it.
+  return { stream: source.slice(0, length).stream(), length };
+}
+
+/** Lets go of a body that is not sent. */
+export function discard(body: RequestBody | undefined, reason: unknown): void {
+  if (body === undefined || !("stream" in body) || isLocked.call(body.stream)) return;
+  (getReader.call(body.stream) as ReadableStreamDefaultReader).cancel(reason).catch(() => {});
+}
