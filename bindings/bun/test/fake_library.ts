@@ -24,6 +24,8 @@ export const engine = {
   atomic: 0,
   /** What the last failure was, in words. */
   error: "",
+  /** What a refused call waits for. */
+  refusal: 0,
   /** What a commit gives. */
   commit: 0,
   /** Bytes of streams, by handle. */
@@ -50,6 +52,7 @@ function give(at: number, value: number): number {
 const fake = {
   zig_h3_flush: () => 0,
   zig_h3_last_error: () => engine.error,
+  zig_h3_last_refusal: () => engine.refusal,
   zig_h3_wt_max_datagram_size: () => 1200,
   zig_h3_wt_stats_name: () => 0,
   zig_h3_wt_stats_snapshot: () => engine.stats,
@@ -122,6 +125,7 @@ export async function play(open = true, handle = 7): Promise<Playing> {
   engine.room = Infinity;
   engine.atomic = engine.commit = 0;
   engine.error = "";
+  engine.refusal = 0;
   engine.stats = 0;
   engine.written.clear();
   const streams = new Map<number, SessionStream>();
