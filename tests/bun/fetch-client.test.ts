@@ -1,5 +1,8 @@
 /** Clients as such: their options, and how long they live. What they are asked for is tested in the other fetch*.test.ts. */
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Client } from "../../bindings/bun/src/client/client.ts";
 import { checkConnection, checkHost } from "../../bindings/bun/src/client/options.ts";
 import { sharedClient } from "../../bindings/bun/src/client/shared_clients.ts";
@@ -29,6 +32,7 @@ test("options become the engine's", () => {
     hosts: { "a.example": "127.0.0.1", "b.example:443": ["::1", "127.0.0.1:444"] },
     pool: { maxConnections: 3, maxConnectionsPerOrigin: 2, maxQueued: 4, queueTimeoutMs: 10.5, idleConnectionMs: 0 },
     connectTimeoutMs: 100,
+    earlyData: true,
     idleTimeout: 0.1,
     datagrams: { incoming: 7, outgoing: 8, countLost: true },
     webtransport: { maxStreamsBidi: 1, maxStreamsUni: 2, maxData: 65536, maxEarlyStreams: 0, capsuleTimeoutMs: 10, capsuleBudget: 5, decisionTimeoutMs: 20 },
@@ -47,6 +51,7 @@ test("options become the engine's", () => {
     certificate_hashes: [hash, "cd".repeat(32), "00".repeat(32)],
     hosts: { "a.example": "127.0.0.1", "b.example:443": ["::1", "127.0.0.1:444"] },
     connect_timeout_ms: 100,
+    early_data: true,
     idle_timeout_ms: 100,
     max_connections: 3,
     max_connections_per_origin: 2,
@@ -67,7 +72,7 @@ test("the engine takes every option", () => {
   const pem = { cert: Bun.file(certPath), key: Bun.file(keyPath) };
   const all: ConnectionOptions[] = [
     { tls: { ...pem, ca: Bun.file(certPath), serverName: "one.example" }, engine: { system_roots: true } },
-    { serverCertificateHashes: [hash] },
+    { serverCertificateHashes: [hash], earlyData: true },
     { tls: { rejectUnauthorized: false }, hosts: { "a.example": ["127.0.0.1:444", "[::1]:445"], "b.example:443": "::1" } },
     { pool: { maxConnections: 1, maxConnectionsPerOrigin: 1, maxQueued: 1, queueTimeoutMs: 10, idleConnectionMs: 0 }, connectTimeoutMs: 10, idleTimeout: 0.1 },
     { datagrams: { incoming: 1, outgoing: 1, countLost: true }, webtransport: { maxStreamsBidi: 1, maxStreamsUni: 1, maxData: 65536, maxEarlyStreams: 0, capsuleTimeoutMs: 10, capsuleBudget: 1, decisionTimeoutMs: 10 } },
@@ -76,10 +81,12 @@ test("the engine takes every option", () => {
         response_timeout_ms: 1, body_timeout_ms: 1, write_timeout_ms: 10, header_timeout_ms: 10, keep_alive_ms: 0, max_header_bytes: 1024, receive_window: 4096,
         stream_receive_window: 65536, connection_receive_window: 65536, high_water_mark: 1024, max_queued_request_bytes: 1 << 20, reset_budget: 1,
         initial_packet_size: 1200, max_packet_size: 1300, initial_window: 2, congestion_control: "reno",
+        qlog_path: tmpdir(), qlog_max_bytes: 4096, qlog_max_connections: 1, key_log_path: join(tmpdir(), `h3-keys-${process.pid}`),
       },
     },
   ];
   for (const options of all) new Client(checkConnection(options), checkHost({})).free();
+  rmSync(join(tmpdir(), `h3-keys-${process.pid}`));
 });
 
 test("C09 a wrong option is named", () => {

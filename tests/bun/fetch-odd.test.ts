@@ -119,6 +119,23 @@ describe("informational responses", () => {
   });
 });
 
+describe("early data", () => {
+  test("F15 safe requests go out as such where that is asked for, and a POST never", async () => {
+    const early = suite.client(undefined, { tls: { ca: Bun.file(server.certPath) }, earlyData: true, pool: { idleConnectionMs: 0 } });
+    const plain = suite.client(undefined, { tls: { ca: Bun.file(server.certPath) }, pool: { idleConnectionMs: 0 } });
+    const answer: Step[] = [OK, { data: "well" }, FIN];
+    for (const [to, method, body, expected] of [[early, "GET", null, 1], [early, "HEAD", null, 2], [early, "POST", "x", 2], [early, "DELETE", null, 2], [plain, "GET", null, 0]] as const) {
+      // The first request finds nothing that is known, and leaves a ticket.
+      await until(() => to.stats().connections_active === 0);
+      if (to.stats().connections_total === 0) await (await to.fetch(server.url(...answer))).text();
+      await until(() => to.stats().connections_active === 0);
+      const response = await to.fetch(server.url(...answer), { method, body });
+      expect(await response.text()).toBe(method === "HEAD" ? "" : "well");
+      expect([method, to.stats().fetches_early]).toEqual([method, expected]);
+    }
+  });
+});
+
 describe("servers that take their time", () => {
   test("F09 one that never answers, in the time of the client", async () => {
     const hasty = suite.client(undefined, { tls: { ca: Bun.file(server.certPath) }, engine: { response_timeout_ms: 50 } });

@@ -212,7 +212,7 @@ func TestGetWritesWhatIsForLookingInto(t *testing.T) {
 func TestGetReportsInJSON(t *testing.T) {
 	o := serveWith(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/from" {
-			http.Redirect(w, r, "/to", 302)
+			http.Redirect(w, r, "/to", http.StatusFound)
 			return
 		}
 		w.Header()["Date"], w.Header()["Content-Type"] = nil, nil

@@ -54,7 +54,8 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	listener, err := quic.ListenAddr(*addr, &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"h3"}}, &quic.Config{EnableDatagrams: true})
+	// Early, so that requests are answered that come as early data (0-RTT).
+	listener, err := quic.ListenAddrEarly(*addr, &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"h3"}}, &quic.Config{EnableDatagrams: true, Allow0RTT: true})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -35,6 +35,7 @@ export const CONNECTION_KEYS = [
   "pool",
   "connectTimeoutMs",
   "idleTimeout",
+  "earlyData",
   "datagrams",
   "webtransport",
   "engine",
@@ -67,6 +68,10 @@ const ENGINE_KEYS: ReadonlySet<string> = new Set([
   "max_packet_size",
   "initial_window",
   "congestion_control",
+  "qlog_path",
+  "qlog_max_bytes",
+  "qlog_max_connections",
+  "key_log_path",
 ] satisfies (keyof ClientEngineOptions)[]);
 
 const OF_TLS = "it belongs to tls";
@@ -88,6 +93,7 @@ const ENGINE_OWN: Readonly<Record<string, string>> = {
   connect_timeout_ms: "it is called connectTimeoutMs here",
   request_timeout_ms: "a request has an option timeout here",
   idle_timeout_ms: "it is called idleTimeout here",
+  early_data: "it is called earlyData here",
   max_connections: OF_POOL,
   max_connections_per_origin: OF_POOL,
   max_queued: OF_POOL,
@@ -158,6 +164,7 @@ export function checkConnection(given: ConnectionOptions): CheckedConnection {
   if (given.hosts !== undefined && given.hosts !== null) engine.hosts = hostMap(given.hosts);
   if (given.connectTimeoutMs !== undefined) engine.connect_timeout_ms = milliseconds("connectTimeoutMs", given.connectTimeoutMs, 10, 600_000);
   if (given.idleTimeout !== undefined) engine.idle_timeout_ms = Math.ceil(time("idleTimeout", given.idleTimeout, "seconds", 0.1, LONGEST_IDLE) * 1000);
+  if (boolean("earlyData", given.earlyData ?? undefined, false)) engine.early_data = true;
   const pool = group("pool", given.pool ?? undefined, named(POOL, POOL_TIMES));
   Object.assign(engine, numbers("pool", pool, POOL), times("pool", pool, POOL_TIMES));
   const datagrams = group("datagrams", given.datagrams ?? undefined, named(DATAGRAMS).add("countLost"));

@@ -101,6 +101,14 @@ export interface ClientEngineOptions {
   max_packet_size?: number;
   /** Packets of a connection that may be under way before anything is known of its path. */
   initial_window?: number;
+  /** A folder for a file of each connection with what QUIC does on it. It costs several times what the connection does else. */
+  qlog_path?: string;
+  /** What one such file grows to. */
+  qlog_max_bytes?: number;
+  /** How many connections get one. */
+  qlog_max_connections?: number;
+  /** A file that gets the secrets of all connections, for Wireshark. Who has it can read all that was sent. */
+  key_log_path?: string;
   /** How connections find out what their path carries. */
   congestion_control?: "auto" | "bbr" | "reno";
 }
@@ -122,6 +130,11 @@ export interface ConnectionOptions {
   connectTimeoutMs?: number;
   /** Seconds without a packet from a server after which its connection is given up, 0.1 to 3600. Default 30. */
   idleTimeout?: number;
+  /**
+   * Whether GET, HEAD and OPTIONS without a body may go out before a server that is known already has answered (0-RTT). Who listens can send such a
+   * request a second time (RFC 8470): for those who know that this does no harm. Default false.
+   */
+  earlyData?: boolean;
   /** Bounds for datagrams. */
   datagrams?: ClientDatagramOptions;
   /** Bounds for sessions. */

@@ -15,6 +15,9 @@ import { cancel, consumed } from "./native_fetch.ts";
 import { ResponseBody, type BodyOwner } from "./response_body.ts";
 import type { InformationalResponse } from "./response.ts";
 
+/** The native ones, whatever a program puts over them. */
+const { addEventListener: listen, removeEventListener: unlisten } = EventTarget.prototype;
+
 /** What is wanted of one request beside its head and body. */
 export interface Wishes {
   /** Gives it up. */
@@ -74,7 +77,7 @@ export class FetchExchange implements FetchSink, BodyOwner {
     this.#url = url;
     this.#wishes = wishes;
     this.#hold(); // until the head is there
-    wishes.signal?.addEventListener("abort", this.#abort);
+    if (wishes.signal !== undefined) listen.call(wishes.signal, "abort", this.#abort);
     if (wishes.timeout > 0) {
       this.#moved = now();
       this.#clock(wishes.timeout);
@@ -257,7 +260,8 @@ export class FetchExchange implements FetchSink, BodyOwner {
   #unwatch(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#wishes.signal?.removeEventListener("abort", this.#abort);
+    const { signal } = this.#wishes;
+    if (signal !== undefined) unlisten.call(signal, "abort", this.#abort);
   }
 
   #endedOnce(): void {

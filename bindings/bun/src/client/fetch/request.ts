@@ -89,7 +89,7 @@ export const DEFAULTS_KEYS = ["redirect", "maxRedirects", "decompress", "compres
  */
 export function checkRequest(input: unknown, init: H3FetchInit, defaults: Listed, base: RequestWishes): Asked | Promise<Asked> {
   const request = input instanceof Request ? input : undefined;
-  for (const key in REFUSED) {
+  for (const key of Object.keys(REFUSED)) {
     if ((init as Record<string, unknown>)[key]) throw new TypeError(`option "${key}" of h3Fetch(): ${REFUSED[key]}`);
   }
   const { protocol } = init as { protocol?: unknown };
@@ -164,9 +164,8 @@ function methodOf(value: unknown): string {
 
 function signalOf(value: unknown): AbortSignal | undefined {
   if (value === undefined || value === null) return undefined;
-  const { aborted, addEventListener } = value as AbortSignal;
-  if (typeof aborted !== "boolean" || typeof addEventListener !== "function") throw new TypeError(`signal must be an AbortSignal, not ${brief(value)}`);
-  return value as AbortSignal;
+  if (!(value instanceof AbortSignal)) throw new TypeError(`signal must be an AbortSignal, not ${brief(value)}`);
+  return value;
 }
 
 function redirectMode(value: unknown): RequestWishes["redirect"] | undefined {
