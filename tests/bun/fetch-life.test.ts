@@ -1,6 +1,6 @@
 /** How long clients, their fetches and their processes live; many fetches at once and one behind the other; datagrams of fetches. */
 import { describe, expect, test } from "bun:test";
-import { createH3Client, H3Client, H3Error, type H3FetchInit } from "../../bindings/bun/src/index.ts";
+import { createH3Client, H3Client, H3Error, h3Fetch, type H3FetchInit } from "../../bindings/bun/src/index.ts";
 import { BUNS, Child } from "./child.ts";
 import { failure, gate, settled, Suite, until } from "./suite.ts";
 
@@ -132,7 +132,26 @@ describe("many", () => {
     const numbers = Array.from({ length: 50 }, (_, n) => String(n));
     expect(await Promise.all(numbers.map(async (n) => (await client.fetch(`${at}/n/${n}`)).text()))).toEqual(numbers);
     for (const n of numbers) expect(await (await client.fetch(`${at}/n/${n}`)).text()).toBe(n);
-    expect(client.stats()).toMatchObject({ connections_total: 1, fetches_total: 100, fetches_active: 0 });
+    await until(() => client.stats().fetches_active === 0);
+    expect(client.stats()).toMatchObject({ connections_total: 1, fetches_total: 100 });
+  });
+
+  test("a connection that is made before it is needed", async () => {
+    const client = suite.client(server);
+    const asFetch: typeof fetch = client.fetch; // its type, too
+    await asFetch.preconnect(at);
+    expect(client.stats()).toMatchObject({ connections_total: 1, fetches_total: 0 });
+    const response = await client.fetch(`${at}/n/1`);
+    expect([response.h3.connection!.reused, await response.text()]).toEqual([true, "1"]);
+    await client.fetch.preconnect(new URL(at));
+    expect(client.stats().connections_total).toBe(1);
+    expect(await failure(client.fetch.preconnect("https://127.0.0.1:1/"))).toMatchObject({ name: "TypeError", code: "ZIG_H3_ERR_REFUSED" });
+    void client.fetch.preconnect("https://127.0.0.1:1/"); // nobody takes what becomes of it
+    expect(() => client.fetch.preconnect("nowhere")).toThrow(TypeError);
+    expect(() => client.fetch.preconnect("http://127.0.0.1/")).toThrow(TypeError);
+    await h3Fetch.preconnect(at, { serverCertificateHashes: [server.certificateHash] });
+    await client.close();
+    expect(await failure(client.fetch.preconnect(at))).toMatchObject({ code: "ZIG_H3_ERR_SHUTDOWN" });
   });
 
   test("K02 where there is no room they wait, and beyond the bound they fail by name", async () => {
@@ -186,7 +205,7 @@ describe("many", () => {
     await asked;
     const during = ticks;
     clearInterval(timer);
-    expect(during).toBeGreaterThan(10);
+    expect(during).toBeGreaterThan(5);
   });
 
   test("F12 a server that stops: what runs finishes, what comes later goes to the next one", async () => {

@@ -128,12 +128,12 @@ def command_line(log, count):
 
 
 def quicgo(log, count):
-    """The tests that stand in the build's copy of quic-go."""
+    """The tests that stand in the build's copy of quic-go, and those of the engine that take it."""
     if os.environ.get("ZIG_H3_STOCK_QUIC", "0") == "1":
         raise Skipped("ZIG_H3_STOCK_QUIC=1: quic-go is built as it is")
-    command = ["go", "test", "-json", "-count=1", "-modfile=build/quic-go.mod", "github.com/quic-go/quic-go/internal/congestion"]
-    code, output = run(log, command, 300, quiet=True)
-    count.add(counts.of_go_test(log, code, output))
+    for chosen in (["github.com/quic-go/quic-go/internal/congestion"], ["./engine/client", "-run=CongestionControlOfAClient"]):
+        code, output = run(log, ["go", "test", "-json", "-count=1", "-modfile=build/quic-go.mod", *chosen], 300, quiet=True)
+        count.add(counts.of_go_test(log, code, output))
 
 
 # --------------------------------------------------------------------------------------------------------------------------- c

@@ -72,9 +72,9 @@ func TestExitCodes(t *testing.T) {
 				w.Header().Set(fmt.Sprint("x-", i), strings.Repeat("x", 8000))
 			}
 		case "/loop":
-			http.Redirect(w, r, "/loop", 302)
+			http.Redirect(w, r, "/loop", http.StatusFound)
 		case "/again":
-			http.Redirect(w, r, "/", 307)
+			http.Redirect(w, r, "/", http.StatusTemporaryRedirect)
 		case "/500":
 			w.WriteHeader(500)
 		case "/hang":

@@ -6,7 +6,8 @@ import { checkHost, connectionOptions, CONNECTION_KEYS, HOST_KEYS } from "../opt
 import { Fetcher } from "./fetcher.ts";
 import { checkWishes, defaultHeaders, DEFAULTS_KEYS } from "./request.ts";
 import type { H3Response } from "./response.ts";
-import type { H3ClientOptions, H3FetchInit } from "./types.ts";
+import type { ConnectionOptions } from "../types.ts";
+import type { H3ClientOptions, H3Fetch, H3FetchInit } from "./types.ts";
 
 const KEYS = new Set<string>([...CONNECTION_KEYS, ...HOST_KEYS, ...DEFAULTS_KEYS, "headers"]);
 
@@ -37,11 +38,13 @@ export class H3Client implements Disposable, AsyncDisposable {
     this.#clients.first();
     dropped.register(this, this.#clients, this);
     const fetcher = this.#fetcher;
-    this.fetch = (input, init) => fetcher.fetch(input, init) as Promise<H3Response>;
+    this.fetch = Object.assign((input: string | URL | Request, init?: H3FetchInit) => fetcher.fetch(input, init) as Promise<H3Response>, {
+      preconnect: (url: string | URL, options?: ConnectionOptions) => fetcher.preconnect(url, options),
+    });
   }
 
   /** As h3Fetch(), over connections of this client. It may be given away alone, to a library that takes a fetch. */
-  readonly fetch: (input: string | URL | Request, init?: H3FetchInit) => Promise<H3Response>;
+  readonly fetch: H3Fetch;
 
   /** The engine's counters by name, of all connections of the client. docs/client-options.md and docs/abi.md say what they count. */
   stats(): Record<string, number> {
