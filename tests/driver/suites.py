@@ -348,13 +348,13 @@ def bun_files(log, count, folder, limit, files, env={}, more=()):
     count.add(counts.of_junit(log, code, report))
 
 
-# Those of tests/bun that send no datagrams, which would be dropped.
-WITHOUT_DATAGRAMS = ("bodies", "failures", "lifecycle", "responses", "streaming", "webtransport-decision")
+# Those of tests/bun that send no datagrams, which would be dropped, or send them again and again.
+NOTHING_LOST = ("bodies", "failures", "fetch", "lifecycle", "responses", "streaming", "webtransport-client", "webtransport-decision")
 
 
 def full(log, count):
     """tests/bun where the ring to the engine is full three of four times: what is refused is made again when it is told of."""
-    files = [ROOT / "tests/bun" / f"{name}.test.ts" for name in WITHOUT_DATAGRAMS]
+    files = [ROOT / "tests/bun" / f"{name}.test.ts" for name in NOTHING_LOST]
     bun_files(log, count, "tests/bun", 600, files, {"ZIG_H3_LIBDIR": str(refusing(log))}, ["-t", "^(?!.*not tried again and again).*$"])
 
 
