@@ -45,6 +45,19 @@ static void plain(void)
     SAME(got->status, 200);
     HOLDS(strstr(got->fields, "x-method=GET|x-asked=why|") != NULL);
 
+    /* Right behind the authority a query, whose path is /, and a fragment. */
+    SAME(fetch("GET", "?a=b", NULL)->status, 404);
+    SAME(fetch("GET", "#c", NULL)->status, 404);
+
+    /* The longest method. */
+    char method[66] = {0};
+    memset(method, 'M', 64);
+    SAME(fetch(method, "/silently", NULL)->status, 404);
+    method[64] = 'M';
+    zig_h3_handle none = 0;
+    config = asking(method, "/hello", NULL, ZIG_H3_FETCH_END);
+    SAME(zig_h3_client_fetch(client, &config, &none), ZIG_H3_ERR_INVALID_ARGUMENT);
+
     got = fetch("GET", "/trailers", NULL);
     SAME(got->code, 0);
     SAME(got->body_ends, 1);
@@ -191,6 +204,17 @@ static void cancelled(void)
     SAME(zig_h3_request_reset(got->handle, (uint64_t)1 << 62), ZIG_H3_ERR_INVALID_ARGUMENT);
     UNTIL(got->done && silent_ended == 1); /* the server hears of it */
     SAME(got->code, ZIG_H3_ERR_CANCELLED);
+
+    /* Nothing more of its body is taken. */
+    zig_h3_fetch_config upload = asking("POST", "/silent", NULL, 0);
+    size_t taken = 0;
+    silent = 0;
+    got = start(&upload);
+    UNTIL(silent != 0);
+    SAME(zig_h3_client_cancel_fetch(got->handle), 0);
+    const int32_t code = zig_h3_request_write(got->handle, "x", 1, &taken);
+    HOLDS(code == ZIG_H3_ERR_ENDED || code == ZIG_H3_ERR_STALE_HANDLE); /* it may be over by now */
+    SAME(ended(got)->code, ZIG_H3_ERR_CANCELLED);
 
     config.response_timeout_ms = 30;
     got = ended(start(&config));
@@ -406,6 +430,15 @@ static void full_account(void)
     zig_h3_client_free(client);
     UNTIL(closed == 1);
     client_with("{\"insecure\": true, \"max_queued_request_bytes\": 1048576}");
+    /* What is refused for something else takes no room. */
+    uint8_t list[64];
+    zig_h3_fetch_config bad = asking("POST", "/silent", NULL, 0);
+    bad.body = body;
+    bad.body_len = 4096;
+    bad.headers = list;
+    bad.headers_len = pack(list, 0, "bad name", "1");
+    for (int i = 0; i < 300; i++)
+        SAME(zig_h3_client_fetch(client, &bad, &handle), ZIG_H3_ERR_BAD_HEADER);
     zig_h3_fetch_config config = asking("POST", "/silent", NULL, ZIG_H3_FETCH_END);
     config.body = body;
     config.body_len = EACH;
