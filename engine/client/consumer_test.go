@@ -195,6 +195,16 @@ func (a *asked) wait() *asked {
 	return a
 }
 
+// over reports whether the fetch has ended.
+func (a *asked) over() bool {
+	select {
+	case <-a.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // get fetches a path with GET, and waits.
 func (f *fixture) get(addr, path string) *asked {
 	f.t.Helper()

@@ -325,6 +325,32 @@ func TestHappyEyeballs(t *testing.T) {
 	}
 }
 
+// Of two connections that come to be at once one is taken, and the other is closed.
+func TestOneConnectionOfTwo(t *testing.T) {
+	conns := map[netip.AddrPort]*quic.Conn{}
+	at := []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:1"), netip.MustParseAddrPort("192.0.2.2:1")}
+	for _, a := range at {
+		conns[a], _ = enginetest.Pair(t, nil, nil)
+	}
+	both := make(chan struct{})
+	q, err := race(t.Context(), at, time.Millisecond, func(_ context.Context, a netip.AddrPort) (*quic.Conn, error) {
+		if a == at[0] {
+			<-both
+		} else {
+			close(both)
+		}
+		return conns[a], nil
+	})
+	if err != nil || q == nil || q.Context().Err() != nil {
+		t.Fatalf("no connection: %v", err)
+	}
+	for _, c := range conns {
+		if c != q && c.Context().Err() == nil {
+			t.Error("the other is open still")
+		}
+	}
+}
+
 // An address that nobody listens at does not hold up the next.
 func TestAServerWithTwoAddresses(t *testing.T) {
 	closed, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})

@@ -124,6 +124,7 @@ func TestEarlyData(t *testing.T) {
 	for _, method := range []string{"GET", "HEAD", "OPTIONS"} {
 		safe = append(safe, p.ask(method, "/safe"))
 	}
+	empty := p.start(Request{Method: "POST", Authority: "good.test", Path: "/unsafe", End: true})
 	post := p.ask("POST", "/unsafe")
 	streamed := p.start(Request{Method: "GET", Authority: "good.test", Path: "/unsafe"})
 	streamed.do(func(x *Fetch) { x.End(sink.Chunk{}) })
@@ -141,7 +142,7 @@ func TestEarlyData(t *testing.T) {
 	default:
 	}
 	p.way.lose(nil)
-	for range 2 {
+	for range 3 {
 		if r := p.server.next(t); r.path != "/unsafe" || !r.complete {
 			t.Errorf("%s %s, handshake complete: %v", r.method, r.path, r.complete)
 		} else {
@@ -154,7 +155,7 @@ func TestEarlyData(t *testing.T) {
 			t.Errorf("%v, flags %#x", a, a.flags())
 		}
 	}
-	for _, a := range []*asked{post, streamed} {
+	for _, a := range []*asked{post, empty, streamed} {
 		if a.wait(); a.end.Code != sink.OK || a.flags()&sink.FlagEarly != 0 || a.end.Conn != conn.Conn {
 			t.Errorf("%v, flags %#x", a, a.flags())
 		}

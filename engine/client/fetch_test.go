@@ -300,6 +300,26 @@ func TestF06_TimeLimits(t *testing.T) {
 	}
 }
 
+// A fetch's own time limit takes the place of the client's, and a negative one is none.
+func TestWhichTimeLimitHolds(t *testing.T) {
+	now := time.Now()
+	for _, c := range []struct {
+		own, option time.Duration
+		want        time.Time
+	}{
+		{0, time.Minute, now.Add(time.Minute)},
+		{time.Second, time.Minute, now.Add(time.Second)},
+		{time.Hour, time.Minute, now.Add(time.Hour)},
+		{-1, time.Minute, time.Time{}},
+		{0, 0, time.Time{}},
+		{time.Second, 0, now.Add(time.Second)},
+	} {
+		if got := limit(now, c.own, c.option); !got.Equal(c.want) {
+			t.Errorf("%v, the option %v: %v, not %v", c.own, c.option, got, c.want)
+		}
+	}
+}
+
 func TestABodyThatStops(t *testing.T) {
 	p := serve(t, "", 0, func(p *peer, e event) {
 		if e.Type == sink.EventRequest {

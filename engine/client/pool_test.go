@@ -314,6 +314,34 @@ func TestRejectedRequests(t *testing.T) {
 	}
 }
 
+// One that is sent again may wait for a stream as long as the first time, however long ago that was.
+func TestARejectedRequestWaitsAnew(t *testing.T) {
+	h := holdRequests(t, 1)
+	f := newFixture(t, `{"max_connections_per_origin": 1}`)
+	a := f.startGet(h.addr)
+	held := h.next()
+	b := f.startGet(h.addr)
+	a.do(func(x *Fetch) {
+		x.mu.Lock()
+		x.queueLimit = time.Unix(1, 0)
+		x.mu.Unlock()
+	})
+	held.s.CancelWrite(0x10b)
+	io.Copy(io.Discard, held.s)
+	h.next().answer() // b was in front of it
+	if b.wait(); b.end.Code != sink.OK {
+		t.Errorf("%v", b)
+	}
+	eventually(t, "the second try, or the end", func() bool { return len(h.requests) == 1 || a.over() })
+	if a.over() {
+		t.Fatalf("%v", a)
+	}
+	h.next().answer()
+	if a.wait(); a.end.Code != sink.OK {
+		t.Errorf("%v", a)
+	}
+}
+
 // A GOAWAY that comes between the choice of a stream and the request is heeded.
 func TestAStreamBehindGoAway(t *testing.T) {
 	h := holdRequests(t, 100)
@@ -442,6 +470,30 @@ func TestAServerThatGoesAwayAtOnce(t *testing.T) {
 	}
 	if n := conns.Load(); n < 1 || n > mostTries+mostGoneAway {
 		t.Errorf("%d connections", n)
+	}
+}
+
+// Only servers that go away in a row count: a connection that serves begins the count anew.
+func TestGoingAwayIsCountedInARow(t *testing.T) {
+	h := holdRequests(t, 10)
+	f := newFixture(t, "")
+	key, err := originOf(h.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &f.client.pool
+	p.mu.Lock()
+	p.origin(key).goneAway = mostGoneAway - 1
+	p.mu.Unlock()
+	a := f.startGet(h.addr)
+	h.next().answer()
+	if a.wait(); a.end.Code != sink.OK {
+		t.Errorf("%v", a)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := p.origin(key).goneAway; n != 0 {
+		t.Errorf("%d are counted", n)
 	}
 }
 

@@ -144,3 +144,24 @@ func TestPriorityThatChanges(t *testing.T) {
 	default:
 	}
 }
+
+// A head with another priority is as one that had it from the start, and counts as that.
+func TestAHeadWithAnotherPriority(t *testing.T) {
+	request := Request{Method: "GET", Authority: "a.test", Path: "/", Headers: fields("a", "b", "priority", "u=2;x, y", "c", "d")}
+	packed, size, err := request.head()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []wire.Priority{{Urgency: 6, Incremental: true}, {Urgency: 0}} {
+		packed, size = reprioritize(packed, size, p)
+		other := request
+		other.Priority, other.HasPriority = p, true
+		want, wantSize, err := other.head()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if list(packed) != list(want) || size != wantSize {
+			t.Errorf("%q of %d, not %q of %d", list(packed), size, list(want), wantSize)
+		}
+	}
+}

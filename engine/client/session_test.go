@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/quic-go/quic-go"
@@ -414,4 +416,21 @@ func TestASessionWhoseHeadIsTooLarge(t *testing.T) {
 	w = f.want(SessionRequest{Authority: r.addr, Path: "/"})
 	within(t, "a request", asked)
 	w.wait(sink.EventSessionOpened)
+}
+
+// What waits for SETTINGS is called once, whenever they come.
+func TestWhatWaitsForSettings(t *testing.T) {
+	for range 100 {
+		var c conn
+		var called atomic.Int32
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() { c.whenSettled(func() { called.Add(1) }) })
+		}
+		all.Go(c.settle)
+		all.Wait()
+		if n := called.Load(); n != 4 {
+			t.Fatalf("%d of 4 were called", n)
+		}
+	}
 }

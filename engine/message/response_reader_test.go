@@ -51,3 +51,24 @@ func TestHeadsOfAResponse(t *testing.T) {
 		}
 	}
 }
+
+// So many informational heads may stand in front of a response, and not one more.
+func TestInformationalHeadsHaveALimit(t *testing.T) {
+	c, s := enginetest.Pair(t, nil, nil)
+	for _, n := range []int{mostInformational, mostInformational + 1} {
+		ours, theirs := streams(t, c, s)
+		for range n {
+			ours.Write(enginetest.Headers(":status", "103"))
+		}
+		ours.Write(enginetest.Headers(":status", "200"))
+		ours.Close()
+		heads := 0
+		err := NewResponseReader(theirs, wire.NewFieldLimits(1<<10)).ReadResponse(func(*wire.ResponseHead, []byte) error {
+			heads++
+			return nil
+		})
+		if n == mostInformational && (err != nil || heads != n+1) || n > mostInformational && (err != errInformational || heads != mostInformational) {
+			t.Errorf("%d in front: %d heads, %v", n, heads, err)
+		}
+	}
+}

@@ -52,7 +52,10 @@ describe("F11 redirects", () => {
         const init = { method, body, headers: { "content-language": "de", "x-own": "1" } } as H3FetchInit & RequestInit;
         const [mine, reference] = [await ours(`/to/${status}?/here`, init), await theirs(`/to/${status}?/here`, init)];
         expect([mine.status, mine.redirected, mine.url]).toEqual([200, true, `${origin}/here`]);
-        if (method === "HEAD") return;
+        if (method === "HEAD") {
+          expect(mine.body).toBe(null); // it is one still
+          return;
+        }
         const [a, b] = [await told(mine), await told(reference)];
         const said = ({ method, body, headers }: Told): object => ({ method, body, fields: kept.map((name) => (headers[name] === "0" ? undefined : headers[name])) });
         expect(said(a)).toEqual(said(b));
@@ -177,6 +180,33 @@ describe("content codings", () => {
         expect([coding, await failure((await buy("wrong", coding, how)).bytes())]).toMatchObject([coding, { name: "TypeError", code: "ZIG_H3_ERR_PROTOCOL" }]);
       }
     }
+  });
+
+  test("what is broken off behind the end of the coding is an error, too", async () => {
+    const [read, broken] = [gate(), gate()];
+    const packed = Buffer.concat([zlib.deflateSync(noise), Buffer.from("what is nothing")]);
+    const breaking = suite.serve({
+      fetch: () =>
+        new Response(
+          (async function* () {
+            yield packed;
+            await read.promise;
+            yield "and more of it";
+            await broken.promise;
+            throw new Error("on purpose");
+          })() as never,
+          { headers: { "content-encoding": "deflate" } },
+        ),
+    });
+    const client = suite.client(breaking);
+    const reader = (await client.fetch(`https://127.0.0.1:${breaking.port}/`)).body!.getReader();
+    let length = 0;
+    while (length < noise.length) length += ((await reader.read()).value as Uint8Array).length;
+    const last = failure(reader.read());
+    read.open();
+    await until(() => client.stats().body_bytes_in! > packed.length);
+    broken.open();
+    expect(await last).toMatchObject({ name: "TypeError", code: "ZIG_H3_ERR_RESET" });
   });
 
   test("a bomb costs its reader what it reads, and no more", async () => {

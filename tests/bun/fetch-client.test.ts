@@ -151,7 +151,19 @@ test("a thread keeps no more than 32 shared clients", async () => {
   await new Promise((resolve) => setImmediate(resolve));
   expect(first.over).toBe(true);
   expect(kept.over).toBe(false); // something of it is still open
+  kept.hold();
+  kept.letGo();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(kept.over).toBe(false); // though nobody waits for it
   kept.ended();
   await new Promise((resolve) => setImmediate(resolve));
   expect(kept.over).toBe(true);
+});
+
+test("of shared clients the one that nobody has asked for longest goes first", async () => {
+  const asked = sharedClient({ connectTimeoutMs: 3000 });
+  for (let i = 0; i < 40; i++) {
+    sharedClient({ connectTimeoutMs: 4000 + i });
+    expect(sharedClient({ connectTimeoutMs: 3000 })).toBe(asked);
+  }
 });

@@ -1,5 +1,6 @@
 /** h3Fetch() at a server of ours: what is asked for and what comes back. Each case that Bun's own fetch has, too, is held against it. */
 import { describe, expect, test } from "bun:test";
+import { getEventListeners } from "node:events";
 import { H3Response, h3Fetch, type H3Client, type H3FetchInit, type H3Server } from "../../bindings/bun/src/index.ts";
 import { certificate, failure, gate, Suite, until, type Reference } from "./suite.ts";
 
@@ -278,7 +279,7 @@ describe("F02 bodies of requests", () => {
   }
 
   test("F02 what is changed behind the call is sent as it was", async () => {
-    for (const size of [100, 1_000_000]) {
+    for (const size of [100, 1_000_000, 4_000_000]) {
       const body = new Uint8Array(size).fill(1);
       const asked = ours("/echo", { method: "POST", body });
       body.fill(2);
@@ -355,6 +356,13 @@ describe("F02 bodies of requests", () => {
     const locked = new ReadableStream();
     locked.getReader();
     expect(String(await failure(to.fetch(`https://127.0.0.1:${watched.port}/`, { method: "POST", body: locked })))).toContain("in use");
+  });
+
+  test("F02 a content-length of a request without a body is not sent", async () => {
+    for (const [method, length] of [["GET", undefined], ["DELETE", undefined], ["POST", "0"]] as const) {
+      const { headers } = (await (await ours("/mirror", { method, headers: { "content-length": "5" } })).json()) as { headers: Record<string, string> };
+      expect([method, headers["content-length"]]).toEqual([method, length as string]);
+    }
   });
 
   test("F02 a content-length that the stream breaks is a failure, on both sides", async () => {
@@ -529,6 +537,24 @@ describe("F05 giving up", () => {
     const response = await ours("/text", { signal: other.signal });
     other.abort();
     expect(await response.text()).toBe("hello");
+  });
+
+  test("F05 a signal is let go of with the end, however that is", async () => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const listeners = (): number => getEventListeners(signal, "abort").length;
+    await (await ours("/text", { signal })).text();
+    await (await ours("/big", { signal })).bytes();
+    await (await ours("/mirror", { signal, method: "POST", body: streamOf(["some"]) })).text();
+    await failure(client.fetch("https://127.0.0.1:9/", { signal }));
+    await until(() => listeners() === 0);
+    arrived = gate();
+    const asked = failure(to.fetch(`${at}/never`, { signal }));
+    await arrived.promise;
+    expect(listeners()).toBe(1);
+    controller.abort();
+    await asked;
+    expect(listeners()).toBe(0);
   });
 
   test("F05 AbortSignal.timeout()", async () => {

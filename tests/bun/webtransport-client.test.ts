@@ -9,6 +9,8 @@ import {
   type WebTransportClientOptions,
   type WebTransportServerSession,
 } from "../../bindings/bun/src/index.ts";
+import { checkWish } from "../../bindings/bun/src/client/session/web_transport_options.ts";
+import { sharedClient } from "../../bindings/bun/src/client/shared_clients.ts";
 import { BUNS, Child } from "./child.ts";
 import { Suite, failure, gate, settled, until } from "./suite.ts";
 
@@ -366,6 +368,18 @@ describe("what is left", () => {
     const count = (what: string): number => ends.filter((one) => one === what).length;
     expect([count("session"), count("1"), count("2")]).toEqual([50, 50, 100]);
     await settled(server);
+  });
+
+  test("a client that is asked for no more ends with the last of its sessions", async () => {
+    const server = echoing();
+    const session = open(server);
+    const client = sharedClient(checkWish(url(server), believe(server)).connection);
+    await session.ready;
+    client.retire();
+    expect([client.held, client.over]).toEqual([1, false]);
+    session.close();
+    await session.closed;
+    await until(() => client.over);
   });
 
   test("L16 an open session keeps the process, a closed one does not", async () => {
