@@ -68,7 +68,7 @@ static inline bool queue_is_empty(zig_h3_handle handle)
     if (queue == NULL || atomic_load_explicit(&queue->consumer, memory_order_relaxed) != consumer_of(handle, CONSUMER_NONE))
         return false;
     h3_ring *const ring = atomic_load_explicit(&queue->ring, memory_order_acquire);
-    return h3_ring_depth(ring) == 0 && !h3_ring_hungry(ring);
+    return h3_ring_idle(ring);
 }
 
 /* What a draining call returns that found nothing: 0, or that there will be nothing any more. Looks again once the state is known to be

@@ -408,7 +408,9 @@ int h3_ring_arm(h3_ring *ring) {
 
 void h3_ring_disarm(h3_ring *ring) { atomic_store(&ring->armed, 0); }
 
-int h3_ring_hungry(h3_ring *ring) { return atomic_load_explicit(&ring->hungry, memory_order_relaxed) != 0; }
+int h3_ring_idle(h3_ring *ring) {
+    return h3_ring_depth(ring) == 0 && atomic_load_explicit(&ring->hungry, memory_order_relaxed) == 0;
+}
 
 int h3_ring_doorbell(h3_ring *ring) {
     if (atomic_load(&ring->hungry) != 1) return 0;

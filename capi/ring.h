@@ -103,8 +103,8 @@ int h3_ring_arm(h3_ring *ring);
 /* Takes an arm back; the write may have happened. */
 void h3_ring_disarm(h3_ring *ring);
 
-/* Whether producers have asked to be told that there is room. Any thread may ask. */
-int h3_ring_hungry(h3_ring *ring);
+/* Whether nothing is claimed that was not released, and no producer has asked to be told that there is room. Any thread may ask. */
+int h3_ring_idle(h3_ring *ring);
 
 /* 1 if the producers are to be told that there is room (then once): they asked, and a quarter of the ring was taken since the last
  * time or nothing more is published. To be asked after release, and after arm returned 0. */

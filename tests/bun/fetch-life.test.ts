@@ -183,7 +183,6 @@ describe("many", () => {
   test("Z04 two thousand fetches of all kinds leave nothing behind", async () => {
     const client = suite.client(server);
     const { fetches } = (await import("../../bindings/bun/src/queue/pump.ts")).Pump.acquire(0, 0).dispatcher.fetches;
-    const before = fetches.size;
     for (let round = 0; round < 20; round++) {
       const large = 300_000 + round; // more than is given to the library at once
       const asked = Array.from({ length: 100 }, async (_, n) => {
@@ -200,7 +199,7 @@ describe("many", () => {
       });
       await Promise.all(asked);
     }
-    await until(() => client.stats().fetches_active === 0 && fetches.size === before);
+    await until(() => client.stats().fetches_active === 0 && fetches.size === 0); // those of the tests before are to end, too
     await client.close();
     await settled(server, 15_000, ["requests_active"]);
   }, 60_000);

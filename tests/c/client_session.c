@@ -1,5 +1,7 @@
 /* Sessions that a client asks for, from C: opened, rejected, given up, with streams and datagrams both ways. */
 #define _POSIX_C_SOURCE 200809L
+#include <time.h>
+
 #include "asked.h"
 
 static zig_h3_handle theirs; /* the server's end */
@@ -235,6 +237,43 @@ static void offers(void)
     UNTIL(closed == 1);
 }
 
+/* The counter of a session with this name; -1: there is none. */
+static int64_t of_session(zig_h3_handle session, const char *name)
+{
+    uint64_t values[64];
+    const int32_t count = zig_h3_wt_stats_snapshot(session, values, 64);
+    for (int32_t i = 0; i < count && i < 64; i++) {
+        if (strcmp(zig_h3_wt_stats_name((uint32_t)i), name) == 0)
+            return (int64_t)values[i];
+    }
+    return -1;
+}
+
+/* What a client is told to use against congestion its sessions use, and its counters say so; with quic-go as it is nobody knows. */
+static void congestion(void)
+{
+    static const char *const algorithms[] = {"bbr", "reno"};
+    char options[128], name[64];
+    int64_t used[2];
+    for (int i = 0; i < 2; i++) {
+        snprintf(options, sizeof options, "{\"insecure\": true, \"congestion_control\": \"%s\"}", algorithms[i]);
+        client_with(options);
+        const zig_h3_handle session = opened();
+        snprintf(name, sizeof name, "connections_%s", algorithms[i]);
+        const time_t began = time(NULL); /* counters are read now and then, while something happens */
+        while ((used[i] = of_session(session, "congestion_control")) >= 0 && (used[i] == 0 || client_counter(name) == 0) && time(NULL) - began < 40) {
+            datagram(session, theirs);
+            nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+        }
+        HOLDS(used[i] != 0);
+        if (used[i] > 0)
+            SAME(client_counter(name), 1);
+        zig_h3_client_free(client);
+        UNTIL(closed == 1);
+    }
+    HOLDS(used[0] != used[1] || used[0] == -1);
+}
+
 int main(void)
 {
     serve_routes("{\"webtransport\": {\"origins\": [\"https://page.example\"]}}");
@@ -244,6 +283,7 @@ int main(void)
     protocols();
     never_opened();
     offers();
+    congestion();
     stop();
     return done();
 }

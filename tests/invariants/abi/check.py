@@ -137,8 +137,10 @@ def check_cdef(log, count):
 
 
 # Counters that only this project's congestion control has.
+OF_CONNECTIONS = {"packets_spurious", "connections_bbr", "connections_reno", "connections_starting", "connections_at_capacity", "send_rate"}
 COUNTERS_OF_CONGESTION = {
-    "zig_h3_stats_name": {"packets_spurious", "connections_bbr", "connections_reno", "connections_starting", "connections_at_capacity", "send_rate"},
+    "zig_h3_stats_name": OF_CONNECTIONS,
+    "zig_h3_client_stats_name": OF_CONNECTIONS,
     "zig_h3_wt_stats_name": {"packets_spurious", "send_rate", "at_send_capacity", "congestion_control", "congestion_state"},
 }
 
