@@ -183,6 +183,34 @@ func TestEarlyData(t *testing.T) {
 	})
 }
 
+// Whatever is not known to be safe, and all there, waits for the handshake, be it the first that does.
+func TestWhatIsNoEarlyData(t *testing.T) {
+	for name, r := range map[string]Request{
+		"POST": {Method: "POST", End: true}, "a body": {Method: "GET", Body: chunk("body"), End: true}, "PUT": {Method: "PUT", End: true}, "in parts": {Method: "GET"},
+		"datagrams": {Method: "GET", Datagrams: true, End: true},
+	} {
+		p := acquainted(t, `, "early_data": true`, true)
+		p.way.lose(func(int) bool { return true })
+		safe := p.ask("GET", "/safe")
+		r.Authority, r.Path = "good.test", "/unsafe"
+		unsafe := p.start(r)
+		p.server.next(t).reply()
+		p.way.lose(nil)
+		if got := p.server.next(t); got.path != "/unsafe" || !got.complete {
+			t.Errorf("%s: %s, handshake complete: %v", name, got.path, got.complete)
+		} else {
+			got.reply()
+		}
+		if safe.wait(); safe.flags()&sink.FlagEarly == 0 {
+			t.Errorf("%s: %v", name, safe)
+		}
+		unsafe.do(func(x *Fetch) { x.End(sink.Chunk{}) })
+		if unsafe.wait(); unsafe.end.Code != sink.OK || unsafe.flags()&sink.FlagEarly != 0 {
+			t.Errorf("%s: %v", name, unsafe)
+		}
+	}
+}
+
 // reply is answer that does not wait for the request's end.
 func (r *earlyRequest) reply() {
 	r.s.Write(headers(":status", "200"))
