@@ -253,7 +253,8 @@ enum zig_h3_event_flag {
     ZIG_H3_FLAG_REMOTE = 0x2,
     ZIG_H3_FLAG_ABORTED = 0x4,
     ZIG_H3_FLAG_BUFFERED = 0x8,
-    ZIG_H3_FLAG_COUNTERS = 0x10 /* of SESSION_CLOSED: meta is counters */
+    ZIG_H3_FLAG_COUNTERS = 0x10, /* of SESSION_CLOSED: meta is counters */
+    ZIG_H3_FLAG_EARLY = 0x20     /* of RESPONSE: the request went out as early data (0-RTT), which the server has taken */
 };
 
 enum zig_h3_log_level { ZIG_H3_LOG_DEBUG = 0, ZIG_H3_LOG_INFO = 1, ZIG_H3_LOG_WARN = 2, ZIG_H3_LOG_ERROR = 3 };

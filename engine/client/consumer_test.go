@@ -19,7 +19,8 @@ import (
 
 type event = enginetest.Event
 
-const patience = enginetest.Patience
+// patience is how long a machine that is busy with others may take.
+const patience = 4 * enginetest.Patience
 
 // A fixture is a client with its consumer.
 type fixture struct {

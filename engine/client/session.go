@@ -7,6 +7,7 @@ import (
 
 	"github.com/quic-go/quic-go"
 
+	"zigh3/engine/congestion"
 	"zigh3/engine/message"
 	"zigh3/engine/session"
 	"zigh3/engine/sink"
@@ -19,8 +20,13 @@ type SessionRequest struct {
 	Path      string // and query; empty: "/"
 	Headers   []byte // packed list, names lower-case; origin is one of them
 	Protocols []string
-	Pooled    bool // it may share its connection with fetches and other such sessions, as far as the server lets it
-	UserData  uint64
+	// CongestionControl, with HasCongestionControl, is that of the session's connection, unless it is shared, instead of the client's option. What a
+	// page calls "throughput" is NewReno, "low-latency" BBR, and "default" Auto.
+	CongestionControl    congestion.Algorithm
+	HasCongestionControl bool
+
+	Pooled   bool // it may share its connection with fetches and other such sessions, as far as the server lets it
+	UserData uint64
 }
 
 // An opening is a session on its way to the stream that it is asked for on.
@@ -30,6 +36,8 @@ type opening struct {
 	session   *session.Session
 	request   Request // its head
 	protocols []string
+	control   congestion.Algorithm
+	controls  bool // control was wished for
 	entered   bool // the pool counts it
 
 	mu    sync.Mutex
@@ -42,7 +50,7 @@ type opening struct {
 // peer's are. SESSION_OPENED follows, or SESSION_CLOSED says why not: ErrNotNegotiated names what the server's SETTINGS lack, ErrRejected has
 // the status that it has answered with.
 func (c *Client) OpenSession(h sink.Handle, r *SessionRequest) {
-	w := &opening{client: c, protocols: append([]string(nil), r.Protocols...)}
+	w := &opening{client: c, protocols: append([]string(nil), r.Protocols...), control: r.CongestionControl, controls: r.HasCongestionControl}
 	w.taker = w
 	w.request = Request{Method: "CONNECT", Authority: r.Authority, Path: r.Path, Headers: append([]byte(nil), r.Headers...)}
 	w.session = session.Wanted(&session.Wish{Handle: h, UserData: r.UserData, To: c.sink, Parent: c.handle, Ended: w.ended})
@@ -106,6 +114,9 @@ func (w *opening) send(c *conn, s *quic.Stream) {
 	w.conn = c
 	w.limit(w.client.options.WebTransport.DecisionTimeout, message.Outcome{Code: sink.ErrTimeout, Flags: sink.FlagAborted, Text: "the server has sent no SETTINGS in time"})
 	w.mu.Unlock()
+	if control, ok := congestion.Of(c.QUIC); ok && w.controls && w.key.alone != 0 {
+		control.Choose(w.control)
+	}
 	c.whenSettled(func() { w.connect(c, s) })
 }
 

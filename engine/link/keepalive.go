@@ -73,3 +73,6 @@ func (c *Conn) stopKeepAlive() {
 		c.keepAlive.timer.Stop()
 	}
 }
+
+// SendNothing sends a frame that means nothing, behind what was written before.
+func (c *Conn) SendNothing() error { return c.SendControl(reservedFrame) }

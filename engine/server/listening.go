@@ -253,9 +253,9 @@ func (l *listening) drain(of sink.Sink, left func() (d time.Duration, ever bool)
 		}
 		for _, c := range conns {
 			if rests[c] == nil {
-				rests[c] = &rest{since: time.Now()}
+				rests[c] = new(rest)
 			}
-			if rests[c].reached(c) {
+			if rests[c].reachedBy(c) {
 				c.closeNow()
 			}
 		}
@@ -267,21 +267,43 @@ func (l *listening) drain(of sink.Sink, left func() (d time.Duration, ever bool)
 }
 
 // A rest watches a draining connection. That its last response is closed does not mean that the peer has it: quic-go tells of no
-// acknowledgement, and closing the connection drops what is still to be sent. So it must have been silent for a while too.
+// acknowledgement, and closing the connection drops what is still to be sent. So it must have been silent for a while too. On a busy machine it may
+// be silent because QUIC's goroutine has not come to run since: so it is given something to send behind all that, and only counts as silent once
+// that has left. Nor does it mean that the peer has read it, and many forget what they have not read when the connection is closed (quic-go does): one
+// that was just answered is given more time, in which those who have it usually close the connection themselves.
 type rest struct {
 	packets uint64
 	since   time.Time
+	marked  bool // something was given to it since it was busy
+	awaited bool // and has not left
+	worked  bool // it was busy during the stop
 }
 
-const shortestRest = 25 * time.Millisecond
+const (
+	shortestRest = 25 * time.Millisecond
+	answeredRest = 250 * time.Millisecond
+)
 
-func (r *rest) reached(c *conn) bool {
-	stats := c.QUIC.ConnectionStats()
-	busy := c.Busy() > 0 || c.Taking()
-	now := time.Now()
-	if busy || stats.PacketsSent != r.packets {
-		r.packets, r.since = stats.PacketsSent, now
-		return false
+// reached looks at a connection that has sent so many packets by now and is to be silent for so long; mark gives it something to send.
+func (r *rest) reached(busy bool, packets uint64, quiet time.Duration, now time.Time, mark func() error) bool {
+	switch {
+	case busy:
+		r.marked, r.worked = false, true
+	case !r.marked:
+		r.marked, r.awaited = true, mark() == nil // else its peer takes nothing more, or it has ended
+	case packets != r.packets:
+		r.awaited = false
+	default:
+		if r.worked {
+			quiet = max(quiet, answeredRest)
+		}
+		return !r.awaited && now.Sub(r.since) >= quiet
 	}
-	return now.Sub(r.since) >= max(shortestRest, 3*stats.SmoothedRTT)
+	r.packets, r.since = packets, now
+	return false
+}
+
+func (r *rest) reachedBy(c *conn) bool {
+	stats := c.QUIC.ConnectionStats()
+	return r.reached(c.Busy() > 0 || c.Taking(), stats.PacketsSent, max(shortestRest, 3*stats.SmoothedRTT), time.Now(), c.SendNothing)
 }

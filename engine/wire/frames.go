@@ -25,7 +25,11 @@ func UnexpectedFrame(t uint64, where string) error {
 
 // KnownFrame reports whether a frame type has a meaning that does not belong on a request stream.
 func KnownFrame(t uint64) bool {
-	return t == FrameSettings || t == FrameGoAway || t == FrameCancelPush || t == FramePushPromise || t == FrameMaxPushID || ReservedFrame(t)
+	switch t {
+	case FrameSettings, FrameGoAway, FrameCancelPush, FramePushPromise, FrameMaxPushID, FramePriorityUpdateRequest, FramePriorityUpdatePush:
+		return true
+	}
+	return ReservedFrame(t)
 }
 
 // Hex is a number as frame types and settings are written, without its 0x.

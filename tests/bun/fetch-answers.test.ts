@@ -397,6 +397,15 @@ describe("what HTTP/3 tells beside the Response", () => {
     expect(times).toEqual(times.toSorted((a, b) => a - b));
   });
 
+  test("what is done to one answer's headers is not seen in the next one's", async () => {
+    const one = await to.fetch(`${at}/none`);
+    one.headers.set("content-type", "other");
+    one.headers.append("x-own", "1");
+    const copy = one.clone();
+    const next = await to.fetch(`${at}/none`);
+    expect([copy.headers.get("x-own"), next.headers.get("x-own"), next.headers.get("content-type")]).toEqual(["1", null, "text/plain;charset=utf-8"]);
+  });
+
   test("the option priority", async () => {
     const sent = async (priority: H3FetchInit["priority"], headers = {}): Promise<string> => (await to.fetch(`${at}/priority`, { priority, headers })).text();
     expect(await Promise.all([sent("high"), sent("low"), sent("auto"), sent({ urgency: 0 }), sent({ incremental: true })])).toEqual(["u=1", "u=5", "", "u=0", "u=3, i"]);

@@ -559,7 +559,7 @@ describe("F05 giving up", () => {
 
   test("F05 AbortSignal.timeout()", async () => {
     expect(await failure(to.fetch(`${at}/never`, { signal: AbortSignal.timeout(20) }))).toMatchObject({ name: "TimeoutError" });
-    const response = await to.fetch(`${at}/half`, { signal: AbortSignal.timeout(200) });
+    const response = await to.fetch(`${at}/half`, { signal: AbortSignal.timeout(3000) });
     expect(await failure(response.text())).toMatchObject({ name: "TimeoutError" });
   });
 
@@ -578,15 +578,15 @@ describe("F05 giving up", () => {
   test("F06 the option timeout: no sign of the answer, then of the body; the connection serves on", async () => {
     const error = await failure(to.fetch(`${at}/never`, { timeout: 40 }));
     expect(error).toMatchObject({ name: "TimeoutError", cause: { name: "H3Error", code: "ZIG_H3_ERR_TIMEOUT" } });
-    const response = await to.fetch(`${at}/half`, { timeout: 300 });
+    const response = await to.fetch(`${at}/half`, { timeout: 3000 });
     expect(await failure(response.text())).toMatchObject({ name: "TimeoutError" });
     expect(to.stats().connections_total).toBe(1);
     for (const timeout of [0, false, true, Infinity]) expect(await (await ours("/text", { timeout })).text()).toBe("hello");
   });
 
   test("F06 what the reader does not take costs no time", async () => {
-    const response = await ours("/big", { timeout: 250 });
-    await Bun.sleep(600);
+    const response = await ours("/big", { timeout: 2000 });
+    await Bun.sleep(4500);
     expect((await response.bytes()).length).toBe(3_000_000);
   });
 });
@@ -630,10 +630,7 @@ describe("F09 servers that are not there", () => {
       expect(error).toBeInstanceOf(TypeError);
       return (error.cause as { code: string }).code;
     };
-    const free = suite.serve({ fetch: () => new Response() });
-    const { port } = free;
-    await free.close();
-    expect(await told(`https://127.0.0.1:${port}/`, { connectTimeoutMs: 20_000 })).toBe("ZIG_H3_ERR_REFUSED");
+    expect(await told("https://127.0.0.1:1/", { connectTimeoutMs: 20_000 })).toBe("ZIG_H3_ERR_REFUSED");
     const silent = await Bun.udpSocket({ hostname: "127.0.0.1" });
     expect(await told(`https://127.0.0.1:${silent.port}/`, {})).toBe("ZIG_H3_ERR_CONNECT_TIMEOUT");
     silent.close();

@@ -128,12 +128,12 @@ def command_line(log, count):
 
 
 def quicgo(log, count):
-    """The tests that stand in the build's copy of quic-go."""
+    """The tests that stand in the build's copy of quic-go, and those of the engine that take it."""
     if os.environ.get("ZIG_H3_STOCK_QUIC", "0") == "1":
         raise Skipped("ZIG_H3_STOCK_QUIC=1: quic-go is built as it is")
-    command = ["go", "test", "-json", "-count=1", "-modfile=build/quic-go.mod", "github.com/quic-go/quic-go/internal/congestion"]
-    code, output = run(log, command, 300, quiet=True)
-    count.add(counts.of_go_test(log, code, output))
+    for chosen in (["github.com/quic-go/quic-go/internal/congestion"], ["./engine/client", "-run=CongestionControlOfAClient"]):
+        code, output = run(log, ["go", "test", "-json", "-count=1", "-modfile=build/quic-go.mod", *chosen], 300, quiet=True)
+        count.add(counts.of_go_test(log, code, output))
 
 
 # --------------------------------------------------------------------------------------------------------------------------- c
@@ -348,13 +348,13 @@ def bun_files(log, count, folder, limit, files, env={}, more=()):
     count.add(counts.of_junit(log, code, report))
 
 
-# Those of tests/bun that send no datagrams, which would be dropped.
-WITHOUT_DATAGRAMS = ("bodies", "failures", "lifecycle", "responses", "streaming", "webtransport-decision")
+# Those of tests/bun that send no datagrams, which would be dropped, or send them again and again.
+NOTHING_LOST = ("bodies", "failures", "fetch", "lifecycle", "responses", "streaming", "webtransport-client", "webtransport-decision")
 
 
 def full(log, count):
     """tests/bun where the ring to the engine is full three of four times: what is refused is made again when it is told of."""
-    files = [ROOT / "tests/bun" / f"{name}.test.ts" for name in WITHOUT_DATAGRAMS]
+    files = [ROOT / "tests/bun" / f"{name}.test.ts" for name in NOTHING_LOST]
     bun_files(log, count, "tests/bun", 600, files, {"ZIG_H3_LIBDIR": str(refusing(log))}, ["-t", "^(?!.*not tried again and again).*$"])
 
 

@@ -48,6 +48,7 @@
  *     client/fetch/redirect.ts                      redirects
  *     client/fetch/fallback.ts                      origins without HTTP/3
  *     client/fetch/alternatives.ts                  which have it, and where (Alt-Svc)
+ *     client/fetch/preconnect.ts                    connections before something is asked for
  *     client/fetch/exchange.ts                      one request and its response, between their events
  *     client/fetch/native_fetch.ts                  the calls of a fetch
  *     client/fetch/response.ts                      H3Response
@@ -146,7 +147,7 @@
 export { h3Fetch } from "./client/fetch/h3_fetch.ts";
 export { createH3Client, H3Client } from "./client/fetch/h3_client.ts";
 export { H3Response, type InformationalResponse, type ResponseConnection, type ResponseDetails, type ResponseTimings } from "./client/fetch/response.ts";
-export type { H3ClientOptions, H3FetchInit, PriorityOption, RequestDefaults } from "./client/fetch/types.ts";
+export type { H3ClientOptions, H3Fetch, H3FetchInit, PriorityOption, RequestDefaults } from "./client/fetch/types.ts";
 export type { CompressOption, CompressionCoding } from "./client/fetch/compress.ts";
 export type {
   CertificateHashOption,

@@ -1,7 +1,7 @@
 /** A library in place of the native one, for what sessions do on this side: tests play the engine. */
 import { afterAll, beforeAll, mock } from "bun:test";
 import { join } from "node:path";
-import { ERROR } from "../src/native/layout.ts";
+import { ERROR, REFUSAL } from "../src/native/layout.ts";
 import type { LogRecord } from "../src/common/log.ts";
 import type { WebTransportSession } from "../src/webtransport/session.ts";
 import type { SessionCore } from "../src/webtransport/session_core.ts";
@@ -22,8 +22,8 @@ export const engine = {
   room: Infinity,
   /** What an atomic write gives. */
   atomic: 0,
-  /** What the last failure was, in words. */
-  error: "",
+  /** What the last refused call waits for. */
+  refusal: 0 as number,
   /** What a commit gives. */
   commit: 0,
   /** Bytes of streams, by handle. */
@@ -49,7 +49,8 @@ function give(at: number, value: number): number {
 
 const fake = {
   zig_h3_flush: () => 0,
-  zig_h3_last_error: () => engine.error,
+  zig_h3_last_error: () => "",
+  zig_h3_last_refusal: () => engine.refusal,
   zig_h3_wt_max_datagram_size: () => 1200,
   zig_h3_wt_stats_name: () => 0,
   zig_h3_wt_stats_snapshot: () => engine.stats,
@@ -121,7 +122,7 @@ export async function play(open = true, handle = 7): Promise<Playing> {
   calls.length = 0;
   engine.room = Infinity;
   engine.atomic = engine.commit = 0;
-  engine.error = "";
+  engine.refusal = REFUSAL.NONE;
   engine.stats = 0;
   engine.written.clear();
   const streams = new Map<number, SessionStream>();

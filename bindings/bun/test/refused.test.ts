@@ -1,7 +1,5 @@
 /** Calls that found no room: made again when there is some, each, in their order, and no sooner. */
 import { describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { ERROR } from "../src/native/layout.ts";
 import { resume, untilTaken, whenWritable } from "../src/native/refused.ts";
 
@@ -42,10 +40,5 @@ describe("calls that are refused", () => {
     expect(() => resume(1)).toThrow("second");
     resume(1);
     expect(done).toEqual(["first", "second", "third", "fourth"]);
-  });
-
-  test("the library says in the words that are looked for here that the way to the engine is full", () => {
-    const words = /toString\(\) === ("[^"]+")/.exec(readFileSync(join(import.meta.dir, "../src/native/refused.ts"), "utf8"))![1]!;
-    expect(readFileSync(join(import.meta.dir, "../../../capi/refusal.c"), "utf8")).toContain(`REFUSAL_RING ? ${words}`);
   });
 });

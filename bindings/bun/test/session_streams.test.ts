@@ -1,6 +1,6 @@
 /** Streams of sessions in the web's shape. */
 import { describe, expect, test } from "bun:test";
-import { ERROR } from "../src/native/layout.ts";
+import { ERROR, REFUSAL } from "../src/native/layout.ts";
 import { WebTransportError } from "../src/webtransport/streams/webtransport_error.ts";
 import { calls, engine, failure, opening, play, settle, withFakeLibrary, type Playing } from "./fake_library.ts";
 
@@ -187,7 +187,7 @@ describe("streams to the peer", () => {
   test("W21 one for which the way to the engine was full is made again, and does not fail", async () => {
     const { resume } = await import("../src/native/refused.ts");
     const { writer, events, handle } = await sending(await play());
-    [engine.atomic, engine.error] = [ERROR.WOULD_BLOCK, "no room in the submission ring"];
+    [engine.atomic, engine.refusal] = [ERROR.WOULD_BLOCK, REFUSAL.RING];
     const write = writer.atomicWrite(bytes(1));
     await settle();
     resume(handle);

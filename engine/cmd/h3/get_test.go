@@ -123,6 +123,16 @@ func TestGetUploadsMoreThanWaits(t *testing.T) {
 	o.getWith(strings.Repeat("y", size), "/", "-T", "-").want(t, 0, strconv.Itoa(size)+" <nil>", "")
 }
 
+// A server that answers without reading the body has answered.
+func TestGetTakesAnAnswerBeforeItsBodyHasLeft(t *testing.T) {
+	o := serveWith(t, func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(413)
+		io.WriteString(w, "too much")
+	})
+	file := place(t, filepath.Join(t.TempDir(), "big"), strings.Repeat("x", 8<<20))
+	o.get("/", "-T", file).want(t, 0, "too much", "")
+}
+
 func TestGetFollowsRedirects(t *testing.T) {
 	other := serveWith(t, echo)
 	var requests atomic.Int64

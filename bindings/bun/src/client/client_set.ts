@@ -31,7 +31,7 @@ export class ClientSet {
    */
   get(options: ConnectionOptions): Client {
     const given = options as Record<string, unknown>;
-    if (CONNECTION_KEYS.every((key) => given[key] === undefined || given[key] === null)) return this.first();
+    if (this.#closed || CONNECTION_KEYS.every((key) => given[key] === undefined || given[key] === null)) return this.first();
     return this.#other({ ...this.base, ...connectionOptions(options) });
   }
 

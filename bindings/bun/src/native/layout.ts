@@ -96,7 +96,7 @@ export const EVENT = {
 } as const;
 
 /** enum zig_h3_event_flag. */
-export const FLAG = { END: 0x1, REMOTE: 0x2, ABORTED: 0x4, BUFFERED: 0x8, COUNTERS: 0x10 } as const;
+export const FLAG = { END: 0x1, REMOTE: 0x2, ABORTED: 0x4, BUFFERED: 0x8, COUNTERS: 0x10, EARLY: 0x20 } as const;
 
 /** enum zig_h3_log_level. */
 export const LOG_LEVEL = { DEBUG: 0, INFO: 1, WARN: 2, ERROR: 3 } as const;

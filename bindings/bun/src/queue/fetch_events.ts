@@ -1,5 +1,5 @@
 /** Brings the events of fetches to whom they concern. */
-import { attempt } from "../common/failure.ts";
+import { attempt, inWords } from "../common/failure.ts";
 import type { LogRecord, Reporter } from "../common/log.ts";
 import { H3Error } from "../native/errors.ts";
 import { ERROR, EVENT, FLAG } from "../native/layout.ts";
@@ -18,6 +18,8 @@ export interface ResponseHead {
   readonly data: Uint8Array<ArrayBuffer> | null;
   /** That is all of the body. */
   readonly complete: boolean;
+  /** Its request went out as early data, which the server has taken. */
+  readonly early: boolean;
 }
 
 /** How a fetch has ended. */
@@ -63,11 +65,14 @@ export interface FetchSink {
 /** Fetches by their handles. */
 export class FetchEvents {
   readonly fetches = new Map<number, FetchSink>();
+  /** Who waits for a connection alone, by the handle of the wish. */
+  readonly connecting = new Map<number, (end: FetchEnd) => void>();
 
   constructor(readonly records: RecordReader) {}
 
   /** Deals with the record at `at`, of a fetch that is there. */
   dispatch(type: number, object: number, at: number): void {
+    if (type === EVENT.CONNECT_DONE) return this.#connected(object, at);
     const fetch = this.fetches.get(object);
     if (fetch === undefined) return; // given up meanwhile
     const { records } = this;
@@ -85,6 +90,7 @@ export class FetchEvents {
           conn: records.u64(word + CONN),
           data: u32[word + DATA_LEN]! === 0 ? null : records.data(at),
           complete: (flags & FLAG.END) !== 0,
+          early: (flags & FLAG.EARLY) !== 0,
         });
       case EVENT.BODY:
         return fetch.piece(records.data(at));
@@ -99,16 +105,24 @@ export class FetchEvents {
       case EVENT.DATAGRAMS_DROPPED:
         return fetch.droppedUnsent(u32[word + CODE]! | 0, records.u64(word + AUX));
       case EVENT.FETCH_DONE:
-        fetch.done({
-          code: u32[word + CODE]! | 0,
-          remote: (flags & FLAG.REMOTE) !== 0,
-          wire: records.u64(word + AUX),
-          why: records.text(at),
-        });
+        fetch.done(this.#end(at));
         this.fetches.delete(object);
         resume(object);
         return;
     }
+  }
+
+  #end(at: number): FetchEnd {
+    const { records } = this;
+    const word = at >>> 2;
+    const flags = records.u32[word + TYPE]! >>> 16;
+    return { code: records.u32[word + CODE]! | 0, remote: (flags & FLAG.REMOTE) !== 0, wire: records.u64(word + AUX), why: records.text(at) };
+  }
+
+  #connected(object: number, at: number): void {
+    const done = this.connecting.get(object);
+    this.connecting.delete(object);
+    done?.(this.#end(at));
   }
 
   /** A fetch cannot be gone on with: whoever waits for it learns why. */
@@ -122,5 +136,7 @@ export class FetchEvents {
   /** Nothing more will come: ends everything. */
   broken(error: unknown): void {
     for (const handle of [...this.fetches.keys()]) attempt(() => this.giveUp(handle, error ?? new H3Error(ERROR.FATAL)));
+    for (const done of this.connecting.values()) attempt(() => done({ code: ERROR.FATAL, remote: false, wire: 0, why: inWords(error) }));
+    this.connecting.clear();
   }
 }

@@ -13,6 +13,7 @@ export class FetchDetails implements ResponseDetails {
   constructor(
     exchange: FetchExchange,
     readonly streamId: number,
+    readonly early: boolean,
   ) {
     this.#exchange = exchange;
   }

@@ -4,7 +4,7 @@ import { attempt, callLogged } from "../../common/failure.ts";
 import type { LogRecord, Reporter } from "../../common/log.ts";
 import { Outcome } from "../../common/outcome.ts";
 import type { Carrier, Sending } from "../../http/outgoing.ts";
-import { H3Error } from "../../native/errors.ts";
+import { errorName, H3Error } from "../../native/errors.ts";
 import { ERROR } from "../../native/layout.ts";
 import { readFields } from "../../native/packed.ts";
 import type { FetchEnd, FetchSink, ResponseHead } from "../../queue/fetch_events.ts";
@@ -175,7 +175,10 @@ export class FetchExchange implements FetchSink, BodyOwner {
     if (onDatagram !== undefined) callLogged(this.#client, "onDatagram", () => onDatagram(payload), () => this.about());
   }
 
-  droppedUnsent(): void {}
+  droppedUnsent(code: number, count: number): void {
+    const message = `${count} datagrams that were to be sent were dropped (${errorName(code)})`;
+    this.#client.report({ level: "debug", tier: "protocol", message, ...this.about() });
+  }
 
   done(end: FetchEnd): void {
     this.#endedOnce();

@@ -10,14 +10,16 @@ import { OutgoingStream } from "../../http/outgoing_stream.ts";
 import type { Client } from "../client.ts";
 import type { ClientSet } from "../client_set.ts";
 import { connectionOptions } from "../options.ts";
+import type { ConnectionOptions } from "../types.ts";
 import { codingsOf, decodeStream, decodeWhole } from "./decode.ts";
 import { FetchDetails } from "./details.ts";
 import { FetchExchange, type Answer } from "./exchange.ts";
 import { fetchFailed } from "./failure.ts";
 import { Fallback } from "./fallback.ts";
 import { ask, REQUEST_BODY } from "./native_fetch.ts";
+import { preconnect } from "./preconnect.ts";
 import { redirected, redirectTarget } from "./redirect.ts";
-import { checkRequest, type Asked, type RequestWishes } from "./request.ts";
+import { checkRequest, credentialsOf, parseUrl, type Asked, type RequestWishes } from "./request.ts";
 import { discard, LARGEST_WHOLE, ready, type RequestBody } from "./request_body.ts";
 import { H3Response } from "./response.ts";
 import { fieldsOf, type ResponseFields } from "./response_heads.ts";
@@ -44,6 +46,14 @@ export class Fetcher {
     this.clients = clients;
     this.#headers = headers;
     this.#wishes = wishes;
+  }
+
+  /** As fetch.preconnect(). */
+  preconnect(input: unknown, options: ConnectionOptions = {}): Promise<void> {
+    const url = parseUrl(input);
+    if (url.protocol !== "https:") throw new TypeError(`HTTP/3 has https: alone, not ${url.protocol}`);
+    credentialsOf(url);
+    return preconnect(this.clients.get(options ?? {}), url);
   }
 
   /** As fetch(). */
@@ -179,7 +189,7 @@ class Sender {
 function respond(exchange: FetchExchange, { head, body }: Answer, fields: ResponseFields, asked: Asked, redirects: boolean): Response {
   const { status } = head;
   const { href, hash } = asked.url;
-  const origin = { url: hash === "" && !href.endsWith("#") ? href : href.slice(0, href.indexOf("#")), redirected: redirects, details: new FetchDetails(exchange, head.streamId) };
+  const origin = { url: hash === "" && !href.endsWith("#") ? href : href.slice(0, href.indexOf("#")), redirected: redirects, details: new FetchDetails(exchange, head.streamId, head.early) };
   try {
     return new H3Response(bodyOf(asked, fields, head, body), { status, headers: fields.headers }, origin);
   } catch (error) {

@@ -6,7 +6,8 @@ import { checkHost, connectionOptions, CONNECTION_KEYS, HOST_KEYS } from "../opt
 import { Fetcher } from "./fetcher.ts";
 import { checkWishes, defaultHeaders, DEFAULTS_KEYS } from "./request.ts";
 import type { H3Response } from "./response.ts";
-import type { H3ClientOptions, H3FetchInit } from "./types.ts";
+import type { ConnectionOptions } from "../types.ts";
+import type { H3ClientOptions, H3Fetch, H3FetchInit } from "./types.ts";
 
 const KEYS = new Set<string>([...CONNECTION_KEYS, ...HOST_KEYS, ...DEFAULTS_KEYS, "headers"]);
 
@@ -35,13 +36,16 @@ export class H3Client implements Disposable, AsyncDisposable {
     this.#clients = new ClientSet(connectionOptions(options), checkHost(options));
     this.#fetcher = new Fetcher(this.#clients, defaultHeaders(options.headers), checkWishes(options));
     this.#clients.first();
-    dropped.register(this, this.#clients, this);
     const fetcher = this.#fetcher;
-    this.fetch = (input, init) => fetcher.fetch(input, init) as Promise<H3Response>;
+    this.fetch = Object.assign((input: string | URL | Request, init?: H3FetchInit) => fetcher.fetch(input, init) as Promise<H3Response>, {
+      preconnect: (url: string | URL, options?: ConnectionOptions) => fetcher.preconnect(url, options),
+    });
+    // Who has that alone has all that is needed, and the client has it, too.
+    dropped.register(this.fetch, this.#clients, this);
   }
 
   /** As h3Fetch(), over connections of this client. It may be given away alone, to a library that takes a fetch. */
-  readonly fetch: (input: string | URL | Request, init?: H3FetchInit) => Promise<H3Response>;
+  readonly fetch: H3Fetch;
 
   /** The engine's counters by name, of all connections of the client. docs/client-options.md and docs/abi.md say what they count. */
   stats(): Record<string, number> {

@@ -135,7 +135,11 @@ function withBody(asked: Asked, body: RequestBody, type: string | undefined): As
   return asked;
 }
 
-function parseUrl(input: unknown): URL {
+/**
+ * A URL.
+ * @throws TypeError for what is none
+ */
+export function parseUrl(input: unknown): URL {
   const text = input instanceof URL ? input.href : String(input);
   try {
     return new URL(text);

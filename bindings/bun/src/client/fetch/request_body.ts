@@ -38,9 +38,26 @@ export function extract(input: NonNullable<BodyInput>): Extracted | Promise<Extr
   if (input instanceof ReadableStream) return { body: { stream: usable(input), length: undefined }, type: undefined };
   if (input instanceof FormData || input instanceof URLSearchParams) return formOf(input);
   if (typeof input === "object" && Symbol.asyncIterator in input) {
-    return { body: { stream: new Response(input as unknown as ReadableStream).body!, length: undefined }, type: undefined };
+    return { body: { stream: iterated(input[Symbol.asyncIterator]()), length: undefined }, type: undefined };
   }
   return extract(String(input));
+}
+
+/** What an iterator gives, as it is asked for: what it throws is what the stream fails with, in every Bun. */
+function iterated(iterator: AsyncIterator<unknown>): ReadableStream {
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        const { done, value } = await iterator.next();
+        if (done === true) controller.close();
+        else controller.enqueue(value);
+      },
+      async cancel(reason) {
+        await iterator.return?.(reason);
+      },
+    },
+    { highWaterMark: 0 },
+  );
 }
 
 function formOf(form: FormData | URLSearchParams): Extracted | Promise<Extracted> {

@@ -42,6 +42,8 @@ export interface ResponseDetails {
   /** The QUIC stream of the request. */
   readonly streamId: number;
   readonly timings: ResponseTimings;
+  /** Whether the request went out as early data (0-RTT, the option `earlyData`), which the server has taken. */
+  readonly early: boolean;
   /** Sends a datagram of the request (RFC 9297), which must have been made with `onDatagram`. */
   sendDatagram(data: BufferSource): DatagramResult;
 }

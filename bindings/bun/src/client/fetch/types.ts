@@ -2,6 +2,7 @@
 import type { ClientHostOptions, ConnectionOptions } from "../types.ts";
 import type { CompressOption } from "./compress.ts";
 import type { BodyInput } from "./request_body.ts";
+import type { H3Response } from "./response.ts";
 
 /** How a request is to be treated beside others of its connection (RFC 9218): the fetch standard's words, or the parameters themselves. */
 export type PriorityOption = "high" | "low" | "auto" | { urgency?: number; incremental?: boolean };
@@ -39,6 +40,20 @@ export interface H3FetchInit extends Omit<RequestInit, "body" | "redirect" | "pr
   duplex?: "half";
   /** Takes the datagrams that the server sends of this request (RFC 9297). `response.h3.sendDatagram()` sends some. */
   onDatagram?: (payload: Uint8Array<ArrayBuffer>) => unknown;
+}
+
+/** fetch() over HTTP/3, of a client or of a thread. */
+export interface H3Fetch {
+  /** Asks for something: see h3Fetch(). */
+  (input: string | URL | Request, init: H3FetchInit & { fallback: "fetch" }): Promise<Response>;
+  (input: string | URL | Request, init?: H3FetchInit): Promise<H3Response>;
+  /**
+   * Makes a connection before something is asked for, so that the next request costs no handshake. Resolves when it is there; where that fails, and
+   * nobody takes it, nothing is told.
+   * @param options which connection. What Bun's preconnect() takes stands for steps that QUIC makes as one, and is left alone.
+   * @throws TypeError for what is no URL, or not https:
+   */
+  preconnect(url: string | URL, options?: ConnectionOptions & { dns?: boolean; tcp?: boolean; http?: boolean; https?: boolean }): Promise<void>;
 }
 
 /** What createH3Client() takes. */
