@@ -17,7 +17,7 @@ cli:
 test *suites:
     @tests/run {{ suites }}
 
-# Build, start a Bun server, send it requests with another implementation's client, and end
+# Build, start a Bun server, send it requests with another implementation's client and with h3Fetch, and end
 [no-exit-message]
 demo:
     @tests/demo/run

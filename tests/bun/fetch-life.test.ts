@@ -204,6 +204,25 @@ describe("many", () => {
     await settled(server, 15_000, ["requests_active"]);
   }, 60_000);
 
+  test.skipIf(process.env.H3_STRESS !== "1")("S11 more than 4 GiB go up, and are counted on both sides", async () => {
+    const size = 4200 * (1 << 20);
+    const counting = suite.serve({
+      fetch: async (request) => {
+        let bytes = 0;
+        for await (const chunk of request.body!) bytes += (chunk as Uint8Array).length;
+        return Response.json({ bytes });
+      },
+    });
+    const client = suite.client(counting);
+    const part = new Uint8Array(1 << 20);
+    let left = 4200;
+    const body = new ReadableStream({ pull: (controller) => (left-- > 0 ? controller.enqueue(part) : controller.close()) }, { highWaterMark: 0 });
+    const answer = await client.fetch(`https://127.0.0.1:${counting.port}/`, { method: "POST", body, headers: { "content-length": String(size) } });
+    expect(await answer.json()).toEqual({ bytes: size });
+    await until(() => client.stats().fetches_active === 0 && counting.stats().requests_active === 0);
+    expect([client.stats().body_bytes_out, counting.stats().body_bytes_in]).toEqual([size, size]);
+  }, 600_000);
+
   test("F10 timers go on while answers are awaited", async () => {
     const slow = suite.serve({
       fetch: async () => {
