@@ -50,12 +50,12 @@ export abstract class Call {
     if (code === ERROR.BAD_HEADER || code === ERROR.TOO_LARGE || code === ERROR.INVALID_ARGUMENT || code === ERROR.NO_MEMORY) {
       this.fail(new H3Error(code, library().zig_h3_last_error().toString()));
     } else {
-      this.tooLate(errorName(code));
+      this.tooLate(code === ERROR.STALE_HANDLE ? undefined : errorName(code)); // stale: it has ended, and the event of that is still to come
     }
   }
 
   /** Nobody waits for the response any more. */
-  tooLate(why: string): void {
+  tooLate(why = "its request has ended"): void {
     this.report("debug", "peer", `a response came too late (${why})`, undefined);
   }
 

@@ -18,7 +18,7 @@ export function respond(call: Call, response: Response): void {
   try {
     if (call.exchange?.gone) {
       discard(response);
-      return call.tooLate("its request has ended");
+      return call.tooLate();
     }
     switch (bodyKind(response)) {
       case BODY.BYTES:
