@@ -69,7 +69,8 @@ func (p *slowPath) race(first, second *enginetest.RequestStream) string {
 			p.request(e.Object).Send(200, nil, sink.Chunk{Bytes: pattern(raceLength)}, false)
 		}
 	})
-	// Read by turns and little at a time: what comes then is what the server prefers, however quick its goroutines are.
+	// Read by turns and little at a time: what comes then is what the server prefers, however quick its goroutines are, and whichever of them
+	// a busy machine lets begin first.
 	streams, got := [2]*enginetest.RequestStream{first, second}, [2]int{}
 	who := ""
 	for open, end := 2, time.Now().Add(patience); open > 0; {
@@ -81,7 +82,7 @@ func (p *slowPath) race(first, second *enginetest.RequestStream) string {
 				continue
 			}
 			r.SetReadDeadline(time.Now().Add(time.Millisecond))
-			n, err := r.Stream.Read(make([]byte, raceWindow/4))
+			n, err := r.Stream.Read(make([]byte, raceWindow/32))
 			got[i] += n
 			switch {
 			case err == nil, errors.Is(err, os.ErrDeadlineExceeded):
