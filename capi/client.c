@@ -183,10 +183,6 @@ int32_t zig_h3_client_stats_snapshot(zig_h3_handle handle, uint64_t *values, siz
         now[i] = i == 0 ? now_ms() - atomic_load(&client->made_ms)
                         : atomic_load_explicit(&client->stats[client_places[i]], memory_order_relaxed);
     handle_unlock(slot, 0);
-    if (count > client_counters.count)
-        count = client_counters.count;
-    if (count > 0)
-        memcpy(values, now, count * sizeof *values); /* memory of the caller's: without the lock */
-    return (int32_t)client_counters.count;
+    return counters_give(&client_counters, now, values, count); /* memory of the caller's: without the lock */
 }
 VERSIONED(zig_h3_client_stats_snapshot);

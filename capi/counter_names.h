@@ -3,6 +3,7 @@
 #define CAPI_COUNTER_NAMES_H
 
 #include <pthread.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct counter_names {
@@ -19,5 +20,8 @@ void counter_names_set(struct counter_names *names, const char *const *list, uin
 
 /* One of them; NULL behind the last one. */
 const char *counter_names_at(struct counter_names *names, uint32_t index);
+
+/* Copies values of all counters to those of a caller, who has room for count. Gives how many there are. The names were set before. */
+int32_t counters_give(const struct counter_names *names, const uint64_t *from, uint64_t *values, size_t count);
 
 #endif

@@ -350,10 +350,6 @@ int32_t zig_h3_stats_snapshot(zig_h3_handle handle, uint64_t *values, size_t cou
     for (size_t i = 0; i < server_counters.count; i++)
         now[i] = i == 0 ? uptime_ms(server) : atomic_load_explicit(&server->stats[i], memory_order_relaxed);
     handle_unlock(slot, 0);
-    if (count > server_counters.count)
-        count = server_counters.count;
-    if (count > 0)
-        memcpy(values, now, count * sizeof *values); /* memory of the caller's: without the lock */
-    return (int32_t)server_counters.count;
+    return counters_give(&server_counters, now, values, count); /* memory of the caller's: without the lock */
 }
 VERSIONED(zig_h3_stats_snapshot);

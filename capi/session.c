@@ -119,11 +119,7 @@ int32_t zig_h3_wt_stats_snapshot(zig_h3_handle handle, uint64_t *values, size_t 
     for (size_t i = 0; i < session_counters.count; i++)
         now[i] = atomic_load_explicit(&session->stats[i], memory_order_relaxed);
     handle_unlock(slot, 0);
-    if (count > session_counters.count)
-        count = session_counters.count;
-    if (count > 0)
-        memcpy(values, now, count * sizeof *values); /* memory of the caller's: without the lock */
-    return (int32_t)session_counters.count;
+    return counters_give(&session_counters, now, values, count); /* memory of the caller's: without the lock */
 }
 VERSIONED(zig_h3_wt_stats_snapshot);
 

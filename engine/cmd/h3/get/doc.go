@@ -8,6 +8,7 @@
 //	resume.go    a download that goes on where another has ended
 //	report.go    what --json and -v tell
 //	progress.go  the line on a terminal
-//	terminal_linux.go  what a terminal is, and how wide
+//	terminal.go  what a terminal is, and how wide
+//	terminal_linux.go  how it is asked for its settings
 //	terminal_other.go  the same elsewhere
 package get

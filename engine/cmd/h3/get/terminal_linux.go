@@ -1,22 +1,6 @@
 package get
 
-import (
-	"os"
+import "golang.org/x/sys/unix"
 
-	"golang.org/x/sys/unix"
-)
-
-// hasTermios reports whether a character device is a terminal.
-func hasTermios(f *os.File) bool {
-	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
-	return err == nil
-}
-
-// columns is how wide a terminal is.
-func columns(f *os.File) int {
-	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
-	if err != nil || size.Col == 0 {
-		return 80
-	}
-	return int(size.Col)
-}
+// getTermios asks for a terminal's settings, which nothing else has.
+const getTermios = unix.TCGETS
