@@ -15,6 +15,8 @@ const wire = (code: number): number => 0x52e4a40fa8db + code + Math.floor(code /
 interface Peer {
   /** What its SETTINGS say of WebTransport: the dialects that it speaks. */
   settings: Record<string, number | undefined>;
+  /** What a request of ours has for it: the field of draft 02, or none. */
+  asked: string;
   /** How it prints a code. */
   code: (code: number) => number;
   /** What it prints of the client's end of a session. */
@@ -28,6 +30,7 @@ const [ENABLE_02, MAX_02, MAX_07, MAX_14, ENABLED_15] = [0x2b603742, 0x2b603743,
 const PEERS: Record<"wtransport" | "web-transport-quinn" | "h3", Peer> = {
   wtransport: {
     settings: { [ENABLE_02]: 1, [MAX_07]: 1 },
+    asked: "-",
     code: wire,
     closed: "closed 3 done",
     // Its close() is that of the connection, without a capsule: the code is none of a session's.
@@ -35,12 +38,14 @@ const PEERS: Record<"wtransport" | "web-transport-quinn" | "h3", Peer> = {
   },
   "web-transport-quinn": {
     settings: { [ENABLE_02]: 1, [MAX_02]: 1, [MAX_07]: 1 },
+    asked: "-",
     code: (code) => code,
     closed: "closed 3 done",
     close: { closeCode: 7, reason: "enough" },
   },
   h3: {
     settings: { [ENABLE_02]: 1, [MAX_02]: 1 },
+    asked: "1",
     code: wire,
     // It does not read the CONNECT stream; what it sees is the end of the connection, which had no other session.
     closed: "ended H3_NO_ERROR",
@@ -52,7 +57,7 @@ const PEERS: Record<"wtransport" | "web-transport-quinn" | "h3", Peer> = {
 for (const name of ["wtransport", "web-transport-quinn", "h3"] as const) {
   const peer = PEERS[name];
   describe(name, () => {
-    test("W22 the dialects that it announces", async () => {
+    test("W22 the dialects that it announces, and the one that it is asked in", async () => {
       await using server = await PeerServer.start(name);
       const connection = await suite.connect({ port: Number(new URL(server.url).port) }, { webtransport: true });
       await DraftSession.open(connection, "/echo");
@@ -60,6 +65,10 @@ for (const name of ["wtransport", "web-transport-quinn", "h3"] as const) {
       while (settings === null) ({ settings } = await connection.stats()); // on a stream of their own, behind its answer or not
       const named = [ENABLE_02, MAX_02, MAX_07, MAX_14, ENABLED_15].filter((id) => String(id) in settings);
       expect(Object.fromEntries(named.map((id) => [id, settings[id]]))).toEqual(peer.settings as Record<string, number>);
+      const session = open(server, "/asked");
+      await session.ready;
+      expect(await server.line()).toBe(`asked ${peer.asked}`);
+      session.close();
     });
 
     test("W22 streams both ways and one way, datagrams, the client's close()", async () => {

@@ -136,6 +136,9 @@ async fn answer(request: Request<()>, mut stream: Stream, number: usize, go: Arc
 
 async fn session(request: Request<()>, stream: Stream, http: Connection<Quic, Bytes>) {
     let path = request.uri().path().to_string();
+    if path == "/asked" {
+        println!("asked {}", request.headers().get("sec-webtransport-http3-draft02").map_or("-", |value| value.to_str().unwrap()));
+    }
     let Ok(session) = Session::accept(request, stream, http).await else { return };
     match path.as_str() {
         "/close" => {

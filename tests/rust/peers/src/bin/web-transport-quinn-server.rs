@@ -21,6 +21,9 @@ async fn serve(incoming: quinn::Incoming) {
         connection.closed().await; // it must not go before its answer
         return;
     }
+    if path == "/asked" {
+        println!("asked {}", request.headers.get("sec-webtransport-http3-draft02").map_or("-", |value| value.to_str().unwrap()));
+    }
     let session = request.ok().await.unwrap();
     match path.as_str() {
         "/close" => {

@@ -23,6 +23,9 @@ async fn serve(incoming: IncomingSession) {
     if path == "/refuse" {
         return request.forbidden().await;
     }
+    if path == "/asked" {
+        println!("asked {}", request.headers().get("sec-webtransport-http3-draft02").map_or("-", |value| value));
+    }
     let session = Arc::new(request.accept().await.unwrap());
     match path.as_str() {
         "/close" => {
