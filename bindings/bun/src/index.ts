@@ -45,6 +45,7 @@
  *     client/fetch/request.ts                       from what is given to what is asked for
  *     client/fetch/request_body.ts                  what a request's body is made of
  *     client/fetch/compress.ts                      the option `compress`
+ *     client/fetch/target.ts                        where a request goes
  *     client/fetch/redirect.ts                      redirects
  *     client/fetch/fallback.ts                      origins without HTTP/3
  *     client/fetch/alternatives.ts                  which have it, and where (Alt-Svc)
