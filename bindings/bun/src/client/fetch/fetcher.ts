@@ -5,7 +5,7 @@ import { lastError } from "../../native/library.ts";
 import { scratch } from "../../native/memory.ts";
 import { writeHeaders, type Listed } from "../../native/packed.ts";
 import { whenWritable } from "../../native/refused.ts";
-import { OutgoingBytes, sharedBlob, sharedBytes } from "../../http/outgoing_bytes.ts";
+import { OutgoingBytes, sharedBlob, sharedBytes, type Source } from "../../http/outgoing_bytes.ts";
 import { OutgoingStream } from "../../http/outgoing_stream.ts";
 import type { Client } from "../client.ts";
 import type { ClientSet } from "../client_set.ts";
@@ -20,7 +20,7 @@ import { ask, REQUEST_BODY } from "./native_fetch.ts";
 import { preconnect } from "./preconnect.ts";
 import { redirected, redirectTarget } from "./redirect.ts";
 import { checkRequest, type Asked, type RequestWishes } from "./request.ts";
-import { discard, LARGEST_WHOLE, ready, type RequestBody } from "./request_body.ts";
+import { discard, LARGEST_WHOLE, ready, settled, type Lease, type RequestBody } from "./request_body.ts";
 import { H3Response } from "./response.ts";
 import { fieldsOf, type ResponseFields } from "./response_heads.ts";
 import { addressed } from "./target.ts";
@@ -78,7 +78,14 @@ export class Fetcher {
       const { fallback, compression } = asked.wishes;
       const client = fallback ? undefined : this.clients.get(init);
       if (compression !== undefined && asked.body !== undefined) await compress(asked);
-      if (client !== undefined) return await follow(client, asked);
+      if (client !== undefined) {
+        const { body } = asked;
+        try {
+          return await follow(client, asked);
+        } finally {
+          settled(body);
+        }
+      }
       return await (this.#fallback ??= new Fallback(this.clients, follow)).fetch(asked, connectionOptions(init));
     } catch (error) {
       discard(asked.body, error);
@@ -201,9 +208,16 @@ class Sender {
       const length = declared === undefined ? undefined : Number(declared);
       exchange.send((upload) => new OutgoingStream(upload, REQUEST_BODY, body.stream, length, undefined));
     } else {
-      exchange.send((upload) => new OutgoingBytes(upload, REQUEST_BODY, "bytes" in body ? sharedBytes(body.bytes) : sharedBlob(body.blob)));
+      const source = "bytes" in body ? leased(body.bytes, body.lease) : sharedBlob(body.blob);
+      exchange.send((upload) => new OutgoingBytes(upload, REQUEST_BODY, source));
     }
   }
+}
+
+/** Bytes whose memory the sending needs. */
+function leased(bytes: Uint8Array, lease: Lease | undefined): Source {
+  lease?.join();
+  return sharedBytes(bytes, () => lease?.letGo());
 }
 
 /** Makes the Response. */
