@@ -2,6 +2,7 @@
 import type { BufferSource } from "../../common/buffer_source.ts";
 import type { DatagramResult } from "../../native/datagram_result.ts";
 import type { SocketAddress } from "../../queue/connection.ts";
+import type { PriorityOption } from "./priority.ts";
 
 /** An informational response (1xx) that came before the response itself. */
 export interface InformationalResponse {
@@ -19,6 +20,8 @@ export interface ResponseConnection {
   readonly local: SocketAddress;
   /** It was there before the request was made. */
   readonly reused: boolean;
+  /** Sends a raw QUIC datagram (RFC 9221) by it. The client must have been made with `quicDatagram`, and the server must not have announced HTTP/3's. */
+  sendQuicDatagram(data: BufferSource): DatagramResult;
 }
 
 /** When things happened, in ms on the clock of `performance.now()`. */
@@ -44,6 +47,12 @@ export interface ResponseDetails {
   readonly timings: ResponseTimings;
   /** Whether the request went out as early data (0-RTT, the option `earlyData`), which the server has taken. */
   readonly early: boolean;
+  /**
+   * Gives the request another priority (RFC 9218): what is still sent of it, and of its response, where the server knows of priorities. Of one that
+   * has ended nothing is left to change.
+   * @throws TypeError or RangeError that says what is wrong
+   */
+  prioritize(priority: PriorityOption): void;
   /** Sends a datagram of the request (RFC 9297), which must have been made with `onDatagram`. */
   sendDatagram(data: BufferSource): DatagramResult;
 }
