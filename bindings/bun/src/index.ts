@@ -54,6 +54,7 @@
  *     client/fetch/response.ts                      H3Response
  *     client/fetch/response_heads.ts                the fields of responses
  *     client/fetch/response_body.ts                 a response's body that comes in pieces
+ *     client/fetch/byte_stream.ts                   bodies for readers that bring their own memory
  *     client/fetch/decode.ts                        content codings
  *     client/fetch/details.ts                       what HTTP/3 tells of a response
  *     client/fetch/failure.ts                       what a fetch fails with

@@ -1,6 +1,7 @@
 /** What h3Fetch() gives: a native Response, with what HTTP/3 tells beside it. */
 import type { BufferSource } from "../../common/buffer_source.ts";
 import type { DatagramResult } from "../../native/datagram_result.ts";
+import { byteReadable } from "./byte_stream.ts";
 import type { SocketAddress } from "../../queue/connection.ts";
 import type { PriorityOption } from "./priority.ts";
 
@@ -85,6 +86,7 @@ export class H3Response extends Response {
       enumerable: true,
     });
     const { bytes } = Response.prototype;
+    const body = Object.getOwnPropertyDescriptor(Response.prototype, "body")!.get!;
     async function asBytes(this: H3Response): Promise<Uint8Array> {
       const all: Uint8Array | ArrayBuffer = await bytes.call(this);
       return all instanceof ArrayBuffer ? new Uint8Array(all) : all; // the former Bun 1.3 gives of streams
@@ -92,6 +94,14 @@ export class H3Response extends Response {
     Object.defineProperties(this.prototype, {
       url: told("url"),
       redirected: told("redirected"),
+      body: {
+        get(this: H3Response) {
+          const stream = body.call(this) as ReadableStream<Uint8Array> | null;
+          return stream === null ? null : byteReadable(stream);
+        },
+        configurable: true,
+        enumerable: true,
+      },
       bytes: { value: asBytes, configurable: true, enumerable: true, writable: true },
     });
   }
