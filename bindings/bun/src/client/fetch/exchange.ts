@@ -9,6 +9,7 @@ import { ERROR } from "../../native/layout.ts";
 import { readFields } from "../../native/packed.ts";
 import type { FetchEnd, FetchSink, ResponseHead } from "../../queue/fetch_events.ts";
 import type { Connection } from "../../queue/connection.ts";
+import { datagramContext, type QuicDatagramContext } from "../../queue/quic_datagram.ts";
 import type { Client } from "../client.ts";
 import { endedEarly, fetchFailed, timedOut } from "./failure.ts";
 import { cancel, consumed } from "./native_fetch.ts";
@@ -222,6 +223,11 @@ export class FetchExchange implements FetchSink, BodyOwner {
     this.#moved = now();
     if (waiting) this.#hold();
     else this.#release();
+  }
+
+  /** What raw datagrams of its connection go by. */
+  raw(connection: Connection): QuicDatagramContext {
+    return datagramContext(connection, this.#client.pump);
   }
 
   /** What was sent with LATER is to be on its way soon. */

@@ -5,9 +5,10 @@ import { listHeaders, type Listed } from "../../native/packed.ts";
 import { checkCompress, type Compression } from "./compress.ts";
 import { ACCEPTED } from "./decode.ts";
 import { fits } from "./native_fetch.ts";
+import { checkPriority, priorityField } from "./priority.ts";
 import { bodyOfRequest, extract, type RequestBody } from "./request_body.ts";
 import { addressed, type Target } from "./target.ts";
-import type { H3FetchInit, PriorityOption, RequestDefaults } from "./types.ts";
+import type { H3FetchInit, RequestDefaults } from "./types.ts";
 
 /** What is asked for, checked. */
 export interface Asked {
@@ -77,7 +78,7 @@ export function checkWishes(given: RequestDefaults, base?: RequestWishes): Reque
     decompress: given.decompress === undefined ? (base?.decompress ?? true) : Boolean(given.decompress),
     compression: given.compress === undefined ? base?.compression : checkCompress(given.compress),
     timeout: timeout(given.timeout) ?? base?.timeout ?? 0,
-    priority: given.priority === undefined ? base?.priority : priority(given.priority),
+    priority: given.priority === undefined ? base?.priority : priorityField(checkPriority(given.priority)),
     fallback: fallback(given.fallback) ?? base?.fallback ?? false,
   };
 }
@@ -172,19 +173,6 @@ function timeout(value: unknown): number | undefined {
   if (typeof value !== "number") throw new TypeError(`timeout must be a number of ms, not ${brief(value)}`);
   if (!(value > 0)) throw new RangeError(`timeout must not be below 0, as ${value} is`);
   return Math.min(Math.ceil(value), 0x7fffffff);
-}
-
-/** The urgency that the words stand for; 3 is the default, 0 the most urgent (RFC 9218, 4.1). */
-const URGENCY: Readonly<Record<string, string | undefined>> = { high: "u=1", low: "u=5", auto: undefined };
-
-function priority(value: PriorityOption): string | undefined {
-  if (typeof value === "string" && Object.hasOwn(URGENCY, value)) return URGENCY[value];
-  if (typeof value !== "object" || value === null) throw new TypeError(`priority must be "high", "low", "auto" or an object, not ${brief(value)}`);
-  const { urgency = 3, incremental = false } = value;
-  if (typeof urgency !== "number") throw new TypeError(`priority.urgency must be a number, not ${brief(urgency)}`);
-  if (!Number.isInteger(urgency) || urgency < 0 || urgency > 7) throw new RangeError(`priority.urgency must be 0 to 7, not ${urgency}`);
-  if (typeof incremental !== "boolean") throw new TypeError(`priority.incremental must be true or false, not ${brief(incremental)}`);
-  return incremental ? `u=${urgency}, i` : `u=${urgency}`;
 }
 
 function fallback(value: unknown): boolean | undefined {
