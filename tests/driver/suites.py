@@ -131,7 +131,7 @@ def quicgo(log, count):
     """The tests that stand in the build's copy of quic-go, and those of the engine that take it."""
     if os.environ.get("ZIG_H3_STOCK_QUIC", "0") == "1":
         raise Skipped("ZIG_H3_STOCK_QUIC=1: quic-go is built as it is")
-    for chosen in (["github.com/quic-go/quic-go/internal/congestion"], ["./engine/client", "-run=CongestionControlOfAClient"]):
+    for chosen in (["github.com/quic-go/quic-go", "github.com/quic-go/quic-go/internal/congestion"], ["./engine/client", "-run=CongestionControlOfAClient"]):
         code, output = run(log, ["go", "test", "-json", "-count=1", "-modfile=build/quic-go.mod", *chosen], 300, quiet=True)
         count.add(counts.of_go_test(log, code, output))
 
@@ -474,7 +474,7 @@ ALL = [
     Suite("layering", "who imports whom; no output, no exit, no signal, no callback", layering),
     Suite("go:eventq", "unit tests of eventq/ under the race detector", go_tests("./eventq/...")),
     Suite("go:tests", "unit tests of what tests/ and capi/ hold in Go", go_tests("./capi/...", "./tests/...", peers=GO_PACKAGES[PEERS])),
-    Suite("go:quicgo", "what capi/build.sh puts into quic-go hands its calls to engine/congestion", quicgo),
+    Suite("go:quicgo", "what capi/build.sh puts into quic-go: its calls go to engine/congestion, headers of streams outlive a reset", quicgo),
     Suite("reproducible", "two builds in two folders are the same, byte for byte", reproducible.run),
     Suite("ring", "the ring in C under ThreadSanitizer and AddressSanitizer, and at full speed", sanitized_ring, alone=True),
     Suite("abi", "header, exports, structs and TypeScript tables say the same (A03)", abi_checks.run),

@@ -38,12 +38,6 @@ export class Expectations {
     return new Expectations(path, (await Bun.file(path).json()) as Reasons);
   }
 
-  /** Whether a file came to no end because of a test that may hang at times: the ones behind it did not run. */
-  hung(test: string, { harness, tests }: Outcome): boolean {
-    const last = tests.find(({ status }) => STATUS[status] === "timeout");
-    return harness !== 0 && last !== undefined && REASON.exec(this.reasons[test]?.[last.name] ?? "")?.groups?.now !== undefined;
-  }
-
   /** Takes in what a file came to in a scope, and prints what was not expected. */
   compare(test: string, scope: Scope, { harness, message, tests }: Outcome): void {
     const known = this.reasons[test] ?? {};
