@@ -150,10 +150,10 @@ def compile_c(log, sources, name, *flags, library=None):
     return program
 
 
-def build_peer(log, name):
-    """Builds a program of tests/peers."""
-    program = PROGRAMS / name
-    must(log, ["go", "build", "-o", program, f"./{name}"], 300, cwd=PEERS)
+def build_peer(log, name, suffix="", *flags):
+    """Builds a program of tests/peers; flags make another one of it, whose name has a suffix."""
+    program = PROGRAMS / (name + suffix)
+    must(log, ["go", "build", "-o", program, *flags, f"./{name}"], 300, cwd=PEERS)
     return program
 
 
@@ -373,6 +373,8 @@ def behaviours(of_sessions):
         build_peer(log, "wtgo")
         build_peer(log, "odd")
         build_peer(log, "plainwt")
+        build_peer(log, "sessions")
+        build_peer(log, "sessions", "-0.9", "-modfile=webtransport-0.9.mod", "-tags=webtransport09")
         must(log, ["go", "build", "-o", PROGRAMS / "path", "./tests/bench/path"], 300)
         files = sorted((ROOT / "tests/bun").glob("*.test.ts"))
         chosen = [f for f in files if f.name.startswith(("webtransport", "datagrams")) == of_sessions and not f.name.startswith(BROWSER)]
@@ -494,7 +496,7 @@ ALL = [
     Suite("bun", "bun test in tests/bun: behaviours, end to end, of clients that offer no DATAGRAM", behaviours(False), alone=True),
     Suite("bun:datagram", "of these, what a request may see: once more, of clients that offer it, as browsers do", offering, alone=True),
     Suite("bun:full", "of these, what answers and sends: once more, where calls find no room most of the time", full, alone=True),
-    Suite("webtransport", "those of sessions and datagrams, of servers and clients: webtransport-go, aioquic", behaviours(True), alone=True),
+    Suite("webtransport", "those of sessions and datagrams, of servers and clients: webtransport-go, aioquic, pywebtransport", behaviours(True), alone=True),
     Suite("shape", "the interfaces of WebTransport against the standard's IDL, by the W3C's idlharness.js", shape),
     Suite("moq", "a library written for browsers, @moq/lite, on WebTransport in Bun and on sessions of the server", moq, alone=True),
     Suite("libraries", "libraries that take a fetch, on h3Fetch: eventsource, ky, OpenAI's client", libraries, alone=True),
