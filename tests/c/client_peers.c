@@ -3,12 +3,12 @@
 #include <signal.h>
 
 #include "asked.h"
-#include "plainwt.h"
+#include "peer_server.h"
 
 static void client_anew(const char *more)
 {
     char options[PATH_MAX + 256];
-    snprintf(options, sizeof options, "{\"roots_path\": \"%s/build/tests/peer.pem\"%s}", root(), more);
+    snprintf(options, sizeof options, "{\"roots_path\": \"%s/build/tests/plainwt.pem\"%s}", root(), more);
     client_with(options);
 }
 
@@ -73,7 +73,7 @@ static void session(void)
 int main(void)
 {
     MUST(zig_h3_queue_new(NULL, &queue));
-    peer_serve();
+    peer_serve("plainwt");
     client_anew("");
     fetches();
     session();
