@@ -4,9 +4,10 @@
  */
 import { expect, test } from "bun:test";
 import { heapStats } from "bun:jsc";
+import { isDeepStrictEqual } from "node:util";
 import { Pump } from "../../bindings/bun/src/queue/pump.ts";
 import { WebTransport } from "../../bindings/bun/src/index.ts";
-import { Suite, until } from "./suite.ts";
+import { gate, Suite, until } from "./suite.ts";
 
 const suite = new Suite();
 const [SEQUENTIAL, AT_ONCE, SESSIONS, GROUP] = [10_000, 1_000, 1_000, 20];
@@ -14,9 +15,16 @@ const [SEQUENTIAL, AT_ONCE, SESSIONS, GROUP] = [10_000, 1_000, 1_000, 20];
 /** Bytes of 12,000 fetches and sessions; at a KiB of each it would be 12 MiB. */
 const MOST = 6 << 20;
 
+const NOTHING = { exchanges: 1, connections: 2, fetches: 1, connecting: 0, sessions: 0, streams: 0 };
+
+const go = gate();
 const server = suite.serve({
   webtransport: { origins: ["*"] },
   routes: {
+    "/hold": async () => {
+      await go.promise;
+      return new Response("at last");
+    },
     "/n/:n": (request) => new Response(request.params.n),
     "/wt": {
       webtransport: async (session) => {
@@ -27,7 +35,7 @@ const server = suite.serve({
   },
 });
 const at = `https://127.0.0.1:${server.port}`;
-const client = suite.client(server, { pool: { maxConnectionsPerOrigin: 1, idleConnectionMs: 600_000 }, idleTimeout: 600 });
+const client = suite.client(server, { pool: { maxConnectionsPerOrigin: 1 } });
 const { dispatcher } = Pump.acquire(0, 0);
 
 const ask = async (n: number): Promise<number> => Number(await (await client.fetch(`${at}/n/${n}`)).text());
@@ -61,13 +69,16 @@ async function sessions(count: number): Promise<void> {
   }
 }
 
-/** What the package keeps by handles: of the fetches' connection each end is one. */
+/**
+ * What the package keeps by handles: of the fetches' connection each end, and so of the fetch that holds it. The end of a connection may be lost, then
+ * the other side waits for the idle timeout.
+ */
 async function kept(): Promise<Record<string, number>> {
   const { exchanges, connections, fetches, sessions } = dispatcher;
   const now = (): Record<string, number> => ({
     exchanges: exchanges.size, connections: connections.size, fetches: fetches.fetches.size, connecting: fetches.connecting.size, sessions: sessions.sessions.size, streams: sessions.streams.size,
   });
-  await until(() => Object.values(now()).reduce((sum, size) => sum + size) === 2);
+  await until(() => isDeepStrictEqual(now(), NOTHING), 90_000).catch(() => {}); // what it is instead, the test shows
   return now();
 }
 
@@ -77,21 +88,23 @@ function heap(): number {
 }
 
 test("10,000 fetches in a row, 1,000 at once and 1,000 sessions leave nothing behind, and no fetch costs a handshake", async () => {
+  const held = client.fetch(`${at}/hold`); // and with it the connection
   await sequential(1000);
   await atOnce(AT_ONCE);
   await sessions(3 * GROUP);
-  const nothing = { exchanges: 0, connections: 2, fetches: 0, connecting: 0, sessions: 0, streams: 0 };
-  expect(await kept()).toEqual(nothing);
+  expect(await kept()).toEqual(NOTHING);
   const [before, own, theirs] = [heap(), client.stats(), server.stats()];
   await sequential(SEQUENTIAL);
   await atOnce(AT_ONCE);
-  expect(await kept()).toEqual(nothing);
+  expect(await kept()).toEqual(NOTHING);
   const [after, served] = [client.stats(), server.stats()];
   expect(after.fetches_on_pooled_connection! - own.fetches_on_pooled_connection!).toBe(SEQUENTIAL + AT_ONCE);
   expect([after.connections_total, after.connects_failed, after.connects_pending]).toEqual([1, 0, 0]);
   expect([served.connections_total, served.handshakes_failed, served.handshakes_pending]).toEqual([theirs.connections_total!, 0, 0]);
   await sessions(SESSIONS);
-  expect(await kept()).toEqual(nothing);
+  expect(await kept()).toEqual(NOTHING);
   expect(server.stats()).toMatchObject({ sessions_active: 0, sessions_total: SESSIONS + 3 * GROUP });
   await until(() => heap() - before < MOST);
-}, 180_000);
+  go.open();
+  expect(await (await held).text()).toBe("at last");
+}, 400_000);

@@ -63,7 +63,10 @@ static void drain(void)
     zig_h3_queue_wait(queue, 20);
 }
 
-/* What there is of a queue, a server, a client and the two ends of their connection, once all else has gone. */
+/* Of a queue, a server, a client, and each end of their connection and of the fetch that holds it. */
+enum { AT_REST = 7 };
+
+/* What there is once all else has gone. */
 static struct census resting(void)
 {
     const time_t began = time(NULL);
@@ -71,10 +74,10 @@ static struct census resting(void)
     for (int same = 0; same < 20 && time(NULL) - began < 60;) {
         drain();
         const uint64_t now = counted(1);
-        same = now == goroutines && counted(3) == 5 ? same + 1 : 0;
+        same = now == goroutines && counted(3) == AT_REST ? same + 1 : 0;
         goroutines = now;
     }
-    SAME(counted(3), 5);
+    SAME(counted(3), AT_REST);
     return census();
 }
 
@@ -199,9 +202,13 @@ static void sessions(int count)
 
 static void counting(int times)
 {
-    /* One connection for all fetches, which nothing closes meanwhile. */
-    serve_routes("{\"idle_timeout_ms\": 600000, \"max_connections_per_address\": 1000}");
-    client_with("{\"insecure\": true, \"idle_timeout_ms\": 600000, \"idle_connection_ms\": 600000, \"max_connections_per_origin\": 1}");
+    /* One connection for all fetches. That the end of one of the others is lost shows the idle timeout. */
+    serve_routes("{\"idle_timeout_ms\": 15000, \"max_connections_per_address\": 1000}");
+    client_with("{\"insecure\": true, \"max_connections_per_origin\": 1}");
+    const zig_h3_fetch_config config = asking("GET", "/silent", NULL, ZIG_H3_FETCH_END);
+    zig_h3_handle holding = 0; /* the connection */
+    MUST(zig_h3_client_fetch(client, &config, &holding));
+    UNTIL(silent != 0);
     /* What is kept for the next ones (pools, tables, this program's own) is there after some. */
     sequential(500);
     at_once(1);
@@ -225,11 +232,16 @@ static void counting(int times)
     settles("sessions", &before);
     SAME(client_counter("connections_total"), connections + (uint64_t)times * SESSIONS);
     SAME(counter("connections_total"), accepted + (uint64_t)times * SESSIONS);
-    SAME(client_counter("sessions_active") + client_counter("fetches_active") + client_counter("fetches_queued"), 0);
+    SAME(client_counter("sessions_active") + client_counter("fetches_queued"), 0);
+    SAME(client_counter("fetches_active"), 1);
     SAME(client_counter("fetches_failed"), 0);
 
     zig_h3_client_free(client);
-    UNTIL(closed == 1);
+    for (zig_h3_event event = {0}; closed == 0;) {
+        event = step();
+        if (event.type == ZIG_H3_EVENT_FETCH_DONE && event.object == holding)
+            SAME(event.code, ZIG_H3_ERR_SHUTDOWN);
+    }
     stop();
     for (int i = 0; i < 3000 && counted(3) != 0; i++) /* a queue is given back by a goroutine */
         nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
