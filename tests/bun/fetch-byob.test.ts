@@ -12,7 +12,7 @@ const server = suite.serve({
     "/large": () => new Response(LARGE),
     "/coded": () => new Response(gzipSync(LARGE), { headers: { "content-encoding": "gzip" } }),
     "/empty": () => new Response(null),
-    "/breaks": () => new Response((async function* () { yield LARGE; throw new Error("on purpose"); })() as never),
+    "/breaks": () => new Response((async function* () { yield LARGE; await hasRead.promise; throw new Error("on purpose"); })() as never),
     "/hangs": (request) => {
       request.signal.addEventListener("abort", () => aborted++);
       return new Response((async function* () { yield "begin"; await go.promise; })() as never);
@@ -20,6 +20,7 @@ const server = suite.serve({
   },
 });
 const go = gate();
+const hasRead = gate();
 let aborted = 0;
 const client = suite.client(server);
 const at = (path: string): string => `https://127.0.0.1:${server.port}${path}`;
@@ -95,6 +96,8 @@ test("iteration, pipes and clones go on with what is left", async () => {
 
 test("a body that breaks off fails its reader, behind what has come", async () => {
   const reader = (await client.fetch(at("/breaks"))).body!.getReader({ mode: "byob" });
+  expect((await reader.read(new Uint8Array(100))).value).toEqual(LARGE.subarray(0, 100));
+  hasRead.open();
   const failed = await failure(
     (async () => {
       for (;;) if ((await reader.read(new Uint8Array(65_536))).done) return "it has ended";

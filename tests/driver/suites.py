@@ -216,7 +216,7 @@ def c_serve(log, count):
 
 
 # Programs that a sanitizer cannot stand beside: it takes signals and forks into its own hands, and must be there before a dlopen.
-UNINSTRUMENTED = {"signals", "fork", "fatal", "poll_bench", "wait_free"}
+UNINSTRUMENTED = {"signals", "fork", "fatal", "poll_bench", "wait_free", "leftovers"}
 
 # Whatever a sanitizer finds ends the program with an exit code of its own. Leaks are looked for with H3_STRESS=1 only: what Go alone knows of as the
 # process ends, a body on its way or a queue that is being given back, would be taken for one now and then.
