@@ -28,7 +28,7 @@ WARNINGS = ["-Wall", "-Wextra", "-Werror", "-pedantic"]
 PEERS = ROOT / "tests/peers"  # a Go module of its own: docs/architecture.md, Dependencies
 GO_PACKAGES = {ROOT: ["./engine/...", "./eventq/...", "./capi/...", "./tests/..."], PEERS: ["./..."]}
 GO_FOLDERS = ["engine", "eventq", "capi", "tests"]
-TYPESCRIPT = ["bindings/bun", "tests/bun", "tests/bench", "tests/invariants/host", "tests/demo", "tests/demo-wt", "tests/wpt", "tests/moq", "tests/libraries"]
+TYPESCRIPT = ["bindings/bun", "tests/bun", "tests/bench", "tests/invariants/host", "tests/demo", "tests/demo-wt", "tests/wpt", "tests/moq", "tests/libraries", "tests/rust/peers"]
 
 CONSUMERS = ("python", "luajit", "node", "deno", "ruby", "rust")  # tests/: what docs/runtimes.md quotes
 
@@ -454,6 +454,19 @@ def wtransport(log, count):
     count.add(counts.of_cargo_test(log, code, output))
 
 
+def rust_peers(log, count):
+    """Our clients at servers in Rust: wtransport, web-transport-quinn, h3 on quinn. Their first build takes a minute or two."""
+    if not shutil.which("cargo"):
+        raise Skipped("there is no cargo")
+    folder = ROOT / "tests/rust/peers"
+    for command in (["cargo", "fmt", "--check"], ["cargo", "clippy", "--locked", "--quiet", "--", "-D", "warnings"]):
+        code, _ = run(log, command, 600, cwd=folder)
+        count.check(log, code == 0, f"{' '.join(command[:2])} has nothing to say")
+    must(log, ["cargo", "build", "--locked", "--quiet"], 600, cwd=folder)
+    compile_c(log, [folder / "client.c"], "peers-client", f"-I{ROOT}/tests/c", library=LIBRARY.parent)
+    bun_files(log, count, "tests/rust/peers", 300, sorted(folder.glob("*.test.ts")))
+
+
 ALL = [
     Suite("lint", "gofmt, go vet, staticcheck, tsc, the header as C99, C11 and C++17", lint),
     Suite("go:engine", "unit tests of engine/ under the race detector", go_tests("./engine/...")),
@@ -495,4 +508,5 @@ BY_NAME = [
     Suite("wpt", "the W3C's tests of WebTransport, in Chromium; WPT_DIR names their checkout", wpt, alone=True),
     Suite("wpt:bun", "the W3C's tests of WebTransport, in Bun; WPT_DIR names their checkout", wpt_bun, alone=True),
     Suite("wtransport", "sessions of Rust's wtransport, and the benchmark's load that it makes; needs cargo", wtransport, alone=True),
+    Suite("rust:peers", "our clients at servers in Rust: wtransport, web-transport-quinn, h3 on quinn; needs cargo", rust_peers, alone=True),
 ]

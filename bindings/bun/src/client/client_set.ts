@@ -37,7 +37,7 @@ export class ClientSet {
 
   /** The client of the set's own options. */
   first(): Client {
-    if (this.#first === undefined || this.#replaceable(this.#first)) this.#first = this.#made(checkConnection(this.base));
+    if (this.#first === undefined || this.#replaceable(this.#first)) this.#first = this.#made(checkConnection(this.base, this.#host));
     return this.#first;
   }
 
@@ -70,7 +70,7 @@ export class ClientSet {
   }
 
   #other(options: ConnectionOptions): Client {
-    const connection = checkConnection(options);
+    const connection = checkConnection(options, this.#host);
     const key = connection.engine;
     const clients = this.#others;
     let client = clients.get(key);

@@ -6,7 +6,7 @@ import { Log } from "../common/log.ts";
 import { boolean, callable, group, milliseconds, text, time, whole } from "../common/option_checks.ts";
 import { pem } from "../common/pem.ts";
 import { pumpInterval, queueCapacity } from "../common/pump_options.ts";
-import type { ClientEngineOptions, ClientHostOptions, ConnectionOptions } from "./types.ts";
+import type { ClientEngineOptions, ClientHostOptions, ClientQuicDatagramHandler, ConnectionOptions } from "./types.ts";
 
 /** Options of connections that have been checked. Equal ones have an equal text. */
 export interface CheckedConnection {
@@ -25,6 +25,10 @@ export interface CheckedHost {
   interval: number;
   /** Bytes of the queue; 0: the library's own default. */
   capacity: number;
+  /** Takes raw datagrams. */
+  quicDatagram: ClientQuicDatagramHandler | undefined;
+  /** HTTP/3 datagrams are not announced. */
+  rawDatagrams: boolean;
 }
 
 /** Keys of ConnectionOptions. */
@@ -48,7 +52,7 @@ export function connectionOptions(given: ConnectionOptions): ConnectionOptions {
 }
 
 /** Keys of ClientHostOptions. */
-export const HOST_KEYS = ["development", "pump", "queue", "onLog"] as const satisfies (keyof ClientHostOptions)[];
+export const HOST_KEYS = ["development", "pump", "queue", "onLog", "quicDatagram", "rawDatagrams"] as const satisfies (keyof ClientHostOptions)[];
 
 const ENGINE_KEYS: ReadonlySet<string> = new Set([
   "system_roots",
@@ -101,7 +105,7 @@ const ENGINE_OWN: Readonly<Record<string, string>> = {
   idle_connection_ms: OF_POOL,
   datagrams: OF_ITS_OWN,
   webtransport: OF_ITS_OWN,
-  quic_datagrams: "a client has no use for them here",
+  quic_datagrams: "it is set where there is a handler quicDatagram, an option of createH3Client()",
 };
 
 const TLS_KEYS = new Set(["ca", "cert", "key", "rejectUnauthorized", "serverName", "servername"]);
@@ -154,9 +158,10 @@ const LONGEST_IDLE = 3600;
 
 /**
  * Checks which connections are wanted.
+ * @param host what else its client is made for
  * @throws TypeError or RangeError that names the option
  */
-export function checkConnection(given: ConnectionOptions): CheckedConnection {
+export function checkConnection(given: ConnectionOptions, host?: CheckedHost): CheckedConnection {
   const more = group("engine", given.engine ?? undefined, ENGINE_KEYS, ENGINE_OWN);
   const engine: Record<string, unknown> = { ...more, ...tlsOptions(given.tls ?? undefined) };
   const hashes = given.serverCertificateHashes ?? undefined;
@@ -174,6 +179,11 @@ export function checkConnection(given: ConnectionOptions): CheckedConnection {
   const sessions = group("webtransport", given.webtransport ?? undefined, named(SESSIONS, SESSION_TIMES));
   const settings = { ...numbers("webtransport", sessions, SESSIONS), ...times("webtransport", sessions, SESSION_TIMES) };
   if (Object.keys(settings).length > 0) engine.webtransport = settings;
+  if (host?.quicDatagram !== undefined) engine.quic_datagrams = true;
+  if (host?.rawDatagrams) {
+    if (given.webtransport !== undefined && given.webtransport !== null) throw new TypeError("webtransport needs HTTP/3 datagrams, which rawDatagrams turns off");
+    engine.webtransport = false;
+  }
   return {
     engine: JSON.stringify(engine),
     incomingDatagrams: (bounds.incoming as number | undefined) ?? DEFAULT_DATAGRAMS,
@@ -191,6 +201,8 @@ export function checkHost(given: ClientHostOptions): CheckedHost {
     log: new Log<null>(onLog, boolean("development", given.development ?? undefined, false)),
     interval: pumpInterval(given.pump ?? undefined),
     capacity: queueCapacity(given.queue ?? undefined),
+    quicDatagram: callable<ClientQuicDatagramHandler>("quicDatagram", given.quicDatagram),
+    rawDatagrams: boolean("rawDatagrams", given.rawDatagrams ?? undefined, false),
   };
 }
 
