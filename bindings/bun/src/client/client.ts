@@ -8,7 +8,7 @@ import { lastError, library } from "../native/library.ts";
 import { clientStats } from "../native/stats.ts";
 import type { Dispatcher, Owner } from "../queue/dispatcher.ts";
 import { Pump } from "../queue/pump.ts";
-import type { SessionHost } from "../webtransport/session_core.ts";
+import type { SessionHost, SessionWatch } from "../webtransport/session_core.ts";
 import { newClient } from "./native_client.ts";
 import type { CheckedConnection, CheckedHost } from "./options.ts";
 
@@ -23,6 +23,15 @@ export class Client implements Owner, SessionHost {
   readonly incomingDatagrams: number;
   /** What sessions' congestion control is tuned for. */
   readonly congestionControl: WebTransportCongestionControl;
+
+  /** For each of its sessions, which was counted with opened() and hold(). */
+  readonly sessionWatch: SessionWatch = {
+    failed: () => {},
+    ended: () => {
+      this.letGo();
+      this.ended();
+    },
+  };
 
   #log: Log<null>;
   /** How many wait for something. */
