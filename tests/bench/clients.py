@@ -12,6 +12,8 @@ import servers
 # title, metric, digits. Every client says as one line of JSON what it has measured, with these names.
 COLUMNS = [("req/s", "requests_per_second", 0), ("MB/s", "megabytes_per_second", 0), ("CPU us/req", "client_cpu_us_per_request", 1), ("p50 us", "p50_us", 0),
            ("p99 us", "p99_us", 0), ("timer ms", "timer_worst_ms", 1)]
+# What clients are compared with, round by round. What this project's in Bun has beside the engine is what C and JavaScript cost.
+BASES = {"plain": [], "zigh3": ["plain", "engine"]}
 RATIOS = [("rate", "requests_per_second"), ("CPU", "client_cpu_us_per_request"), ("p50", "p50_us")]
 
 
@@ -22,16 +24,16 @@ def once(command, seconds):
     return json.loads(done.stdout)
 
 
-def line(name, rounds, base):
-    """A client's medians, and their ratios to plain's, round by round."""
+def line(name, rounds):
+    """A client's medians, and their ratios to plain's and to the engine's, round by round."""
     cells = []
     for title, key, digits in COLUMNS:
-        values = [r[key] for r in rounds if r.get(key)]
+        values = [r[key] for r in rounds[name] if r.get(key)]
         if values:
             cells.append(f"{title} {statistics.median(values):.{digits}f}")
-    if base and base is not rounds:
+    for base in [b for b in BASES.get(name, ["plain"]) if rounds.get(b)]:
         for title, key in RATIOS:
-            cells.append(f"{title}/plain {statistics.median(a[key] / b[key] for a, b in zip(rounds, base)):.2f}")
+            cells.append(f"{title}/{base} {statistics.median(a[key] / b[key] for a, b in zip(rounds[name], rounds[base])):.2f}")
     return f"  {name:<9}" + "  ".join(cells)
 
 
@@ -68,7 +70,7 @@ def measure(doc, scenarios, clients, servers_chosen):
                 print(f"{scenario}, server {of}")
                 for name in o.clients:
                     if rounds[name]:
-                        print(line(name, rounds[name], rounds.get("plain")), flush=True)
+                        print(line(name, rounds), flush=True)
     if o.json:
         with open(o.json, "w") as f:
             json.dump(out, f, indent=1)

@@ -149,7 +149,7 @@ async function phase(length: number): Promise<number[]> {
   return took;
 }
 
-await phase(1000);
+await phase(2000);
 let worst = 0;
 let last = performance.now();
 const timer = setInterval(() => {
