@@ -105,6 +105,14 @@ describe("F11 redirects", () => {
     expect(await told(await ours("/to/303?/here", { method: "POST", body: stream() }))).toMatchObject({ method: "GET", body: "" });
   });
 
+  test("F11 a large body goes whole to where it is redirected, as it was when it was given", async () => {
+    const body = Buffer.alloc(1 << 20, "given ");
+    const expected = body.toString();
+    const answer = ours("/to/307?%2Fto%2F308%3F%2Fhere", { method: "POST", body });
+    body.fill(0);
+    expect((await told(await answer)).body === expected).toBe(true);
+  });
+
   test("F11 places that cannot be gone to", async () => {
     for (const [to, code] of [["http://127.0.0.1/", "ZIG_H3_ERR_INVALID_ARGUMENT"], ["data:,x", "ZIG_H3_ERR_INVALID_ARGUMENT"], ["https://[", "ZIG_H3_ERR_PROTOCOL"]]) {
       expect(await failure(ours(`/to/302?${encodeURIComponent(to!)}`))).toMatchObject({ name: "TypeError", code });

@@ -4,12 +4,12 @@
 
 #include "asked.h"
 #include "echo_session.h"
-#include "plainwt.h"
+#include "peer_server.h"
 
 static void client_anew(const char *more)
 {
     char options[PATH_MAX + 256];
-    snprintf(options, sizeof options, "{\"roots_path\": \"%s/build/tests/peer.pem\"%s}", root(), more);
+    snprintf(options, sizeof options, "{\"roots_path\": \"%s/build/tests/plainwt.pem\"%s}", root(), more);
     client_with(options);
 }
 
@@ -41,7 +41,7 @@ static void fetches(void)
 int main(void)
 {
     MUST(zig_h3_queue_new(NULL, &queue));
-    peer_serve();
+    peer_serve("plainwt");
     client_anew("");
     fetches();
     session_echoed();

@@ -131,7 +131,7 @@ def quicgo(log, count):
     """The tests that stand in the build's copy of quic-go, and those of the engine that take it."""
     if os.environ.get("ZIG_H3_STOCK_QUIC", "0") == "1":
         raise Skipped("ZIG_H3_STOCK_QUIC=1: quic-go is built as it is")
-    for chosen in (["github.com/quic-go/quic-go/internal/congestion"], ["./engine/client", "-run=CongestionControlOfAClient"]):
+    for chosen in (["github.com/quic-go/quic-go", "github.com/quic-go/quic-go/internal/congestion"], ["./engine/client", "-run=CongestionControlOfAClient"]):
         code, output = run(log, ["go", "test", "-json", "-count=1", "-modfile=build/quic-go.mod", *chosen], 300, quiet=True)
         count.add(counts.of_go_test(log, code, output))
 
@@ -216,7 +216,7 @@ def c_serve(log, count):
 
 
 # Programs that a sanitizer cannot stand beside: it takes signals and forks into its own hands, and must be there before a dlopen.
-UNINSTRUMENTED = {"signals", "fork", "fatal", "poll_bench", "wait_free"}
+UNINSTRUMENTED = {"signals", "fork", "fatal", "poll_bench", "wait_free", "leftovers"}
 
 # Whatever a sanitizer finds ends the program with an exit code of its own. Leaks are looked for with H3_STRESS=1 only: what Go alone knows of as the
 # process ends, a body on its way or a queue that is being given back, would be taken for one now and then.
@@ -434,13 +434,21 @@ def shape(log, count):
     count.add(counts.of_program(log, *run(log, [BUN, ROOT / "tests/wpt/bun.ts", "shape"], 120)))
 
 
+def checked_out():
+    """Without a checkout of web-platform-tests there is nothing to run; one that is named must be there."""
+    if not os.environ.get("WPT_DIR"):
+        raise Skipped("WPT_DIR names no checkout of web-platform-tests")
+
+
 def wpt_bun(log, count):
-    """The W3C's own tests in Bun, where WPT_DIR names a checkout of them; else only the shape."""
+    """The W3C's own tests in Bun."""
+    checked_out()
     count.add(counts.of_program(log, *run(log, [BUN, ROOT / "tests/wpt/bun.ts"], 600)))
 
 
 def wpt(log, count):
-    """The W3C's own tests, where WPT_DIR names a checkout of them; else nothing runs, which is no success."""
+    """The W3C's own tests in Chromium."""
+    checked_out()
     count.add(counts.of_program(log, *run(log, [ROOT / "tests/wpt/run"], 600)))
 
 
@@ -476,7 +484,7 @@ ALL = [
     Suite("layering", "who imports whom; no output, no exit, no signal, no callback", layering),
     Suite("go:eventq", "unit tests of eventq/ under the race detector", go_tests("./eventq/...")),
     Suite("go:tests", "unit tests of what tests/ and capi/ hold in Go", go_tests("./capi/...", "./tests/...", peers=GO_PACKAGES[PEERS])),
-    Suite("go:quicgo", "what capi/build.sh puts into quic-go hands its calls to engine/congestion", quicgo),
+    Suite("go:quicgo", "what capi/build.sh puts into quic-go: its calls go to engine/congestion, headers of streams outlive a reset", quicgo),
     Suite("reproducible", "two builds in two folders are the same, byte for byte", reproducible.run),
     Suite("ring", "the ring in C under ThreadSanitizer and AddressSanitizer, and at full speed", sanitized_ring, alone=True),
     Suite("abi", "header, exports, structs and TypeScript tables say the same (A03)", abi_checks.run),
@@ -497,7 +505,7 @@ ALL = [
     Suite("bun:datagram", "of these, what a request may see: once more, of clients that offer it, as browsers do", offering, alone=True),
     Suite("bun:full", "of these, what answers and sends: once more, where calls find no room most of the time", full, alone=True),
     Suite("webtransport", "those of sessions and datagrams, of servers and clients: webtransport-go, aioquic, pywebtransport", behaviours(True), alone=True),
-    Suite("shape", "the interfaces of WebTransport against the standard's IDL, by the W3C's idlharness.js", shape),
+    Suite("shape", "the interfaces of WebTransport against the standard's IDL, by the W3C's idlharness.js (W23)", shape),
     Suite("moq", "a library written for browsers, @moq/lite, on WebTransport in Bun and on sessions of the server", moq, alone=True),
     Suite("libraries", "libraries that take a fetch, on h3Fetch: eventsource, ky, OpenAI's client", libraries, alone=True),
     Suite("chromium", "sessions as a browser sees them", browser, alone=True),
@@ -508,7 +516,7 @@ ALL = [
 # Only by name: a checkout of web-platform-tests is at hand or not, and so is cargo with the time to build a QUIC stack.
 BY_NAME = [
     Suite("wpt", "the W3C's tests of WebTransport, in Chromium; WPT_DIR names their checkout", wpt, alone=True),
-    Suite("wpt:bun", "the W3C's tests of WebTransport, in Bun; WPT_DIR names their checkout", wpt_bun, alone=True),
+    Suite("wpt:bun", "the W3C's tests of WebTransport, in Bun (W23); WPT_DIR names their checkout", wpt_bun, alone=True),
     Suite("wtransport", "sessions of Rust's wtransport, and the benchmark's load that it makes; needs cargo", wtransport, alone=True),
     Suite("rust:peers", "our clients at servers in Rust: wtransport, web-transport-quinn, h3 on quinn; needs cargo", rust_peers, alone=True),
 ]
