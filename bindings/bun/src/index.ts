@@ -56,7 +56,7 @@
  *     client/fetch/response_heads.ts                the fields of responses
  *     client/fetch/response_body.ts                 a response's body that comes in pieces
  *     client/fetch/byte_stream.ts                   bodies for readers that bring their own memory
- *     client/fetch/decode.ts                        content codings
+ *     client/fetch/decode.ts, zstd_end.ts           content codings; where zstd ends
  *     client/fetch/details.ts                       what HTTP/3 tells of a response
  *     client/fetch/failure.ts                       what a fetch fails with
  *
