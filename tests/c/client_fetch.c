@@ -45,6 +45,10 @@ static void plain(void)
     SAME(got->status, 200);
     HOLDS(strstr(got->fields, "x-method=GET|x-asked=why|") != NULL);
 
+    /* An @ is one of a user's name only in front of the path. */
+    SAME(fetch("GET", "/hello?to=me@home.example", NULL)->status, 200);
+    SAME(fetch("GET", "/me@home.example", NULL)->status, 404);
+
     /* Right behind the authority a query, whose path is /, and a fragment. */
     SAME(fetch("GET", "?a=b", NULL)->status, 404);
     SAME(fetch("GET", "#c", NULL)->status, 404);

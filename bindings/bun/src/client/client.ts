@@ -11,7 +11,7 @@ import type { Connection } from "../queue/connection.ts";
 import type { Dispatcher, Owner } from "../queue/dispatcher.ts";
 import { Pump } from "../queue/pump.ts";
 import { datagramContext } from "../queue/quic_datagram.ts";
-import type { SessionHost } from "../webtransport/session_core.ts";
+import type { SessionHost, SessionWatch } from "../webtransport/session_core.ts";
 import { newClient } from "./native_client.ts";
 import type { CheckedConnection, CheckedHost } from "./options.ts";
 import type { ClientQuicDatagramHandler } from "./types.ts";
@@ -27,6 +27,15 @@ export class Client implements Owner, SessionHost {
   readonly incomingDatagrams: number;
   /** What sessions' congestion control is tuned for. */
   readonly congestionControl: WebTransportCongestionControl;
+
+  /** For each of its sessions, which was counted with opened() and hold(). */
+  readonly sessionWatch: SessionWatch = {
+    failed: () => {},
+    ended: () => {
+      this.letGo();
+      this.ended();
+    },
+  };
 
   #log: Log<null>;
   #quicDatagram: ClientQuicDatagramHandler | undefined;

@@ -21,7 +21,7 @@ export class FetchDetails implements ResponseDetails {
   }
 
   get trailers(): Promise<Headers> {
-    return this.#exchange.trailers.promise;
+    return this.#exchange.trailers;
   }
 
   get informational(): readonly InformationalResponse[] {
