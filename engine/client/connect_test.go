@@ -100,7 +100,7 @@ func TestConnectFails(t *testing.T) {
 	if e := within(t, "CONNECT_DONE", waits); e.Code != sink.ErrCancelled {
 		t.Errorf("cancelled: %+v", e.Event)
 	}
-	g := newFixture(t, `{"queue_timeout_ms": 50}`)
+	g := newFixture(t, `{"queue_timeout_ms": 50, "connect_timeout_ms": 600000}`)
 	g.client.lookup = blocked
 	_, late := g.connect("slow.test", 4)
 	if e := within(t, "CONNECT_DONE", late); e.Code != sink.ErrPoolTimeout {

@@ -277,6 +277,22 @@ func TestEarlyDataThatIsRefused(t *testing.T) {
 	}
 }
 
+// A connection that was lost before its handshake was complete is not replaced by one that tries early data once more.
+func TestALostEarlyConnectionIsNotTriedAgain(t *testing.T) {
+	f := newFixture(t, `{"early_data": true}`)
+	p := &f.client.pool
+	for _, early := range []bool{true, false} {
+		o := &origin{key: originKey{host: "a.test", port: 443}}
+		c := &conn{client: f.client, origin: o, pooled: true}
+		c.early.Store(early)
+		o.conns = []*conn{c}
+		p.lost(c)
+		if o.late != early {
+			t.Errorf("early: %v, the next one without early data: %v", early, o.late)
+		}
+	}
+}
+
 // A server that is not any more where it was is found at its other address.
 func TestEarlyDataToAnAddressThatIsDead(t *testing.T) {
 	p := acquainted(t, `, "early_data": true`, true)

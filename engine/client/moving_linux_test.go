@@ -180,6 +180,17 @@ func TestClientOfTheMove(t *testing.T) {
 			t.Errorf("%v", waits)
 		}
 		from(n, f.get(server, "/"))
+		eventually(t, "the connection is where its packets go out from: it need not move again", func() (there bool) {
+			p := &f.client.pool
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			for c := range p.conns {
+				c.movement.mu.Lock()
+				there = c.movement.source.String() == addresses[n].own && !c.movement.moving
+				c.movement.mu.Unlock()
+			}
+			return there
+		})
 	}
 	upload.do(func(x *Fetch) { x.End(chunk("end")) })
 	if from(0, upload); !strings.HasSuffix(string(upload.body), " 150003") {

@@ -559,6 +559,9 @@ func (p *pool) lost(c *conn) {
 	if c.giveUp != nil {
 		c.giveUp()
 	}
+	if c.early.Load() {
+		c.origin.late = true // before the next one is made
+	}
 	if c.pooled {
 		p.client.stats.Add(sink.ClientStatConnectionsReplaced, 1)
 		p.remove(c)

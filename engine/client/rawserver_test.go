@@ -117,7 +117,9 @@ func (c *rawConn) settle(settings ...any) {
 
 // send writes to the control stream.
 func (c *rawConn) send(parts ...[]byte) {
-	c.control.Write(enginetest.Join(parts...)) // fails where the client has gone already
+	if c.control != nil { // there was a connection to open it on
+		c.control.Write(enginetest.Join(parts...)) // fails where the client has gone already
+	}
 }
 
 // next takes a request, and reads its head; nil: the connection has gone.

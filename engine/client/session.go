@@ -64,6 +64,8 @@ func (c *Client) OpenSession(h sink.Handle, r *SessionRequest) {
 	case err != nil:
 	case c.options.WebTransport == nil:
 		err = &sink.Error{Code: sink.ErrNotNegotiated, Text: "the client's option webtransport is false"}
+	case w.controls && w.control == congestion.BBR && !congestion.Installed():
+		err = &sink.Error{Code: sink.ErrConfig, Text: "the session cannot have BBR: this build has quic-go's own congestion control, which is NewReno"}
 	default:
 		w.fields, w.size, err = w.head(*wire.Newest()) // as good as any other to find what is wrong with it
 	}

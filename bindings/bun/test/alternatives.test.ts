@@ -47,6 +47,13 @@ describe("what is remembered", () => {
     expect(known.of("https://a")).toBe(undefined);
   });
 
+  test("for as many seconds as it said", async () => {
+    const known = new Alternatives();
+    known.learn("https://a", 'h3=":444"; ma=60');
+    await Bun.sleep(100); // more than so many ms
+    expect(known.of("https://a")).toEqual({ host: "", port: 444 });
+  });
+
   test("of 1024 origins", () => {
     const known = new Alternatives();
     for (let i = 0; i < 1025; i++) known.broken(`https://${i}`);

@@ -32,7 +32,8 @@ func privateKey(t *testing.T, a *authority) string {
 }
 
 // A hall is a server with sessions, by path: /echo, /close (with code 7 once something has come), /reset (its side of a stream, with 9),
-// /refuse, /greet (opens a stream of its own, and says which protocol was chosen).
+// /refuse, /greet (opens streams of its own, and says which protocol was chosen), /ask (opens one both ways, and closes with code 0 once the other
+// side of it has ended).
 type hall struct {
 	addr, pin string
 	q         *queue.Queue
@@ -103,6 +104,14 @@ func (h *hall) handle(e *queue.Event) {
 				}
 			}
 		}
+		if h.paths[e.Object] == "/ask" && sess != nil {
+			s, _ := h.q.Give()
+			sess.OpenStream(s, false, true)
+			if st, ok := h.q.Object(s).(*session.Stream); ok {
+				st.Write(sink.Chunk{Bytes: []byte("well?\n")})
+				st.End()
+			}
+		}
 	case sink.EventSessionClosed:
 		delete(h.paths, e.Object)
 		select {
@@ -116,6 +125,10 @@ func (h *hall) handle(e *queue.Event) {
 		}
 		if place, _, _ := h.q.TakePlace(e.Object, len(e.Data)); place == queue.Taken && sess != nil {
 			sess.SendDatagram(e.Data, 0)
+		}
+	case sink.EventStreamEnded:
+		if s, ok := h.q.Object(e.Parent).(*session.Session); ok && h.paths[e.Parent] == "/ask" {
+			s.CloseWith(0, fmt.Sprintf("ended with %d", e.Code))
 		}
 	case sink.EventStreamData:
 		if stream == nil {
@@ -191,6 +204,15 @@ func TestStreamsOfTheServersAndSubprotocols(t *testing.T) {
 	r.await(`(?s)the session is open, protocol "two", datagrams of at most \d+ bytes\n.*good day\n.*good day\n`)
 	r.in.Close()
 	if exit := r.wait(); exit != 0 {
+		t.Errorf("exit %d, %q", exit, r.written())
+	}
+}
+
+// A stream that the server opens gets nothing from this side, and the server learns that.
+func TestTheServersOwnStreamsAreEnded(t *testing.T) {
+	h := serveSessions(t)
+	r := begin(t, "wt", "--pin", h.pin, h.url("/ask"))
+	if exit := r.wait(); exit != 0 || r.written() != "well?\nh3: the server has closed the session with code 0 and reason \"ended with 0\"\n" {
 		t.Errorf("exit %d, %q", exit, r.written())
 	}
 }

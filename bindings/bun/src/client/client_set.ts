@@ -45,7 +45,7 @@ export class ClientSet {
 
   /** The client of the set's own options. */
   first(): Client {
-    if (this.#first === undefined || this.#replaceable(this.#first)) this.#first = this.#made(checkConnection(this.base));
+    if (this.#first === undefined || this.#replaceable(this.#first)) this.#first = this.#made(checkConnection(this.base, this.#host));
     return this.#first;
   }
 
@@ -78,7 +78,7 @@ export class ClientSet {
   }
 
   #other(options: ConnectionOptions): Client {
-    const connection = checkConnection(options);
+    const connection = checkConnection(options, this.#host);
     const key = connection.engine;
     const clients = this.#others;
     let client = clients.get(key);

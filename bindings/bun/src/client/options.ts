@@ -6,7 +6,7 @@ import { Log } from "../common/log.ts";
 import { boolean, callable, group, milliseconds, text, time, whole } from "../common/option_checks.ts";
 import { pem } from "../common/pem.ts";
 import { pumpInterval, queueCapacity } from "../common/pump_options.ts";
-import type { ClientEngineOptions, ClientHostOptions, ConnectionOptions } from "./types.ts";
+import type { ClientEngineOptions, ClientHostOptions, ClientQuicDatagramHandler, ConnectionOptions } from "./types.ts";
 
 /** Options of connections that have been checked. Equal ones have an equal text. */
 export interface CheckedConnection {
@@ -25,6 +25,10 @@ export interface CheckedHost {
   interval: number;
   /** Bytes of the queue; 0: the library's own default. */
   capacity: number;
+  /** Takes raw datagrams. */
+  quicDatagram: ClientQuicDatagramHandler | undefined;
+  /** HTTP/3 datagrams are not announced. */
+  rawDatagrams: boolean;
 }
 
 /** Keys of ConnectionOptions. */
@@ -50,7 +54,7 @@ export function connectionOptions(given: ConnectionOptions): ConnectionOptions {
 }
 
 /** Keys of ClientHostOptions. */
-export const HOST_KEYS = ["development", "pump", "queue", "onLog"] as const satisfies (keyof ClientHostOptions)[];
+export const HOST_KEYS = ["development", "pump", "queue", "onLog", "quicDatagram", "rawDatagrams"] as const satisfies (keyof ClientHostOptions)[];
 
 const ENGINE_KEYS: ReadonlySet<string> = new Set([
   "system_roots",
@@ -103,7 +107,7 @@ const ENGINE_OWN: Readonly<Record<string, string>> = {
   idle_connection_ms: OF_POOL,
   datagrams: OF_ITS_OWN,
   webtransport: OF_ITS_OWN,
-  quic_datagrams: "a client has no use for them here",
+  quic_datagrams: "it is set where there is a handler quicDatagram, an option of createH3Client()",
 };
 
 const TLS_KEYS = new Set(["ca", "cert", "key", "rejectUnauthorized", "serverName", "servername"]);
@@ -160,9 +164,10 @@ const LONGEST_IDLE = 3600;
 
 /**
  * Checks which connections are wanted.
+ * @param host what else its client is made for
  * @throws TypeError or RangeError that names the option
  */
-export function checkConnection(given: ConnectionOptions): CheckedConnection {
+export function checkConnection(given: ConnectionOptions, host?: CheckedHost): CheckedConnection {
   // Who opens many sessions gives the same options with each: a group that is not given is not looked at.
   const engine: Record<string, unknown> = { ...group("engine", given.engine ?? undefined, ENGINE_KEYS, ENGINE_OWN) };
   tlsOptions(given.tls ?? undefined, engine);
@@ -191,6 +196,11 @@ export function checkConnection(given: ConnectionOptions): CheckedConnection {
     times("webtransport", sessions, SESSION_TIMES, settings);
     if (Object.keys(settings).length > 0) engine.webtransport = settings;
   }
+  if (host?.quicDatagram !== undefined) engine.quic_datagrams = true;
+  if (host?.rawDatagrams) {
+    if (given.webtransport !== undefined && given.webtransport !== null) throw new TypeError("webtransport needs HTTP/3 datagrams, which rawDatagrams turns off");
+    engine.webtransport = false;
+  }
   return {
     engine: JSON.stringify(engine),
     incomingDatagrams: (bounds.incoming as number | undefined) ?? DEFAULT_DATAGRAMS,
@@ -208,6 +218,8 @@ export function checkHost(given: ClientHostOptions): CheckedHost {
     log: new Log<null>(onLog, boolean("development", given.development ?? undefined, false)),
     interval: pumpInterval(given.pump ?? undefined),
     capacity: queueCapacity(given.queue ?? undefined),
+    quicDatagram: callable<ClientQuicDatagramHandler>("quicDatagram", given.quicDatagram),
+    rawDatagrams: boolean("rawDatagrams", given.rawDatagrams ?? undefined, false),
   };
 }
 
