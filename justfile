@@ -32,6 +32,16 @@ bench *options: build
     @tests/setup/install bun >&2
     @tests/bench/run {{ options }}
 
+# Measure clients side by side against one server: h3Fetch, Bun's fetch, plain quic-go and the command line
+bench-fetches *options: build
+    @tests/setup/install bun >&2
+    @tests/bench/fetches {{ options }}
+
+# The same of WebTransport: WebTransport in Bun, webtransport-go's client and the engine alone
+bench-sessions *options: build
+    @tests/setup/install bun >&2
+    @tests/bench/sessions {{ options }}
+
 # Format the Go sources
 fmt:
     gofmt -w engine eventq capi tests

@@ -16,6 +16,7 @@ import (
 	"unsafe"
 
 	"zigh3/engine/congestion"
+	"zigh3/engine/heap"
 	"zigh3/engine/sink"
 )
 
@@ -31,6 +32,9 @@ func defaultProcs(there int) int { return max(1, min(there-1, mostProcs)) }
 func init() {
 	if _, set := os.LookupEnv("GOMAXPROCS"); !set {
 		runtime.GOMAXPROCS(defaultProcs(runtime.GOMAXPROCS(0)))
+	}
+	if !heap.Chosen() {
+		heap.SetFloor(heap.Usual)
 	}
 	sink.SetFaultHandler(fault)
 	routeLog()

@@ -36,6 +36,7 @@ struct session_wish {
     uint32_t authority_len;
     uint32_t path_len;
     uint32_t protocols_len;
+    uint32_t congestion_control; /* enum zig_h3_congestion_control */
 };
 
 /* The slot of a live client, locked, so that it does not end before what is asked of it is on its way; NULL with *code set. *sink gets the

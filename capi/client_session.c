@@ -32,6 +32,12 @@ static int32_t check(const zig_h3_session_config *config)
 {
     if (config->flags & ~(uint32_t)ZIG_H3_SESSION_POOLED)
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "unknown flags");
+    if (config->reserved != 0)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "config->reserved is not 0");
+    if (config->congestion_control > ZIG_H3_CONGESTION_AUTO)
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "an unknown congestion control");
+    if (config->congestion_control != ZIG_H3_CONGESTION_OPTION && (config->flags & ZIG_H3_SESSION_POOLED))
+        return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a congestion control of its own for a session that shares its connection");
     if (config->url == NULL || (config->headers == NULL && config->headers_len > 0) ||
         (config->protocols == NULL && config->protocols_len > 0))
         return error_set(ZIG_H3_ERR_INVALID_ARGUMENT, "a null pointer");
@@ -67,6 +73,7 @@ static int32_t fill(zig_h3_record *record, const struct asked *asked)
         .authority_len = (uint32_t)asked->url.authority_len,
         .path_len = (uint32_t)asked->url.path_len,
         .protocols_len = (uint32_t)asked->config.protocols_len,
+        .congestion_control = asked->config.congestion_control,
     };
     uint8_t *to = submission_payload(record);
     memcpy(to, &wish, sizeof wish);

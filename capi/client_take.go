@@ -12,6 +12,7 @@ import (
 	"unsafe"
 
 	"zigh3/engine/client"
+	"zigh3/engine/congestion"
 	"zigh3/engine/sink"
 	"zigh3/engine/wire"
 	"zigh3/eventq"
@@ -96,7 +97,21 @@ func openSession(c *hostClient, h *eventq.Head, meta []byte) {
 		Authority: string(cut(&rest, wish.authority_len)), Path: pathOf(cut(&rest, wish.path_len)), Protocols: protocolsOf(cut(&rest, wish.protocols_len)),
 		Headers: rest, Pooled: wish.flags&C.ZIG_H3_SESSION_POOLED != 0, UserData: h.UserData,
 	}
+	request.CongestionControl, request.HasCongestionControl = congestionOf(wish.congestion_control)
 	c.engine.OpenSession(sink.Handle(h.Parent), &request)
+}
+
+// congestionOf is what a session's connection is to use, if it is not the client's option.
+func congestionOf(wish C.uint32_t) (a congestion.Algorithm, given bool) {
+	switch wish {
+	case C.ZIG_H3_CONGESTION_BBR:
+		return congestion.BBR, true
+	case C.ZIG_H3_CONGESTION_RENO:
+		return congestion.NewReno, true
+	case C.ZIG_H3_CONGESTION_AUTO:
+		return congestion.Auto, true
+	}
+	return 0, false
 }
 
 // protocolsOf reads a list of u16 length, bytes, again and again; that it ends where one of them does was checked.

@@ -16,6 +16,7 @@ import (
 	"unsafe"
 
 	"zigh3/engine/config"
+	"zigh3/engine/heap"
 	"zigh3/engine/server"
 	"zigh3/engine/sink"
 )
@@ -181,6 +182,9 @@ func (s *hostServer) retire() {
 func applyGoOptions(o *config.GoOptions) {
 	if o.MaxProcs > 0 {
 		runtime.GOMAXPROCS(o.MaxProcs)
+	}
+	if o.GCPercent > 0 || o.MemoryLimit > 0 {
+		heap.SetFloor(0) // somebody has an idea of their own
 	}
 	if o.GCPercent > 0 {
 		debug.SetGCPercent(o.GCPercent)

@@ -10,7 +10,7 @@ _Static_assert(offsetof(zig_h3_record, aux) == 56, "as the header says");
 _Static_assert(sizeof(zig_h3_event) == 80 && offsetof(zig_h3_event, meta) == 64, "an event is a record's head and two pointers");
 _Static_assert(sizeof(zig_h3_server_config) == 48, "as the header says");
 _Static_assert(sizeof(zig_h3_client_config) == 24, "as the header says");
-_Static_assert(sizeof(zig_h3_fetch_config) == 88 && sizeof(zig_h3_session_config) == 64, "as the header says");
+_Static_assert(sizeof(zig_h3_fetch_config) == 88 && sizeof(zig_h3_session_config) == 72, "as the header says");
 _Static_assert(sizeof(zig_h3_datagram) == 24 && offsetof(zig_h3_datagram, result) == 16, "as the header says");
 
 const char *zig_h3_version(void)

@@ -15,6 +15,7 @@
 //	config      options, their parsing and their bounds
 //	congestion  how much a connection may send and how fast: BBR, NewReno
 //	udp         the socket
+//	heap        how rarely the collector runs
 //	sink        the Sink interface, events, codes, chunks, counters, log, guard, clock
 //
 // enginetest stands beside them: the client and the consumer that the tests of every room use. cmd/h3 stands above them: the command line

@@ -66,9 +66,9 @@ extern "C" {
 
 /* The contract that this header describes, and what was added to it since: compare them with zig_h3_abi_version() and
  * zig_h3_abi_minor(), which give those of the library. A macro besides, for #if; a program that parses this header has the constants. */
-enum zig_h3_abi { ZIG_H3_ABI_VERSION = 1, ZIG_H3_ABI_MINOR = 2 };
+enum zig_h3_abi { ZIG_H3_ABI_VERSION = 1, ZIG_H3_ABI_MINOR = 3 };
 #define ZIG_H3_ABI_VERSION 1u
-#define ZIG_H3_ABI_MINOR 2u
+#define ZIG_H3_ABI_MINOR 3u
 
 /* Names an object of the library. 0 is no object. Always below 2^53, so that a double holds it. */
 typedef uint64_t zig_h3_handle;
@@ -813,17 +813,28 @@ enum zig_h3_session_flag {
     ZIG_H3_SESSION_POOLED = 0x1 /* it may share its connection with fetches and other such sessions, as far as the server lets it */
 };
 
+/* What a session's connection is to use against congestion. Those that there are have the numbers that the session's counter congestion_control
+ * tells them by. */
+enum zig_h3_congestion_control {
+    ZIG_H3_CONGESTION_OPTION = 0, /* what the client's option congestion_control says */
+    ZIG_H3_CONGESTION_BBR = 1,    /* keeps queues short: what the W3C calls "low-latency" */
+    ZIG_H3_CONGESTION_RENO = 2,   /* fills them: "throughput" */
+    ZIG_H3_CONGESTION_AUTO = 3    /* one of them, by the path */
+};
+
 /* What a session is asked for with. Zero and NULL mean the default. */
 typedef struct zig_h3_session_config {
-    uint32_t size;         /*  0  sizeof(zig_h3_session_config) */
-    uint32_t flags;        /*  4  enum zig_h3_session_flag */
-    const char *url;       /*  8  as of a fetch */
-    size_t url_len;        /* 16  bytes, at most 64 KiB */
-    const void *headers;   /* 24  a packed list, as of a fetch; origin is one of them */
-    size_t headers_len;    /* 32  bytes, at most 64 KiB */
-    const void *protocols; /* 40  those that are offered, the preferred one first: u16 length, bytes, again and again */
-    size_t protocols_len;  /* 48  bytes, at most 32 KiB */
-    uint64_t user_data;    /* 56  comes back in SESSION_OPENED and SESSION_CLOSED */
+    uint32_t size;               /*  0  sizeof(zig_h3_session_config) */
+    uint32_t flags;              /*  4  enum zig_h3_session_flag */
+    const char *url;             /*  8  as of a fetch */
+    size_t url_len;              /* 16  bytes, at most 64 KiB */
+    const void *headers;         /* 24  a packed list, as of a fetch; origin is one of them */
+    size_t headers_len;          /* 32  bytes, at most 64 KiB */
+    const void *protocols;       /* 40  those that are offered, the preferred one first: u16 length, bytes, again and again */
+    size_t protocols_len;        /* 48  bytes, at most 32 KiB */
+    uint64_t user_data;          /* 56  comes back in SESSION_OPENED and SESSION_CLOSED */
+    uint32_t congestion_control; /* 64  enum zig_h3_congestion_control; 0 with POOLED, whose connection is not the session's alone. Since 1.3 */
+    uint32_t reserved;           /* 68  0 */
 } zig_h3_session_config;
 
 /*
@@ -831,7 +842,8 @@ typedef struct zig_h3_session_config {
  * SESSION_OPENED follows, or SESSION_CLOSED says why not: ZIG_H3_ERR_REJECTED (status: the server's), _NOT_NEGOTIATED (data names what the
  * server's SETTINGS lack), or what a fetch may end with. zig_h3_wt_close() gives it up before. zig_h3_wt_accept() and _reject() are
  * ZIG_H3_ERR_WRONG_STATE.
- * Returns as zig_h3_client_fetch(); ZIG_H3_ERR_INVALID_ARGUMENT also for a list of protocols that ends inside one.
+ * Returns as zig_h3_client_fetch(); ZIG_H3_ERR_INVALID_ARGUMENT also for a list of protocols that ends inside one, and for a congestion
+ * control that is none, or with POOLED. One that the library was built without (BBR, with ZIG_H3_STOCK_QUIC) ends the session with ZIG_H3_ERR_CONFIG.
  */
 ZIG_H3_API int32_t zig_h3_client_open_webtransport(zig_h3_handle client, const zig_h3_session_config *config, zig_h3_handle *out);
 

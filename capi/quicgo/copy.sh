@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes build/quic-go-HASH, a copy of the quic-go module with this project's congestion control in it, and OUT/quic-go.mod, a go.mod
-# that names it: copy.sh OUT. HASH is of what goes into the copy. README.md beside this file says why.
+# Makes build/quic-go-HASH, a copy of the quic-go module with this project's congestion control and its stream_header.go in it, and
+# OUT/quic-go.mod, a go.mod that names it: copy.sh OUT. HASH is of what goes into the copy. README.md beside this file says why.
 set -eu
 cd "$(dirname "$0")/../.."
 out=$1
@@ -9,11 +9,14 @@ here=capi/quicgo
 # What the files here are written against. With another quic-go: README.md, "When quic-go moves".
 version=v0.65.0
 replaced="internal/congestion/cubic_sender.go f0851305dab69494e3d3b81c3f437d25247db1026972cd23d743a5195f90f153
-internal/utils/connstats.go 15c1d9d7f0724ce855d24a066b8dd5027bb0d35b840921ce2b14c52a4b3039d8"
+internal/utils/connstats.go 15c1d9d7f0724ce855d24a066b8dd5027bb0d35b840921ce2b14c52a4b3039d8
+receive_stream.go 5bcc3f6162edd5ced172098947fe5b0dba2d15ddeb08cfd84862c886b17a4967"
 placed="cubic_sender.go internal/congestion/cubic_sender.go
 cubic_sender_test.go internal/congestion/cubic_sender_test.go
 connstats.go internal/utils/connstats.go
-conn_congestion.go conn_congestion.go"
+conn_congestion.go conn_congestion.go
+stream_header.go stream_header.go
+stream_header_test.go stream_header_test.go"
 
 fail() {
     echo "capi/quicgo: $1" >&2
@@ -35,7 +38,9 @@ echo "$replaced" | while read -r file want; do
     got=$(sha256 "$source/$file")
     [ "$got" = "$want" ] || fail "quic-go's $file is another: SHA-256 $got, not $want"
 done
-[ ! -e "$source/conn_congestion.go" ] || fail "quic-go $version has a conn_congestion.go of its own"
+for file in conn_congestion.go stream_header.go; do
+    [ ! -e "$source/$file" ] || fail "quic-go $version has a $file of its own"
+done
 
 hash=$( (echo "$version $replaced $placed" && cat "$here"/*.go "$here/copy.sh") | sha256 | cut -c1-12)
 copy=build/quic-go-$hash
@@ -49,6 +54,9 @@ if [ ! -d "$copy" ]; then
     echo "$placed" | while read -r from to; do
         sed '/^\/\/go:build ignore$/d' "$here/$from" >"$new/$to"
     done
+    # A line more: behind the one statement, an if, that sets what is reliable when RESET_STREAM has come.
+    awk '{ print } /s\.reliableSize = frame\.ReliableSize$/ { getline; print; print "\ts.keepHeader()" }' \
+        "$source/receive_stream.go" >"$new/receive_stream.go"
     chmod 755 "$new"
     # Another build may have been faster; its copy is the same.
     mv -T "$new" "$copy" 2>/dev/null || { [ -d "$copy" ] || mv "$new" "$copy"; rm -rf "$new"; }

@@ -98,6 +98,13 @@ func (c *conn) Settled(s *wire.Settings) *wire.ConnectionError {
 	return nil
 }
 
+// isSettled reports whether the server's SETTINGS are there, or never will be.
+func (c *conn) isSettled() bool {
+	c.settling.Lock()
+	defer c.settling.Unlock()
+	return c.settled
+}
+
 // whenSettled has do called once the server's SETTINGS are there, or never will be.
 func (c *conn) whenSettled(do func()) {
 	c.settling.Lock()

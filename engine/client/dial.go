@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -261,7 +262,10 @@ func dialError(key originKey, err error) *sink.Error {
 	e := &sink.Error{Code: sink.ErrIO, Text: key.String() + ": " + err.Error(), Err: err}
 	switch {
 	case errors.As(err, &told):
-		e.Code, e.Text = told.Code, key.String()+": "+told.Text
+		e.Code, e.Text = told.Code, told.Text
+		if !strings.HasPrefix(e.Text, key.String()+": ") { // which it does where the origin is an address
+			e.Text = key.String() + ": " + e.Text
+		}
 	case errors.As(err, &authority):
 		e.Code, e.Text = sink.ErrUnknownAuthority, key.String()+": "+authority.Error()
 	case errors.As(err, &name):

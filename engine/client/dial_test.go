@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -397,4 +398,17 @@ func TestConnectionsTellWhatTheyTook(t *testing.T) {
 			t.Errorf("%v of %v", took, all)
 		}
 	})
+}
+
+func TestARefusalNamesTheAddressOnce(t *testing.T) {
+	address := netip.MustParseAddrPort("127.0.0.1:4433")
+	told := addressError(address, syscall.ECONNREFUSED)
+	for _, c := range []struct{ host, text string }{
+		{"127.0.0.1", "127.0.0.1:4433: ECONNREFUSED: nobody listens there"},
+		{"one.test", "one.test:4433: 127.0.0.1:4433: ECONNREFUSED: nobody listens there"},
+	} {
+		if e := dialError(originKey{host: c.host, port: 4433}, told); e.Code != sink.ErrRefused || e.Text != c.text {
+			t.Errorf("at %s: %v %q, not %q", c.host, e.Code, e.Text, c.text)
+		}
+	}
 }

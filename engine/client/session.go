@@ -35,6 +35,8 @@ type opening struct {
 	client    *Client
 	session   *session.Session
 	request   Request // its head
+	fields    []byte  // what that is in the newest dialect, and how large
+	size      int
 	protocols []string
 	control   congestion.Algorithm
 	controls  bool // control was wished for
@@ -62,8 +64,10 @@ func (c *Client) OpenSession(h sink.Handle, r *SessionRequest) {
 	case err != nil:
 	case c.options.WebTransport == nil:
 		err = &sink.Error{Code: sink.ErrNotNegotiated, Text: "the client's option webtransport is false"}
+	case w.controls && w.control == congestion.BBR && !congestion.Installed():
+		err = &sink.Error{Code: sink.ErrConfig, Text: "the session cannot have BBR: this build has quic-go's own congestion control, which is NewReno"}
 	default:
-		_, _, err = w.head(wire.Dialect{})
+		w.fields, w.size, err = w.head(*wire.Newest()) // as good as any other to find what is wrong with it
 	}
 	if err != nil {
 		w.session.GiveUp(refusal(err))
@@ -112,34 +116,48 @@ func (w *opening) send(c *conn, s *quic.Stream) {
 		return
 	}
 	w.conn = c
-	w.limit(w.client.options.WebTransport.DecisionTimeout, message.Outcome{Code: sink.ErrTimeout, Flags: sink.FlagAborted, Text: "the server has sent no SETTINGS in time"})
+	settled := c.isSettled() // most are: then there is nothing to wait for
+	if settled {
+		w.stopTimer()
+	} else {
+		w.limit(w.client.options.WebTransport.DecisionTimeout, message.Outcome{Code: sink.ErrTimeout, Flags: sink.FlagAborted, Text: "the server has sent no SETTINGS in time"})
+	}
 	w.mu.Unlock()
 	if control, ok := congestion.Of(c.QUIC); ok && w.controls && w.key.alone != 0 {
 		control.Choose(w.control)
 	}
-	c.whenSettled(func() { w.connect(c, s) })
+	if settled {
+		w.connect(c, s)
+		return
+	}
+	c.whenSettled(func() {
+		w.unlimit()
+		w.connect(c, s)
+	})
 }
 
 // limit sets a time limit for what the session waits for now, instead of the one before. w.mu is held.
 func (w *opening) limit(d time.Duration, o message.Outcome) {
-	if w.timer != nil {
-		w.timer.Stop()
-	}
+	w.stopTimer()
 	w.timer = time.AfterFunc(d, func() { sink.Guard("session timeout", func() { w.session.GiveUp(o) }) })
 }
 
 // unlimit ends it.
 func (w *opening) unlimit() {
 	w.mu.Lock()
+	w.stopTimer()
+	w.mu.Unlock()
+}
+
+// stopTimer ends it. w.mu is held.
+func (w *opening) stopTimer() {
 	if w.timer != nil {
 		w.timer.Stop()
 	}
-	w.mu.Unlock()
 }
 
 // connect asks for the session. The server's SETTINGS are there, or its connection has gone.
 func (w *opening) connect(c *conn, s *quic.Stream) {
-	w.unlimit()
 	settings := c.Settings()
 	if settings == nil {
 		w.session.GiveUp(message.Outcome{Code: sink.ErrClosed, Flags: sink.FlagAborted | sink.FlagRemote, Text: "the connection has ended"})
@@ -161,7 +179,10 @@ func (w *opening) connect(c *conn, s *quic.Stream) {
 		w.session.GiveUp(message.Outcome{Code: sink.ErrNotNegotiated, Flags: sink.FlagAborted, Text: err.Error()})
 		return
 	}
-	fields, size, err := w.head(*d)
+	fields, size := w.fields, w.size
+	if d != wire.Newest() {
+		fields, size, err = w.head(*d)
+	}
 	switch {
 	case err != nil:
 		discard(s)
@@ -215,9 +236,7 @@ func (w *opening) ended() {
 	w.over = true
 	c := w.conn
 	w.conn = nil
-	if w.timer != nil {
-		w.timer.Stop()
-	}
+	w.stopTimer()
 	w.mu.Unlock()
 	if !w.entered {
 		return

@@ -46,7 +46,7 @@ func (f *Flow) Announce(h sink.Handle) (limit int) {
 	s := &f.fs.out
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.measure()
+	s.measureAgain(sink.Monotonic())
 	f.handle, f.limit = h, s.limit(f)
 	if !f.ended {
 		f.fs.c.Sink.Datagrams(h, f.limit, f.fs.options.Outgoing)

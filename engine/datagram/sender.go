@@ -38,6 +38,13 @@ func (s *sender) measure() {
 	s.largest, s.measured = largest(s.fs.quic), sink.Monotonic()
 }
 
+// measureAgain does so if that was not done for a while. s.mu is held.
+func (s *sender) measureAgain(now uint64) {
+	if s.measured == 0 || now-s.measured >= uint64(measureEach) {
+		s.measure()
+	}
+}
+
 // limit is how large a payload of f may be. s.mu is held.
 func (s *sender) limit(f *Flow) int {
 	switch {
@@ -105,9 +112,7 @@ func (s *sender) take(parcels *[atOnce]parcel) (n int, more bool) {
 		return 0, false
 	}
 	now := sink.Monotonic()
-	if now-s.measured >= uint64(measureEach) {
-		s.measure()
-	}
+	s.measureAgain(now)
 	for n < atOnce && s.ready.len() > 0 {
 		f := s.ready.pop()
 		d := f.queue.pop()

@@ -287,6 +287,7 @@ func (s *Session) readEnd(err error) {
 		err = s.stoppedBy
 	}
 	switch {
+	case err == io.EOF && s.ending: // as most end
 	case errors.As(err, &capsule):
 		s.giveUp(capsule)
 	case errors.As(err, &breach):

@@ -142,6 +142,9 @@ func (e *MissingSettingError) Error() string {
 
 var errWTEnabled = &ConnectionError{http3.ErrCodeSettingsError, SettingName(SettingWTEnabled) + " is neither 0 nor 1"}
 
+// Newest is the newest dialect.
+func Newest() *Dialect { return &dialects[0] }
+
 // DialectOf is the dialect to speak with a peer. Its failures are a *MissingSettingError, and for a client a *ConnectionError where the
 // server's SETTINGS are wrong.
 func DialectOf(peer Settings, weAreServer bool) (*Dialect, error) {

@@ -2,7 +2,8 @@
 
 Sessions at /echo get every datagram and stream back; at /close they are closed with code 7 once a datagram has come; at a path that ends in
 /server-connection-close.py they get a stream, and their connection is closed when they send on it, as web-platform-tests have it. /refuse is
-403. With a third argument "plain" it announces no WebTransport, and answers requests with 404.
+403. With a third argument "plain" it announces neither WebTransport nor HTTP/3 datagrams, sends raw datagrams back, and answers requests with 404:
+but those at /priority, whose bodies tell of the priorities that they are given on the way, until one is u=7.
 """
 
 import asyncio
@@ -11,15 +12,32 @@ from typing import Any
 
 from aioquic.asyncio import QuicConnectionProtocol
 from aioquic.asyncio.server import QuicServer
-from aioquic.buffer import encode_uint_var
+from aioquic.buffer import Buffer, BufferReadError, encode_uint_var
 from aioquic.h3.connection import H3_ALPN, H3Connection
 from aioquic.h3.events import DatagramReceived, H3Event, HeadersReceived, WebTransportStreamDataReceived
 from aioquic.quic.configuration import QuicConfiguration
-from aioquic.quic.events import ProtocolNegotiated, QuicEvent, StreamDataReceived
+from aioquic.quic.events import DatagramFrameReceived, ProtocolNegotiated, QuicEvent, StreamDataReceived
 
 CLOSE_SESSION = 0x2843
+PRIORITY_UPDATE = 0xF0700
+LAST_PRIORITY = b"u=7"
 CONNECTION_CLOSE = "/server-connection-close.py"
 PLAIN = sys.argv[3:] == ["plain"]
+
+
+def priorities(stream: bytearray) -> list[tuple[int, bytes]]:
+    """Takes PRIORITY_UPDATE frames of requests (RFC 9218, 7.2), which aioquic leaves alone, out of a control stream without its type."""
+    told: list[tuple[int, bytes]] = []
+    while True:
+        buffer = Buffer(data=bytes(stream))
+        try:
+            kind, payload = buffer.pull_uint_var(), buffer.pull_bytes(buffer.pull_uint_var())
+        except BufferReadError:
+            return told
+        del stream[: buffer.tell()]
+        if kind == PRIORITY_UPDATE:
+            update = Buffer(data=payload)
+            told.append((update.pull_uint_var(), payload[update.tell() :]))
 
 
 class Sessions(QuicConnectionProtocol):
@@ -30,6 +48,8 @@ class Sessions(QuicConnectionProtocol):
         self.http: H3Connection | None = None
         self.paths: dict[int, str] = {}
         self.back: dict[int, int] = {}  # where streams one way are answered
+        self.one_ways: dict[int, bytearray] = {}  # what has come on streams one way, but for their types
+        self.control: int | None = None
         self.closing: set[int] = set()  # streams on which the first word ends the connection
 
     def quic_event_received(self, event: QuicEvent) -> None:
@@ -38,16 +58,36 @@ class Sessions(QuicConnectionProtocol):
         if isinstance(event, StreamDataReceived) and event.stream_id in self.closing:
             self._quic.close()
             self.transmit()
+        elif isinstance(event, DatagramFrameReceived) and PLAIN:
+            self._quic.send_datagram_frame(event.data)
+            self.transmit()
         elif self.http is not None:
+            if PLAIN and isinstance(event, StreamDataReceived) and event.stream_id % 4 == 2:
+                self.one_way(self.http, event.stream_id, event.data)
             for what in self.http.handle_event(event):
                 self.deal(self.http, what)
             self.transmit()
+
+    def one_way(self, http: H3Connection, stream: int, data: bytes) -> None:
+        """Tells of priorities where they are asked for."""
+        first = stream not in self.one_ways
+        come = self.one_ways.setdefault(stream, bytearray())
+        come += data
+        if first:
+            self.control = stream if come[0] == 0 else self.control
+            del come[0]
+        if stream == self.control:
+            for request, value in priorities(come):
+                http.send_data(request, value + b"\n", end_stream=value.startswith(LAST_PRIORITY))
 
     def deal(self, http: H3Connection, event: H3Event) -> None:
         if isinstance(event, HeadersReceived):
             fields = dict(event.headers)
             path = fields[b":path"].decode()
             sessions = fields.get(b":protocol") == b"webtransport" and fields.get(b"sec-webtransport-http3-draft02") == b"1"
+            if PLAIN and path == "/priority":
+                http.send_headers(event.stream_id, [(b":status", b"200")])
+                return
             status = b"404" if not sessions else b"403" if path == "/refuse" else b"200"
             http.send_headers(event.stream_id, [(b":status", status), (b"sec-webtransport-http3-draft", b"draft02")], end_stream=status != b"200")
             self.paths[event.stream_id] = path

@@ -151,6 +151,7 @@ describe("A03 header and library", () => {
       ["ZIG_H3_STRUCT_", layout.STRUCT],
       ["ZIG_H3_FETCH_", layout.FETCH_FLAG],
       ["ZIG_H3_SESSION_", layout.SESSION_FLAG],
+      ["ZIG_H3_CONGESTION_", layout.CONGESTION_CONTROL],
     ];
     const source = join(folder, "layout.c");
     const lines = [

@@ -105,6 +105,14 @@ describe("F11 redirects", () => {
     expect(await told(await ours("/to/303?/here", { method: "POST", body: stream() }))).toMatchObject({ method: "GET", body: "" });
   });
 
+  test("F11 a large body goes whole to where it is redirected, as it was when it was given", async () => {
+    const body = Buffer.alloc(1 << 20, "given ");
+    const expected = body.toString();
+    const answer = ours("/to/307?%2Fto%2F308%3F%2Fhere", { method: "POST", body });
+    body.fill(0);
+    expect((await told(await answer)).body === expected).toBe(true);
+  });
+
   test("F11 places that cannot be gone to", async () => {
     for (const [to, code] of [["http://127.0.0.1/", "ZIG_H3_ERR_INVALID_ARGUMENT"], ["data:,x", "ZIG_H3_ERR_INVALID_ARGUMENT"], ["https://[", "ZIG_H3_ERR_PROTOCOL"]]) {
       expect(await failure(ours(`/to/302?${encodeURIComponent(to!)}`))).toMatchObject({ name: "TypeError", code });
@@ -178,6 +186,38 @@ describe("content codings", () => {
       expect(await failure((await buy("cut", "gzip", how)).bytes())).toMatchObject({ name: "TypeError", code: "ZIG_H3_ERR_TRUNCATED" });
       for (const coding of ["gzip", "deflate", "br", "zstd"]) {
         expect([coding, await failure((await buy("wrong", coding, how)).bytes())]).toMatchObject([coding, { name: "TypeError", code: "ZIG_H3_ERR_PROTOCOL" }]);
+      }
+    }
+  });
+
+  test("zstd that is cut off anywhere is an error, never a short success", async () => {
+    const frames: Record<string, Uint8Array> = {
+      "one block": zlib.zstdCompressSync("again and again ".repeat(10)),
+      "a checksum, a large content": zlib.zstdCompressSync(Buffer.alloc(70_000, 1), { params: { [zlib.constants.ZSTD_c_checksumFlag]: 1 } }),
+      "many blocks": zlib.zstdCompressSync(large),
+      "two frames and one that is skipped": Buffer.concat([
+        zlib.zstdCompressSync("one"), Buffer.from("502a4d1803000000aabbcc", "hex"), zlib.zstdCompressSync("two"),
+      ]),
+    };
+    let sent: Uint8Array = new Uint8Array(0);
+    const short = suite.serve({
+      fetch: (request) => {
+        const body = request.url.endsWith("/stream") ? new Blob([sent as Uint8Array<ArrayBuffer>]).stream() : (sent as Uint8Array<ArrayBuffer>);
+        return new Response(body, { headers: { "content-encoding": "zstd" } });
+      },
+    });
+    const of = suite.client(short);
+    for (const [what, frame] of Object.entries(frames)) {
+      const all = new Bun.CryptoHasher("sha256").update(zlib.zstdDecompressSync(frame)).digest("hex");
+      const cuts = [1, 3, 4, 5, 6, 8, 10, frame.length >> 1, frame.length - 4, frame.length - 1].filter((cut) => cut < frame.length);
+      for (const how of ["whole", "stream"]) {
+        const get = () => of.fetch(`https://127.0.0.1:${short.port}/${how}`);
+        for (const cut of cuts) {
+          sent = frame.subarray(0, cut);
+          expect([what, how, cut, await failure((await get()).bytes())]).toMatchObject([what, how, cut, { name: "TypeError", code: "ZIG_H3_ERR_TRUNCATED" }]);
+        }
+        sent = frame;
+        expect([what, how, new Bun.CryptoHasher("sha256").update(await (await get()).bytes()).digest("hex")]).toEqual([what, how, all]);
       }
     }
   });

@@ -47,38 +47,66 @@ async function outcome(given: Step[], init?: H3FetchInit): Promise<unknown[]> {
   }
 }
 
+/** The same of Bun's own fetch, by HTTP/3. What stands before the gate is read before that is opened: else it may be lost. */
+async function outcomeInBun(given: Step[]): Promise<unknown[]> {
+  const { steps, open } = gated(given);
+  const opens = given.indexOf(LATER);
+  const before = given.slice(0, Math.max(opens, 0)).map((step) => ("data" in step ? step.data : "")).join("");
+  const init = { protocol: "http3", tls: { rejectUnauthorized: false }, signal: AbortSignal.timeout(20_000) };
+  let response: Response;
+  try {
+    response = await fetch(server.url(...steps), init as RequestInit);
+  } catch (error) {
+    return ["fetch", (error as { code?: unknown }).code ?? String(error)];
+  }
+  try {
+    const reader = response.body?.getReader();
+    let text = "";
+    while (text.length < before.length) text += Buffer.from((await reader!.read()).value!).toString();
+    if (opens >= 0) await open();
+    for (let read = await reader?.read(); read !== undefined && !read.done; read = await reader!.read()) text += Buffer.from(read.value).toString();
+    return [response.status, text];
+  } catch (error) {
+    return [response.status, (error as { code?: unknown }).code ?? String(error)];
+  }
+}
+
 const TRUNCATED = "ZIG_H3_ERR_TRUNCATED";
 const PROTOCOL = "ZIG_H3_ERR_PROTOCOL";
 const head = (...fields: [string, string][]): Step => ({ head: [[":status", "200"], ...fields] });
 
 describe("F13 answers that are none", () => {
-  const cases: [string, Step[], unknown[]][] = [
-    ["a response", [OK, { data: "abc" }, FIN], [200, "abc"]],
-    ["in pieces", [OK, { data: "a" }, LATER, { data: "bc" }, FIN], [200, "abc"]],
-    ["a length that is kept", [head(["content-length", "3"]), LATER, { data: "abc" }, FIN], [200, "abc"]],
-    ["nothing", [FIN], ["fetch", TRUNCATED]],
-    ["an informational response alone", [{ head: [[":status", "103"]] }, FIN], ["fetch", TRUNCATED]],
-    ["no status", [{ head: [["a", "b"]] }, FIN], ["fetch", PROTOCOL]],
-    ["a status of words", [{ head: [[":status", "okay"]] }, FIN], ["fetch", PROTOCOL]],
-    ["a status that a Response cannot have", [{ head: [[":status", "799"]] }, FIN], ["fetch", PROTOCOL]],
-    ["a name in upper case", [head(["X-A", "b"]), FIN], ["fetch", PROTOCOL]],
-    ["a field of HTTP/1", [head(["connection", "close"]), FIN], ["fetch", PROTOCOL]],
-    ["a length that is too long, known at once", [head(["content-length", "4"]), { data: "abc" }, FIN], [200, TRUNCATED]],
-    ["a length that is too long, known later", [head(["content-length", "4"]), LATER, { data: "abc" }, FIN], [200, TRUNCATED]],
-    ["a length that is too short", [head(["content-length", "2"]), LATER, { data: "abc" }, FIN], [200, PROTOCOL]],
-    ["cut inside a frame", [OK, LATER, { raw: "0005616263" }, FIN], [200, PROTOCOL]],
-    ["a body behind trailers", [OK, LATER, { data: "a" }, { head: [["x", "y"]] }, { data: "b" }, FIN], [200, PROTOCOL]],
-    ["a pseudo-header in trailers", [OK, LATER, { data: "a" }, { head: [[":status", "200"]] }, FIN], [200, PROTOCOL]],
-    ["reset before the head", [{ reset: 0x102 }], ["fetch", "ZIG_H3_ERR_RESET"]],
-    ["reset in the body", [OK, { data: "abc" }, LATER, { reset: 0x102 }], [200, "ZIG_H3_ERR_RESET"]],
-    ["turned away", [{ reset: 0x10b }], ["fetch", "ZIG_H3_ERR_REJECTED"]],
-    ["a body of 204", [{ head: [[":status", "204"]] }, { data: "a" }, FIN], [204, ""]],
+  // Bun's own fetch, by HTTP/3, takes five of them for whole: the 799, what is cut inside a frame or reset, and both kinds of wrong trailers. For
+  // nothing at all it waits for ever, which is no case of a test.
+  const cases: [string, Step[], ours: unknown[], buns: unknown[] | null][] = [
+    ["a response", [OK, { data: "abc" }, FIN], [200, "abc"], [200, "abc"]],
+    ["in pieces", [OK, { data: "a" }, LATER, { data: "bc" }, FIN], [200, "abc"], [200, "abc"]],
+    ["a length that is kept", [head(["content-length", "3"]), LATER, { data: "abc" }, FIN], [200, "abc"], [200, "abc"]],
+    ["nothing", [FIN], ["fetch", TRUNCATED], null],
+    ["an informational response alone", [{ head: [[":status", "103"]] }, FIN], ["fetch", TRUNCATED], ["fetch", "HTTP3StreamReset"]],
+    ["no status", [{ head: [["a", "b"]] }, FIN], ["fetch", PROTOCOL], ["fetch", "HTTP3ProtocolError"]],
+    ["a status of words", [{ head: [[":status", "okay"]] }, FIN], ["fetch", PROTOCOL], ["fetch", "HTTP3ProtocolError"]],
+    ["a status that a Response cannot have", [{ head: [[":status", "799"]] }, FIN], ["fetch", PROTOCOL], [799, ""]],
+    ["a name in upper case", [head(["X-A", "b"]), FIN], ["fetch", PROTOCOL], ["fetch", "HTTP3ProtocolError"]],
+    ["a field of HTTP/1", [head(["connection", "close"]), FIN], ["fetch", PROTOCOL], ["fetch", "HTTP3ProtocolError"]],
+    ["a length that is too long, known at once", [head(["content-length", "4"]), { data: "abc" }, FIN], [200, TRUNCATED], [200, "HTTP3ContentLengthMismatch"]],
+    ["a length that is too long, known later", [head(["content-length", "4"]), LATER, { data: "abc" }, FIN], [200, TRUNCATED], [200, "HTTP3ContentLengthMismatch"]],
+    ["a length that is too short", [head(["content-length", "2"]), LATER, { data: "abc" }, FIN], [200, PROTOCOL], [200, "HTTP3ContentLengthMismatch"]],
+    ["cut inside a frame", [OK, LATER, { raw: "0005616263" }, FIN], [200, PROTOCOL], [200, "abc"]],
+    ["a body behind trailers", [OK, LATER, { data: "a" }, { head: [["x", "y"]] }, { data: "b" }, FIN], [200, PROTOCOL], [200, "a"]],
+    ["a pseudo-header in trailers", [OK, LATER, { data: "a" }, { head: [[":status", "200"]] }, FIN], [200, PROTOCOL], [200, "a"]],
+    ["reset before the head", [{ reset: 0x102 }], ["fetch", "ZIG_H3_ERR_RESET"], ["fetch", "HTTP3StreamReset"]],
+    ["reset in the body", [OK, { data: "abc" }, LATER, { reset: 0x102 }], [200, "ZIG_H3_ERR_RESET"], [200, "abc"]],
+    ["turned away", [{ reset: 0x10b }], ["fetch", "ZIG_H3_ERR_REJECTED"], ["fetch", "HTTP3StreamReset"]],
+    ["a body of 204", [{ head: [[":status", "204"]] }, { data: "a" }, FIN], [204, ""], [204, ""]],
   ];
-  for (const [what, steps, expected] of cases) {
+  for (const [what, steps, expected, buns] of cases) {
     test(`F13 ${what}`, async () => {
       expect(await outcome(steps)).toEqual(expected);
       expect(await outcome([OK, { data: "well" }, FIN])).toEqual([200, "well"]);
     });
+
+    if (buns !== null) test(`F13 ${what}, to Bun's own fetch`, async () => expect(await outcomeInBun(steps)).toEqual(buns));
   }
 
   test("F13 a connection that is closed in the body, and before the head: the next one is another", async () => {

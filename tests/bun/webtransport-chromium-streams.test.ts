@@ -105,7 +105,7 @@ describe("Chromium", () => {
         const first = (await streams.read()).value!;
         const [reader, writer] = [first.readable.getReader(), first.writable.getWriter()];
         await reader.read();
-        await writer.write(Buffer.from("here")); // a stream that is reset before its header was read is none
+        await writer.write(Buffer.from("here")); // to the page a stream that is reset before its header was read is none
         const reset = await reader.read().then(() => null, (error: unknown) => error);
         const stopped = await writer.closed.then(() => null, (error: unknown) => error);
         const second = (await streams.read()).value!;
@@ -143,6 +143,32 @@ describe("Chromium", () => {
       ]);
     });
   }
+
+  test("W10 streams that the page resets as soon as they are open: the server hears of each, and with which code", async () => {
+    const codes: (number | null)[] = [];
+    const all = gate<void>();
+    const server = suite.serveSessions(async (session) => {
+      await session.accept();
+      const ends = async (readable: ReadableStream<Uint8Array>): Promise<void> => {
+        const end = await readable.getReader().read().then(() => null, (error: unknown) => error);
+        codes.push(end instanceof WebTransportError && end.source === "stream" ? end.streamErrorCode : null);
+        if (codes.length === 40) all.open();
+      };
+      void sessions.each(session.incomingBidirectionalStreams, ({ readable }) => ends(readable));
+      void sessions.each(session.incomingUnidirectionalStreams, ends);
+    });
+    const page = await suite.page(server);
+    await page.run(async (tools) => {
+      const session = await tools.connect("/wt");
+      for (let code = 0; code < 40; code += 2) {
+        const error = (more: number): Error => new (globalThis as any).WebTransportError({ message: "no", streamErrorCode: code + more });
+        await (await session.createUnidirectionalStream()).abort(error(0));
+        await (await session.createBidirectionalStream()).writable.abort(error(1));
+      }
+    });
+    await all.promise;
+    expect(codes.sort((a, b) => Number(a) - Number(b))).toEqual(Array.from({ length: 40 }, (_, code) => code));
+  });
 
   test("W16 a page that opens more streams than the server allows waits for room", async () => {
     const server = suite.serve({ webtransport: { origins: ["*"], maxStreamsBidi: 10, maxStreamsUni: 10 }, routes: { "/wt": { webtransport: sessions.echo } } });

@@ -1,45 +1,11 @@
 /** W22: WebTransport of a client in Bun at servers of other make, of older and newer drafts. */
 import { describe, expect, test } from "bun:test";
-import { WebTransport, type WebTransportClientOptions, type WebTransportError } from "../../bindings/bun/src/index.ts";
+import type { WebTransportError } from "../../bindings/bun/src/index.ts";
 import { PeerServer } from "./peer_server.ts";
+import { both, bytes, gram, one, open } from "./peer_session.ts";
 import { Suite, failure } from "./suite.ts";
 
 new Suite();
-
-const text = (bytes: Uint8Array | undefined): string => new TextDecoder().decode(bytes);
-const bytes = (from: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(from);
-
-function open(server: PeerServer, path: string, more?: WebTransportClientOptions): WebTransport {
-  return new WebTransport(server.url + path, { tls: { ca: server.ca }, ...more });
-}
-
-/** Datagrams there and back until one has come: they may be lost. */
-async function gram(session: WebTransport): Promise<string> {
-  const reader = session.datagrams.readable.getReader();
-  const writer = session.datagrams.createWritable().getWriter();
-  const again = setInterval(() => void writer.write(bytes("gram")).catch(() => {}), 20);
-  try {
-    return text((await reader.read()).value);
-  } finally {
-    clearInterval(again);
-  }
-}
-
-async function both(session: WebTransport, what: string): Promise<string> {
-  const { readable, writable } = await session.createBidirectionalStream();
-  const writer = writable.getWriter();
-  void writer.write(bytes(what)).catch(() => {});
-  void writer.close().catch(() => {});
-  return new Response(readable).text();
-}
-
-async function one(session: WebTransport, what: string): Promise<string> {
-  const writer = (await session.createUnidirectionalStream()).getWriter();
-  void writer.write(bytes(what)).catch(() => {});
-  void writer.close().catch(() => {});
-  const { value } = await session.incomingUnidirectionalStreams.getReader().read();
-  return new Response(value).text();
-}
 
 for (const [name, draft] of [["webtransport-go", "13 to 16"], ["aioquic", "02"]] as const) {
   describe(`${name}, draft ${draft}`, () => {

@@ -493,12 +493,46 @@ static void certificates(void)
     }
 }
 
+/* What is asked for with LATER goes when zig_h3_flush() says so, or with what is asked for without it. */
+static void later(void)
+{
+    enum { MANY = 50 };
+    static struct got *all[MANY];
+    zig_h3_fetch_config config = asking("GET", "/hello", NULL, ZIG_H3_FETCH_END | ZIG_H3_FETCH_LATER);
+    /* The engine need not be woken, but it may be awake, still or for something else: then it is asked once more. */
+    int waited = 0;
+    for (int attempt = 0; attempt < MANY && !waited; attempt++) {
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+        struct got *got = start(&config);
+        waited = zig_h3_queue_wait(queue, 50) == 0;
+        SAME(zig_h3_flush(), 0);
+        SAME(ended(got)->status, 200);
+    }
+    HOLDS(waited);
+    for (int i = 0; i < MANY; i++)
+        all[i] = start(&config);
+    SAME(zig_h3_flush(), 0);
+    for (int i = 0; i < MANY; i++)
+        SAME(ended(all[i])->code, 0);
+    for (int i = 0; i < MANY; i++) {
+        config.flags = ZIG_H3_FETCH_END | (i < MANY - 1 ? ZIG_H3_FETCH_LATER : 0);
+        all[i] = start(&config);
+    }
+    for (int i = 0; i < MANY; i++)
+        SAME(ended(all[i])->code, 0);
+    config = asking("POST", "/echo", "begin, ", ZIG_H3_FETCH_LATER); /* what is written to it wakes the engine, too */
+    struct got *got = start(&config);
+    SAME(zig_h3_request_end(got->handle, "end", 3), 0);
+    HOLDS(strcmp(ended(got)->text, "begin, end") == 0);
+}
+
 int main(void)
 {
     serve_routes("{}");
     client_with("{\"insecure\": true, \"connect_timeout_ms\": 300}");
     plain();
     bodies();
+    later();
     uploads();
     cancelled();
     datagrams();

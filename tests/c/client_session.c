@@ -29,10 +29,9 @@ static zig_h3_handle want(const zig_h3_session_config *config)
     return session;
 }
 
-static zig_h3_handle opened(void)
+static zig_h3_handle opened_with(const zig_h3_session_config *config)
 {
-    const zig_h3_session_config config = wanting("/wt");
-    const zig_h3_handle session = want(&config);
+    const zig_h3_handle session = want(config);
     zig_h3_handle out;
     theirs = await(ZIG_H3_EVENT_SESSION_REQUEST, 0).object;
     /* Its handle is a session's, and nothing goes before it is open. */
@@ -48,6 +47,12 @@ static zig_h3_handle opened(void)
     HOLDS(event.status > 1000);
     SAME(zig_h3_wt_max_datagram_size(session), event.status);
     return session;
+}
+
+static zig_h3_handle opened(void)
+{
+    const zig_h3_session_config config = wanting("/wt");
+    return opened_with(&config);
 }
 
 /* Sends on a stream, and gets it back: both are of this process, the far end echoes. */
@@ -249,6 +254,67 @@ static int64_t of_session(zig_h3_handle session, const char *name)
     return -1;
 }
 
+/* What a session's connection does against congestion, once its counters say so; -1: this library cannot know. Counters are read now and then,
+ * while something happens, and the connection begins with what the client's option says. */
+static int64_t used_by(zig_h3_handle session, int64_t wanted)
+{
+    const time_t began = time(NULL);
+    int64_t used;
+    while ((used = of_session(session, "congestion_control")) >= 0 && used != wanted && time(NULL) - began < 40) {
+        datagram(session, theirs);
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    }
+    return used;
+}
+
+/* A session may wish for another one than its client, each for itself; one that shares its connection may not. */
+static void congestion_of_sessions(void)
+{
+    static const uint32_t wishes[] = {ZIG_H3_CONGESTION_BBR, ZIG_H3_CONGESTION_RENO, ZIG_H3_CONGESTION_OPTION, ZIG_H3_CONGESTION_AUTO};
+    zig_h3_handle sessions[4], out = 77;
+    zig_h3_session_config config;
+    client_with("{\"insecure\": true, \"congestion_control\": \"reno\"}");
+    zig_h3_handle session = opened();
+    const int known = of_session(session, "congestion_control") >= 0;
+    for (int i = 0; i < 4 && known; i++) {
+        config = wanting("/wt");
+        config.congestion_control = wishes[i];
+        sessions[i] = opened_with(&config);
+        if (wishes[i] != ZIG_H3_CONGESTION_AUTO) { /* which may choose either */
+            const int64_t wanted = wishes[i] == ZIG_H3_CONGESTION_OPTION ? ZIG_H3_CONGESTION_RENO : wishes[i];
+            SAME(used_by(sessions[i], wanted), wanted);
+        }
+    }
+    if (known) /* the others' wishes have changed nothing of it */
+        SAME(of_session(sessions[0], "congestion_control"), ZIG_H3_CONGESTION_BBR);
+    if (!known) {
+        config = wanting("/wt");
+        config.congestion_control = ZIG_H3_CONGESTION_BBR;
+        session = want(&config);
+        SAME(await(ZIG_H3_EVENT_SESSION_CLOSED, session).code, ZIG_H3_ERR_CONFIG);
+    }
+    /* The struct of 1.2 ends before it, and has what its client has. */
+    config = wanting("/wt");
+    config.size = 64;
+    config.congestion_control = config.reserved = UINT32_MAX; /* is not looked at */
+    session = opened_with(&config);
+    if (known)
+        SAME(used_by(session, ZIG_H3_CONGESTION_RENO), ZIG_H3_CONGESTION_RENO);
+
+    config = wanting("/wt");
+    config.congestion_control = ZIG_H3_CONGESTION_AUTO + 1;
+    SAME(zig_h3_client_open_webtransport(client, &config, &out), ZIG_H3_ERR_INVALID_ARGUMENT);
+    config.congestion_control = ZIG_H3_CONGESTION_RENO;
+    config.flags = ZIG_H3_SESSION_POOLED;
+    SAME(zig_h3_client_open_webtransport(client, &config, &out), ZIG_H3_ERR_INVALID_ARGUMENT);
+    config = wanting("/wt");
+    config.reserved = 1;
+    SAME(zig_h3_client_open_webtransport(client, &config, &out), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(out, 77);
+    zig_h3_client_free(client);
+    UNTIL(closed == 1);
+}
+
 /* What a client is told to use against congestion its sessions use, and its counters say so; with quic-go as it is nobody knows. */
 static void congestion(void)
 {
@@ -284,6 +350,7 @@ int main(void)
     never_opened();
     offers();
     congestion();
+    congestion_of_sessions();
     stop();
     return done();
 }

@@ -5,7 +5,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include <signal.h>
 
-#include "plainwt.h"
+#include "peer_server.h"
 #include "taken.h"
 
 enum { TIMES = 20 };
@@ -166,8 +166,8 @@ int main(void)
 {
     char options[PATH_MAX + 64];
     MUST(zig_h3_queue_new(NULL, &queue));
-    peer_serve();
-    snprintf(options, sizeof options, "{\"roots_path\": \"%s/build/tests/peer.pem\"}", root());
+    peer_serve("plainwt");
+    snprintf(options, sizeof options, "{\"roots_path\": \"%s/build/tests/plainwt.pem\"}", root());
     const zig_h3_client_config config = {.size = sizeof config, .options = options, .options_len = strlen(options)};
     MUST(zig_h3_client_new(&config, queue, &client));
     connects();

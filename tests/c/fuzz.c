@@ -80,7 +80,7 @@ static int32_t want(struct dice *dice, zig_h3_handle client)
     int32_t result;
     if (below(dice, 4) == 0) {
         zig_h3_session_config config = {.size = sizeof config, .flags = (uint32_t)below(dice, 3), .url = url, .url_len = strlen(url), .headers = fields,
-                                        .headers_len = n, .protocols = bytes, .protocols_len = below(dice, 4) ? 0 : below(dice, 100)};
+                                        .headers_len = n, .protocols = bytes, .protocols_len = below(dice, 4) ? 0 : below(dice, 100), .congestion_control = below(dice, 8) ? 0 : (uint32_t)below(dice, 5)};
         result = zig_h3_client_open_webtransport(client, &config, &made);
         if (result == 0)
             remember(dice, SESSION, made);

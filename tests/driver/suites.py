@@ -28,7 +28,7 @@ WARNINGS = ["-Wall", "-Wextra", "-Werror", "-pedantic"]
 PEERS = ROOT / "tests/peers"  # a Go module of its own: docs/architecture.md, Dependencies
 GO_PACKAGES = {ROOT: ["./engine/...", "./eventq/...", "./capi/...", "./tests/..."], PEERS: ["./..."]}
 GO_FOLDERS = ["engine", "eventq", "capi", "tests"]
-TYPESCRIPT = ["bindings/bun", "tests/bun", "tests/bench", "tests/invariants/host", "tests/demo", "tests/demo-wt", "tests/wpt", "tests/moq", "tests/libraries"]
+TYPESCRIPT = ["bindings/bun", "tests/bun", "tests/bench", "tests/invariants/host", "tests/demo", "tests/demo-wt", "tests/wpt", "tests/moq", "tests/libraries", "tests/rust/peers"]
 
 CONSUMERS = ("python", "luajit", "node", "deno", "ruby", "rust")  # tests/: what docs/runtimes.md quotes
 
@@ -131,7 +131,7 @@ def quicgo(log, count):
     """The tests that stand in the build's copy of quic-go, and those of the engine that take it."""
     if os.environ.get("ZIG_H3_STOCK_QUIC", "0") == "1":
         raise Skipped("ZIG_H3_STOCK_QUIC=1: quic-go is built as it is")
-    for chosen in (["github.com/quic-go/quic-go/internal/congestion"], ["./engine/client", "-run=CongestionControlOfAClient"]):
+    for chosen in (["github.com/quic-go/quic-go", "github.com/quic-go/quic-go/internal/congestion"], ["./engine/client", "-run=CongestionControlOfAClient"]):
         code, output = run(log, ["go", "test", "-json", "-count=1", "-modfile=build/quic-go.mod", *chosen], 300, quiet=True)
         count.add(counts.of_go_test(log, code, output))
 
@@ -150,10 +150,10 @@ def compile_c(log, sources, name, *flags, library=None):
     return program
 
 
-def build_peer(log, name):
-    """Builds a program of tests/peers."""
-    program = PROGRAMS / name
-    must(log, ["go", "build", "-o", program, f"./{name}"], 300, cwd=PEERS)
+def build_peer(log, name, suffix="", *flags):
+    """Builds a program of tests/peers; flags make another one of it, whose name has a suffix."""
+    program = PROGRAMS / (name + suffix)
+    must(log, ["go", "build", "-o", program, *flags, f"./{name}"], 300, cwd=PEERS)
     return program
 
 
@@ -216,7 +216,7 @@ def c_serve(log, count):
 
 
 # Programs that a sanitizer cannot stand beside: it takes signals and forks into its own hands, and must be there before a dlopen.
-UNINSTRUMENTED = {"signals", "fork", "fatal", "poll_bench", "wait_free"}
+UNINSTRUMENTED = {"signals", "fork", "fatal", "poll_bench", "wait_free", "leftovers"}
 
 # Whatever a sanitizer finds ends the program with an exit code of its own. Leaks are looked for with H3_STRESS=1 only: what Go alone knows of as the
 # process ends, a body on its way or a queue that is being given back, would be taken for one now and then.
@@ -373,6 +373,8 @@ def behaviours(of_sessions):
         build_peer(log, "wtgo")
         build_peer(log, "odd")
         build_peer(log, "plainwt")
+        build_peer(log, "sessions")
+        build_peer(log, "sessions", "-0.9", "-modfile=webtransport-0.9.mod", "-tags=webtransport09")
         must(log, ["go", "build", "-o", PROGRAMS / "path", "./tests/bench/path"], 300)
         files = sorted((ROOT / "tests/bun").glob("*.test.ts"))
         chosen = [f for f in files if f.name.startswith(("webtransport", "datagrams")) == of_sessions and not f.name.startswith(BROWSER)]
@@ -432,13 +434,21 @@ def shape(log, count):
     count.add(counts.of_program(log, *run(log, [BUN, ROOT / "tests/wpt/bun.ts", "shape"], 120)))
 
 
+def checked_out():
+    """Without a checkout of web-platform-tests there is nothing to run; one that is named must be there."""
+    if not os.environ.get("WPT_DIR"):
+        raise Skipped("WPT_DIR names no checkout of web-platform-tests")
+
+
 def wpt_bun(log, count):
-    """The W3C's own tests in Bun, where WPT_DIR names a checkout of them; else only the shape."""
+    """The W3C's own tests in Bun."""
+    checked_out()
     count.add(counts.of_program(log, *run(log, [BUN, ROOT / "tests/wpt/bun.ts"], 600)))
 
 
 def wpt(log, count):
-    """The W3C's own tests, where WPT_DIR names a checkout of them; else nothing runs, which is no success."""
+    """The W3C's own tests in Chromium."""
+    checked_out()
     count.add(counts.of_program(log, *run(log, [ROOT / "tests/wpt/run"], 600)))
 
 
@@ -454,6 +464,19 @@ def wtransport(log, count):
     count.add(counts.of_cargo_test(log, code, output))
 
 
+def rust_peers(log, count):
+    """Our clients at servers in Rust: wtransport, web-transport-quinn, h3 on quinn. Their first build takes a minute or two."""
+    if not shutil.which("cargo"):
+        raise Skipped("there is no cargo")
+    folder = ROOT / "tests/rust/peers"
+    for command in (["cargo", "fmt", "--check"], ["cargo", "clippy", "--locked", "--quiet", "--", "-D", "warnings"]):
+        code, _ = run(log, command, 600, cwd=folder)
+        count.check(log, code == 0, f"{' '.join(command[:2])} has nothing to say")
+    must(log, ["cargo", "build", "--locked", "--quiet"], 600, cwd=folder)
+    compile_c(log, [folder / "client.c"], "peers-client", f"-I{ROOT}/tests/c", library=LIBRARY.parent)
+    bun_files(log, count, "tests/rust/peers", 300, sorted(folder.glob("*.test.ts")))
+
+
 ALL = [
     Suite("lint", "gofmt, go vet, staticcheck, tsc, the header as C99, C11 and C++17", lint),
     Suite("go:engine", "unit tests of engine/ under the race detector", go_tests("./engine/...")),
@@ -461,7 +484,7 @@ ALL = [
     Suite("layering", "who imports whom; no output, no exit, no signal, no callback", layering),
     Suite("go:eventq", "unit tests of eventq/ under the race detector", go_tests("./eventq/...")),
     Suite("go:tests", "unit tests of what tests/ and capi/ hold in Go", go_tests("./capi/...", "./tests/...", peers=GO_PACKAGES[PEERS])),
-    Suite("go:quicgo", "what capi/build.sh puts into quic-go hands its calls to engine/congestion", quicgo),
+    Suite("go:quicgo", "what capi/build.sh puts into quic-go: its calls go to engine/congestion, headers of streams outlive a reset", quicgo),
     Suite("reproducible", "two builds in two folders are the same, byte for byte", reproducible.run),
     Suite("ring", "the ring in C under ThreadSanitizer and AddressSanitizer, and at full speed", sanitized_ring, alone=True),
     Suite("abi", "header, exports, structs and TypeScript tables say the same (A03)", abi_checks.run),
@@ -481,8 +504,8 @@ ALL = [
     Suite("bun", "bun test in tests/bun: behaviours, end to end, of clients that offer no DATAGRAM", behaviours(False), alone=True),
     Suite("bun:datagram", "of these, what a request may see: once more, of clients that offer it, as browsers do", offering, alone=True),
     Suite("bun:full", "of these, what answers and sends: once more, where calls find no room most of the time", full, alone=True),
-    Suite("webtransport", "those of sessions and datagrams, of servers and clients: webtransport-go, aioquic", behaviours(True), alone=True),
-    Suite("shape", "the interfaces of WebTransport against the standard's IDL, by the W3C's idlharness.js", shape),
+    Suite("webtransport", "those of sessions and datagrams, of servers and clients: webtransport-go, aioquic, pywebtransport", behaviours(True), alone=True),
+    Suite("shape", "the interfaces of WebTransport against the standard's IDL, by the W3C's idlharness.js (W23)", shape),
     Suite("moq", "a library written for browsers, @moq/lite, on WebTransport in Bun and on sessions of the server", moq, alone=True),
     Suite("libraries", "libraries that take a fetch, on h3Fetch: eventsource, ky, OpenAI's client", libraries, alone=True),
     Suite("chromium", "sessions as a browser sees them", browser, alone=True),
@@ -493,6 +516,7 @@ ALL = [
 # Only by name: a checkout of web-platform-tests is at hand or not, and so is cargo with the time to build a QUIC stack.
 BY_NAME = [
     Suite("wpt", "the W3C's tests of WebTransport, in Chromium; WPT_DIR names their checkout", wpt, alone=True),
-    Suite("wpt:bun", "the W3C's tests of WebTransport, in Bun; WPT_DIR names their checkout", wpt_bun, alone=True),
+    Suite("wpt:bun", "the W3C's tests of WebTransport, in Bun (W23); WPT_DIR names their checkout", wpt_bun, alone=True),
     Suite("wtransport", "sessions of Rust's wtransport, and the benchmark's load that it makes; needs cargo", wtransport, alone=True),
+    Suite("rust:peers", "our clients at servers in Rust: wtransport, web-transport-quinn, h3 on quinn; needs cargo", rust_peers, alone=True),
 ]

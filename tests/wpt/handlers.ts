@@ -59,6 +59,20 @@ async function countToken(readable: ReadableStream<Uint8Array>, answer: (count: 
   }
 }
 
+/** Tells at the end of each stream how many bytes have come of all, by the first byte of each. */
+async function countBytes(session: WebTransportServerSession): Promise<void> {
+  const counts: Record<number, number> = {};
+  await session.accept();
+  await each(session.incomingBidirectionalStreams, async ({ readable, writable }) => {
+    let marker: number | undefined;
+    for await (const chunk of readable) {
+      marker ??= chunk[0]!;
+      counts[marker] = (counts[marker] ?? 0) + chunk.length;
+    }
+    await send(writable, json(counts));
+  });
+}
+
 export const handlers: Record<string, Handle> = {
   async "echo.py"(session) {
     session.onDatagram = (payload) => void session.sendDatagram(payload);
@@ -87,7 +101,9 @@ export const handlers: Record<string, Handle> = {
       ...Object.fromEntries(request.headers),
     } as Record<string, string>;
     delete headers.host;
-    await send(await session.createUnidirectionalStream(), json(headers));
+    // A field's lines come joined: what separates them is taken for what joined them.
+    const lists = (): object => Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value.split(", ")]));
+    await send(await session.createUnidirectionalStream(), json(query(session).get("format") === "list" ? lists() : headers));
   },
 
   async "custom-response.py"(session) {
@@ -177,7 +193,8 @@ export const handlers: Record<string, Handle> = {
   },
 
   async "sendorder.py"(session) {
-    const token = query(session).get("token")!;
+    const token = query(session).get("token");
+    if (token === null) return countBytes(session); // as its namesake of today
     const seen: number[] = [];
     session.onDatagram = (payload) => void session.sendDatagram(payload);
     stash.set(token, seen);
@@ -188,19 +205,7 @@ export const handlers: Record<string, Handle> = {
     await streams(session, note, note);
   },
 
-  /** Tells at the end of each stream how many bytes have come of all, by the first byte of each. */
-  async "sendorder-scheduling.py"(session) {
-    const counts: Record<number, number> = {};
-    await session.accept();
-    await each(session.incomingBidirectionalStreams, async ({ readable, writable }) => {
-      let marker: number | undefined;
-      for await (const chunk of readable) {
-        marker ??= chunk[0]!;
-        counts[marker] = (counts[marker] ?? 0) + chunk.length;
-      }
-      await send(writable, json(counts));
-    });
-  },
+  "sendorder-scheduling.py": countBytes,
 
   async "stats-data-transfer.py"(session) {
     session.onDatagram = (payload) => void session.sendDatagram(payload);

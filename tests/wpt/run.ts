@@ -18,8 +18,6 @@ import { serveHandlers } from "./server.ts";
 
 const PATIENCE = 90_000;
 const NOTHING_RAN = 77;
-/** How often a file is run again that hung at a test of which that is known. */
-const AGAIN = 3;
 
 const root = process.env.WPT_DIR;
 const update = process.argv.includes("--update");
@@ -78,12 +76,7 @@ async function run(test: string, scope: Scope): Promise<Outcome> {
 const expectations = await Expectations.read("expectations.json");
 for (const test of chosen) {
   for (const scope of await scopes(places, test)) {
-    let outcome = await run(test, scope);
-    for (let again = 0; again < AGAIN && expectations.hung(test, outcome); again++) {
-      console.log(`hangs, as it may: ${test} (${scope}): once more`);
-      outcome = await run(test, scope);
-    }
-    expectations.compare(test, scope, outcome);
+    expectations.compare(test, scope, await run(test, scope));
   }
 }
 

@@ -32,7 +32,6 @@
  *     server/api/types.ts                           H3Server as users see it, options, handlers
  *     server/api/request.ts                         H3Request
  *     server/api/h3_datagram.ts                     H3DatagramContext
- *     server/api/quic_datagram.ts                   QuicDatagramContext
  *     server/api/server_session.ts                  WebTransportServerSession: accept() and reject()
  *     server/api/offered_protocols.ts               the protocols that a session's client offers
  *     server/api/origins.ts                         which pages may open sessions
@@ -43,8 +42,10 @@
  *     client/fetch/types.ts                         what they are given
  *     client/fetch/fetcher.ts                       from a request to its Response
  *     client/fetch/request.ts                       from what is given to what is asked for
+ *     client/fetch/priority.ts                      how requests are treated beside others
  *     client/fetch/request_body.ts                  what a request's body is made of
  *     client/fetch/compress.ts                      the option `compress`
+ *     client/fetch/target.ts                        where a request goes
  *     client/fetch/redirect.ts                      redirects
  *     client/fetch/fallback.ts                      origins without HTTP/3
  *     client/fetch/alternatives.ts                  which have it, and where (Alt-Svc)
@@ -54,6 +55,7 @@
  *     client/fetch/response.ts                      H3Response
  *     client/fetch/response_heads.ts                the fields of responses
  *     client/fetch/response_body.ts                 a response's body that comes in pieces
+ *     client/fetch/byte_stream.ts                   bodies for readers that bring their own memory
  *     client/fetch/decode.ts                        content codings
  *     client/fetch/details.ts                       what HTTP/3 tells of a response
  *     client/fetch/failure.ts                       what a fetch fails with
@@ -115,6 +117,7 @@
  *     queue/fetch_events.ts                         the same for fetches
  *     queue/records.ts                              records where they stand in the queue's memory
  *     queue/connection.ts                           a connection and its peer's address
+ *     queue/quic_datagram.ts                        QuicDatagramContext
  *
  *     native/library.ts                             finds, checks and loads libzigquicheh3
  *     native/symbols.ts                             its functions
@@ -147,13 +150,15 @@
 export { h3Fetch } from "./client/fetch/h3_fetch.ts";
 export { createH3Client, H3Client } from "./client/fetch/h3_client.ts";
 export { H3Response, type InformationalResponse, type ResponseConnection, type ResponseDetails, type ResponseTimings } from "./client/fetch/response.ts";
-export type { H3ClientOptions, H3Fetch, H3FetchInit, PriorityOption, RequestDefaults } from "./client/fetch/types.ts";
+export type { H3ClientOptions, H3Fetch, H3FetchInit, RequestDefaults } from "./client/fetch/types.ts";
+export type { PriorityOption } from "./client/fetch/priority.ts";
 export type { CompressOption, CompressionCoding } from "./client/fetch/compress.ts";
 export type {
   CertificateHashOption,
   ClientDatagramOptions,
   ClientEngineOptions,
   ClientHostOptions,
+  ClientQuicDatagramHandler,
   ClientSessionOptions,
   ClientTlsOptions,
   ConnectionOptions,
@@ -163,7 +168,7 @@ export { createH3Server, H3Server } from "./server/create.ts";
 export { H3Request, type Params } from "./server/api/request.ts";
 export { H3Error } from "./native/errors.ts";
 export { H3DatagramContext } from "./server/api/h3_datagram.ts";
-export { QuicDatagramContext } from "./server/api/quic_datagram.ts";
+export { QuicDatagramContext } from "./queue/quic_datagram.ts";
 export type { DatagramResult } from "./native/datagram_result.ts";
 export type { OriginCheck, Origins } from "./server/api/origins.ts";
 export { WebTransportBidirectionalStream } from "./webtransport/streams/bidirectional_stream.ts";

@@ -15,12 +15,16 @@ import (
 	"zigh3/engine/cmd/h3/get"
 	"zigh3/engine/cmd/h3/serve"
 	"zigh3/engine/cmd/h3/wt"
+	"zigh3/engine/heap"
 	"zigh3/engine/sink"
 )
 
 var commands = []*cli.Command{&get.Command, &serve.Command, &wt.Command, &bench.Command}
 
 func main() {
+	if !heap.Chosen() {
+		heap.SetFloor(heap.Usual)
+	}
 	std := &cli.Std{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
 	sink.SetFaultHandler(func(name string, value any, stack []byte) {
 		fmt.Fprintf(os.Stderr, "h3: a fault of its own, in %q: %v\n%s", name, value, stack)

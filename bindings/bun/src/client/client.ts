@@ -1,20 +1,24 @@
 /** A client by its handle: its place in a queue, and how long it keeps the process. Fetches and sessions stand on it. */
 import { setImmediate } from "../common/builtins.ts";
 import type { WebTransportCongestionControl } from "../common/congestion_control.ts";
+import { callLogged } from "../common/failure.ts";
 import type { Log, LogRecord } from "../common/log.ts";
 import { H3Error } from "../native/errors.ts";
 import { ERROR } from "../native/layout.ts";
 import { lastError, library } from "../native/library.ts";
 import { clientStats } from "../native/stats.ts";
+import type { Connection } from "../queue/connection.ts";
 import type { Dispatcher, Owner } from "../queue/dispatcher.ts";
 import { Pump } from "../queue/pump.ts";
-import type { SessionHost } from "../webtransport/session_core.ts";
+import { datagramContext } from "../queue/quic_datagram.ts";
+import type { SessionHost, SessionWatch } from "../webtransport/session_core.ts";
 import { newClient } from "./native_client.ts";
 import type { CheckedConnection, CheckedHost } from "./options.ts";
+import type { ClientQuicDatagramHandler } from "./types.ts";
 
 /**
  * One native client. Events are looked for, and the process is kept, as long as somebody waits for something of it: see hold(). So one
- * that only has connections open costs nothing, and keeps nothing.
+ * that only has connections open costs nothing, and keeps nothing, unless somebody takes raw datagrams of them.
  */
 export class Client implements Owner, SessionHost {
   readonly handle: number;
@@ -24,7 +28,17 @@ export class Client implements Owner, SessionHost {
   /** What sessions' congestion control is tuned for. */
   readonly congestionControl: WebTransportCongestionControl;
 
+  /** For each of its sessions, which was counted with opened() and hold(). */
+  readonly sessionWatch: SessionWatch = {
+    failed: () => {},
+    ended: () => {
+      this.letGo();
+      this.ended();
+    },
+  };
+
   #log: Log<null>;
+  #quicDatagram: ClientQuicDatagramHandler | undefined;
   /** How many wait for something. */
   #held = 0;
   /** Fetches and sessions that have not ended. */
@@ -45,6 +59,7 @@ export class Client implements Owner, SessionHost {
    */
   constructor(connection: CheckedConnection, host: CheckedHost) {
     this.#log = host.log;
+    this.#quicDatagram = host.quicDatagram;
     this.incomingDatagrams = connection.incomingDatagrams;
     this.congestionControl = connection.congestionControl;
     this.pump = Pump.acquire(host.interval, host.capacity);
@@ -165,8 +180,19 @@ export class Client implements Owner, SessionHost {
     this.#log.write(null, record);
   }
 
-  /** A client here asks for no raw datagrams. */
-  quicDatagram(): void {}
+  /** Who takes raw datagrams waits for some as long as there is a connection that could bring them. */
+  connectionOpened(): void {
+    if (this.#quicDatagram !== undefined) this.hold();
+  }
+
+  connectionClosed(): void {
+    if (this.#quicDatagram !== undefined) this.letGo();
+  }
+
+  /** Brings a raw datagram to its handler. */
+  quicDatagram(payload: Uint8Array<ArrayBuffer>, connection: Connection): void {
+    callLogged(this, "quicDatagram", () => this.#quicDatagram?.(payload, datagramContext(connection, this.pump)));
+  }
 
   /** Ends it on the engine's side. */
   halt(): void {

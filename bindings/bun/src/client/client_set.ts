@@ -1,4 +1,5 @@
 /** Clients by their options: one for each set of those that somebody asks with. */
+import { AskedOptions } from "./asked_options.ts";
 import { Client } from "./client.ts";
 import { checkConnection, connectionOptions, CONNECTION_KEYS, type CheckedHost } from "./options.ts";
 import type { ConnectionOptions } from "./types.ts";
@@ -14,6 +15,9 @@ export class ClientSet {
   #first: Client | undefined;
   /** By their options. The one that was asked last is the last. */
   #others = new Map<string, Client>();
+  /** What the last of them was asked for with. */
+  #asked: AskedOptions | undefined;
+  #last: Client | undefined;
   #closed = false;
   /** Who waits keeps the process. */
   #ref = true;
@@ -32,12 +36,16 @@ export class ClientSet {
   get(options: ConnectionOptions): Client {
     const given = options as Record<string, unknown>;
     if (this.#closed || CONNECTION_KEYS.every((key) => given[key] === undefined || given[key] === null)) return this.first();
-    return this.#other({ ...this.base, ...connectionOptions(options) });
+    if (this.#last !== undefined && !this.#replaceable(this.#last) && this.#asked!.equal(options)) return this.#last;
+    const client = this.#other({ ...this.base, ...connectionOptions(options) });
+    this.#asked = AskedOptions.of(options);
+    this.#last = this.#asked === undefined ? undefined : client;
+    return client;
   }
 
   /** The client of the set's own options. */
   first(): Client {
-    if (this.#first === undefined || this.#replaceable(this.#first)) this.#first = this.#made(checkConnection(this.base));
+    if (this.#first === undefined || this.#replaceable(this.#first)) this.#first = this.#made(checkConnection(this.base, this.#host));
     return this.#first;
   }
 
@@ -70,7 +78,7 @@ export class ClientSet {
   }
 
   #other(options: ConnectionOptions): Client {
-    const connection = checkConnection(options);
+    const connection = checkConnection(options, this.#host);
     const key = connection.engine;
     const clients = this.#others;
     let client = clients.get(key);

@@ -6,7 +6,7 @@ import { Log } from "../common/log.ts";
 import { boolean, callable, group, milliseconds, text, time, whole } from "../common/option_checks.ts";
 import { pem } from "../common/pem.ts";
 import { pumpInterval, queueCapacity } from "../common/pump_options.ts";
-import type { ClientEngineOptions, ClientHostOptions, ConnectionOptions } from "./types.ts";
+import type { ClientEngineOptions, ClientHostOptions, ClientQuicDatagramHandler, ConnectionOptions } from "./types.ts";
 
 /** Options of connections that have been checked. Equal ones have an equal text. */
 export interface CheckedConnection {
@@ -25,6 +25,10 @@ export interface CheckedHost {
   interval: number;
   /** Bytes of the queue; 0: the library's own default. */
   capacity: number;
+  /** Takes raw datagrams. */
+  quicDatagram: ClientQuicDatagramHandler | undefined;
+  /** HTTP/3 datagrams are not announced. */
+  rawDatagrams: boolean;
 }
 
 /** Keys of ConnectionOptions. */
@@ -44,11 +48,13 @@ export const CONNECTION_KEYS = [
 /** The options of connections among others. */
 export function connectionOptions(given: ConnectionOptions): ConnectionOptions {
   const from = given as Record<string, unknown>;
-  return Object.fromEntries(CONNECTION_KEYS.filter((key) => from[key] !== undefined && from[key] !== null).map((key) => [key, from[key]]));
+  const found: Record<string, unknown> = {};
+  for (const key of CONNECTION_KEYS) if (from[key] !== undefined && from[key] !== null) found[key] = from[key];
+  return found;
 }
 
 /** Keys of ClientHostOptions. */
-export const HOST_KEYS = ["development", "pump", "queue", "onLog"] as const satisfies (keyof ClientHostOptions)[];
+export const HOST_KEYS = ["development", "pump", "queue", "onLog", "quicDatagram", "rawDatagrams"] as const satisfies (keyof ClientHostOptions)[];
 
 const ENGINE_KEYS: ReadonlySet<string> = new Set([
   "system_roots",
@@ -101,7 +107,7 @@ const ENGINE_OWN: Readonly<Record<string, string>> = {
   idle_connection_ms: OF_POOL,
   datagrams: OF_ITS_OWN,
   webtransport: OF_ITS_OWN,
-  quic_datagrams: "a client has no use for them here",
+  quic_datagrams: "it is set where there is a handler quicDatagram, an option of createH3Client()",
 };
 
 const TLS_KEYS = new Set(["ca", "cert", "key", "rejectUnauthorized", "serverName", "servername"]);
@@ -146,6 +152,10 @@ const DATAGRAMS = [
 
 type Bounds = readonly (readonly [name: string, key: string, least: number, most: number])[];
 
+const POOL_KEYS = named(POOL, POOL_TIMES);
+const SESSION_KEYS = named(SESSIONS, SESSION_TIMES);
+const DATAGRAM_KEYS = named(DATAGRAMS).add("countLost");
+
 /** The engine's own default, and this side's. */
 const DEFAULT_DATAGRAMS = 256;
 
@@ -154,26 +164,43 @@ const LONGEST_IDLE = 3600;
 
 /**
  * Checks which connections are wanted.
+ * @param host what else its client is made for
  * @throws TypeError or RangeError that names the option
  */
-export function checkConnection(given: ConnectionOptions): CheckedConnection {
-  const more = group("engine", given.engine ?? undefined, ENGINE_KEYS, ENGINE_OWN);
-  const engine: Record<string, unknown> = { ...more, ...tlsOptions(given.tls ?? undefined) };
+export function checkConnection(given: ConnectionOptions, host?: CheckedHost): CheckedConnection {
+  // Who opens many sessions gives the same options with each: a group that is not given is not looked at.
+  const engine: Record<string, unknown> = { ...group("engine", given.engine ?? undefined, ENGINE_KEYS, ENGINE_OWN) };
+  tlsOptions(given.tls ?? undefined, engine);
   const hashes = given.serverCertificateHashes ?? undefined;
   if (hashes !== undefined) engine.certificate_hashes = hashList(hashes);
   if (given.hosts !== undefined && given.hosts !== null) engine.hosts = hostMap(given.hosts);
   if (given.connectTimeoutMs !== undefined) engine.connect_timeout_ms = milliseconds("connectTimeoutMs", given.connectTimeoutMs, 10, 600_000);
   if (given.idleTimeout !== undefined) engine.idle_timeout_ms = Math.ceil(time("idleTimeout", given.idleTimeout, "seconds", 0.1, LONGEST_IDLE) * 1000);
   if (boolean("earlyData", given.earlyData ?? undefined, false)) engine.early_data = true;
-  const pool = group("pool", given.pool ?? undefined, named(POOL, POOL_TIMES));
-  Object.assign(engine, numbers("pool", pool, POOL), times("pool", pool, POOL_TIMES));
-  const datagrams = group("datagrams", given.datagrams ?? undefined, named(DATAGRAMS).add("countLost"));
-  const bounds: Record<string, number | boolean> = numbers("datagrams", datagrams, DATAGRAMS);
-  if (datagrams.countLost !== undefined) bounds.count_lost = boolean("datagrams.countLost", datagrams.countLost, false);
-  if (Object.keys(bounds).length > 0) engine.datagrams = bounds;
-  const sessions = group("webtransport", given.webtransport ?? undefined, named(SESSIONS, SESSION_TIMES));
-  const settings = { ...numbers("webtransport", sessions, SESSIONS), ...times("webtransport", sessions, SESSION_TIMES) };
-  if (Object.keys(settings).length > 0) engine.webtransport = settings;
+  if (given.pool !== undefined && given.pool !== null) {
+    const pool = group("pool", given.pool, POOL_KEYS);
+    numbers("pool", pool, POOL, engine);
+    times("pool", pool, POOL_TIMES, engine);
+  }
+  const bounds: Record<string, unknown> = {};
+  if (given.datagrams !== undefined && given.datagrams !== null) {
+    const datagrams = group("datagrams", given.datagrams, DATAGRAM_KEYS);
+    numbers("datagrams", datagrams, DATAGRAMS, bounds);
+    if (datagrams.countLost !== undefined) bounds.count_lost = boolean("datagrams.countLost", datagrams.countLost, false);
+    if (Object.keys(bounds).length > 0) engine.datagrams = bounds;
+  }
+  if (given.webtransport !== undefined && given.webtransport !== null) {
+    const sessions = group("webtransport", given.webtransport, SESSION_KEYS);
+    const settings: Record<string, unknown> = {};
+    numbers("webtransport", sessions, SESSIONS, settings);
+    times("webtransport", sessions, SESSION_TIMES, settings);
+    if (Object.keys(settings).length > 0) engine.webtransport = settings;
+  }
+  if (host?.quicDatagram !== undefined) engine.quic_datagrams = true;
+  if (host?.rawDatagrams) {
+    if (given.webtransport !== undefined && given.webtransport !== null) throw new TypeError("webtransport needs HTTP/3 datagrams, which rawDatagrams turns off");
+    engine.webtransport = false;
+  }
   return {
     engine: JSON.stringify(engine),
     incomingDatagrams: (bounds.incoming as number | undefined) ?? DEFAULT_DATAGRAMS,
@@ -191,6 +218,8 @@ export function checkHost(given: ClientHostOptions): CheckedHost {
     log: new Log<null>(onLog, boolean("development", given.development ?? undefined, false)),
     interval: pumpInterval(given.pump ?? undefined),
     capacity: queueCapacity(given.queue ?? undefined),
+    quicDatagram: callable<ClientQuicDatagramHandler>("quicDatagram", given.quicDatagram),
+    rawDatagrams: boolean("rawDatagrams", given.rawDatagrams ?? undefined, false),
   };
 }
 
@@ -198,26 +227,23 @@ function named(...groups: Bounds[]): Set<string> {
   return new Set(groups.flat().map(([name]) => name));
 }
 
-function numbers(of: string, given: Record<string, unknown>, bounds: Bounds): Record<string, number> {
-  const found: Record<string, number> = {};
+/** Puts the numbers of a group that are given into `engine`. */
+function numbers(of: string, given: Record<string, unknown>, bounds: Bounds, engine: Record<string, unknown>): void {
   for (const [name, key, least, most] of bounds) {
-    if (given[name] !== undefined) found[key] = whole(`${of}.${name}`, given[name], least, most);
+    if (given[name] !== undefined) engine[key] = whole(`${of}.${name}`, given[name], least, most);
   }
-  return found;
 }
 
-function times(of: string, given: Record<string, unknown>, bounds: Bounds): Record<string, number> {
-  const found: Record<string, number> = {};
+/** The same of times. */
+function times(of: string, given: Record<string, unknown>, bounds: Bounds, engine: Record<string, unknown>): void {
   for (const [name, key, least, most] of bounds) {
-    if (given[name] !== undefined) found[key] = milliseconds(`${of}.${name}`, given[name], least, most);
+    if (given[name] !== undefined) engine[key] = milliseconds(`${of}.${name}`, given[name], least, most);
   }
-  return found;
 }
 
-function tlsOptions(value: unknown): Record<string, unknown> {
-  if (value === undefined) return {};
+function tlsOptions(value: unknown, engine: Record<string, unknown>): void {
+  if (value === undefined) return;
   const given = group("tls", value, TLS_KEYS, REFUSED_TLS);
-  const engine: Record<string, unknown> = {};
   if (!boolean("tls.rejectUnauthorized", given.rejectUnauthorized ?? undefined, true)) engine.insecure = true;
   const serverName = given.serverName ?? given.servername ?? undefined;
   if (serverName !== undefined) engine.server_name = text("tls.serverName", serverName, false);
@@ -232,7 +258,6 @@ function tlsOptions(value: unknown): Record<string, unknown> {
   if (cert === undefined && key !== undefined) throw new TypeError("tls.key needs tls.cert: the certificate that it is of");
   if (key === undefined && cert !== undefined) throw new TypeError("tls.cert needs tls.key: its private key");
   if (cert !== undefined) Object.assign(engine, pem("tls.cert", "cert", cert), pem("tls.key", "key", key));
-  return engine;
 }
 
 function hashList(value: unknown): string[] {

@@ -2,6 +2,7 @@
 import type { BufferSource } from "../common/buffer_source.ts";
 import type { LogRecord } from "../common/log.ts";
 import type { Pem } from "../common/pem.ts";
+import type { QuicDatagramContext } from "../queue/quic_datagram.ts";
 
 /** Whom a client believes, and what it shows of itself. Names and meanings are those of `fetch`'s option `tls` in Bun. */
 export interface ClientTlsOptions {
@@ -143,6 +144,12 @@ export interface ConnectionOptions {
   engine?: ClientEngineOptions;
 }
 
+/**
+ * Takes the raw datagrams of a client's connections. The payload is yours. What it throws, and what a promise that it gives rejects with, goes to the
+ * log; the connection lives on.
+ */
+export type ClientQuicDatagramHandler = (payload: Uint8Array<ArrayBuffer>, context: QuicDatagramContext) => unknown;
+
 /** How a client's events reach this thread, and where its messages go: as a server's. */
 export interface ClientHostOptions {
   /** Show warnings and errors on the console when there is no `onLog`. Default false. */
@@ -153,4 +160,12 @@ export interface ClientHostOptions {
   queue?: { capacity?: number };
   /** Called with each message. Default: none, and nothing is printed. */
   onLog?: (record: LogRecord) => unknown;
+  /**
+   * Takes raw QUIC datagrams (RFC 9221), and lets them be sent: `context.send()`, `response.h3.connection.sendQuicDatagram()`. As a server's. They come
+   * by connections whose server has not announced HTTP/3's. As long as such a client has a connection it waits for them, and keeps the process: until
+   * `pool.idleConnectionMs` behind the last request, or close().
+   */
+  quicDatagram?: ClientQuicDatagramHandler;
+  /** Do not announce HTTP/3 datagrams, so that servers send raw ones: requests then have none. Default false. */
+  rawDatagrams?: boolean;
 }

@@ -36,9 +36,9 @@ export function ownBytes(bytes: Uint8Array): Source {
   };
 }
 
-/** Bytes that others may use, too. */
-export function sharedBytes(bytes: Uint8Array): Source {
-  return { size: bytes.length, piece: (from, to) => bytes.subarray(from, to), letGo: () => {} };
+/** Bytes that others may use, too. @param letGo is told when they are not needed here any more */
+export function sharedBytes(bytes: Uint8Array, letGo = (): void => {}): Source {
+  return { size: bytes.length, piece: (from, to) => bytes.subarray(from, to), letGo };
 }
 
 /** A Blob, whose bytes any number of responses may have in common: only what is on its way is copied. */

@@ -7,7 +7,7 @@
 export const ABI_VERSION = 1;
 
 /** enum zig_h3_abi: that contract, and what was added to it since; a library that has added less lacks functions. */
-export const ABI = { VERSION: ABI_VERSION, MINOR: 2 } as const;
+export const ABI = { VERSION: ABI_VERSION, MINOR: 3 } as const;
 
 /** enum zig_h3_error, without its prefix: 0 and above are successes. */
 export const ERROR = {
@@ -129,6 +129,9 @@ export const FETCH_FLAG = { END: 0x1, DATAGRAMS: 0x2, LATER: 0x4 } as const;
 /** enum zig_h3_session_flag. */
 export const SESSION_FLAG = { POOLED: 0x1 } as const;
 
+/** enum zig_h3_congestion_control. This package says it in its clients' options: sessions that share connections may wish for some, too. */
+export const CONGESTION_CONTROL = { OPTION: 0, BBR: 1, RENO: 2, AUTO: 3 } as const;
+
 /** enum zig_h3_refusal: what a call waits for that returned WOULD_BLOCK. */
 export const REFUSAL = { NONE: 0, RING: 1, NETWORK: 2, QUEUE: 3 } as const;
 
@@ -215,10 +218,12 @@ export const SESSION_CONFIG = {
   protocols: 40,
   protocols_len: 48,
   user_data: 56,
+  congestion_control: 64,
+  reserved: 68,
 } as const;
 
 /** sizeof(zig_h3_session_config). */
-export const SESSION_CONFIG_SIZE = 64;
+export const SESSION_CONFIG_SIZE = 72;
 
 /** Offsets in zig_h3_queue_span. */
 export const QUEUE_SPAN = { offset: 0, bytes: 8 } as const;

@@ -44,6 +44,10 @@ export interface RequestSink {
 export interface Owner extends Reporter {
   /** Takes the requests of a server's routes that are no more: they were found before. */
   readonly late?: Target;
+  /** CONN_OPENED. */
+  connectionOpened?(): void;
+  /** CONN_CLOSED. */
+  connectionClosed?(): void;
   /** QUIC_DATAGRAM. */
   quicDatagram(payload: Uint8Array<ArrayBuffer>, connection: Connection): void;
   /** Ends it on the engine's side: nothing that comes of it could be dealt with. */
@@ -169,11 +173,11 @@ export class Dispatcher {
       case EVENT.CONN_OPENED: {
         const parent = this.records.u64(word + PARENT);
         this.connections.set(object, new Connection(object, parent, this.records.meta(at)));
+        this.owners.get(parent)?.connectionOpened?.();
         return;
       }
       case EVENT.CONN_CLOSED:
-        this.connections.delete(object);
-        return;
+        return this.#disconnected(object);
       case EVENT.QUIC_DATAGRAM:
         return this.#quicDatagram(object, at);
       case EVENT.SESSION_REQUEST:
@@ -266,6 +270,13 @@ export class Dispatcher {
     const conn = this.records.u64(word + CONN);
     const owner = asked ?? this.owners.get(this.connections.get(conn)?.owner ?? 0) ?? this.sessions.host(object);
     return owner === undefined ? [...this.owners.values()] : [owner];
+  }
+
+  #disconnected(object: number): void {
+    const connection = this.connections.get(object);
+    if (connection === undefined) return;
+    this.connections.delete(object);
+    this.owners.get(connection.owner)?.connectionClosed?.();
   }
 
   #quicDatagram(object: number, at: number): void {

@@ -16,6 +16,9 @@ const LONGEST = 1024;
 
 const encoder = new TextEncoder();
 
+/** What most sessions end with. */
+const NO_REASON = new Uint8Array(0);
+
 /**
  * Takes a close info as Web IDL would: defaults filled in, the code modulo 2^32, no lone surrogates.
  * @throws TypeError when it is no object
@@ -29,6 +32,7 @@ export function checkCloseInfo(info: unknown): Required<WebTransportCloseInfo> {
 
 /** A reason as the peer gets it: UTF-8, cut between two characters where it is too long. */
 export function encodeReason(reason: string): Uint8Array {
+  if (reason === "") return NO_REASON;
   const bytes = encoder.encode(reason);
   if (bytes.length <= LONGEST) return bytes;
   let end = LONGEST;

@@ -79,7 +79,7 @@ export class SessionCore implements SessionSink {
   /** What the two sides have agreed to speak; empty: nothing. */
   protocol = "";
   datagramsReadableType: "bytes" | undefined;
-  /** What is in the answer that opens it: the application's part of ours, or what a server has said. */
+  /** What is in the answer that opens it: the application's part of ours, or what a server has said, once somebody has asked. */
   answered: Headers | undefined;
   /** undefined: that is up to an option of the host. */
   anticipated: Anticipated | undefined;
@@ -112,6 +112,9 @@ export class SessionCore implements SessionSink {
   #ending: Ending | undefined;
   /** Its last counters, once the library is done with it. */
   #counters: Uint32Array | undefined;
+
+  /** The fields that a server has answered with. */
+  #answer: [name: string, value: string][] | undefined;
 
   #handle = 0;
 
@@ -153,7 +156,7 @@ export class SessionCore implements SessionSink {
   /** The headers of the answer that opened it; null before. */
   get responseHeaders(): Headers | null {
     if (this.#maxDatagramSize === undefined) return null;
-    return (this.answered ??= new Headers());
+    return (this.answered ??= this.#answer === undefined ? new Headers() : answerHeaders(this.#answer));
   }
 
   /** Whether it is open, or was. */
@@ -343,7 +346,7 @@ export class SessionCore implements SessionSink {
   /** It is open; `answer` is what a server has said to that. */
   opened(maxDatagramSize: number, protocol: string, answer: [name: string, value: string][] = []): void {
     if (this.state !== "connecting") return;
-    if (answer.length > 0) this.answered = answerHeaders(answer);
+    if (answer.length > 0) this.#answer = answer;
     this.state = "connected";
     this.protocol = protocol;
     this.#maxDatagramSize = maxDatagramSize;

@@ -8,6 +8,7 @@ import { inWords } from "../../common/failure.ts";
 import { H3Error } from "../../native/errors.ts";
 import { ERROR } from "../../native/layout.ts";
 import { fetchFailed } from "./failure.ts";
+import { ZstdEnd } from "./zstd_end.ts";
 
 /** A coding that is undone. */
 interface Coding {
@@ -15,9 +16,14 @@ interface Coding {
   whole(bytes: Uint8Array, most: number): Uint8Array;
   /** A piece at a time. `first` are the first bytes. */
   stream(first: Uint8Array): Transform;
+  /** Where it ends, if its decoder takes what is cut off for all of it. */
+  end?(): ZstdEnd;
 }
 
 const { constants } = zlib;
+
+/** As node:zlib has it of the other codings. */
+const CUT_OFF = Object.assign(new Error("unexpected end of file"), { code: "Z_BUF_ERROR" });
 
 /** Both are called deflate by servers, and only one of them is meant by the standard (RFC 9110, 8.4.1.2). */
 function hasZlibHead(bytes: Uint8Array): boolean {
@@ -41,9 +47,15 @@ const CODINGS: Readonly<Record<string, Coding>> = {
     stream: () => zlib.createBrotliDecompress(),
   },
   zstd: {
-    whole: (bytes, maxOutputLength) => zlib.zstdDecompressSync(bytes, { maxOutputLength }),
+    whole(bytes, maxOutputLength) {
+      const end = new ZstdEnd();
+      end.take(bytes);
+      if (!end.reached) throw CUT_OFF;
+      return zlib.zstdDecompressSync(bytes, { maxOutputLength });
+    },
     // The largest window that a decoder has to support (RFC 8878, 3.1.1.1.2, and RFC 9659).
     stream: () => zlib.createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: 23 } }),
+    end: () => new ZstdEnd(),
   },
 };
 
@@ -116,8 +128,10 @@ async function* undone(coding: Coding, chunks: AsyncGenerator<Uint8Array>): Asyn
     const first = await chunks.next();
     if (first.done) return;
     const decoder = new Decoder(coding.stream(first.value));
+    const end = coding.end?.();
     try {
       decoder.write(first.value);
+      end?.take(first.value);
       for (;;) {
         const piece = decoder.read();
         if (piece !== undefined) {
@@ -126,8 +140,12 @@ async function* undone(coding: Coding, chunks: AsyncGenerator<Uint8Array>): Asyn
           break;
         } else if (decoder.hungry) {
           const { done, value } = await chunks.next();
-          if (done) decoder.end();
-          else decoder.write(value);
+          if (done) {
+            decoder.end();
+          } else {
+            decoder.write(value);
+            end?.take(value);
+          }
         } else {
           await decoder.change();
         }
@@ -135,6 +153,7 @@ async function* undone(coding: Coding, chunks: AsyncGenerator<Uint8Array>): Asyn
     } finally {
       decoder.destroy();
     }
+    if (end?.reached === false) throw undecodable(CUT_OFF);
     while (!(await chunks.next()).done); // what stands behind the end of the coding is nothing, but the server may break it off
   } finally {
     await chunks.return(undefined);

@@ -4,6 +4,8 @@ import { datagramResult, type DatagramResult } from "../../native/datagram_resul
 import { ERROR, SEND_FLAG } from "../../native/layout.ts";
 import { library } from "../../native/library.ts";
 import type { FetchExchange } from "./exchange.ts";
+import { prioritize } from "./native_fetch.ts";
+import { checkPriority, USUAL, type PriorityOption } from "./priority.ts";
 import type { InformationalResponse, ResponseConnection, ResponseDetails, ResponseTimings } from "./response.ts";
 
 /** The details of one response. */
@@ -19,7 +21,7 @@ export class FetchDetails implements ResponseDetails {
   }
 
   get trailers(): Promise<Headers> {
-    return this.#exchange.trailers.promise;
+    return this.#exchange.trailers;
   }
 
   get informational(): readonly InformationalResponse[] {
@@ -30,11 +32,16 @@ export class FetchDetails implements ResponseDetails {
     const { connection, timings } = this.#exchange;
     if (connection === undefined) return undefined;
     const { handle, remote, local, opened } = connection;
-    return { id: handle, remote, local, reused: opened < timings.start };
+    return { id: handle, remote, local, reused: opened < timings.start, sendQuicDatagram: (data) => this.#exchange.raw(connection).send(data) };
   }
 
   get timings(): ResponseTimings {
     return { ...this.#exchange.timings };
+  }
+
+  prioritize(priority: PriorityOption): void {
+    const wanted = checkPriority(priority) ?? USUAL;
+    if (!this.#exchange.gone) prioritize(this.#exchange.handle, wanted);
   }
 
   sendDatagram(data: BufferSource): DatagramResult {

@@ -9,6 +9,7 @@ import { ERROR } from "../../native/layout.ts";
 import { readFields } from "../../native/packed.ts";
 import type { FetchEnd, FetchSink, ResponseHead } from "../../queue/fetch_events.ts";
 import type { Connection } from "../../queue/connection.ts";
+import { datagramContext, type QuicDatagramContext } from "../../queue/quic_datagram.ts";
 import type { Client } from "../client.ts";
 import { endedEarly, fetchFailed, timedOut } from "./failure.ts";
 import { cancel, consumed } from "./native_fetch.ts";
@@ -44,7 +45,6 @@ export class FetchExchange implements FetchSink, BodyOwner {
   /** It is over: nothing of it is of use any more. */
   gone = false;
   readonly informationals: InformationalResponse[] = [];
-  readonly trailers = new Outcome<Headers>();
   readonly timings: { start: number; head: number; end: number | undefined } = { start: 0, head: 0, end: undefined };
   /** The connection that the response came by. */
   connection: Connection | undefined;
@@ -57,6 +57,12 @@ export class FetchExchange implements FetchSink, BodyOwner {
   /** The head has come, or it has failed. */
   #answered = false;
   #body: ResponseBody | undefined;
+  /** What came behind the body; null: nothing; undefined: that is not known yet. */
+  #trailers: Headers | null | undefined;
+  /** What they will have been, once somebody has asked: few do. */
+  #trailersTold: Outcome<Headers> | undefined;
+  /** Why it has failed. */
+  #failure: { reason: unknown } | undefined;
   /** The request's body, while it is being sent in parts. */
   #upload: Upload | undefined;
   #timer: Timer | undefined;
@@ -87,6 +93,21 @@ export class FetchExchange implements FetchSink, BodyOwner {
   /** The head of the response; rejects when there is none. */
   get answer(): Promise<Answer> {
     return this.#answer.promise;
+  }
+
+  /** What came behind the body of the response; rejects when it has failed before. */
+  get trailers(): Promise<Headers> {
+    if (this.#trailersTold === undefined) {
+      this.#trailersTold = new Outcome();
+      this.#tellTrailers();
+    }
+    return this.#trailersTold.promise;
+  }
+
+  /** Settles them, if somebody has asked and there is something to tell. */
+  #tellTrailers(): void {
+    if (this.#trailers !== undefined) this.#trailersTold?.resolve(this.#trailers ?? new Headers());
+    else if (this.#failure !== undefined) this.#trailersTold?.reject(this.#failure.reason);
   }
 
   get owner(): Reporter {
@@ -147,7 +168,7 @@ export class FetchExchange implements FetchSink, BodyOwner {
     this.#answered = true;
     this.timings.head = this.#moved = now();
     this.connection = this.#client.dispatcher.connections.get(head.conn);
-    if (head.complete) this.#whole(new Headers());
+    if (head.complete) this.#whole(null);
     else this.#body = new ResponseBody(this, head.data);
     this.#answer.resolve({ head, body: this.#body });
     this.#release();
@@ -159,14 +180,15 @@ export class FetchExchange implements FetchSink, BodyOwner {
   }
 
   bodyEnd(trailers: string): void {
-    this.#whole(new Headers(trailers === "" ? [] : readFields(trailers)));
+    this.#whole(trailers === "" ? null : new Headers(readFields(trailers)));
     this.#body?.end();
   }
 
   /** All of the response has come. */
-  #whole(trailers: Headers): void {
+  #whole(trailers: Headers | null): void {
     this.timings.end = now();
-    this.trailers.resolve(trailers);
+    if (this.#failure === undefined) this.#trailers = trailers;
+    this.#tellTrailers();
     if (this.#upload === undefined) this.#unwatch();
   }
 
@@ -201,6 +223,11 @@ export class FetchExchange implements FetchSink, BodyOwner {
     this.#moved = now();
     if (waiting) this.#hold();
     else this.#release();
+  }
+
+  /** What raw datagrams of its connection go by. */
+  raw(connection: Connection): QuicDatagramContext {
+    return datagramContext(connection, this.#client.pump);
   }
 
   /** What was sent with LATER is to be on its way soon. */
@@ -276,7 +303,8 @@ export class FetchExchange implements FetchSink, BodyOwner {
   #failed(reason: unknown): void {
     this.gone = true;
     attempt(() => this.#upload?.end(reason));
-    this.trailers.reject(reason);
+    this.#failure = { reason };
+    this.#tellTrailers();
     if (!this.#answered) {
       this.#answered = true;
       this.#answer.reject(reason);

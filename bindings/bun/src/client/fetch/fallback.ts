@@ -35,19 +35,19 @@ export class Fallback {
     for (const name of ["serverCertificateHashes", "hosts"] as const) {
       if (set[name] !== undefined && set[name] !== null) throw new TypeError(`fallback: "fetch" and ${name} do not go together: the global fetch() has no such option`);
     }
-    const origin = asked.url.origin;
-    const known = asked.url.protocol === "https:" ? this.#alternatives.of(origin) : null;
+    const origin = asked.target.origin;
+    const known = asked.target.protocol === "https:" ? this.#alternatives.of(origin) : null;
     if (known === null) return this.#byFetch(asked, set);
     try {
-      const client = known === undefined ? this.#clients.get(options) : await this.#at(known, asked.url, options);
+      const client = known === undefined ? this.#clients.get(options) : await this.#at(known, asked.target.url, options);
       const response = await this.#follow(client, asked);
-      this.#alternatives.learn(asked.url.origin, response.headers.get("alt-svc"));
+      this.#alternatives.learn(asked.target.origin, response.headers.get("alt-svc"));
       return response;
     } catch (error) {
-      const plain = asked.url.protocol === "http:"; // it was redirected there
+      const plain = asked.target.protocol === "http:"; // it was redirected there
       const cause = (error as { cause?: unknown } | null)?.cause;
       const none = cause instanceof H3Error && NO_HTTP3.has(cause.errno);
-      if (none) this.#alternatives.broken(asked.url.origin);
+      if (none) this.#alternatives.broken(asked.target.origin);
       const begun = asked.body !== undefined && "stream" in asked.body && asked.body.stream.locked;
       if ((!plain && !none) || begun) throw error;
       return this.#byFetch(asked, set);
@@ -64,10 +64,10 @@ export class Fallback {
     return this.#clients.get({ ...options, hosts: { [`${url.hostname}:${own}`]: where } });
   }
 
-  async #byFetch({ url, method, headers, body, signal, wishes }: Asked, { tls }: ConnectionOptions): Promise<Response> {
+  async #byFetch({ target, method, headers, body, signal, wishes }: Asked, { tls }: ConnectionOptions): Promise<Response> {
     const fields = Object.entries(headers).flatMap(([name, value]) => (typeof value === "string" ? [[name, value]] : value.map((one) => [name, one])));
     const init = { method, headers: fields as [string, string][], body: body === undefined ? null : bodyInit(body), redirect: wishes.redirect, maxRedirects: wishes.maxRedirects, decompress: wishes.decompress };
-    const response = await globalFetch(url.href, { ...init, ...(signal === undefined ? {} : { signal }), ...(tls === undefined ? {} : { tls }), duplex: "half" } as RequestInit);
+    const response = await globalFetch(target.href, { ...init, ...(signal === undefined ? {} : { signal }), ...(tls === undefined ? {} : { tls }), duplex: "half" } as RequestInit);
     this.#alternatives.learn(new URL(response.url).origin, response.headers.get("alt-svc"));
     return response;
   }

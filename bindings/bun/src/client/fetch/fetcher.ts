@@ -5,7 +5,7 @@ import { lastError } from "../../native/library.ts";
 import { scratch } from "../../native/memory.ts";
 import { writeHeaders, type Listed } from "../../native/packed.ts";
 import { whenWritable } from "../../native/refused.ts";
-import { OutgoingBytes, sharedBlob, sharedBytes } from "../../http/outgoing_bytes.ts";
+import { OutgoingBytes, sharedBlob, sharedBytes, type Source } from "../../http/outgoing_bytes.ts";
 import { OutgoingStream } from "../../http/outgoing_stream.ts";
 import type { Client } from "../client.ts";
 import type { ClientSet } from "../client_set.ts";
@@ -19,10 +19,11 @@ import { Fallback } from "./fallback.ts";
 import { ask, REQUEST_BODY } from "./native_fetch.ts";
 import { preconnect } from "./preconnect.ts";
 import { redirected, redirectTarget } from "./redirect.ts";
-import { checkRequest, credentialsOf, parseUrl, type Asked, type RequestWishes } from "./request.ts";
-import { discard, LARGEST_WHOLE, ready, type RequestBody } from "./request_body.ts";
+import { checkRequest, type Asked, type RequestWishes } from "./request.ts";
+import { discard, LARGEST_WHOLE, ready, settled, type Lease, type RequestBody } from "./request_body.ts";
 import { H3Response } from "./response.ts";
 import { fieldsOf, type ResponseFields } from "./response_heads.ts";
+import { addressed } from "./target.ts";
 import type { H3FetchInit } from "./types.ts";
 
 /** Statuses whose responses have no body. */
@@ -50,30 +51,57 @@ export class Fetcher {
 
   /** As fetch.preconnect(). */
   preconnect(input: unknown, options: ConnectionOptions = {}): Promise<void> {
-    const url = parseUrl(input);
-    if (url.protocol !== "https:") throw new TypeError(`HTTP/3 has https: alone, not ${url.protocol}`);
-    credentialsOf(url);
+    const { url, protocol } = addressed(input).target;
+    if (protocol !== "https:") throw new TypeError(`HTTP/3 has https: alone, not ${protocol}`);
     return preconnect(this.clients.get(options ?? {}), url);
   }
 
   /** As fetch(). */
-  async fetch(input: unknown, init: H3FetchInit = {}): Promise<Response> {
-    const checked = checkRequest(input, init ?? {}, this.#headers, this.#wishes);
+  fetch(input: unknown, init: H3FetchInit = {}): Promise<Response> {
+    try {
+      const given = init ?? {};
+      const asked = checkRequest(input, given, this.#headers, this.#wishes);
+      if (asked instanceof Promise || asked.body !== undefined || asked.wishes.fallback) return this.#fetch(asked, given);
+      // Most have no body, and nothing to be done for it: one promise less.
+      mayBeAsked(asked);
+      return follow(this.clients.get(given), asked);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** What has a body, or may not go over HTTP/3. */
+  async #fetch(checked: Asked | Promise<Asked>, init: H3FetchInit): Promise<Response> {
     const asked = checked instanceof Promise ? await checked : checked;
     try {
-      asked.signal?.throwIfAborted();
-      const { protocol } = asked.url;
+      mayBeAsked(asked);
       const { fallback, compression } = asked.wishes;
-      if (protocol !== "https:" && !(fallback && protocol === "http:")) throw new TypeError(`HTTP/3 has https: alone, not ${protocol}`);
-      const client = fallback ? undefined : this.clients.get(init ?? {});
+      const client = fallback ? undefined : this.clients.get(init);
       if (compression !== undefined && asked.body !== undefined) await compress(asked);
-      if (client !== undefined) return await follow(client, asked);
-      return await (this.#fallback ??= new Fallback(this.clients, follow)).fetch(asked, connectionOptions(init ?? {}));
+      if (client !== undefined) {
+        const { body } = asked;
+        try {
+          return await follow(client, asked);
+        } finally {
+          settled(body);
+        }
+      }
+      return await (this.#fallback ??= new Fallback(this.clients, follow)).fetch(asked, connectionOptions(init));
     } catch (error) {
       discard(asked.body, error);
       throw error;
     }
   }
+}
+
+/**
+ * Looks whether it is to be asked at all.
+ * @throws the reason of its signal, or a TypeError for a protocol that is not asked by
+ */
+function mayBeAsked({ signal, target, wishes }: Asked): void {
+  signal?.throwIfAborted();
+  const { protocol } = target;
+  if (protocol !== "https:" && !(wishes.fallback && protocol === "http:")) throw new TypeError(`HTTP/3 has https: alone, not ${protocol}`);
 }
 
 /** Makes a body that is in memory smaller, unless it has a coding already. */
@@ -100,9 +128,9 @@ async function follow(client: Client, asked: Asked): Promise<Response> {
     if (redirect === "manual" || status < 300 || status > 399) return respond(exchange, answer, fields, asked, redirects > 0);
     let target: URL | undefined;
     try {
-      target = redirectTarget(status, fields.location, asked.url);
+      target = redirectTarget(status, fields.location, asked.target.url);
       if (target === undefined) return respond(exchange, answer, fields, asked, redirects > 0);
-      if (redirect === "error") throw fetchFailed(new H3Error(ERROR.REJECTED, `${asked.url.href} redirects to ${target.href}, and redirect is "error"`));
+      if (redirect === "error") throw fetchFailed(new H3Error(ERROR.REJECTED, `${asked.target.href} redirects to ${target.href}, and redirect is "error"`));
       if (redirects >= maxRedirects) throw fetchFailed(new H3Error(ERROR.LIMIT, `more than ${maxRedirects} redirects, the last to ${target.href}`));
       redirected(asked, status, target);
     } finally {
@@ -121,7 +149,7 @@ function begin(client: Client, asked: Asked): FetchExchange | Promise<FetchExcha
 function beginWith(client: Client, asked: Asked, body: RequestBody | undefined): FetchExchange {
   const { signal, onDatagram } = asked;
   signal?.throwIfAborted();
-  const exchange = new FetchExchange(client, asked.method, asked.url.href, { signal, timeout: asked.wishes.timeout, onDatagram });
+  const exchange = new FetchExchange(client, asked.method, asked.target.href, { signal, timeout: asked.wishes.timeout, onDatagram });
   if (client.over) exchange.giveUp(fetchFailed(client.overError()));
   else new Sender(client, exchange, asked, body).send();
   return exchange;
@@ -162,7 +190,7 @@ class Sender {
     if (exchange.gone) return;
     const length = writeHeaders(scratch().headers, asked.headers);
     if (length < 0) return exchange.giveUp(fetchFailed(new H3Error(ERROR.TOO_LARGE, "the headers of a request are larger than 64 KiB")));
-    const code = ask(client.handle, asked.method, asked.url.href, length, this.#whole, this.#flags);
+    const code = ask(client.handle, asked.method, asked.target.href, length, this.#whole, this.#flags);
     if (code === ERROR.WOULD_BLOCK) return whenWritable(client.handle, () => this.send());
     if (code === ERROR.STALE_HANDLE) return exchange.giveUp(fetchFailed(client.overError()));
     if (code !== 0) return exchange.giveUp(fetchFailed(code === ERROR.TOO_LARGE ? new H3Error(code, "the URL or the headers of a request are larger than 64 KiB") : lastError(code)));
@@ -180,16 +208,23 @@ class Sender {
       const length = declared === undefined ? undefined : Number(declared);
       exchange.send((upload) => new OutgoingStream(upload, REQUEST_BODY, body.stream, length, undefined));
     } else {
-      exchange.send((upload) => new OutgoingBytes(upload, REQUEST_BODY, "bytes" in body ? sharedBytes(body.bytes) : sharedBlob(body.blob)));
+      const source = "bytes" in body ? leased(body.bytes, body.lease) : sharedBlob(body.blob);
+      exchange.send((upload) => new OutgoingBytes(upload, REQUEST_BODY, source));
     }
   }
+}
+
+/** Bytes whose memory the sending needs. */
+function leased(bytes: Uint8Array, lease: Lease | undefined): Source {
+  lease?.join();
+  return sharedBytes(bytes, () => lease?.letGo());
 }
 
 /** Makes the Response. */
 function respond(exchange: FetchExchange, { head, body }: Answer, fields: ResponseFields, asked: Asked, redirects: boolean): Response {
   const { status } = head;
-  const { href, hash } = asked.url;
-  const origin = { url: hash === "" && !href.endsWith("#") ? href : href.slice(0, href.indexOf("#")), redirected: redirects, details: new FetchDetails(exchange, head.streamId, head.early) };
+  const { href, plain } = asked.target;
+  const origin = { url: plain, redirected: redirects, details: new FetchDetails(exchange, head.streamId, head.early) };
   try {
     return new H3Response(bodyOf(asked, fields, head, body), { status, headers: fields.headers }, origin);
   } catch (error) {

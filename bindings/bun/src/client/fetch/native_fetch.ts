@@ -4,6 +4,8 @@ import { H3Error } from "../../native/errors.ts";
 import { ERROR, FETCH_CONFIG, FETCH_CONFIG_SIZE, H3_REQUEST_CANCELLED, HIGH } from "../../native/layout.ts";
 import { library } from "../../native/library.ts";
 import { addressOf, mapped, scratch, type RawBuffer } from "../../native/memory.ts";
+import { untilTaken } from "../../native/refused.ts";
+import type { Priority } from "./priority.ts";
 
 /** The longest URL and method that the library takes. */
 const LONGEST_URL = 64 << 10;
@@ -86,6 +88,12 @@ export const REQUEST_BODY: OutgoingCalls = {
 /** The reader of a response has taken so many bytes: the server may send on. */
 export function consumed(handle: number, bytes: number): void {
   library().zig_h3_request_consumed(handle, bytes); // stale by now is fine: then all of it has come
+}
+
+/** Gives a fetch that runs another priority, at once or when there is room. */
+export function prioritize(handle: number, { urgency, incremental }: Priority): void {
+  // Over by now is fine: then nothing comes of it any more.
+  untilTaken(handle, () => library().zig_h3_client_prioritize_fetch(handle, urgency, incremental ? 1 : 0));
 }
 
 /** Gives a fetch up. */

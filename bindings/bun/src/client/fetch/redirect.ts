@@ -2,7 +2,8 @@
 import { H3Error } from "../../native/errors.ts";
 import { ERROR } from "../../native/layout.ts";
 import { fetchFailed } from "./failure.ts";
-import { credentialsOf, type Asked } from "./request.ts";
+import type { Asked } from "./request.ts";
+import { addressedOf } from "./target.ts";
 
 const STATUSES = new Set([301, 302, 303, 307, 308]);
 
@@ -36,7 +37,7 @@ export function redirectTarget(status: number, location: string | null, from: UR
 export function redirected(asked: Asked, status: number, url: URL): void {
   const { method, headers } = asked;
   if (url.protocol !== "https:" && !(asked.wishes.fallback && url.protocol === "http:")) {
-    throw fetchFailed(new H3Error(ERROR.INVALID_ARGUMENT, `${asked.url.href} redirects to ${url.protocol}, which is not gone to`));
+    throw fetchFailed(new H3Error(ERROR.INVALID_ARGUMENT, `${asked.target.href} redirects to ${url.protocol}, which is not gone to`));
   }
   const toGet = status === 303 ? method !== "GET" && method !== "HEAD" : (status === 301 || status === 302) && method === "POST";
   if (toGet) {
@@ -44,10 +45,10 @@ export function redirected(asked: Asked, status: number, url: URL): void {
     asked.body = undefined;
     for (const name of OF_BODIES) delete headers[name];
   } else if (asked.body !== undefined && "stream" in asked.body) {
-    throw fetchFailed(new H3Error(ERROR.REJECTED, `${asked.url.href} redirects a request whose body is a stream, which cannot be sent again`));
+    throw fetchFailed(new H3Error(ERROR.REJECTED, `${asked.target.href} redirects a request whose body is a stream, which cannot be sent again`));
   }
-  if (url.origin !== asked.url.origin) for (const name of OF_ORIGINS) delete headers[name];
-  const credentials = credentialsOf(url);
+  if (url.origin !== asked.target.origin) for (const name of OF_ORIGINS) delete headers[name];
+  const { target, credentials } = addressedOf(url);
   if (credentials !== undefined) headers.authorization = credentials;
-  asked.url = url;
+  asked.target = target;
 }

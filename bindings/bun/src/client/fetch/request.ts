@@ -5,12 +5,14 @@ import { listHeaders, type Listed } from "../../native/packed.ts";
 import { checkCompress, type Compression } from "./compress.ts";
 import { ACCEPTED } from "./decode.ts";
 import { fits } from "./native_fetch.ts";
+import { checkPriority, priorityField } from "./priority.ts";
 import { bodyOfRequest, extract, type RequestBody } from "./request_body.ts";
-import type { H3FetchInit, PriorityOption, RequestDefaults } from "./types.ts";
+import { addressed, type Target } from "./target.ts";
+import type { H3FetchInit, RequestDefaults } from "./types.ts";
 
 /** What is asked for, checked. */
 export interface Asked {
-  url: URL;
+  target: Target;
   method: string;
   /** Names in lower case. */
   headers: Listed;
@@ -54,6 +56,8 @@ const REFUSED: Readonly<Record<string, string>> = {
   integrity: "what comes is not held against a hash here",
 };
 
+const REFUSED_KEYS = Object.keys(REFUSED);
+
 const ANY = { accept: "*/*", "user-agent": `Bun/${Bun.version}`, "accept-encoding": ACCEPTED };
 
 /** Fields that a client sends where nobody says otherwise. @param own those that it was given */
@@ -74,7 +78,7 @@ export function checkWishes(given: RequestDefaults, base?: RequestWishes): Reque
     decompress: given.decompress === undefined ? (base?.decompress ?? true) : Boolean(given.decompress),
     compression: given.compress === undefined ? base?.compression : checkCompress(given.compress),
     timeout: timeout(given.timeout) ?? base?.timeout ?? 0,
-    priority: given.priority === undefined ? base?.priority : priority(given.priority),
+    priority: given.priority === undefined ? base?.priority : priorityField(checkPriority(given.priority)),
     fallback: fallback(given.fallback) ?? base?.fallback ?? false,
   };
 }
@@ -89,14 +93,14 @@ export const DEFAULTS_KEYS = ["redirect", "maxRedirects", "decompress", "compres
  */
 export function checkRequest(input: unknown, init: H3FetchInit, defaults: Listed, base: RequestWishes): Asked | Promise<Asked> {
   const request = input instanceof Request ? input : undefined;
-  for (const key of Object.keys(REFUSED)) {
+  for (const key of REFUSED_KEYS) {
     if ((init as Record<string, unknown>)[key]) throw new TypeError(`option "${key}" of h3Fetch(): ${REFUSED[key]}`);
   }
   const { protocol } = init as { protocol?: unknown };
   if (protocol !== undefined && protocol !== "http3" && protocol !== "h3") throw new TypeError(`option "protocol" of h3Fetch() is "http3", not ${brief(protocol)}`);
   const { duplex } = init as { duplex?: unknown };
   if (duplex !== undefined && duplex !== "half") throw new TypeError(`option "duplex" of h3Fetch() is "half", not ${brief(duplex)}`);
-  const url = parseUrl(request === undefined ? input : request.url);
+  const { target, credentials } = addressed(request === undefined ? input : request.url);
   const method = methodOf(init.method ?? request?.method);
   const signal = signalOf(init.signal === undefined ? request?.signal : init.signal);
   // What a Request says of itself where nobody has said anything is the default: the client's goes before that.
@@ -110,9 +114,8 @@ export function checkRequest(input: unknown, init: H3FetchInit, defaults: Listed
   // What is asked for in parts is meant byte by byte: as in the standard.
   if (headers.range !== undefined && given?.get("accept-encoding") === null) headers["accept-encoding"] = "identity";
   if (wishes.priority !== undefined) headers.priority ??= wishes.priority;
-  const credentials = credentialsOf(url);
   if (credentials !== undefined) headers.authorization ??= credentials;
-  const asked: Asked = { url, method, headers, body: undefined, signal, onDatagram, wishes };
+  const asked: Asked = { target, method, headers, body: undefined, signal, onDatagram, wishes };
   if (init.body !== undefined && init.body !== null) {
     mustHaveBody(method);
     const extracted = extract(init.body);
@@ -133,27 +136,6 @@ function withBody(asked: Asked, body: RequestBody, type: string | undefined): As
   asked.body = body;
   if (type !== undefined) asked.headers["content-type"] ??= type;
   return asked;
-}
-
-/**
- * A URL.
- * @throws TypeError for what is none
- */
-export function parseUrl(input: unknown): URL {
-  const text = input instanceof URL ? input.href : String(input);
-  try {
-    return new URL(text);
-  } catch (error) {
-    throw Object.assign(new TypeError(`not a URL: ${brief(text)}`, { cause: error }), { code: "ERR_INVALID_URL" });
-  }
-}
-
-/** Takes the name and password out of a URL, as Bun's fetch does. */
-export function credentialsOf(url: URL): string | undefined {
-  const { username, password } = url;
-  if (username === "" && password === "") return undefined;
-  url.username = url.password = "";
-  return `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`, "utf8").toString("base64")}`;
 }
 
 function methodOf(value: unknown): string {
@@ -191,19 +173,6 @@ function timeout(value: unknown): number | undefined {
   if (typeof value !== "number") throw new TypeError(`timeout must be a number of ms, not ${brief(value)}`);
   if (!(value > 0)) throw new RangeError(`timeout must not be below 0, as ${value} is`);
   return Math.min(Math.ceil(value), 0x7fffffff);
-}
-
-/** The urgency that the words stand for; 3 is the default, 0 the most urgent (RFC 9218, 4.1). */
-const URGENCY: Readonly<Record<string, string | undefined>> = { high: "u=1", low: "u=5", auto: undefined };
-
-function priority(value: PriorityOption): string | undefined {
-  if (typeof value === "string" && Object.hasOwn(URGENCY, value)) return URGENCY[value];
-  if (typeof value !== "object" || value === null) throw new TypeError(`priority must be "high", "low", "auto" or an object, not ${brief(value)}`);
-  const { urgency = 3, incremental = false } = value;
-  if (typeof urgency !== "number") throw new TypeError(`priority.urgency must be a number, not ${brief(urgency)}`);
-  if (!Number.isInteger(urgency) || urgency < 0 || urgency > 7) throw new RangeError(`priority.urgency must be 0 to 7, not ${urgency}`);
-  if (typeof incremental !== "boolean") throw new TypeError(`priority.incremental must be true or false, not ${brief(incremental)}`);
-  return incremental ? `u=${urgency}, i` : `u=${urgency}`;
 }
 
 function fallback(value: unknown): boolean | undefined {

@@ -12,9 +12,34 @@ export const LARGEST_WHOLE = 256 << 10;
 
 /** A body. What is in memory can be sent again, a stream cannot. */
 export type RequestBody =
-  | { readonly bytes: Uint8Array }
+  | { readonly bytes: Uint8Array; readonly lease?: Lease }
   | { readonly blob: Blob }
   | { readonly stream: ReadableStream; readonly length: number | undefined };
+
+/** Who needs the memory of a body's bytes, which nobody else has: it goes with the last, not at the next collection. */
+export class Lease {
+  #users = 1;
+  #bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  /** One more needs it, until they call letGo(). */
+  join(): void {
+    this.#users++;
+  }
+
+  /** One less needs it. */
+  letGo(): void {
+    if (--this.#users === 0) (this.#bytes.buffer as ArrayBuffer).transfer(0);
+  }
+}
+
+/** Bytes that are a body's own. Small ones are not worth a lease. */
+function owned(bytes: Uint8Array): RequestBody {
+  return bytes.length > LARGEST_WHOLE && bytes.length === bytes.buffer.byteLength ? { bytes, lease: new Lease(bytes) } : { bytes };
+}
 
 /** A body and the content-type that goes with it. */
 export interface Extracted {
@@ -30,10 +55,10 @@ const isLocked = Object.getOwnPropertyDescriptor(ReadableStream.prototype, "lock
  * @throws TypeError for a stream that is in use
  */
 export function extract(input: NonNullable<BodyInput>): Extracted | Promise<Extracted> {
-  if (typeof input === "string") return { body: { bytes: Buffer.from(input, "utf8") }, type: "text/plain;charset=utf-8" };
+  if (typeof input === "string") return { body: owned(Buffer.from(input, "utf8")), type: "text/plain;charset=utf-8" };
   // A copy, as in the standard: it may be changed while the fetch is under way.
-  if (ArrayBuffer.isView(input)) return { body: { bytes: new Uint8Array(input.buffer, input.byteOffset, input.byteLength).slice() }, type: undefined };
-  if (input instanceof ArrayBuffer || input instanceof SharedArrayBuffer) return { body: { bytes: new Uint8Array(input).slice() }, type: undefined };
+  if (ArrayBuffer.isView(input)) return { body: owned(new Uint8Array(input.buffer, input.byteOffset, input.byteLength).slice()), type: undefined };
+  if (input instanceof ArrayBuffer || input instanceof SharedArrayBuffer) return { body: owned(new Uint8Array(input).slice()), type: undefined };
   if (input instanceof Blob) return { body: { blob: input }, type: input.type === "" ? undefined : input.type };
   if (input instanceof ReadableStream) return { body: { stream: usable(input), length: undefined }, type: undefined };
   if (input instanceof FormData || input instanceof URLSearchParams) return formOf(input);
@@ -64,8 +89,8 @@ function formOf(form: FormData | URLSearchParams): Extracted | Promise<Extracted
   const response = new Response(form as FormData);
   const type = response.headers.get("content-type") ?? undefined;
   const bytes = peek(response.bytes());
-  if (bytes instanceof Promise) return bytes.then((bytes) => ({ body: { bytes }, type }));
-  return { body: { bytes }, type };
+  if (bytes instanceof Promise) return bytes.then((bytes) => ({ body: owned(bytes), type }));
+  return { body: owned(bytes), type };
 }
 
 function usable(stream: ReadableStream): ReadableStream {
@@ -118,6 +143,11 @@ async function fileNow(file: Bun.BunFile): Promise<RequestBody> {
   if (length <= LARGEST_WHOLE) return { bytes: await bytesOfBlob(source) };
   // What is written behind it while it is sent is no part of it.
   return { stream: source.slice(0, length).stream(), length };
+}
+
+/** The request has been answered: its body is not sent again. */
+export function settled(body: RequestBody | undefined): void {
+  if (body !== undefined && "bytes" in body) body.lease?.letGo();
 }
 
 /** Lets go of a body that is not sent. */

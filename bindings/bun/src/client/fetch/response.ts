@@ -1,7 +1,9 @@
 /** What h3Fetch() gives: a native Response, with what HTTP/3 tells beside it. */
 import type { BufferSource } from "../../common/buffer_source.ts";
 import type { DatagramResult } from "../../native/datagram_result.ts";
+import { byteReadable } from "./byte_stream.ts";
 import type { SocketAddress } from "../../queue/connection.ts";
+import type { PriorityOption } from "./priority.ts";
 
 /** An informational response (1xx) that came before the response itself. */
 export interface InformationalResponse {
@@ -19,6 +21,8 @@ export interface ResponseConnection {
   readonly local: SocketAddress;
   /** It was there before the request was made. */
   readonly reused: boolean;
+  /** Sends a raw QUIC datagram (RFC 9221) by it. The client must have been made with `quicDatagram`, and the server must not have announced HTTP/3's. */
+  sendQuicDatagram(data: BufferSource): DatagramResult;
 }
 
 /** When things happened, in ms on the clock of `performance.now()`. */
@@ -44,6 +48,12 @@ export interface ResponseDetails {
   readonly timings: ResponseTimings;
   /** Whether the request went out as early data (0-RTT, the option `earlyData`), which the server has taken. */
   readonly early: boolean;
+  /**
+   * Gives the request another priority (RFC 9218): what is still sent of it, and of its response, where the server knows of priorities. Of one that
+   * has ended nothing is left to change.
+   * @throws TypeError or RangeError that says what is wrong
+   */
+  prioritize(priority: PriorityOption): void;
   /** Sends a datagram of the request (RFC 9297), which must have been made with `onDatagram`. */
   sendDatagram(data: BufferSource): DatagramResult;
 }
@@ -76,6 +86,7 @@ export class H3Response extends Response {
       enumerable: true,
     });
     const { bytes } = Response.prototype;
+    const body = Object.getOwnPropertyDescriptor(Response.prototype, "body")!.get!;
     async function asBytes(this: H3Response): Promise<Uint8Array> {
       const all: Uint8Array | ArrayBuffer = await bytes.call(this);
       return all instanceof ArrayBuffer ? new Uint8Array(all) : all; // the former Bun 1.3 gives of streams
@@ -83,6 +94,14 @@ export class H3Response extends Response {
     Object.defineProperties(this.prototype, {
       url: told("url"),
       redirected: told("redirected"),
+      body: {
+        get(this: H3Response) {
+          const stream = body.call(this) as ReadableStream<Uint8Array> | null;
+          return stream === null ? null : byteReadable(stream);
+        },
+        configurable: true,
+        enumerable: true,
+      },
       bytes: { value: asBytes, configurable: true, enumerable: true, writable: true },
     });
   }

@@ -1,11 +1,9 @@
 /** What h3Fetch() and createH3Client() are given. */
 import type { ClientHostOptions, ConnectionOptions } from "../types.ts";
 import type { CompressOption } from "./compress.ts";
+import type { PriorityOption } from "./priority.ts";
 import type { BodyInput } from "./request_body.ts";
 import type { H3Response } from "./response.ts";
-
-/** How a request is to be treated beside others of its connection (RFC 9218): the fetch standard's words, or the parameters themselves. */
-export type PriorityOption = "high" | "low" | "auto" | { urgency?: number; incremental?: boolean };
 
 /** What a request may ask for, and a client for all of its requests. */
 export interface RequestDefaults {
@@ -22,7 +20,7 @@ export interface RequestDefaults {
    * take costs no time. 0, false or Infinity (the default): any time. `AbortSignal.timeout()` bounds the whole.
    */
   timeout?: number | boolean;
-  /** How the request is to be treated beside others. */
+  /** How the request is to be treated beside others. `response.h3.prioritize()` changes it on the way. */
   priority?: PriorityOption;
   /**
    * What is done where a server cannot be reached by HTTP/3 (nobody answers there, or not with HTTP/3): "fetch" asks by the global fetch()

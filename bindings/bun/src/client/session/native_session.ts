@@ -1,7 +1,8 @@
 /** The call that asks a server for a session on the C side. */
-import { SESSION_CONFIG, SESSION_CONFIG_SIZE, SESSION_FLAG } from "../../native/layout.ts";
+import { H3Error } from "../../native/errors.ts";
+import { ERROR, HIGH, SESSION_CONFIG, SESSION_CONFIG_SIZE, SESSION_FLAG } from "../../native/layout.ts";
 import { library } from "../../native/library.ts";
-import { addressOf, HEADERS_SIZE, scratch } from "../../native/memory.ts";
+import { HEADERS_SIZE, mapped, scratch, type RawBuffer } from "../../native/memory.ts";
 import { listHeaders, writeHeaders } from "../../native/packed.ts";
 
 /** What a session is asked for with. */
@@ -9,40 +10,75 @@ export interface SessionWish {
   url: string;
   /** It may share its connection. */
   pooled: boolean;
-  headers: Headers;
+  /** undefined: none. */
+  headers: Headers | undefined;
   protocols: readonly string[];
 }
 
-/** Asks for a session. Gives a result code; 0: its handle is the first result. */
-export function openSession(client: number, wish: SessionWish): number {
-  const memory = scratch();
-  const url = Buffer.from(wish.url, "latin1"); // ASCII: it has been through URL
-  const protocols = packProtocols(wish.protocols);
-  const listed = listHeaders(wish.headers);
-  const length = writeHeaders(memory.headers, listed);
-  const bytes = new Uint8Array(SESSION_CONFIG_SIZE);
-  const config = new DataView(bytes.buffer);
-  const put = (at: number, value: number): void => config.setBigUint64(at, BigInt(value), true);
-  config.setUint32(SESSION_CONFIG.size, SESSION_CONFIG_SIZE, true);
-  config.setUint32(SESSION_CONFIG.flags, wish.pooled ? SESSION_FLAG.POOLED : 0, true);
-  put(SESSION_CONFIG.url_len, url.length);
-  put(SESSION_CONFIG.headers, memory.headersAt);
-  put(SESSION_CONFIG.headers_len, length < 0 ? HEADERS_SIZE + 1 : length); // more than there can be is refused as that
-  put(SESSION_CONFIG.protocols_len, protocols.length);
-  // Addresses of arrays: from here on nothing is made that a collection could move.
-  put(SESSION_CONFIG.url, addressOf(url));
-  put(SESSION_CONFIG.protocols, protocols.length === 0 ? 0 : addressOf(protocols));
-  return library().zig_h3_client_open_webtransport(client, bytes, memory.results);
+/** The longest URL and list of protocols that the library takes. */
+const LONGEST_URL = 64 << 10;
+const LONGEST_PROTOCOLS = 32 << 10;
+
+/** Where the parts stand. */
+const URL_AT = SESSION_CONFIG_SIZE;
+const PROTOCOLS_AT = URL_AT + LONGEST_URL;
+
+/** Memory of the C side for what a session is asked for with. Its places, and so its addresses, are the same for all sessions of a thread. */
+class Asking {
+  readonly #at: number;
+  readonly #words: Uint32Array;
+  readonly #bytes: RawBuffer;
+
+  constructor() {
+    const size = PROTOCOLS_AT + LONGEST_PROTOCOLS;
+    this.#at = library().zig_h3_alloc(size);
+    if (!this.#at) throw new H3Error(ERROR.NO_MEMORY);
+    const all = mapped(this.#at, size, "zig_h3_free", this.#at);
+    this.#words = new Uint32Array(all, 0, SESSION_CONFIG_SIZE / 4);
+    this.#bytes = Buffer.from(all) as unknown as RawBuffer;
+    this.#words[SESSION_CONFIG.size >>> 2] = SESSION_CONFIG_SIZE;
+    this.#set(SESSION_CONFIG.url, this.#at + URL_AT);
+    this.#set(SESSION_CONFIG.headers, scratch().headersAt);
+    this.#set(SESSION_CONFIG.protocols, this.#at + PROTOCOLS_AT);
+  }
+
+  /** Writes a 64-bit field. */
+  #set(field: number, value: number): void {
+    this.#words[field >>> 2] = value;
+    this.#words[(field >>> 2) + 1] = value / HIGH;
+  }
+
+  /** Asks. What is longer than the library takes is not written: it looks at the length first, and refuses that. */
+  ask(client: number, { url, pooled, headers, protocols }: SessionWish): number {
+    const memory = scratch();
+    const length = headers === undefined ? 0 : writeHeaders(memory.headers, listHeaders(headers));
+    if (url.length <= LONGEST_URL) this.#bytes.latin1Write(url, URL_AT, url.length); // ASCII: it has been through URL
+    this.#words[SESSION_CONFIG.flags >>> 2] = pooled ? SESSION_FLAG.POOLED : 0;
+    this.#set(SESSION_CONFIG.url_len, url.length);
+    this.#set(SESSION_CONFIG.headers_len, length < 0 ? HEADERS_SIZE + 1 : length);
+    this.#set(SESSION_CONFIG.protocols_len, this.#writeProtocols(protocols));
+    return library().zig_h3_client_open_webtransport(client, this.#at, memory.results);
+  }
+
+  /** u16 length, bytes, again and again. Gives the length of the list. */
+  #writeProtocols(protocols: readonly string[]): number {
+    const bytes = this.#bytes;
+    const size = protocols.reduce((sum, one) => sum + 2 + one.length, 0);
+    if (size > LONGEST_PROTOCOLS) return size;
+    let at = PROTOCOLS_AT;
+    for (const one of protocols) {
+      bytes[at] = one.length;
+      bytes[at + 1] = one.length >>> 8;
+      bytes.latin1Write(one, at + 2, one.length);
+      at += 2 + one.length;
+    }
+    return size;
+  }
 }
 
-/** u16 length, bytes, again and again. */
-function packProtocols(protocols: readonly string[]): Buffer {
-  const packed = Buffer.alloc(protocols.reduce((sum, one) => sum + 2 + one.length, 0));
-  let at = 0;
-  for (const one of protocols) {
-    packed.writeUInt16LE(one.length, at);
-    packed.write(one, at + 2, "latin1");
-    at += 2 + one.length;
-  }
-  return packed;
+let asking: Asking | undefined;
+
+/** Asks for a session. Gives a result code; 0: its handle is the first result. */
+export function openSession(client: number, wish: SessionWish): number {
+  return (asking ??= new Asking()).ask(client, wish);
 }

@@ -94,10 +94,7 @@ function connect(wish: CheckedWish): SessionCore {
   }
   client.opened();
   client.hold();
-  void core.ended.promise.then(() => {
-    client.letGo();
-    client.ended();
-  });
+  core.watch = client.sessionWatch;
   untilTaken(
     client.handle,
     () => openSession(client.handle, wish),

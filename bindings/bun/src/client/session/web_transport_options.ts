@@ -56,7 +56,8 @@ export interface WebTransportClientOptions extends OurOptions {
 export interface CheckedWish {
   url: string;
   pooled: boolean;
-  headers: Headers;
+  /** undefined: none. */
+  headers: Headers | undefined;
   protocols: readonly string[];
   datagramsReadableType: "bytes" | undefined;
   congestionControl: WebTransportCongestionControl;
@@ -68,6 +69,12 @@ export interface CheckedWish {
 }
 
 const CONGESTION_CONTROLS: ReadonlySet<unknown> = new Set(["default", "throughput", "low-latency"]);
+
+/** Which connections are made, as everywhere in this package. */
+const OUR_KEYS = ["tls", "hosts", "pool", "connectTimeoutMs", "idleTimeout", "datagrams", "webtransport", "engine"] as const satisfies (keyof OurOptions)[];
+
+/** A list of none. */
+const NONE: readonly never[] = [];
 
 /** What the engine calls them. */
 const ALGORITHMS = { "low-latency": "bbr", throughput: "reno", default: undefined } as const;
@@ -132,33 +139,42 @@ export function checkWish(address: unknown, given: unknown): CheckedWish {
   if (datagramsReadableType !== undefined && datagramsReadableType !== "bytes") {
     throw new TypeError(`datagramsReadableType must be "bytes", not ${brief(datagramsReadableType)}`);
   }
-  const headers = new Headers(options.headers ?? {});
-  const protocols = listed("protocols", options.protocols).map((one) => `${one}`);
+  const headers = options.headers === undefined || options.headers === null ? undefined : new Headers(options.headers);
+  const protocols = options.protocols === undefined ? NONE : listed("protocols", options.protocols).map((one) => `${one}`);
   const named = options.serverCertificateHashes ?? undefined;
-  const hashes = named === undefined ? [] : listed("serverCertificateHashes", named).map(hashOf);
+  const hashes = named === undefined ? NONE : listed("serverCertificateHashes", named).map(hashOf);
   const pooled = Boolean(options.allowPooling);
   const url = checkUrl(address);
   if (pooled && hashes.length > 0) throw new DOMException("serverCertificateHashes cannot be used with allowPooling", "NotSupportedError");
-  if (headers.has(OFFERED)) throw new TypeError(`the field ${OFFERED} is what the option protocols stands for`);
-  for (const name of [...headers.keys()]) if (FORBIDDEN.has(name) || /^(?:proxy|sec)-/.test(name)) headers.delete(name);
+  if (headers !== undefined) {
+    if (headers.has(OFFERED)) throw new TypeError(`the field ${OFFERED} is what the option protocols stands for`);
+    for (const name of [...headers.keys()]) if (FORBIDDEN.has(name) || /^(?:proxy|sec)-/.test(name)) headers.delete(name);
+  }
   checkProtocols(protocols);
-  const believed = hashes.filter((hash) => hash !== undefined);
+  const believed = hashes === NONE ? NONE : hashes.filter((hash) => hash !== undefined);
   const connection = connectionOf(options, congestionControl, anticipated, believed);
   const unbelievable = hashes.length > 0 && believed.length === 0;
   return { url, pooled, headers, protocols, datagramsReadableType, congestionControl, anticipated, connection, unbelievable };
 }
 
+/** The address that was found right last, and its URL: many sessions often have the same one. */
+let last: { address: string; url: string } | undefined;
+
 function checkUrl(address: unknown): string {
   const text = `${address}`; // a symbol throws, as Web IDL has it
+  if (text === last?.address) return last.url;
   const url = URL.parse(text);
   if (url === null) throw new DOMException(`${brief(text)} is no URL`, "SyntaxError");
   if (url.protocol !== "https:") throw new DOMException(`the URL of a session begins with https:, not ${url.protocol}`, "SyntaxError");
-  if (url.href.includes("#")) throw new DOMException("the URL of a session has no fragment", "SyntaxError");
-  return url.href;
+  const { href } = url;
+  if (href.includes("#")) throw new DOMException("the URL of a session has no fragment", "SyntaxError");
+  last = { address: text, url: href };
+  return href;
 }
 
 function checkProtocols(protocols: readonly string[]): void {
-  for (const [i, one] of protocols.entries()) {
+  for (let i = 0; i < protocols.length; i++) {
+    const one = protocols[i]!;
     if (!PROTOCOL.test(one)) throw new DOMException(`a protocol has 1 to 512 visible characters of ASCII, unlike ${brief(one)}`, "SyntaxError");
     if (protocols.indexOf(one) !== i) throw new DOMException(`the protocol ${brief(one)} is offered twice`, "SyntaxError");
   }
@@ -193,18 +209,21 @@ function connectionOf(
   options: WebTransportClientOptions,
   congestionControl: WebTransportCongestionControl,
   anticipated: Anticipated,
-  hashes: Uint8Array[],
+  hashes: readonly Uint8Array[],
 ): ConnectionOptions {
-  const { tls, hosts, pool, connectTimeoutMs, idleTimeout, datagrams, webtransport, engine } = options;
-  const connection: Record<string, unknown> = { tls, hosts, pool, connectTimeoutMs, idleTimeout, datagrams, webtransport, engine };
-  for (const key of Object.keys(connection)) if (connection[key] === undefined) delete connection[key];
+  const connection: Record<string, unknown> = {};
+  for (const key of OUR_KEYS) {
+    const value = options[key];
+    if (value !== undefined) connection[key] = value;
+  }
+  const { engine, webtransport } = connection as ConnectionOptions;
   if (hashes.length > 0) connection.serverCertificateHashes = hashes;
   const algorithm = ALGORITHMS[congestionControl];
   if (algorithm !== undefined) connection.engine = { congestion_control: algorithm, ...engine };
   const streams: Record<string, number> = {};
   if (anticipated.unidirectional !== null) streams.maxStreamsUni = bounded(anticipated.unidirectional);
   if (anticipated.bidirectional !== null) streams.maxStreamsBidi = bounded(anticipated.bidirectional);
-  if (Object.keys(streams).length > 0) connection.webtransport = { ...streams, ...webtransport };
+  if (anticipated.unidirectional !== null || anticipated.bidirectional !== null) connection.webtransport = { ...streams, ...webtransport };
   return connection as ConnectionOptions;
 }
 

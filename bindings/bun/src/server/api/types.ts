@@ -2,10 +2,10 @@
 import type { LogRecord } from "../../common/log.ts";
 import type { Pem } from "../../common/pem.ts";
 import type { SocketAddress } from "../../queue/connection.ts";
+import type { QuicDatagramContext } from "../../queue/quic_datagram.ts";
 import type { CertificateHash } from "./certificate_hash.ts";
 import type { H3DatagramContext } from "./h3_datagram.ts";
 import type { Origins } from "./origins.ts";
-import type { QuicDatagramContext } from "./quic_datagram.ts";
 import type { H3Request } from "./request.ts";
 import type { WebTransportServerSession } from "./server_session.ts";
 

@@ -1,16 +1,16 @@
 /** Raw QUIC datagrams (RFC 9221). */
-import { bytesOf, type BufferSource } from "../../common/buffer_source.ts";
-import { datagramResult, type DatagramResult } from "../../native/datagram_result.ts";
-import { SEND_FLAG } from "../../native/layout.ts";
-import { library } from "../../native/library.ts";
-import type { Connection, SocketAddress } from "../../queue/connection.ts";
-import type { Pump } from "../../queue/pump.ts";
+import { bytesOf, type BufferSource } from "../common/buffer_source.ts";
+import { datagramResult, type DatagramResult } from "../native/datagram_result.ts";
+import { SEND_FLAG } from "../native/layout.ts";
+import { library } from "../native/library.ts";
+import type { Connection, SocketAddress } from "./connection.ts";
+import type { Pump } from "./pump.ts";
 
 /** The connection that a raw datagram came on. It is the same object for all datagrams of a connection. */
 export class QuicDatagramContext {
   /** 8 bytes that name the connection for as long as this process lives. */
   readonly connectionId: Uint8Array<ArrayBuffer>;
-  /** The client's address. */
+  /** The peer's address. */
   readonly remoteAddress: SocketAddress;
 
   #handle: number;
@@ -31,13 +31,13 @@ export class QuicDatagramContext {
   }
 
   /**
-   * Sends a raw datagram to the client, also later than the one that came. Says at once what became of it.
+   * Sends a raw datagram to the peer, also later than the one that came. Says at once what became of it.
    * @throws TypeError when `data` is neither an ArrayBuffer nor a view of one
    */
   send(data: BufferSource): DatagramResult {
     const bytes = bytesOf(data);
     const { length } = bytes;
-    const code = library().zig_h3_server_send_quic_datagram(this.#handle, length === 0 ? 0 : bytes, length, 0, SEND_FLAG.LATER);
+    const code = library().zig_h3_conn_send_datagram(this.#handle, length === 0 ? 0 : bytes, length, 0, SEND_FLAG.LATER);
     if (code === 0) this.#pump.flushSoon();
     return datagramResult(code);
   }
@@ -45,7 +45,7 @@ export class QuicDatagramContext {
 
 const contexts = new WeakMap<Connection, QuicDatagramContext>();
 
-/** What handlers of a connection's raw datagrams get. */
+/** What raw datagrams of a connection go by, and what their handlers get. */
 export function datagramContext(connection: Connection, pump: Pump): QuicDatagramContext {
   let context = contexts.get(connection);
   if (context === undefined) contexts.set(connection, (context = new QuicDatagramContext(connection.handle, connection.remote, pump)));
