@@ -118,7 +118,7 @@ describe("F04 the events of a fetch", () => {
 
   test("F04 one that is cancelled, and one whose client is freed: DONE, once", async () => {
     const [cancelled, freed] = [fetch({ gate: "never" }), fetch({ gate: "never" })];
-    expect([call("zig_h3_client_cancel_fetch", cancelled), call("zig_h3_client_cancel_fetch", cancelled)]).toEqual([0, 0]);
+    expect(call("zig_h3_client_cancel_fetch", cancelled)).toBe(0);
     const events = await all(await end(cancelled));
     expect(events.map(({ type, object, code }) => [NAMES[type], object, code])).toEqual([["DONE", cancelled, number("ERR_CANCELLED")], ["DONE", freed, number("ERR_SHUTDOWN")]]);
   });
