@@ -35,11 +35,11 @@ const NOTHING = String(Bun.hash(""));
 /** Where Bun's fetch does something else than the standard, which h3Fetch keeps to: why, and what, by both protocols if none is named. */
 const BUN: Record<string, { why: string; does: unknown; only?: keyof typeof BUNS }> = {
   "F01 Post": { why: "it sends GET for a method in mixed case", does: mirrored("GET", "/mirror?a=1&b=%20", NOTHING) },
-  "F01 a method that is forbidden": { why: "it sends TRACE", does: "no error" },
+  "F01 a method that is forbidden": { why: "it lets TRACE through", does: "no error" },
   "F01 the fragment": { why: "response.url keeps it", does: "#part" },
   "F02 a string": { why: "it gives a string no content-type", does: mirrored("POST", "/mirror", String(Bun.hash("täxt"))) },
-  "F11 twenty-one": { why: "it follows more than twenty redirects", does: "no error" },
-  "F11 a stream that would have to be sent again": { why: "it asks again without the body", does: "no error" },
+  "F11 twenty-one": { why: "it follows 126 redirects", does: "no error" },
+  "F11 a stream that would have to be sent again": { why: "it keeps what a stream has given, and sends it again", does: "no error" },
   "F13 a body that breaks off": { why: "its HTTP/3 takes a reset for the end", does: [200, "first", "no error"], only: "HTTP/3" },
 };
 

@@ -48,6 +48,8 @@ export const routes = {
   "/mirror": mirror,
   "/here": mirror,
   "/echo": async (request: Request) => new Response(await request.bytes()),
+  "/static": new Response("static", { status: 201, headers: { "x-kept": "yes" } }),
+  "/methods": { GET: new Response("got"), POST: async (request: Request) => new Response(`posted ${await request.text()}`), PUT: () => new Response("put") },
   "/status/:n": (request: Request) => new Response(null, { status: Number(last(request)) }),
   "/bytes/:n": (request: Request) => new Response(some.slice(0, Number(last(request)))),
   "/to/:status": (request: Request) => new Response("moved", { status: Number(last(request)), headers: { location: rest(request) } }),
@@ -251,4 +253,14 @@ for (const [from, to] of [[0, 99], [2_999_999, 2_999_999]] as const) {
     const response = await fetch("/file", { headers: { range: `bytes=${from}-${to}` } });
     return [response.status, response.headers.get("content-range"), hash(await response.bytes())];
   };
+}
+
+for (const method of ["GET", "HEAD"]) {
+  CASES[`R12 a static Response, ${method}`] = async ({ fetch }) => {
+    const response = await fetch("/static", { method });
+    return [response.headers.get("x-kept"), response.headers.get("content-length"), ...(await text(response))];
+  };
+}
+for (const [method, body] of [["GET"], ["HEAD"], ["POST", "some"], ["PUT", "some"]] as const) {
+  CASES[`R12 a handler for each method, ${method}`] = async ({ fetch }) => text(await fetch("/methods", { method, ...(body && { body }) }));
 }

@@ -12,7 +12,7 @@ export const wire = (code: number): number => 0x52e4a40fa8db + code + Math.floor
 export interface Peer {
   /** What its SETTINGS say of WebTransport: the dialects that it speaks. */
   settings: Record<string, number | undefined>;
-  /** What a request of ours has for it: the field of draft 02, or none. */
+  /** What a request of ours has for it: the field of draft 02, or none; and the token in :protocol, if its library tells. */
   asked: string;
   /** How it prints a code. */
   code: (code: number) => number;

@@ -27,13 +27,11 @@ const PROGRAMS = {
 
 /** Gives back what comes, and the code that a stream is reset with; keeps what was told of streams. */
 async function echo(session: WebTransportServerSession, told: string[]): Promise<void> {
-  const code = (error: unknown): number | null => (error instanceof WebTransportError ? error.streamErrorCode : null);
-  session.onDatagram = (payload) => void session.sendDatagram(payload);
-  void each(session.incomingBidirectionalStreams, async ({ readable, writable }) => {
+  async function back(readable: ReadableStream<Uint8Array>, writable: WritableStream): Promise<void> {
     const [reader, writer] = [readable.getReader(), writable.getWriter()];
     let first = true; // the other direction is given up with the same code
     const tell = (what: string, error: unknown): void => {
-      if (first) told.push(`${what} ${code(error)}`);
+      if (first) told.push(`${what} ${error instanceof WebTransportError ? error.streamErrorCode : error}`);
       first = false;
     };
     reader.closed.catch((error: unknown) => {
@@ -46,11 +44,10 @@ async function echo(session: WebTransportServerSession, told: string[]): Promise
     });
     for (let read = await reader.read(); !read.done; read = await reader.read()) await writer.write(read.value);
     await writer.close();
-  });
-  void each(session.incomingUnidirectionalStreams, async (incoming) => {
-    const back = await session.createUnidirectionalStream({ waitUntilAvailable: true });
-    await incoming.pipeTo(back).catch((error: unknown) => told.push(`reset ${code(error)}`));
-  });
+  }
+  session.onDatagram = (payload) => void session.sendDatagram(payload);
+  void each(session.incomingBidirectionalStreams, ({ readable, writable }) => back(readable, writable));
+  void each(session.incomingUnidirectionalStreams, async (incoming) => back(incoming, await session.createUnidirectionalStream({ waitUntilAvailable: true })));
   await session.accept();
 }
 

@@ -13,9 +13,9 @@ const suite = new Suite();
 const go: Omit<Peer, "settings" | "asked"> = { code: (code) => code, closed: "closed 3 done", close: { closeCode: 7, reason: "enough" } };
 const MANY = 2 ** 62 - 1;
 
-sessionsAt(suite, "webtransport-go 0.9", { ...go, settings: { [ENABLE_02]: 1 }, asked: "1" });
-sessionsAt(suite, "webtransport-go 0.13, draft 14", { ...go, settings: { [MAX_14]: MANY }, asked: "-" });
-sessionsAt(suite, "webtransport-go 0.13", { ...go, settings: { [ENABLE_02]: 1, [MAX_14]: MANY, [ENABLED_15]: 1 }, asked: "-" });
+sessionsAt(suite, "webtransport-go 0.9", { ...go, settings: { [ENABLE_02]: 1 }, asked: "1 webtransport" });
+sessionsAt(suite, "webtransport-go 0.13, draft 14", { ...go, settings: { [MAX_14]: MANY }, asked: "- webtransport" });
+sessionsAt(suite, "webtransport-go 0.13", { ...go, settings: { [ENABLE_02]: 1, [MAX_14]: MANY, [ENABLED_15]: 1 }, asked: "- webtransport-h3" });
 
 test("W22 pywebtransport, drafts 13 and 14: the error names what its QUIC lacks", async () => {
   await using server = await PeerServer.start("pywebtransport");

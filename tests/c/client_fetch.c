@@ -278,7 +278,8 @@ static void nobody(void)
     const zig_h3_fetch_config config = asking("GET", text, NULL, ZIG_H3_FETCH_END);
     got = start(&config);
     SAME(zig_h3_client_cancel_fetch(got->handle), 0); /* before it is on its way */
-    SAME(zig_h3_client_cancel_fetch(got->handle), 0);
+    const int32_t again = zig_h3_client_cancel_fetch(got->handle);
+    HOLDS(again == 0 || again == ZIG_H3_ERR_STALE_HANDLE); /* its end may be there already */
     SAME(ended(got)->code, ZIG_H3_ERR_CANCELLED);
     SAME(zig_h3_client_cancel_fetch(got->handle), ZIG_H3_ERR_STALE_HANDLE);
     close(mute);

@@ -27,7 +27,7 @@ func serve(config *tls.Config) {
 				if asked == "" {
 					asked = "-"
 				}
-				fmt.Println("asked", asked)
+				fmt.Println("asked", asked, r.Proto)
 			}
 			session, err := server.Upgrade(w, r)
 			must(err)

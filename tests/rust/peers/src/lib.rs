@@ -4,7 +4,8 @@
 //!
 //! - /echo gives back every stream and datagram, and the code of a stream that is reset;
 //! - /codes opens one stream, resets it with 5 once it is answered, and stops the other direction with 6;
-//! - /asked is /echo, and prints the field by which a request says that it is of draft 02, or a dash;
+//! - /asked is /echo, and prints the field by which a request says that it is of draft 02, or a dash, and what stands in :protocol where its
+//!   library tells;
 //! - /close is closed with 7 and "enough" once a stream has come;
 //! - /refuse is 403.
 
