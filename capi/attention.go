@@ -48,22 +48,34 @@ func attend() {
 	}
 }
 
-func attendRequest(p *slot, h, bits uint64) {
-	request, s := objectOf[server.Request](h, kindRequest)
-	if request == nil {
-		return
-	}
+// An attended is an object whose slot may have something to be seen to.
+type attended interface {
+	Live(fn func())
+	Consumed(n uint64)
+}
+
+// takeOwed takes what an object's slot says while the object lasts: the credit that is due, which it gives, the codes, which are the result, and
+// that a WRITABLE is owed.
+func takeOwed(o attended, s *queueSink, p *slot, h, bits uint64) (codes uint64) {
 	var consumed uint32
-	var code uint64
-	request.Live(func() {
-		consumed, code = p.owed.Swap(0), p.codes.Load()
+	o.Live(func() {
+		consumed, codes = p.owed.Swap(0), p.codes.Load()
 		if bits&C.ATTENTION_WRITABLE != 0 {
 			s.owed(sink.Handle(h))
 		}
 	})
 	if consumed != 0 {
-		request.Consumed(uint64(consumed))
+		o.Consumed(uint64(consumed))
 	}
+	return codes
+}
+
+func attendRequest(p *slot, h, bits uint64) {
+	request, s := objectOf[server.Request](h, kindRequest)
+	if request == nil {
+		return
+	}
+	code := takeOwed(request, s, p, h, bits)
 	if bits&C.ATTENTION_STOP != 0 {
 		request.Stop()
 	}
@@ -78,17 +90,7 @@ func attendStream(p *slot, h, bits uint64) {
 		attendLater(p, h, bits)
 		return
 	}
-	var consumed uint32
-	var codes uint64
-	stream.Live(func() {
-		consumed, codes = p.owed.Swap(0), p.codes.Load()
-		if bits&C.ATTENTION_WRITABLE != 0 {
-			s.owed(sink.Handle(h))
-		}
-	})
-	if consumed != 0 {
-		stream.Consumed(uint64(consumed))
-	}
+	codes := takeOwed(stream, s, p, h, bits)
 	if bits&C.ATTENTION_STOP != 0 {
 		stream.Stop(uint32(codes >> 32))
 	}
@@ -110,17 +112,7 @@ func attendFetch(p *slot, h, bits uint64) {
 		attendLater(p, h, bits)
 		return
 	}
-	var consumed uint32
-	var code uint64
-	fetch.Live(func() {
-		consumed, code = p.owed.Swap(0), p.codes.Load()
-		if bits&C.ATTENTION_WRITABLE != 0 {
-			s.owed(sink.Handle(h))
-		}
-	})
-	if consumed != 0 {
-		fetch.Consumed(uint64(consumed))
-	}
+	code := takeOwed(fetch, s, p, h, bits)
 	if bits&C.ATTENTION_RESET != 0 {
 		fetch.Cancel(code)
 	}

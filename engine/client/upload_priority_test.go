@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	uploadLength = 256 << 10
+	uploadLength = 128 << 10
 	uploadWindow = 32 << 10
 )
 

@@ -76,6 +76,7 @@ type Control struct {
 	minRTT   atomic.Int64
 	free     atomic.Bool
 	spurious atomic.Uint64
+	acked    atomic.Uint64
 }
 
 // Choose sets the algorithm, from the next packet on. A connection that is under way goes on with the window that it has.
@@ -98,7 +99,7 @@ func (c *Control) packets() int64 {
 	return DefaultInitialWindow
 }
 
-// A Report is what a Sender was doing when its last round trip began.
+// A Report is what a Sender was doing when its last round trip began, and what it has counted until now.
 type Report struct {
 	Algorithm  Algorithm // BBR or NewReno
 	State      State
@@ -108,6 +109,7 @@ type Report struct {
 	MinRTT     time.Duration // 0: not measured
 	AtCapacity bool          // the path and not the application limits it
 	Spurious   uint64        // packets that were taken for lost and had come
+	Acked      uint64        // bytes of the packets that the peer has acknowledged, but for those that were taken for lost before
 }
 
 // Report tells what the connection's Sender is doing. Its parts are read one by one.
@@ -121,6 +123,7 @@ func (c *Control) Report() Report {
 		MinRTT:     time.Duration(c.minRTT.Load()),
 		AtCapacity: !c.free.Load() && c.estimate.Load() > 0,
 		Spurious:   c.spurious.Load(),
+		Acked:      c.acked.Load(),
 	}
 }
 

@@ -272,6 +272,7 @@ func (s *Sender) OnPacketAcked(now instant, number, size, prior int64) {
 		}
 	}
 	s.acked(&s.rs, now, number, size)
+	s.control.acked.Add(uint64(size))
 }
 
 // OnPacketLost tells of a packet that is taken for lost.

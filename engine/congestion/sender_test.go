@@ -358,6 +358,16 @@ func TestReport(t *testing.T) {
 	if r := control.Report(); r.Spurious != 1 {
 		t.Errorf("%d spurious losses", r.Spurious)
 	}
+	for number, size := range []int64{1200, 1000, 800, 600} {
+		s.OnPacketSent(time.Hour, 0, int64(number), size)
+	}
+	s.OnPacketAcked(time.Hour+time.Second, 0, 1200, 3600)
+	s.OnPacketAcked(time.Hour+time.Second, 2, 800, 3600)
+	s.OnPacketLost(1, 1000)
+	s.OnPacketAcked(time.Hour+2*time.Second, 3, 600, 600) // by another ACK
+	if r := control.Report(); r.Acked != 2600 {
+		t.Errorf("%d bytes acknowledged", r.Acked)
+	}
 	n := newNetwork(1, 10e6, 20*time.Millisecond, 200_000)
 	f := n.flow(BBR).goOn()
 	n.run(3 * time.Second)

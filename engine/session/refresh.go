@@ -81,7 +81,8 @@ func (s *Session) refreshNow(streams int) {
 
 // stats are the counters as they are now; streams is how many there are.
 func (s *Session) stats(streams int) sink.SessionStats {
-	return s.counters.with(s.c.QUIC.ConnectionStats(), s.c.Congestion(), s.datagrams.Counters(), streams)
+	p := s.c.Congestion() // before what was sent is looked at: no more than that is acknowledged
+	return s.counters.with(s.c.QUIC.ConnectionStats(), p, s.datagrams.Counters(), streams)
 }
 
 func (n *counters) with(q quic.ConnectionStats, p congestion.Report, d datagram.Counters, streams int) sink.SessionStats {
@@ -111,6 +112,7 @@ func (n *counters) with(q quic.ConnectionStats, p congestion.Report, d datagram.
 		sink.SessionStatAtCapacity:          number(p.AtCapacity),
 		sink.SessionStatAlgorithm:           uint64(p.Algorithm),
 		sink.SessionStatState:               uint64(p.State),
+		sink.SessionStatBytesAcked:          p.Acked,
 	}
 }
 

@@ -44,6 +44,7 @@ const (
 	SessionStatAtCapacity      // 1: the path limits what is sent, not what there is to send
 	SessionStatAlgorithm       // a congestion.Algorithm
 	SessionStatState           // a congestion.State
+	SessionStatBytesAcked      // of packets that ask for it: those that ask for none are never acknowledged
 
 	SessionStatCount // how many there are
 )
@@ -78,4 +79,5 @@ var SessionStatNames = [SessionStatCount]string{
 	SessionStatAtCapacity:          "at_send_capacity",
 	SessionStatAlgorithm:           "congestion_control",
 	SessionStatState:               "congestion_state",
+	SessionStatBytesAcked:          "bytes_acknowledged",
 }

@@ -285,6 +285,10 @@ static void congestion_of_sessions(void)
             SAME(used_by(sessions[i], wanted), wanted);
         }
     }
+    if (known) { /* at most what was sent */
+        const int64_t acknowledged = of_session(sessions[0], "bytes_acknowledged");
+        HOLDS(acknowledged > 0 && acknowledged <= of_session(sessions[0], "bytes_out"));
+    }
     if (known) /* the others' wishes have changed nothing of it */
         SAME(of_session(sessions[0], "congestion_control"), ZIG_H3_CONGESTION_BBR);
     if (!known) {

@@ -56,12 +56,14 @@
  *     client/fetch/response_heads.ts                the fields of responses
  *     client/fetch/response_body.ts                 a response's body that comes in pieces
  *     client/fetch/byte_stream.ts                   bodies for readers that bring their own memory
- *     client/fetch/decode.ts, zstd_end.ts           content codings; where zstd ends
+ *     client/fetch/decode.ts                        content codings
+ *     client/fetch/zstd_end.ts                      where zstd ends
  *     client/fetch/details.ts                       what HTTP/3 tells of a response
  *     client/fetch/failure.ts                       what a fetch fails with
  *
  *     client/client.ts                              a client by its handle: its place in the queue, how long it keeps the process
  *     client/client_set.ts                          clients by their options
+ *     client/asked_options.ts                       options as they were given, to know them again
  *     client/shared_clients.ts                      clients that nobody has made
  *     client/native_client.ts                       the call that makes one on the C side
  *     client/session/web_transport.ts               WebTransport: a session that this side asks for

@@ -142,7 +142,7 @@ OF_CONNECTIONS = {"packets_spurious", "connections_bbr", "connections_reno", "co
 COUNTERS_OF_CONGESTION = {
     "zig_h3_stats_name": OF_CONNECTIONS,
     "zig_h3_client_stats_name": OF_CONNECTIONS,
-    "zig_h3_wt_stats_name": {"packets_spurious", "send_rate", "at_send_capacity", "congestion_control", "congestion_state"},
+    "zig_h3_wt_stats_name": {"packets_spurious", "send_rate", "at_send_capacity", "congestion_control", "congestion_state", "bytes_acknowledged"},
 }
 
 

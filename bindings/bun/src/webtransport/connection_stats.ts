@@ -5,7 +5,10 @@
  * @see https://www.w3.org/TR/webtransport/#web-transport-connection-stats
  */
 export interface WebTransportConnectionStats {
+  /** Of whole packets, as the next three: QUIC's framing is among them. */
   bytesSent?: number;
+  /** Of those packets that the peer has acknowledged; not in a build with quic-go's own congestion control. */
+  bytesAcknowledged?: number;
   bytesReceived?: number;
   bytesLost?: number;
   packetsSent?: number;
@@ -37,6 +40,7 @@ export interface WebTransportDatagramStats {
 /** The standard's names for the library's counters, and what a unit of theirs is. */
 const MEMBERS = [
   ["bytesSent", "bytes_out", 1],
+  ["bytesAcknowledged", "bytes_acknowledged", 1],
   ["bytesReceived", "bytes_in", 1],
   ["bytesLost", "bytes_lost", 1],
   ["packetsSent", "packets_out", 1],

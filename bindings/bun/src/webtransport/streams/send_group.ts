@@ -62,6 +62,7 @@ export function checkGroup(value: unknown): WebTransportSendGroup | null {
 /** Web IDL's long long: a whole number modulo 2^64, as far as a double holds it. */
 export function checkOrder(value: unknown): number {
   const number = Math.trunc(Number(value));
+  if (Number.isSafeInteger(number)) return number + 0; // -0 is 0
   if (!Number.isFinite(number)) return 0;
   return Number(BigInt.asIntN(64, BigInt(number)));
 }
