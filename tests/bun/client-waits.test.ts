@@ -31,7 +31,7 @@ test("unref() and ref() of a client that nobody waits for hold for those that co
   client.free();
 });
 
-test("a fetch is waited for until its head is there, one with onDatagram until its end", async () => {
+test("a fetch is waited for until its head is there, one with onDatagram until its end, and its datagrams do not wait", async () => {
   const go = gate();
   const server = suite.serve({
     routes: {
@@ -48,6 +48,17 @@ test("a fetch is waited for until its head is there, one with onDatagram until i
   expect(client.held).toBe(0);
   const listening = await h3Fetch(at, { ...options, onDatagram() {} });
   expect(client.held).toBe(1);
+  // What it sends itself is on its way as soon as this turn is over, without an answer or another request.
+  const { pump } = client;
+  const flush = pump.flushSoon;
+  let flushed = 0;
+  pump.flushSoon = () => {
+    flushed++;
+    flush.call(pump);
+  };
+  expect([listening.h3.sendDatagram(new Uint8Array(1)), flushed]).toEqual(["queued", 1]);
+  expect([plain.h3.sendDatagram(new Uint8Array(1)), flushed]).toEqual(["not-negotiated", 1]);
+  pump.flushSoon = flush;
   go.open();
   expect([await plain.text(), await listening.text()]).toEqual(["x", "x"]);
   await until(() => client.held === 0);

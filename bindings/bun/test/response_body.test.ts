@@ -42,6 +42,18 @@ describe("a response's body", () => {
     expect(body.over).toBe(true);
   });
 
+  test("who has got a piece waits no more, until it asks for the next", async () => {
+    const { owner, body } = made();
+    const reader = body.stream().getReader();
+    for (const piece of ["a", "b"]) {
+      const read = reader.read();
+      await Promise.resolve();
+      body.push(bytes(piece));
+      expect(text((await read).value)).toBe(piece);
+      expect(owner.told.splice(0)).toEqual(["waits", "waits no more", "taken 1"]);
+    }
+  });
+
   test("who waits is told of, once", async () => {
     const { owner, body } = made();
     const reader = body.stream().getReader();
