@@ -17,7 +17,7 @@ struct url {
 };
 
 /* Takes an https: URL apart, which is not to change meanwhile. Whether authority and path are ones the engine says. ZIG_H3_OK, or
- * ZIG_H3_ERR_INVALID_ARGUMENT with the words set. */
+ * ZIG_H3_ERR_BAD_URL with the words set. */
 int32_t url_parse(struct url *url, const char *text, size_t len);
 
 #endif

@@ -29,6 +29,7 @@ const char *zig_h3_error_name(int32_t code)
         NAME(ZIG_H3_ERR_IO);
         NAME(ZIG_H3_ERR_LIMIT);
         NAME(ZIG_H3_ERR_BAD_HEADER);
+        NAME(ZIG_H3_ERR_BAD_URL);
         NAME(ZIG_H3_ERR_BAD_ROUTE);
         NAME(ZIG_H3_ERR_TIMEOUT);
         NAME(ZIG_H3_ERR_ENDED);

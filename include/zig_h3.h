@@ -97,6 +97,7 @@ enum zig_h3_error {
     ZIG_H3_ERR_IO = -17,                 /* another failure of the operating system: last_error has its text */
     ZIG_H3_ERR_LIMIT = -18,              /* a fixed limit of the library is reached, e.g. too many objects */
     ZIG_H3_ERR_BAD_HEADER = -400,        /* a header name or value that HTTP/3 forbids (RFC 9114, 4.2), or a status outside 200..599 */
+    ZIG_H3_ERR_BAD_URL = -401,           /* no https URL that something can be asked for at: last_error, or the event's data, says why */
     ZIG_H3_ERR_BAD_ROUTE = -404,         /* a method that is no token, or a pattern that is none: last_error says why */
     ZIG_H3_ERR_TIMEOUT = -408,           /* a deadline passed */
     ZIG_H3_ERR_ENDED = -409,             /* out of order: the response has ended, or its headers are gone already */
@@ -748,7 +749,7 @@ ZIG_H3_API int32_t zig_h3_client_close(zig_h3_handle client, int32_t deadline_ms
  * Sees to it that there is a connection to the origin of a URL (its path does not matter) before something is asked for: the next fetch costs no
  * handshake. One that is there will do. *out is a handle until CONNECT_DONE, which follows once; user_data comes back in it. A connection that
  * nobody uses is closed after the option idle_connection_ms. Waits as a fetch does, within max_queued and queue_timeout_ms.
- * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (url or out is NULL, a URL that a fetch would not take), _TOO_LARGE, _LIMIT, _NO_MEMORY, _WOULD_BLOCK (a
+ * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (url or out is NULL), _BAD_URL (as of a fetch), _TOO_LARGE, _LIMIT, _NO_MEMORY, _WOULD_BLOCK (a
  * WRITABLE of the client follows).
  */
 ZIG_H3_API int32_t zig_h3_client_connect(zig_h3_handle client, const char *url, size_t url_len, uint64_t user_data, zig_h3_handle *out);
@@ -785,11 +786,11 @@ typedef struct zig_h3_fetch_config {
  * fetch fails; a body that ends early, breaks its content-length or is reset is a failure, never a short success.
  *
  * A fetch is sent once more only if it was never looked at, and the flag END was given. With that flag a body's content-length is added, else none.
- * What is no host, path or field to HTTP/3, and what finds the client closed, ends it by FETCH_DONE (ZIG_H3_ERR_INVALID_ARGUMENT,
+ * What is no host, port, path or field, and what finds the client closed, ends it by FETCH_DONE (ZIG_H3_ERR_BAD_URL,
  * _BAD_HEADER, _SHUTDOWN); one that a thread asked for just when another one's CLIENT_CLOSED came may have its end behind that.
  *
  * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (config, out or url is NULL, NULL with a length, size is wrong as for zig_h3_queue_new(), flags unknown,
- * a method that is no token, or CONNECT, a URL that is none, or http:, or has a user's name, a header list that ends inside a field), _BAD_HEADER,
+ * a method that is no token, or CONNECT, a header list that ends inside a field), _BAD_URL (none, http:, with a user's name), _BAD_HEADER,
  * _TOO_LARGE (url, headers, body), _LIMIT, _NO_MEMORY, or _WOULD_BLOCK: nothing was taken, since there is no room in the submission
  * ring, or, with a body of more than 16 KiB, since what waits of other requests and streams of the client has reached the option
  * max_queued_request_bytes. A WRITABLE of the client follows.

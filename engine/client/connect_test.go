@@ -76,8 +76,9 @@ func TestConnectFails(t *testing.T) {
 		code      sink.Code
 		says      string
 	}{
-		{"", sink.ErrInvalidArgument, "no host and port"},
-		{"127.0.0.1:0", sink.ErrInvalidArgument, "no port"},
+		{"", sink.ErrBadURL, "no host and port"},
+		{"127.0.0.1:0", sink.ErrBadURL, "no port"},
+		{"[x]", sink.ErrBadURL, `no host: "[x]"`},
 		{"127.0.0.1:9", sink.ErrRefused, "ECONNREFUSED"},
 		{"nowhere.test", sink.ErrResolve, "nowhere.test"},
 	} {

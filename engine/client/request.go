@@ -2,6 +2,7 @@ package client
 
 import (
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -45,21 +46,38 @@ func (k originKey) String() string { return net.JoinHostPort(k.host, strconv.Ito
 // originOf reads an authority.
 func originOf(authority string) (originKey, error) {
 	if !wire.ValidAuthority([]byte(authority)) {
-		return originKey{}, &sink.Error{Code: sink.ErrInvalidArgument, Text: "no host and port: " + strconv.Quote(authority)}
+		return originKey{}, &sink.Error{Code: sink.ErrBadURL, Text: "no host and port: " + strconv.Quote(authority)}
 	}
 	host, port := authority, uint16(443)
 	if i := strings.LastIndexByte(authority, ':'); i > strings.LastIndexByte(authority, ']') {
 		n, err := strconv.ParseUint(authority[i+1:], 10, 16)
 		if (err != nil || n == 0) && authority[i+1:] != "" {
-			return originKey{}, &sink.Error{Code: sink.ErrInvalidArgument, Text: "no port: " + strconv.Quote(authority)}
+			return originKey{}, &sink.Error{Code: sink.ErrBadURL, Text: "no port: " + strconv.Quote(authority)}
 		}
 		if n != 0 {
 			port = uint16(n)
 		}
 		host = authority[:i]
 	}
+	if !validHost(host) {
+		return originKey{}, &sink.Error{Code: sink.ErrBadURL, Text: "no host: " + strconv.Quote(host)}
+	}
 	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 	return originKey{host: strings.ToLower(host), port: port}, nil
+}
+
+// longestName is how long a name in the DNS may be (RFC 1035), not counting a dot at its end.
+const longestName = 253
+
+// validHost reports whether the host of a valid authority can be one: an IPv6 address stands in brackets, and nothing else does; a name has no
+// escapes, which the URL Standard would have decoded before.
+func validHost(host string) bool {
+	if inside, ok := strings.CutPrefix(host, "["); ok {
+		ip, err := netip.ParseAddr(strings.TrimSuffix(inside, "]"))
+		return err == nil && ip.Is6() && ip.Zone() == ""
+	}
+	name := strings.TrimSuffix(host, ".")
+	return name != "" && len(name) <= longestName && !strings.Contains(name, "%")
 }
 
 // head makes the packed list of a request's head, and says how large the section is as RFC 9114, 4.2.2 counts it.
@@ -80,7 +98,7 @@ func (r *Request) sessionHead(token string) (packed []byte, size int, err error)
 	case !wire.ConsistsOf(r.Method, wire.InToken):
 		return nil, 0, &sink.Error{Code: sink.ErrInvalidArgument, Text: "no method for a fetch: " + strconv.Quote(r.Method)}
 	case path[0] != '/' && !(path == "*" && r.Method == "OPTIONS") || !wire.ConsistsOf(path, wire.InPath):
-		return nil, 0, &sink.Error{Code: sink.ErrInvalidArgument, Text: "no path: " + strconv.Quote(path)}
+		return nil, 0, &sink.Error{Code: sink.ErrBadURL, Text: "no path: " + strconv.Quote(path)}
 	}
 	authority := r.Authority
 	if !strings.Contains(authority, "[") {

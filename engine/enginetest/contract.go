@@ -291,7 +291,7 @@ func (m *Contract) sessionClosed(e *Event) {
 			m.fail("session %d was closed in the regular way and aborted", e.Object)
 		}
 	case sink.ErrTimeout, sink.ErrCancelled, sink.ErrClosed, sink.ErrReset, sink.ErrIdle, sink.ErrProtocol, sink.ErrShutdown:
-	case sink.ErrRejected, sink.ErrTruncated, sink.ErrTooLarge, sink.ErrPoolTimeout, sink.ErrQueueFull, sink.ErrRefused, sink.ErrConnectTimeout, sink.ErrResolve, sink.ErrHandshake, sink.ErrBadHeader,
+	case sink.ErrRejected, sink.ErrTruncated, sink.ErrTooLarge, sink.ErrPoolTimeout, sink.ErrQueueFull, sink.ErrRefused, sink.ErrConnectTimeout, sink.ErrResolve, sink.ErrHandshake, sink.ErrBadHeader, sink.ErrBadURL,
 		sink.ErrUnknownAuthority, sink.ErrWrongName, sink.ErrExpired, sink.ErrPin: // of ours
 		if !o.wish || o.accepted {
 			m.fail("session %d, of ours: %v, open: %v, ended with code %d", e.Object, o.wish, o.accepted, e.Code)

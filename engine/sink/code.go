@@ -17,6 +17,7 @@ const (
 	ErrIO                 Code = -17
 	ErrLimit              Code = -18
 	ErrBadHeader          Code = -400
+	ErrBadURL             Code = -401
 	ErrBadRoute           Code = -404
 	ErrTimeout            Code = -408
 	ErrTooLarge           Code = -413

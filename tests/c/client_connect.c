@@ -70,7 +70,7 @@ static void fails(void)
     SAME(event.user_data, 2);
     close(mute);
     SAME(comes_of(wish(text, 3)).code, ZIG_H3_ERR_REFUSED);
-    SAME(comes_of(wish("https://127.0.0.1:99999", 4)).code, ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(comes_of(wish("https://127.0.0.1:99999", 4)).code, ZIG_H3_ERR_BAD_URL);
 }
 
 static void refusals(void)
@@ -80,8 +80,8 @@ static void refusals(void)
     memset(longer, 'x', sizeof longer);
     SAME(zig_h3_client_connect(client, NULL, 0, 0, &out), ZIG_H3_ERR_INVALID_ARGUMENT);
     SAME(zig_h3_client_connect(client, "https://h", 9, 0, NULL), ZIG_H3_ERR_INVALID_ARGUMENT);
-    SAME(zig_h3_client_connect(client, "http://h", 8, 0, &out), ZIG_H3_ERR_INVALID_ARGUMENT);
-    SAME(zig_h3_client_connect(client, "https://", 8, 0, &out), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_client_connect(client, "http://h", 8, 0, &out), ZIG_H3_ERR_BAD_URL);
+    SAME(zig_h3_client_connect(client, "https://", 8, 0, &out), ZIG_H3_ERR_BAD_URL);
     SAME(zig_h3_client_connect(client, longer, sizeof longer, 0, &out), ZIG_H3_ERR_TOO_LARGE);
     SAME(zig_h3_client_connect(server, "https://h", 9, 0, &out), ZIG_H3_ERR_WRONG_KIND);
     SAME(zig_h3_client_connect(0, "https://h", 9, 0, &out), ZIG_H3_ERR_INVALID_HANDLE);

@@ -198,7 +198,7 @@ static void never_opened(void)
     config.size = 8;
     SAME(zig_h3_client_open_webtransport(client, &config, &out), ZIG_H3_ERR_INVALID_ARGUMENT);
     config = wanting("http://127.0.0.1/");
-    SAME(zig_h3_client_open_webtransport(client, &config, &out), ZIG_H3_ERR_INVALID_ARGUMENT);
+    SAME(zig_h3_client_open_webtransport(client, &config, &out), ZIG_H3_ERR_BAD_URL);
     config = wanting("/wt");
     config.protocols = "\4\0cha";
     config.protocols_len = 5;

@@ -185,7 +185,10 @@ static const char *const no_urls[] = {
     "", "x", "//h/", "/path", "http://h/", "ftp://h/", "https:", "https:/h", "https://", "https:///", "https://u@h/", "https://u:p@h/",
     "https://h h/", "https://\x01/", "https://h\xc3\xa4/", "https://h/\x7f", "https://h/a b", "https://h/\r\nx: y",
 };
-static const char *const no_hosts[] = {"https://:1/", "https://h:0x1/", "https://h:65536/", "https://h:-1/", "https://h:0/", "https://[::1/", "https://h:1:2/"};
+static const char *const no_hosts[] = {
+    "https://:1/", "https://h:0x1/", "https://h:65536/", "https://h:-1/", "https://h:0/", "https://[::1/", "https://h:1:2/", "https://[x]/", "https://[]/",
+    "https://[127.0.0.1]/", "https://[fe80::1%25lo]/", "https://h%41/", "https://./", "https://h<i/", "https://h^i/", "https://h|i/", "https://h\\i/", "https://h\"i/",
+};
 
 /* All of them take it, and end with that. */
 static void ends_all(zig_h3_handle client, const char *url, int32_t code)
@@ -255,14 +258,14 @@ static void arguments(void)
 
     client = client_with(patient);
     for (size_t i = 0; i < sizeof no_urls / sizeof *no_urls; i++)
-        refused_by_all(client, no_urls[i], strlen(no_urls[i]), ZIG_H3_ERR_INVALID_ARGUMENT);
+        refused_by_all(client, no_urls[i], strlen(no_urls[i]), ZIG_H3_ERR_BAD_URL);
     refused_by_all(client, NULL, 0, ZIG_H3_ERR_INVALID_ARGUMENT);
     refused_by_all(client, NULL, 9, ZIG_H3_ERR_INVALID_ARGUMENT);
     memset(large, 'x', sizeof large);
     memcpy(large, "https://h/", 10);
     refused_by_all(client, (const char *)large, sizeof large, ZIG_H3_ERR_TOO_LARGE);
     refused_by_all(client, (const char *)large, SIZE_MAX, ZIG_H3_ERR_TOO_LARGE);
-    refused_by_all(client, "https://h/\0", 11, ZIG_H3_ERR_INVALID_ARGUMENT);
+    refused_by_all(client, "https://h/\0", 11, ZIG_H3_ERR_BAD_URL);
 
     zig_h3_fetch_config fetch;
     zig_h3_session_config session;
@@ -323,7 +326,7 @@ static void arguments(void)
             SAME(values[i], 0);
     }
     for (size_t i = 0; i < sizeof no_hosts / sizeof *no_hosts; i++)
-        ends_all(client, no_hosts[i], ZIG_H3_ERR_INVALID_ARGUMENT);
+        ends_all(client, no_hosts[i], ZIG_H3_ERR_BAD_URL);
     /* Times as short and as long as there are. */
     fetch = fetching(silent);
     fetch.response_timeout_ms = 1;

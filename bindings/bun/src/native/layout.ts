@@ -31,6 +31,7 @@ export const ERROR = {
   IO: -17,
   LIMIT: -18,
   BAD_HEADER: -400,
+  BAD_URL: -401,
   BAD_ROUTE: -404,
   TIMEOUT: -408,
   ENDED: -409,

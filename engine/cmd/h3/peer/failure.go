@@ -11,6 +11,7 @@ import (
 var exits = map[sink.Code]cli.Exit{
 	sink.ErrInvalidArgument:  cli.Usage,
 	sink.ErrBadHeader:        cli.Usage,
+	sink.ErrBadURL:           cli.Usage,
 	sink.ErrConfig:           cli.Usage,
 	sink.ErrCertificate:      cli.Identity,
 	sink.ErrResolve:          cli.Resolve,
