@@ -54,7 +54,7 @@ func (c *Client) dial(key originKey, early bool) (*quic.Conn, connectTimes, erro
 		defer refused(nil)
 		go sink.Guard("probe", func() { probe(ctx, at, refused) })
 		began := time.Now()
-		q, err := transport.Dial(ctx, net.UDPAddrFromAddrPort(at), c.tlsFor(key), c.quic)
+		q, err := transport.Dial(ctx, net.UDPAddrFromAddrPort(at), c.tlsFor(key), c.quicFor(key))
 		if err != nil {
 			var told *sink.Error
 			if errors.As(context.Cause(ctx), &told) {

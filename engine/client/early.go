@@ -105,7 +105,7 @@ func (c *Client) dialEarly(ctx context.Context, key originKey, addresses []netip
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.earlyPatience)
 	defer cancel()
-	q, err := transport.DialEarly(ctx, net.UDPAddrFromAddrPort(at), t, c.quic)
+	q, err := transport.DialEarly(ctx, net.UDPAddrFromAddrPort(at), t, c.quicFor(key))
 	if err != nil {
 		return nil // as much as all addresses may do
 	}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/quic-go/quic-go"
+
 	"zigh3/engine/identity"
 	"zigh3/engine/sink"
 )
@@ -56,6 +58,27 @@ func (c *Client) tlsFor(key originKey) *tls.Config {
 	t.ClientSessionCache = tickets{c.tls.ClientSessionCache, key.String()}
 	return t
 }
+
+// quicFor is what QUIC is to do on a connection to an origin.
+func (c *Client) quicFor(key originKey) *quic.Config {
+	q := c.quic.Clone()
+	key.alone = 0
+	q.TokenStore = tokens{c.quic.TokenStore, key.String()}
+	return q
+}
+
+// tokens are the address tokens of one origin: quic-go tells them apart by the name in the certificate alone, and nobody but the server that has
+// given one out is to get it (RFC 9000, 8.1.3).
+type tokens struct {
+	all quic.TokenStore
+	key string
+}
+
+// Pop implements quic.TokenStore.
+func (t tokens) Pop(name string) *quic.ClientToken { return t.all.Pop(t.key + " " + name) }
+
+// Put implements quic.TokenStore.
+func (t tokens) Put(name string, token *quic.ClientToken) { t.all.Put(t.key+" "+name, token) }
 
 // checkPin holds the certificates that a server shows against hashes, as the W3C wants it: of the first alone, which is valid now, was
 // issued for two weeks at most, and has a key on an elliptic curve.
