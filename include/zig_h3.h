@@ -840,8 +840,8 @@ typedef struct zig_h3_session_config {
 
 /*
  * Asks a server for a WebTransport session: *out is its handle at once, and that of a session from then on, as those that servers are asked for.
- * SESSION_OPENED follows, or SESSION_CLOSED says why not: ZIG_H3_ERR_REJECTED (status: the server's), _NOT_NEGOTIATED (data names what the
- * server's SETTINGS lack), or what a fetch may end with. zig_h3_wt_close() gives it up before. zig_h3_wt_accept() and _reject() are
+ * SESSION_OPENED follows, or SESSION_CLOSED says why not: ZIG_H3_ERR_REJECTED (status: the server's; 0: it goes away, and has not looked at the
+ * request), _NOT_NEGOTIATED (data names what the server's SETTINGS lack), or what a fetch may end with. zig_h3_wt_close() gives it up before. zig_h3_wt_accept() and _reject() are
  * ZIG_H3_ERR_WRONG_STATE.
  * Returns as zig_h3_client_fetch(); ZIG_H3_ERR_INVALID_ARGUMENT also for a list of protocols that ends inside one, and for a congestion
  * control that is none, or with POOLED. One that the library was built without (BBR, with ZIG_H3_STOCK_QUIC) ends the session with ZIG_H3_ERR_CONFIG.

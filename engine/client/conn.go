@@ -139,11 +139,21 @@ func (c *conn) UniStream(typ uint64, s *quic.ReceiveStream) bool {
 	return true
 }
 
-// GoneAway implements link.Carried: what the server does not serve is sent elsewhere.
+// connect asks for a session on a stream, unless the server has said that it does not serve it.
+func (c *conn) connect(s *session.Session, on *quic.Stream, h *session.Head) error {
+	err := c.sessions.Connect(s, on, h)
+	if id := c.goAway.Load(); err == nil && uint64(on.StreamID()) >= id {
+		c.sessions.Unserved(id)
+	}
+	return err
+}
+
+// GoneAway implements link.Carried: what the server does not serve is sent elsewhere, or, a session, ends.
 func (c *conn) GoneAway(id uint64) {
 	c.goAway.Store(id)
 	c.client.pool.drained(c)
 	c.sessions.PeerDrains()
+	c.sessions.Unserved(id)
 	var unserved []*try
 	c.Find(func(item link.Item) bool {
 		if tr, ok := item.(*try); ok && tr.x.ID() >= id {

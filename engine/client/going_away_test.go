@@ -2,7 +2,10 @@ package client
 
 import (
 	"io"
+	"strings"
 	"testing"
+
+	"github.com/quic-go/quic-go"
 
 	"zigh3/engine/enginetest"
 	"zigh3/engine/sink"
@@ -28,6 +31,52 @@ func TestGoAwayLetsThoseGoElsewhereThatWait(t *testing.T) {
 	first.answer()
 	if a.wait(); a.end.Code != sink.OK || string(a.body) != "0" {
 		t.Errorf("%v", a)
+	}
+}
+
+// A session that a server does not look at any more ends at once, whether GOAWAY comes behind the request or in front of it; one below its id goes on.
+func TestGoAwayOfASessionThatIsNotOpen(t *testing.T) {
+	answer := make(chan struct{})
+	r := listenRaw(t, &quic.Config{EnableDatagrams: true, EnableStreamResetPartialDelivery: true}, func(k *rawConn) {
+		k.settle(0x8, 1, 0x33, 1, uint64(0xc671706a), 9)
+		first := k.next()
+		if second := k.next(); second == nil {
+			return
+		}
+		k.send(frame(enginetest.FrameGoAway, 4))
+		<-answer
+		first.Write(headers(":status", "200"))
+	})
+	f := newFixture(t, `{"webtransport": {"decision_timeout_ms": 3600000}}`)
+	first := f.want(SessionRequest{Authority: r.addr, Pooled: true})
+	eventually(t, "the first", func() bool { return f.stats[sink.StatSessionsTotal].Load() == 1 })
+	second := f.want(SessionRequest{Authority: r.addr, Pooled: true})
+	if e := second.wait(sink.EventSessionClosed); e.Code != sink.ErrRejected || e.Flags&sink.FlagRemote == 0 || !strings.Contains(string(e.Data), "GOAWAY") {
+		t.Errorf("%+v %q", e.Event, e.Data)
+	}
+	close(answer)
+	first.wait(sink.EventSessionOpened)
+}
+
+// The same where GOAWAY came between the choice of a stream and the request.
+func TestASessionBehindGoAway(t *testing.T) {
+	r := listenRaw(t, &quic.Config{EnableDatagrams: true, EnableStreamResetPartialDelivery: true}, func(k *rawConn) {
+		k.settle(0x8, 1, 0x33, 1, uint64(0xc671706a), 9)
+		if s := k.next(); s != nil {
+			s.Write(headers(":status", "200"))
+			s.Close()
+		}
+		<-k.Context().Done()
+	})
+	f := newFixture(t, `{"webtransport": {"decision_timeout_ms": 3600000}}`)
+	f.startGet(r.addr).wait()
+	f.client.pool.mu.Lock()
+	for c := range f.client.pool.conns {
+		c.goAway.Store(4)
+	}
+	f.client.pool.mu.Unlock()
+	if e := f.want(SessionRequest{Authority: r.addr, Pooled: true}).wait(sink.EventSessionClosed); e.Code != sink.ErrRejected {
+		t.Errorf("%+v %q", e.Event, e.Data)
 	}
 }
 

@@ -193,7 +193,7 @@ func (w *opening) connect(c *conn, s *quic.Stream) {
 		w.session.GiveUp(errLargeHead)
 		return
 	}
-	switch err := c.sessions.Connect(w.session, s, &session.Head{Dialect: d, Fields: fields, Offered: w.protocols}); {
+	switch err := c.connect(w.session, s, &session.Head{Dialect: d, Fields: fields, Offered: w.protocols}); {
 	case err == nil:
 	case err == session.ErrFull && w.key.alone == 0:
 		discard(s)

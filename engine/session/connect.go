@@ -127,6 +127,17 @@ func (s *Session) abandon(o message.Outcome) {
 	s.end(sessionEnd{Outcome: o})
 }
 
+// Unserved ends the sessions of ours that the peer has said it does not serve, being from this id on (RFC 9114, 5.2), and that are not open.
+func (t *Set) Unserved(id uint64) {
+	t.Each(func(s *Session) {
+		s.mu.Lock()
+		if s.wish != nil && s.id >= id && !s.open && !s.ending {
+			s.abandon(message.Outcome{Code: sink.ErrRejected, Flags: sink.FlagAborted | sink.FlagRemote, Text: "the server goes away (GOAWAY) and does not look at the request"})
+		}
+		s.Unlock()
+	})
+}
+
 // readAnswer reads the answer to a wish, and then what follows on the CONNECT stream. It is the session's goroutine.
 func (s *Session) readAnswer() {
 	err := s.x.Reader.ReadResponse(s.answerHead)
