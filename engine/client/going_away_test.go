@@ -4,6 +4,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/quic-go/quic-go"
 
@@ -94,5 +95,53 @@ func TestAnIdleConnectionWhoseServerGoesAway(t *testing.T) {
 	within(t, "the connection's end", first.conn.Context().Done())
 	if n := f.stats[sink.ClientStatConnectionsEvicted].Load(); n != 0 {
 		t.Errorf("%d were closed for want of work", n)
+	}
+}
+
+// Connections whose server goes away at once are not made for ever beside one that has no stream left.
+func TestGoingAwayBesideAnother(t *testing.T) {
+	h := holdRequests(t, 1)
+	f := newFixture(t, "")
+	f.client.pool.pause = time.Hour
+	key, err := originOf(h.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := f.startGet(h.addr)
+	first := h.next()
+	p := &f.client.pool
+	p.mu.Lock()
+	o := p.origin(key)
+	o.notBefore = time.Now().Add(time.Hour) // so that those come that the test makes
+	p.mu.Unlock()
+	b := f.startGet(h.addr)
+	eventually(t, "one that waits", func() bool { return f.stats[sink.ClientStatFetchesQueued].Load() == 1 })
+	for range mostGoneAway {
+		q, _, err := f.client.dial(key, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := newConn(f.client, o, q)
+		c.goAway.Store(0)
+		p.mu.Lock()
+		o.dialing++
+		o.notBefore = time.Time{}
+		if o.goneAway+1 < mostGoneAway {
+			o.notBefore = time.Now().Add(time.Hour)
+		}
+		p.mu.Unlock()
+		p.connected(c)
+	}
+	p.mu.Lock()
+	if o.dialing != 0 || len(o.conns) != 1 {
+		t.Errorf("one more connection is made: %d, beside %d", o.dialing, len(o.conns))
+	}
+	p.mu.Unlock()
+	first.answer()
+	h.next().answer()
+	for _, x := range []*asked{a, b} {
+		if x.wait(); x.end.Code != sink.OK {
+			t.Errorf("%v", x)
+		}
 	}
 }

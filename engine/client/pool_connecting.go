@@ -115,7 +115,7 @@ func (p *pool) connected(c *conn) {
 		c.Close(http3.ErrCodeNoError, errShutdown.Text)
 	case c.goAway.Load() != noGoAway:
 		c.Close(http3.ErrCodeNoError, "")
-		if o.goneAway++; o.goneAway == mostGoneAway && len(o.conns) == 0 {
+		if o.goneAway++; o.goneAway >= mostGoneAway { // beside others, too: one more is not worth a try for a while
 			o.goneAway, o.dialing = 0, o.dialing+1 // which failed takes off
 			p.mu.Unlock()
 			p.failed(o, errGoneAway)
