@@ -790,7 +790,8 @@ typedef struct zig_h3_fetch_config {
  * _BAD_HEADER, _SHUTDOWN); one that a thread asked for just when another one's CLIENT_CLOSED came may have its end behind that.
  *
  * Returns 0, or ZIG_H3_ERR_INVALID_ARGUMENT (config, out or url is NULL, NULL with a length, size is wrong as for zig_h3_queue_new(), flags unknown,
- * a method that is no token, or CONNECT, a header list that ends inside a field), _BAD_URL (none, http:, with a user's name), _BAD_HEADER,
+ * a method that is no token, or longer than 64 bytes, or CONNECT, collect of 2^62 or more, a header list that ends inside a field), _BAD_URL (none,
+ * http:, with a user's name), _BAD_HEADER,
  * _TOO_LARGE (url, headers, body), _LIMIT, _NO_MEMORY, or _WOULD_BLOCK: nothing was taken, since there is no room in the submission
  * ring, or, with a body of more than 16 KiB, since what waits of other requests and streams of the client has reached the option
  * max_queued_request_bytes. A WRITABLE of the client follows.
@@ -843,8 +844,8 @@ typedef struct zig_h3_session_config {
  * SESSION_OPENED follows, or SESSION_CLOSED says why not: ZIG_H3_ERR_REJECTED (status: the server's; 0: it goes away, and has not looked at the
  * request), _NOT_NEGOTIATED (data names what the server's SETTINGS lack), or what a fetch may end with. zig_h3_wt_close() gives it up before. zig_h3_wt_accept() and _reject() are
  * ZIG_H3_ERR_WRONG_STATE.
- * Returns as zig_h3_client_fetch(); ZIG_H3_ERR_INVALID_ARGUMENT also for a list of protocols that ends inside one, and for a congestion
- * control that is none, or with POOLED. One that the library was built without (BBR, with ZIG_H3_STOCK_QUIC) ends the session with ZIG_H3_ERR_CONFIG.
+ * Returns as zig_h3_client_fetch(); ZIG_H3_ERR_INVALID_ARGUMENT also for a list of protocols that ends inside one, reserved that is not 0, and a
+ * congestion control that is none, or with POOLED; _TOO_LARGE also for the protocols. One that the library was built without (BBR, with ZIG_H3_STOCK_QUIC) ends the session with ZIG_H3_ERR_CONFIG.
  */
 ZIG_H3_API int32_t zig_h3_client_open_webtransport(zig_h3_handle client, const zig_h3_session_config *config, zig_h3_handle *out);
 
