@@ -16,6 +16,7 @@
 //	conn.go      a connection of a client's
 //	dial.go      names, addresses, and which of them answers
 //	early.go     early data (0-RTT)
+//	turned_away.go  connections that a server does not take, and what becomes of what was sent on them
 //	moving.go    connections that go on from another address of this machine
 //	tls.go       whom a client believes
 //	qlog.go      what QUIC does on a connection, in a file
