@@ -341,44 +341,63 @@ static void arguments(void)
 
 /* ------------------------------------------------------------------------------------------------------------------- nobody there */
 
-/* What is written to a fetch that never comes to a server, and how each thing ends. */
-static void nobody(void)
+/* What is written to a fetch that never comes to a server. */
+static void written(void)
 {
     static const uint8_t body[3 << 20];
-    zig_h3_handle client = client_with("{\"insecure\": true, \"connect_timeout_ms\": 100}");
-    const struct {
-        const char *url;
-        int32_t code;
-    } places[] = {{refusing, ZIG_H3_ERR_REFUSED}, {silent, ZIG_H3_ERR_CONNECT_TIMEOUT}, {"https://-/", ZIG_H3_ERR_RESOLVE}};
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        zig_h3_fetch_config fetch = fetching(places[i].url);
-        const zig_h3_session_config session = opening(places[i].url);
-        zig_h3_handle upload = 0, wt = 0, connect = 0;
-        zig_h3_event event;
-        fetch.flags = 0;
-        MUST(zig_h3_client_fetch(client, &fetch, &upload));
-        /* It may have failed by now, and then has not been told of. */
-        int32_t code = zig_h3_request_write(upload, body, sizeof body, &taken);
-        HOLDS((code == 0 && taken == 1 << 20) || (code == ZIG_H3_ERR_WOULD_BLOCK && taken == 1 << 20)); /* the high-water mark */
-        code = zig_h3_request_end(upload, NULL, 0);
-        SAME(code, 0);
-        SAME(zig_h3_request_write(upload, "x", 1, &taken), ZIG_H3_ERR_ENDED);
-        SAME(zig_h3_request_send_trailers(upload, NULL, 0), ZIG_H3_ERR_ENDED);
-        HOLDS(zig_h3_request_send_datagram(upload, "x", 1, 0, 0) < 0);
-        SAME(zig_h3_client_prioritize_fetch(upload, 0, 1), 0);
-        event = end_of(upload);
-        SAME(event.code, places[i].code);
-        HOLDS(event.data_len > 0); /* why, in words */
-        SAME(zig_h3_request_consumed(upload, 1), ZIG_H3_ERR_STALE_HANDLE);
-        MUST(zig_h3_client_open_webtransport(client, &session, &wt));
-        SAME(end_of(wt).code, places[i].code);
-        MUST(zig_h3_client_connect(client, places[i].url, strlen(places[i].url), 5, &connect));
-        event = end_of(connect);
-        SAME(event.code, places[i].code);
-        SAME(event.user_data, 5);
-    }
+    const zig_h3_handle client = client_with(patient);
+    zig_h3_fetch_config fetch = fetching(silent);
+    zig_h3_handle upload = 0;
+    fetch.flags = 0;
+    MUST(zig_h3_client_fetch(client, &fetch, &upload));
+    const int32_t code = zig_h3_request_write(upload, body, sizeof body, &taken);
+    HOLDS(code == 0 || code == ZIG_H3_ERR_WOULD_BLOCK);
+    SAME(taken, 1 << 20); /* the high-water mark */
+    SAME(zig_h3_request_end(upload, NULL, 0), 0);
+    SAME(zig_h3_request_write(upload, "x", 1, &taken), ZIG_H3_ERR_ENDED);
+    SAME(zig_h3_request_send_trailers(upload, NULL, 0), ZIG_H3_ERR_ENDED);
+    HOLDS(zig_h3_request_send_datagram(upload, "x", 1, 0, 0) < 0);
+    SAME(zig_h3_request_consumed(upload, 1), ZIG_H3_ERR_INVALID_ARGUMENT); /* nothing came */
+    SAME(zig_h3_client_prioritize_fetch(upload, 0, 1), 0);
+    SAME(zig_h3_client_cancel_fetch(upload), 0);
+    const int32_t late = zig_h3_client_prioritize_fetch(upload, 0, 1);
+    HOLDS(late == ZIG_H3_ERR_ENDED || late == ZIG_H3_ERR_STALE_HANDLE); /* its end may be in the queue */
+    SAME(end_of(upload).code, ZIG_H3_ERR_CANCELLED);
+    SAME(zig_h3_request_consumed(upload, 1), ZIG_H3_ERR_STALE_HANDLE);
     SAME(zig_h3_client_free(client), 0);
     SAME(end_of(client).code, 0);
+}
+
+/* How each thing ends where nobody is. */
+static void nobody(void)
+{
+    const struct {
+        const char *options, *url;
+        int32_t code;
+    } places[] = {
+        {patient, refusing, ZIG_H3_ERR_REFUSED},
+        {"{\"insecure\": true, \"connect_timeout_ms\": 100}", silent, ZIG_H3_ERR_CONNECT_TIMEOUT},
+        {patient, "https://-/", ZIG_H3_ERR_RESOLVE},
+    };
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        const zig_h3_handle client = client_with(places[i].options);
+        const zig_h3_fetch_config fetch = fetching(places[i].url);
+        const zig_h3_session_config session = opening(places[i].url);
+        zig_h3_handle handle = 0;
+        zig_h3_event event;
+        MUST(zig_h3_client_fetch(client, &fetch, &handle));
+        event = end_of(handle);
+        SAME(event.code, places[i].code);
+        HOLDS(event.data_len > 0); /* why, in words */
+        MUST(zig_h3_client_open_webtransport(client, &session, &handle));
+        SAME(end_of(handle).code, places[i].code);
+        MUST(zig_h3_client_connect(client, places[i].url, strlen(places[i].url), 5, &handle));
+        event = end_of(handle);
+        SAME(event.code, places[i].code);
+        SAME(event.user_data, 5);
+        SAME(zig_h3_client_free(client), 0);
+        SAME(end_of(client).code, 0);
+    }
 }
 
 /* --------------------------------------------------------------------------------------------------------------------- threads */
@@ -532,6 +551,7 @@ int main(int argc, char **argv)
     MUST(zig_h3_queue_new(NULL, &queue));
     handles();
     arguments();
+    written();
     nobody();
     threads(seed);
     SAME(zig_h3_queue_free(queue), 0);
