@@ -49,6 +49,7 @@ const HEAD: ResponseHead = { status: 200, fields: "", streamId: 0, conn: 1, data
 function standing(): FetchExchange {
   const exchange = new FetchExchange(client, "POST", "https://h/", { signal: undefined, timeout: TIMEOUT, onDatagram: undefined });
   exchange.answer.catch(() => {});
+  exchange.trailers.catch(() => {});
   exchange.send(() => ({ run() {}, writable() {}, closed() {} }));
   exchange.response(HEAD);
   return exchange;
@@ -89,6 +90,7 @@ test("a datagram is none", () => {
 test("what waits on this side alone takes as long as it likes", () => {
   const exchange = new FetchExchange(client, "GET", "https://h/", { signal: undefined, timeout: TIMEOUT, onDatagram: undefined });
   exchange.answer.catch(() => {});
+  exchange.trailers.catch(() => {});
   passes(LATE - 1);
   exchange.response(HEAD);
   passes(100 * TIMEOUT);
