@@ -11,8 +11,10 @@
 //	connect.go   the wish for a connection without a fetch
 //	session.go   a session from the call until it is asked for
 //	accept.go    streams that a server opens
-//	pool.go      connections by origin; pool_waiting.go: the fetches that wait for them; pool_connecting.go: how they come to be and make room;
-//	             pool_resting.go: those that nobody uses
+//	pool.go      connections by origin
+//	pool_waiting.go     the fetches that wait for them
+//	pool_connecting.go  how they come to be and make room
+//	pool_resting.go     those that nobody uses
 //	conn.go      a connection of a client's
 //	dial.go      names, addresses, and which of them answers
 //	early.go     early data (0-RTT)
