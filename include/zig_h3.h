@@ -116,7 +116,7 @@ enum zig_h3_error {
     ZIG_H3_ERR_REFUSED = -510,           /* nobody listens at the address: it says so (ICMP) */
     ZIG_H3_ERR_UNREACHABLE = -511,       /* there is no way to the address */
     ZIG_H3_ERR_CONNECT_TIMEOUT = -512,   /* no connection within the option connect_timeout_ms */
-    ZIG_H3_ERR_HANDSHAKE = -513,         /* QUIC or TLS failed for another reason than the server's certificate */
+    ZIG_H3_ERR_HANDSHAKE = -513,         /* QUIC or TLS failed for another reason than the server's certificate; or the server takes no more connections */
     ZIG_H3_ERR_UNKNOWN_AUTHORITY = -514, /* the certificate was issued by nobody who is believed */
     ZIG_H3_ERR_WRONG_NAME = -515,        /* the certificate is for other names */
     ZIG_H3_ERR_EXPIRED = -516,           /* the certificate is not valid now */

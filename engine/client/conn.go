@@ -30,6 +30,7 @@ type conn struct {
 	movement  movement
 	raw       *datagram.Flow // nil: the client wants none, or the server has none
 	early     atomic.Bool    // its handshake is not complete: only early data goes out
+	away      atomic.Bool    // the server has turned it away
 	goAway    atomic.Uint64  // the first request that the server does not serve; noGoAway: it has not said
 
 	settling sync.Mutex
@@ -163,7 +164,8 @@ func (c *conn) Prioritize(wire.PriorityUpdate) *wire.ConnectionError { return ni
 func (c *conn) WentAway() { c.sessions.Drain() }
 
 // Lost implements link.Carried.
-func (c *conn) Lost() {
+func (c *conn) Lost(err error) {
+	c.away.Store(turnedAway(err) && c.Settings() == nil)
 	c.movement.mu.Lock()
 	c.movement.over = true
 	c.movement.mu.Unlock()

@@ -11,11 +11,14 @@
 //	connect.go   the wish for a connection without a fetch
 //	session.go   a session from the call until it is asked for
 //	accept.go    streams that a server opens
-//	pool.go      connections by origin; pool_waiting.go: the fetches that wait for them; pool_connecting.go: how they come to be and make room;
-//	             pool_resting.go: those that nobody uses
+//	pool.go      connections by origin
+//	pool_waiting.go     the fetches that wait for them
+//	pool_connecting.go  how they come to be and make room
+//	pool_resting.go     those that nobody uses
 //	conn.go      a connection of a client's
 //	dial.go      names, addresses, and which of them answers
 //	early.go     early data (0-RTT)
+//	turned_away.go  connections that a server does not take, and what becomes of what was sent on them
 //	moving.go    connections that go on from another address of this machine
 //	tls.go       whom a client believes
 //	qlog.go      what QUIC does on a connection, in a file

@@ -149,9 +149,11 @@ func (p *pool) notEarly(o *origin) {
 	p.mu.Unlock()
 }
 
-// resend has a try sent once more that was early data which came to nothing. f.mu is held.
-func (tr *try) resend() bool {
-	if !tr.early || !tr.c.early.Load() || !tr.f.mayRetry() {
+// resend has a try sent once more that was early data which came to nothing, or whose connection was turned away. err is its stream's, if it has one.
+// f.mu is held.
+func (tr *try) resend(err error) bool {
+	early := tr.early && tr.c.early.Load()
+	if !early && !(tr.f.safe && tr.c.turnedAway(err)) || !tr.f.mayRetry() {
 		return false
 	}
 	tr.refused(uint64(http3.ErrCodeRequestRejected))

@@ -26,6 +26,7 @@ type Fetch struct {
 	measured    bool   // POST, PUT, PATCH: content-length says also that there is no body (RFC 9110, 8.6)
 	flows       bool   // it has datagrams
 	streamed    bool   // the body is written in parts: it cannot be sent a second time
+	safe        bool   // it does no harm that comes twice, and is all there
 	body        *kept  // the body, or its begin; nil: none
 	priority    wire.Priority
 	hasPriority bool
@@ -83,7 +84,8 @@ func (c *Client) Fetch(h sink.Handle, r *Request) {
 	f := &Fetch{client: c, handle: h, userData: r.UserData, isHead: r.Method == "HEAD", streamed: !r.End, flows: r.Datagrams, collect: uint64(max(r.Collect, 0)),
 		measured: r.Method == "POST" || r.Method == "PUT" || r.Method == "PATCH"}
 	f.try, f.taker = f.first.init(f), f
-	f.early = c.options.EarlyData && r.safe()
+	f.safe = r.safe()
+	f.early = c.options.EarlyData && f.safe
 	if !c.sink.IssueFor(h, f) {
 		r.Body.Release()
 		return

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -88,17 +89,37 @@ func (p *pool) connect(o *origin, early bool) {
 			p.ended(c.makesRoom)
 			return
 		}
-		err = &sink.Error{Code: sink.ErrClosed, Text: o.key.String() + ": the connection ended as soon as it was there"}
+		<-q.Context().Done()
+		err = &sink.Error{Code: sink.ErrClosed, Text: o.key.String() + ": the connection ended as soon as it was there", Err: context.Cause(q.Context())}
 	}
 	p.client.stats.Add(sink.StatHandshakesFailed, 1)
-	p.failed(o, err)
+	away := turnedAway(err)
+	if away {
+		err = &sink.Error{Code: errTurnedAway.Code, Text: o.key.String() + ": " + errTurnedAway.Text, Err: err}
+	}
+	if !away || !p.another(o) {
+		p.failed(o, err)
+	}
 	p.ended(false)
+}
+
+// another has one more connection made in the place of one that was turned away, for who waits. It reports false after a few in a row.
+func (p *pool) another(o *origin) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if o.goneAway++; o.goneAway >= mostGoneAway {
+		o.goneAway = 0
+		return false
+	}
+	o.dialing--
+	p.tidy(o)
+	return true
 }
 
 const (
 	// anotherConnection is how long an origin that did not let one more connection come to be is left with those that it has.
 	anotherConnection = time.Second
-	// mostGoneAway is how many connections in a row an origin gets whose server says at once that it wants no requests on them.
+	// mostGoneAway is how many connections in a row an origin gets whose server says at once that it wants no requests on them, or turns them away.
 	mostGoneAway = 3
 )
 

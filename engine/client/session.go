@@ -43,6 +43,7 @@ type opening struct {
 	entered   bool // the pool counts it
 
 	mu    sync.Mutex
+	tries int         // connections that were turned away
 	conn  *conn       // that counts it; nil: none yet, or not any more
 	over  bool        // nothing of the session is left
 	timer *time.Timer // of what it waits for
@@ -159,6 +160,10 @@ func (w *opening) stopTimer() {
 // connect asks for the session. The server's SETTINGS are there, or its connection has gone.
 func (w *opening) connect(c *conn, s *quic.Stream) {
 	settings := c.Settings()
+	if settings == nil && c.turnedAway(nil) {
+		w.anew(c)
+		return
+	}
 	if settings == nil {
 		w.session.GiveUp(message.Outcome{Code: sink.ErrClosed, Flags: sink.FlagAborted | sink.FlagRemote, Text: "the connection has ended"})
 		return
@@ -197,12 +202,7 @@ func (w *opening) connect(c *conn, s *quic.Stream) {
 	case err == nil:
 	case err == session.ErrFull && w.key.alone == 0:
 		discard(s)
-		w.mu.Lock()
-		over := w.over
-		w.conn = nil
-		w.mu.Unlock()
-		if !over {
-			w.client.pool.release(c)
+		if w.leave(c) {
 			w.key.alone = w.client.alone.Add(1) // nobody else looks at it: it does not wait
 			w.client.pool.submit(&w.waiter)
 		}
@@ -211,6 +211,34 @@ func (w *opening) connect(c *conn, s *quic.Stream) {
 		w.session.GiveUp(message.Outcome{Code: sink.ErrNotNegotiated, Flags: sink.FlagAborted, Text: err.Error()})
 	default:
 		discard(s)
+	}
+}
+
+// leave takes the session off a connection that is not to be its own. It reports false when nothing of the session is left: then that was done.
+func (w *opening) leave(c *conn) bool {
+	w.mu.Lock()
+	over := w.over
+	w.conn = nil
+	w.mu.Unlock()
+	if over {
+		return false
+	}
+	w.client.pool.release(c)
+	return true
+}
+
+// anew has the session asked for on another connection, since its server has turned this one away; not for ever.
+func (w *opening) anew(c *conn) {
+	w.mu.Lock()
+	w.tries++
+	again := w.tries < mostTries
+	w.mu.Unlock()
+	if !again {
+		w.session.GiveUp(errTurnedAway)
+		return
+	}
+	if w.leave(c) {
+		w.client.pool.submit(&w.waiter)
 	}
 }
 

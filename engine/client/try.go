@@ -175,17 +175,24 @@ func (tr *try) broken(err error) {
 		tr.refused(uint64(stream.ErrorCode))
 		return
 	}
-	if tr.resend() {
+	if tr.resend(err) {
 		return
 	}
-	tr.f.failed(message.OutcomeOf(err), http3.ErrCodeRequestCanceled)
+	o := message.OutcomeOf(err)
+	if tr.c.turnedAway(err) {
+		o = tr.f.turnedAway()
+	}
+	tr.f.failed(o, http3.ErrCodeRequestCanceled)
 }
 
 // Cut implements link.Item.
 func (tr *try) Cut(o message.Outcome) {
 	f := tr.f
 	f.mu.Lock()
-	if tr.current() && !tr.resend() {
+	if tr.current() && !tr.resend(nil) {
+		if tr.c.turnedAway(nil) {
+			o = f.turnedAway()
+		}
 		o.Flags |= sink.FlagAborted
 		f.failed(o, http3.ErrCodeRequestCanceled)
 	}

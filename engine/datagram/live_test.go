@@ -44,7 +44,7 @@ func (e *end) UniStream(uint64, *quic.ReceiveStream) bool           { return fal
 func (e *end) GoneAway(uint64)                                      {}
 func (e *end) Prioritize(wire.PriorityUpdate) *wire.ConnectionError { return nil }
 func (e *end) WentAway()                                            {}
-func (e *end) Lost() {
+func (e *end) Lost(error) {
 	e.flows.Lost()
 	close(e.lost)
 }

@@ -58,8 +58,8 @@ type Carried interface {
 	// WentAway is told, once, that our GOAWAY goes out, or is about to.
 	WentAway()
 
-	// Lost is told that the connection has gone, before what is open on it is cut.
-	Lost()
+	// Lost is told that the connection has gone, and why, before what is open on it is cut.
+	Lost(err error)
 }
 
 // A Conn is a connection. Its exported methods may be called from any goroutine unless they say otherwise.
@@ -208,7 +208,7 @@ func (c *Conn) lost(err error) {
 	}
 	c.finished = nil
 	c.mu.Unlock()
-	c.carried.Lost() // before the wait below: nothing starts a goroutine from now on
+	c.carried.Lost(err) // before the wait below: nothing starts a goroutine from now on
 	of := o
 	if of.Flags&sink.FlagRemote == 0 {
 		of.Aux = 0

@@ -34,7 +34,7 @@ func (l *load) UniStream(uint64, *quic.ReceiveStream) bool           { return fa
 func (l *load) GoneAway(id uint64)                                   { l.goneAway.Store(int64(id) + 1) }
 func (l *load) Prioritize(wire.PriorityUpdate) *wire.ConnectionError { return nil }
 func (l *load) WentAway()                                            { l.wentAway.Add(1) }
-func (l *load) Lost()                                                { close(l.lost) }
+func (l *load) Lost(error)                                           { close(l.lost) }
 
 // An item is open, and says what happened to it.
 type item struct {

@@ -77,7 +77,7 @@ func (c *conn) GoneAway(uint64) { c.sessions.PeerDrains() }
 func (c *conn) WentAway() { c.sessions.Drain() }
 
 // Lost implements link.Carried.
-func (c *conn) Lost() {
+func (c *conn) Lost(error) {
 	c.datagrams.Lost()
 	c.sessions.Lost()
 }

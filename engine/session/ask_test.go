@@ -27,7 +27,7 @@ func (s *server) UniStream(uint64, *quic.ReceiveStream) bool           { return 
 func (s *server) GoneAway(uint64)                                      {}
 func (s *server) Prioritize(wire.PriorityUpdate) *wire.ConnectionError { return nil }
 func (s *server) WentAway()                                            {}
-func (s *server) Lost()                                                { s.datagrams.Lost(); s.sessions.Lost() }
+func (s *server) Lost(error)                                           { s.datagrams.Lost(); s.sessions.Lost() }
 
 // A request that the end of its connection overtakes, between the two places where a session is entered, is none: whoever ends what the
 // connection carries may have it in hand already, and the connection waits for nothing of it.

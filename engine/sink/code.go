@@ -36,7 +36,7 @@ const (
 	ErrRefused          Code = -510 // nobody listens at the address: it says so (ICMP)
 	ErrUnreachable      Code = -511 // there is no way to the address
 	ErrConnectTimeout   Code = -512 // no connection in connect_timeout_ms
-	ErrHandshake        Code = -513 // QUIC or TLS failed for another reason than the server's certificate
+	ErrHandshake        Code = -513 // QUIC or TLS failed for another reason than the server's certificate; or the server takes no more connections
 	ErrUnknownAuthority Code = -514 // the certificate was issued by nobody who is believed
 	ErrWrongName        Code = -515 // the certificate is for other names
 	ErrExpired          Code = -516 // the certificate is not valid now

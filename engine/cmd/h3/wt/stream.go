@@ -2,6 +2,7 @@ package wt
 
 import (
 	"bytes"
+	"time"
 
 	"zigh3/engine/cmd/h3/cli"
 	"zigh3/engine/cmd/h3/peer"
@@ -116,6 +117,26 @@ func (v *visit) streamEnded(e *queue.Event) {
 	delete(v.streams, e.Object)
 	if e.Object == v.stream {
 		v.streamEnd = peer.FailureOf(e.Code, "", 0, false)
-		v.close()
+		if e.Code == sink.ErrClosed {
+			v.closeLater()
+		} else {
+			v.close()
+		}
 	}
+}
+
+// lastWord is how long a server whose session's streams have ended as with their session may take to say how that has ended.
+const lastWord = 10 * time.Second
+
+// closeLater closes the session unless its end comes, which says why: streams may be heard of before it.
+func (v *visit) closeLater() {
+	go sink.Guard("last word", func() {
+		wait := time.NewTimer(lastWord)
+		defer wait.Stop()
+		select {
+		case <-wait.C:
+			v.queue.Do(v.close)
+		case <-v.closed:
+		}
+	})
 }
