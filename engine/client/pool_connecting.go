@@ -103,10 +103,14 @@ func (p *pool) connect(o *origin, early bool) {
 	p.ended(false)
 }
 
-// another has one more connection made in the place of one that was turned away, for who waits. It reports false after a few in a row.
+// another has one more connection made in the place of one that was turned away, for who waits. It reports false where there are others, and after a
+// few in a row.
 func (p *pool) another(o *origin) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if len(o.conns) > 0 {
+		return false
+	}
 	if o.goneAway++; o.goneAway >= mostGoneAway {
 		o.goneAway = 0
 		return false
