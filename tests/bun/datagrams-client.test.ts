@@ -133,6 +133,39 @@ describe("raw QUIC datagrams of a client", () => {
     const process = Bun.spawn([globalThis.process.execPath, "-e", program, String(server.certificateHash), at(server)], { stdout: "pipe", stderr: "inherit" });
     expect([await process.stdout.text(), await process.exited]).toEqual(["100\n", 0]);
   });
+
+  test("a client that nobody has any more hears of them as long as its connection is there", async () => {
+    const server = serve();
+    const program = `
+      import { createH3Client } from ${JSON.stringify(new URL("../../bindings/bun/src/index.ts", import.meta.url).pathname)};
+      let count = 0;
+      const dropped = Promise.withResolvers();
+      let told = "";
+      async function ask() {
+        const client = createH3Client({
+          serverCertificateHashes: [process.argv[1]],
+          pool: { idleConnectionMs: 86_400_000 },
+          quicDatagram: async (payload, context) => {
+            await dropped.promise;
+            if (++count < 5) context.send(payload);
+            else process.exit();
+          },
+          onLog: ({ message }) => dropped.resolve(told = message),
+        });
+        const response = await client.fetch(process.argv[2]);
+        await response.text();
+        response.h3.connection.sendQuicDatagram(new Uint8Array(1));
+      }
+      process.on("exit", () => console.log(told.slice(0, 20), count));
+      await ask();
+      for (let i = 0; told === "" && i < 5000; i++) {
+        Bun.gc(true);
+        await Bun.sleep(1);
+      }
+    `;
+    const process = Bun.spawn([globalThis.process.execPath, "-e", program, String(server.certificateHash), at(server)], { stdout: "pipe", stderr: "inherit" });
+    expect([await process.stdout.text(), await process.exited]).toEqual(["a client was dropped 5\n", 0]);
+  });
 });
 
 // The types say so: a handler may be a function of the payload alone.

@@ -1,5 +1,5 @@
 /** Bodies of responses for readers that bring their own memory, as the fetch standard has them ("set up with byte reading support"). Bun's own fetch has none. */
-import { expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { gzipSync } from "node:zlib";
 import { failure, gate, Suite, until } from "./suite.ts";
 
@@ -114,6 +114,21 @@ test("cancelling gives the rest up", async () => {
   await reader.cancel();
   expect((await waits).done).toBe(true);
   await until(() => aborted === 1);
-  go.open();
   await until(() => client.stats().fetches_active === 0);
 });
+
+test("closed tells who reads nothing of the end", async () => {
+  const reader = (await client.fetch(at("/whole"))).body!.getReader({ mode: "byob" });
+  expect((await reader.read(new Uint8Array(9))).value!.length).toBe(9);
+  await reader.closed;
+  expect(await reader.read(new Uint8Array(1))).toEqual({ done: true, value: new Uint8Array(0) });
+  const controller = new AbortController();
+  const waits = (await client.fetch(at("/hangs"), { signal: controller.signal })).body!.getReader({ mode: "byob" });
+  expect((await waits.read(new Uint8Array(2))).value!.length).toBe(2); // the rest of what has come is there still
+  const closed = failure(waits.closed);
+  controller.abort(new Error("enough"));
+  expect(await closed).toEqual(new Error("enough"));
+  expect(await failure(waits.read(new Uint8Array(1)))).toEqual(new Error("enough"));
+});
+
+afterAll(() => go.open());

@@ -32,6 +32,7 @@ function serveAt(port: number): Bun.Server<undefined> {
     fetch: async (request) => {
       asked++;
       const { pathname, search } = new URL(request.url);
+      if (pathname === "/never") return new Promise<Response>(() => {});
       if (pathname === "/to") return new Response(null, { status: 307, headers: { location: search.slice(1) } });
       const headers: Record<string, string> = altSvc === undefined ? {} : { "alt-svc": altSvc };
       return new Response(`h1 ${request.method} ${await request.text()} ${request.headers.get("x-own") ?? ""}`, { headers });
@@ -113,4 +114,16 @@ test("what fetch() cannot be told of does not go together with it", async () => 
     await using client = createH3Client({ ...options, fallback: "fetch" });
     expect(String(await failure(client.fetch("https://a.example/")))).toContain("do not go together");
   }
+});
+
+test("timeout bounds the wait there, too, and a signal is heard beside it", async () => {
+  altSvc = undefined;
+  const client = made();
+  const at = `https://127.0.0.1:${serve().port}`;
+  expect(await (await client.fetch(`${at}/`, { timeout: 30_000 })).text()).toBe("h1 GET  ");
+  expect(await failure(client.fetch(`${at}/never`, { timeout: 50 }))).toMatchObject({ name: "TimeoutError", message: `nothing came of ${at}/never for 50 ms` });
+  const controller = new AbortController();
+  const given = failure(client.fetch(`${at}/never`, { timeout: 300_000, signal: controller.signal }));
+  controller.abort(new Error("enough"));
+  expect(await given).toEqual(new Error("enough"));
 });

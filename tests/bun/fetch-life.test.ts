@@ -10,6 +10,7 @@ describe("a client's end", () => {
   const server = suite.serve({
     routes: {
       "/hello": () => new Response("hello"),
+      "/length": async (request) => new Response(String((await request.arrayBuffer()).byteLength)),
       "/slow": async () => {
         await Bun.sleep(300);
         return new Response("slow");
@@ -90,6 +91,14 @@ describe("a client's end", () => {
       await Bun.sleep(10);
     }
     expect(told).toEqual(["a client was dropped without close(): it is closed once nothing of it is under way"]);
+  });
+
+  test("one of another set of options is kept while a body is made ready for it, though many others are asked for meanwhile", async () => {
+    const client = made();
+    const [body, file] = [Buffer.alloc(4 << 20, "again and again "), Bun.file(import.meta.path)];
+    const asked = [{ body, compress: "br" as const }, { body: file }].map((init, i) => client.fetch(`${at}/length`, { method: "POST", idleTimeout: 11 + i, ...init }));
+    await Promise.all(Array.from({ length: 34 }, (_, i) => client.fetch(`${at}/hello`, { idleTimeout: 20 + i })));
+    expect(await Promise.all(asked.map(async (one) => Number(await (await one).text()) > 0))).toEqual([true, true]);
   });
 
   test("L14 one whose fetch is kept is not dropped", async () => {

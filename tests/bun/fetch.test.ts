@@ -168,6 +168,8 @@ describe("F01 what is asked for and what comes back", () => {
     expect(response.url).toBe(`${origin}/mirror`);
     const own = await client.fetch(`${url}/mirror`, { headers: { authorization: "Bearer x" } });
     expect(await own.json()).toMatchObject({ headers: { authorization: "Bearer x" } });
+    const odd = await client.fetch(`${origin.replace("https://", "https://100%:%ff%C3%BC@")}/mirror`); // no escape, no UTF-8, UTF-8
+    expect(await odd.json()).toMatchObject({ headers: { authorization: `Basic ${btoa("100%:\xff\xc3\xbc")}` } });
   });
 
   test("F01 what fetch() refuses is refused", async () => {

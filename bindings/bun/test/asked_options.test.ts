@@ -22,6 +22,7 @@ test("what differs is not taken for the same", () => {
     { ...given, tls: undefined },
     { ...given, tls: { rejectUnauthorized: false, ca: undefined } },
     { ...given, tls: { serverName: undefined, rejectUnauthorized: true } },
+    { ...given, tls: { rejectUnauthorized: false, ca: "x" } },
     { ...given, pool: { maxConnections: 3 } },
     { ...given, pool: { maxConnections: 3, maxQueued: 6 } },
     { ...given, tls: Object.create({ rejectUnauthorized: false }) },
@@ -30,6 +31,12 @@ test("what differs is not taken for the same", () => {
   ]) {
     expect(asked.equal(other as object)).toBe(false);
   }
+});
+
+test("what was given as undefined is not taken for something else", () => {
+  const asked = AskedOptions.of({ tls: { ca: undefined } } as object)!;
+  expect(asked.equal({ tls: { ca: undefined } } as object)).toBe(true);
+  for (const tls of [{ rejectUnauthorized: false }, { cert: "x" }, {}]) expect(asked.equal({ tls })).toBe(false);
 });
 
 test("an object that is changed afterwards is another one", () => {

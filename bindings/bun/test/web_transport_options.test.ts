@@ -81,6 +81,12 @@ describe("options", () => {
     expect([outcome(URL_, 5), outcome(URL_, "x")]).toEqual(["TypeError", "TypeError"]);
   });
 
+  test("all that a fetch may say of its connection is heard, so that a session can share one with it", () => {
+    const tls = { rejectUnauthorized: false };
+    const all = { tls, hosts: { a: "127.0.0.1" }, pool: { maxQueued: 3 }, connectTimeoutMs: 20, idleTimeout: 3, earlyData: true, datagrams: { incoming: 4 }, webtransport: { maxData: 65_536 }, engine: { reset_budget: 5 } };
+    expect(checkWish(URL_, { ...all, allowPooling: true }).connection).toEqual(all);
+  });
+
   test("what the connection is to be like reaches the engine; the package's own options go before", () => {
     const options = { congestionControl: "low-latency", anticipatedConcurrentIncomingUnidirectionalStreams: 3, anticipatedConcurrentIncomingBidirectionalStreams: 65_535, hosts: { a: "127.0.0.1" } };
     expect(checkWish(URL_, options)).toMatchObject({

@@ -55,7 +55,8 @@ function isPlain(value: unknown): value is Group {
 function alike(before: Group, given: Group): boolean {
   let left = 0;
   for (const name in before) {
-    if (before[name] !== given[name]) return false;
+    // One that is given as undefined is there, too: it must not stand for another in the count.
+    if (before[name] !== given[name] || !Object.hasOwn(given, name)) return false;
     left++;
   }
   for (const _ in given) left--;

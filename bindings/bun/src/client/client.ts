@@ -180,13 +180,17 @@ export class Client implements Owner, SessionHost {
     this.#log.write(null, record);
   }
 
-  /** Who takes raw datagrams waits for some as long as there is a connection that could bring them. */
+  /** Who takes raw datagrams waits for some as long as there is a connection that could bring them, whether somebody has the client still or not. */
   connectionOpened(): void {
-    if (this.#quicDatagram !== undefined) this.hold();
+    if (this.#quicDatagram === undefined) return;
+    this.hold();
+    this.opened();
   }
 
   connectionClosed(): void {
-    if (this.#quicDatagram !== undefined) this.letGo();
+    if (this.#quicDatagram === undefined) return;
+    this.letGo();
+    this.ended();
   }
 
   /** Brings a raw datagram to its handler. */

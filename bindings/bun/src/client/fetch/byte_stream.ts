@@ -34,33 +34,69 @@ function byteStream(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array
   const reader = getReader.call(body) as ReadableStreamDefaultReader<Uint8Array>;
   /** What the last one to read had no room for. */
   let rest: Uint8Array | undefined;
+  let pulling = false;
+  /** The body has given all that it has. */
+  let ended = false;
+  /** Nothing more is given. */
+  let over = false;
+
+  const finish = (controller: ReadableByteStreamController): void => {
+    if (over || pulling || !ended || rest !== undefined) return;
+    over = true;
+    try {
+      controller.close();
+    } catch {
+      return; // the bytes end within an element of the reader's own array: its read rejects with that, and needs nobody else to say so
+    }
+    controller.byobRequest?.respond(0);
+  };
+
+  /** Gives some of the rest. It is copied, for what is enqueued is taken away from whoever has it, and decoders have theirs in one piece with others. */
+  const give = (controller: ReadableByteStreamController, bytes: Uint8Array): void => {
+    const { byobRequest } = controller;
+    const view = byobRequest?.view;
+    if (view === undefined || view === null) {
+      rest = undefined;
+      controller.enqueue(bytes.slice());
+      return;
+    }
+    const taken = bytes.subarray(0, view.byteLength);
+    new Uint8Array(view.buffer, view.byteOffset, view.byteLength).set(taken);
+    rest = taken.length < bytes.length ? bytes.subarray(taken.length) : undefined;
+    byobRequest!.respond(taken.length);
+  };
+
   return new ReadableStream<Uint8Array>(
     {
       type: "bytes",
-      async pull(controller: ReadableByteStreamController) {
-        while (rest === undefined || rest.length === 0) {
-          const { done, value } = await reader.read();
-          if (done) {
-            controller.close();
-            controller.byobRequest?.respond(0);
-            return;
-          }
-          rest = value;
-        }
-        const { byobRequest } = controller;
-        const view = byobRequest?.view;
-        // It is copied, for what is enqueued is taken away from whoever has it, and decoders have theirs in one piece with others.
-        if (view === undefined || view === null) {
-          controller.enqueue(rest.slice());
-          rest = undefined;
-          return;
-        }
-        const taken = rest.subarray(0, view.byteLength);
-        new Uint8Array(view.buffer, view.byteOffset, view.byteLength).set(taken);
-        rest = rest.subarray(taken.length);
-        byobRequest!.respond(taken.length);
+      start(controller: ReadableByteStreamController) {
+        // Who has a reader and reads nothing now learns of the end by its `closed`.
+        reader.closed.then(
+          () => {
+            ended = true;
+            finish(controller);
+          },
+          (error) => controller.error(error),
+        );
       },
-      cancel: (reason: unknown) => reader.cancel(reason),
+      async pull(controller: ReadableByteStreamController) {
+        pulling = true;
+        try {
+          while (rest === undefined && !ended) {
+            const { done, value } = await reader.read();
+            if (done) ended = true;
+            else if (value.length > 0) rest = value;
+          }
+          if (rest !== undefined && !over) give(controller, rest);
+        } finally {
+          pulling = false;
+        }
+        finish(controller);
+      },
+      cancel(reason: unknown) {
+        over = true;
+        return reader.cancel(reason);
+      },
     },
     { highWaterMark: 0 },
   );

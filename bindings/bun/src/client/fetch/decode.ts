@@ -16,7 +16,7 @@ interface Coding {
   whole(bytes: Uint8Array, most: number): Uint8Array;
   /** A piece at a time. `first` are the first bytes. */
   stream(first: Uint8Array): Transform;
-  /** Where it ends, if its decoder takes what is cut off for all of it. */
+  /** Where it ends, if its decoder does not always tell. */
   end?(): ZstdEnd;
 }
 
@@ -49,8 +49,7 @@ const CODINGS: Readonly<Record<string, Coding>> = {
   zstd: {
     whole(bytes, maxOutputLength) {
       const end = new ZstdEnd();
-      end.take(bytes);
-      if (!end.reached) throw CUT_OFF;
+      if (end.take(bytes) !== bytes.length || !end.reached) throw CUT_OFF; // or more than the decoder takes at a time
       return zlib.zstdDecompressSync(bytes, { maxOutputLength });
     },
     // The largest window that a decoder has to support (RFC 8878, 3.1.1.1.2, and RFC 9659).
@@ -122,16 +121,27 @@ async function* read(reader: ReadableStreamDefaultReader<Uint8Array>): AsyncGene
   }
 }
 
+/** Pieces as a decoder takes them. */
+async function* pieces(end: ZstdEnd, chunks: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    for (let rest = chunk; rest.length > 0; ) {
+      const length = end.take(rest);
+      yield rest.subarray(0, length);
+      rest = rest.subarray(length);
+    }
+  }
+}
+
 /** What stands behind one layer. A body without a byte has none. Nothing is read that nobody has asked for. */
-async function* undone(coding: Coding, chunks: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* undone(coding: Coding, body: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const end = coding.end?.();
+  const chunks = end === undefined ? body : pieces(end, body);
   try {
     const first = await chunks.next();
     if (first.done) return;
     const decoder = new Decoder(coding.stream(first.value));
-    const end = coding.end?.();
     try {
       decoder.write(first.value);
-      end?.take(first.value);
       for (;;) {
         const piece = decoder.read();
         if (piece !== undefined) {
@@ -140,12 +150,8 @@ async function* undone(coding: Coding, chunks: AsyncGenerator<Uint8Array>): Asyn
           break;
         } else if (decoder.hungry) {
           const { done, value } = await chunks.next();
-          if (done) {
-            decoder.end();
-          } else {
-            decoder.write(value);
-            end?.take(value);
-          }
+          if (done) decoder.end();
+          else decoder.write(value);
         } else {
           await decoder.change();
         }

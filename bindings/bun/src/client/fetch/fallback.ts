@@ -1,11 +1,13 @@
 /** The option `fallback: "fetch"`: asks by HTTP/3 where an origin has that, and else by the global fetch(). */
 import { lookup } from "node:dns/promises";
+import { clearTimeout, setTimeout } from "../../common/builtins.ts";
 import { H3Error } from "../../native/errors.ts";
 import { ERROR } from "../../native/layout.ts";
 import type { Client } from "../client.ts";
 import type { ClientSet } from "../client_set.ts";
 import type { ConnectionOptions } from "../types.ts";
 import { Alternatives, type Alternative } from "./alternatives.ts";
+import { timedOut } from "./failure.ts";
 import type { Asked } from "./request.ts";
 import type { RequestBody } from "./request_body.ts";
 
@@ -64,12 +66,40 @@ export class Fallback {
     return this.#clients.get({ ...options, hosts: { [`${url.hostname}:${own}`]: where } });
   }
 
-  async #byFetch({ target, method, headers, body, signal, wishes }: Asked, { tls }: ConnectionOptions): Promise<Response> {
+  async #byFetch(asked: Asked, { tls }: ConnectionOptions): Promise<Response> {
+    const { target, method, headers, body, wishes } = asked;
     const fields = Object.entries(headers).flatMap(([name, value]) => (typeof value === "string" ? [[name, value]] : value.map((one) => [name, one])));
-    const init = { method, headers: fields as [string, string][], body: body === undefined ? null : bodyInit(body), redirect: wishes.redirect, maxRedirects: wishes.maxRedirects, decompress: wishes.decompress };
-    const response = await globalFetch(target.href, { ...init, ...(signal === undefined ? {} : { signal }), ...(tls === undefined ? {} : { tls }), duplex: "half" } as RequestInit);
+    const { redirect, maxRedirects, decompress, timeout } = wishes;
+    const init = { method, headers: fields as [string, string][], body: body === undefined ? null : bodyInit(body), redirect, maxRedirects, decompress, timeout: timeout || false };
+    const watch = new HeadWatch(asked);
+    const { signal } = watch;
+    let response: Response;
+    try {
+      response = await globalFetch(target.href, { ...init, ...(signal === undefined ? {} : { signal }), ...(tls === undefined ? {} : { tls }), duplex: "half" } as RequestInit);
+    } finally {
+      watch.end();
+    }
     this.#alternatives.learn(new URL(response.url).origin, response.headers.get("alt-svc"));
     return response;
+  }
+}
+
+/** Bounds the wait for the head of a response that fetch() gives. What goes up meanwhile is not to be seen from here: of a body Bun's own clock is the bound. */
+class HeadWatch {
+  /** Gives the request up. */
+  readonly signal: AbortSignal | undefined;
+  #timer: Timer | undefined;
+
+  constructor({ target, signal, body, wishes: { timeout } }: Asked) {
+    this.signal = signal;
+    if (timeout === 0 || body !== undefined) return;
+    const late = new AbortController();
+    this.#timer = setTimeout(() => late.abort(timedOut(`nothing came of ${target.href} for ${timeout} ms`)), timeout);
+    this.signal = signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]);
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
   }
 }
 

@@ -76,21 +76,34 @@ export class Fetcher {
     try {
       mayBeAsked(asked);
       const { fallback, compression } = asked.wishes;
-      const client = fallback ? undefined : this.clients.get(init);
+      if (!fallback) return await kept(this.clients.get(init), asked, send);
       if (compression !== undefined && asked.body !== undefined) await compress(asked);
-      if (client !== undefined) {
-        const { body } = asked;
-        try {
-          return await follow(client, asked);
-        } finally {
-          settled(body);
-        }
-      }
-      return await (this.#fallback ??= new Fallback(this.clients, follow)).fetch(asked, connectionOptions(init));
+      return await (this.#fallback ??= new Fallback(this.clients, (client, asked) => kept(client, asked, follow))).fetch(asked, connectionOptions(init));
     } catch (error) {
       discard(asked.body, error);
       throw error;
     }
+  }
+}
+
+/** Asks a client that nobody may have any more, or for these options: it is there until there is a response, whatever has to be waited for before. */
+async function kept(client: Client, asked: Asked, by: typeof follow): Promise<Response> {
+  client.opened();
+  try {
+    return await by(client, asked);
+  } finally {
+    client.ended();
+  }
+}
+
+/** Asks with a body, which is made smaller before if that is wished for. */
+async function send(client: Client, asked: Asked): Promise<Response> {
+  if (asked.wishes.compression !== undefined && asked.body !== undefined) await compress(asked);
+  const { body } = asked;
+  try {
+    return await follow(client, asked);
+  } finally {
+    settled(body);
   }
 }
 

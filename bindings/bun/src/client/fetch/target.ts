@@ -60,6 +60,10 @@ export function addressedOf(url: URL): Addressed {
   const { username, password } = url;
   if (username === "" && password === "") return { target: new Target(url), credentials: undefined };
   url.username = url.password = "";
-  const credentials = `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`, "utf8").toString("base64")}`;
-  return { target: new Target(url), credentials };
+  return { target: new Target(url), credentials: `Basic ${decoded(`${username}:${password}`).toString("base64")}` };
+}
+
+/** The bytes that a part of a URL stands for. What begins as an escape and is none stands for itself, as in the URL standard. */
+function decoded(part: string): Buffer {
+  return Buffer.from(part.replace(/%([0-9a-f]{2})/gi, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16))), "latin1");
 }

@@ -17,7 +17,8 @@ export interface RequestDefaults {
   compress?: CompressOption;
   /**
    * Milliseconds without anything of the request that comes or goes, after which it fails with a TimeoutError. What the reader of a body does not
-   * take costs no time. 0, false or Infinity (the default): any time. `AbortSignal.timeout()` bounds the whole.
+   * take costs no time. 0, false or Infinity (the default): any time. `AbortSignal.timeout()` bounds the whole. What is asked by the global fetch()
+   * (`fallback`) has so long until the head of a response; bodies there go by Bun's own clock, which adds up to 8 s.
    */
   timeout?: number | boolean;
   /** How the request is to be treated beside others. `response.h3.prioritize()` changes it on the way. */

@@ -71,7 +71,7 @@ export interface CheckedWish {
 const CONGESTION_CONTROLS: ReadonlySet<unknown> = new Set(["default", "throughput", "low-latency"]);
 
 /** Which connections are made, as everywhere in this package. */
-const OUR_KEYS = ["tls", "hosts", "pool", "connectTimeoutMs", "idleTimeout", "datagrams", "webtransport", "engine"] as const satisfies (keyof OurOptions)[];
+const OUR_KEYS = ["tls", "hosts", "pool", "connectTimeoutMs", "idleTimeout", "earlyData", "datagrams", "webtransport", "engine"] as const satisfies (keyof OurOptions)[];
 
 /** A list of none. */
 const NONE: readonly never[] = [];
