@@ -70,7 +70,7 @@ func newConn(client *Client, o *origin, q *quic.Conn) *conn {
 func (c *conn) open(times connectTimes) bool {
 	state := c.QUIC.ConnectionState().TLS
 	if c.early.Load() { // nothing of it is known yet but what was wished for
-		state.NegotiatedProtocol, state.ServerName = "h3", c.client.tlsFor(c.origin.key).ServerName
+		state.NegotiatedProtocol, state.ServerName = c.client.options.ALPN[0], c.client.tlsFor(c.origin.key).ServerName
 	}
 	meta := wire.AppendPacked(nil, "remote", c.QUIC.RemoteAddr().String())
 	meta = wire.AppendPacked(meta, "local", c.QUIC.LocalAddr().String())

@@ -155,6 +155,16 @@ func (r *Request) priority() (p wire.Priority, given bool) {
 	}
 }
 
+// hasField reports whether a packed list has a field of this name.
+func hasField(packed []byte, field string) bool {
+	for list := (wire.PackedReader{Rest: packed}); ; {
+		name, _, ok := list.Next()
+		if !ok || string(name) == field {
+			return ok
+		}
+	}
+}
+
 // checkFields looks at the fields that a request is to have, and gives the authority that host among them puts in the place of that of the URL.
 func checkFields(packed []byte, authority string) (string, error) {
 	for list := (wire.PackedReader{Rest: packed}); ; {

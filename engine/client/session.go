@@ -18,7 +18,7 @@ import (
 type SessionRequest struct {
 	Authority string // host, and port if it is not 443, as they stand in the URL
 	Path      string // and query; empty: "/"
-	Headers   []byte // packed list, names lower-case; origin is one of them
+	Headers   []byte // packed list, names lower-case; origin is one of them, if it is not to be the client's option
 	Protocols []string
 	// CongestionControl, with HasCongestionControl, is that of the session's connection, unless it is shared, instead of the client's option. What a
 	// page calls "throughput" is NewReno, "low-latency" BBR, and "default" Auto.
@@ -56,6 +56,9 @@ func (c *Client) OpenSession(h sink.Handle, r *SessionRequest) {
 	w := &opening{client: c, protocols: append([]string(nil), r.Protocols...), control: r.CongestionControl, controls: r.HasCongestionControl}
 	w.taker = w
 	w.request = Request{Method: "CONNECT", Authority: r.Authority, Path: r.Path, Headers: append([]byte(nil), r.Headers...)}
+	if origin := c.options.Origin; origin != "" && !hasField(r.Headers, "origin") {
+		w.request.Headers = wire.AppendPacked(w.request.Headers, "origin", origin)
+	}
 	w.session = session.Wanted(&session.Wish{Handle: h, UserData: r.UserData, To: c.sink, Parent: c.handle, Ended: w.ended})
 	if w.session == nil {
 		return

@@ -33,7 +33,7 @@ func (c *Client) configureTLS() error {
 		return err
 	}
 	c.tls = &tls.Config{
-		MinVersion: tls.VersionTLS13, NextProtos: []string{"h3"}, RootCAs: roots, InsecureSkipVerify: o.Insecure,
+		MinVersion: tls.VersionTLS13, NextProtos: o.ALPN, RootCAs: roots, InsecureSkipVerify: o.Insecure,
 		ClientSessionCache: tls.NewLRUClientSessionCache(rememberedServers),
 	}
 	if len(o.CertificateHashes) > 0 {

@@ -19,6 +19,9 @@ type ClientOptions struct {
 	CertificateHashes [][sha256.Size]byte // of leaf certificates; nothing else is looked at then but what the W3C wants of them
 	Certificate       *CertificateSource  // what the client shows to a server that asks; nil: nothing
 
+	ALPN   []string // protocols that are offered in the handshake, the most wanted first; HTTP/3 is spoken whichever the server chooses
+	Origin string   // the field origin of sessions that have none of their own; empty: none
+
 	Hosts map[string][]netip.AddrPort // by name, or name:port; where to go instead of asking the resolver. Port 0: the origin's
 
 	ConnectTimeout  time.Duration // from the wish for a connection to the end of its handshake, names looked up
@@ -66,7 +69,7 @@ type ClientOptions struct {
 // ParseClientOptions makes options of their JSON text, which may be empty. Failures are *sink.Error with ErrConfig that name the key and what
 // it takes. No file is read here.
 func ParseClientOptions(optionsJSON []byte) (*ClientOptions, error) {
-	o := &ClientOptions{ResetPeriod: resetPeriod, WebTransport: &WebTransportOptions{}}
+	o := &ClientOptions{ALPN: []string{"h3"}, ResetPeriod: resetPeriod, WebTransport: &WebTransportOptions{}}
 	setDefaults(o, clientOptionKeys[:])
 	setDefaults(&o.Datagrams, datagramOptionKeys[:])
 	setDefaults(o.WebTransport, webTransportOptionKeys[:])

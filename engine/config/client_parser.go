@@ -17,6 +17,9 @@ import (
 const (
 	// maxHashes bounds the list of certificate hashes.
 	maxHashes = 1024
+
+	// maxALPN bounds the list of protocols that are offered.
+	maxALPN = 16
 	// maxHosts bounds the hosts map.
 	maxHosts = 4096
 	// maxHostAddresses bounds the addresses of one of them.
@@ -43,7 +46,7 @@ func (p *clientParser) parse(text []byte) error {
 }
 
 // clientKeys are the options of a client that are no numbers.
-var clientKeys = []string{"roots", "roots_path", "system_roots", "server_name", "insecure", "certificate_hashes", "cert", "cert_path", "key", "key_path", "hosts",
+var clientKeys = []string{"roots", "roots_path", "system_roots", "server_name", "insecure", "certificate_hashes", "cert", "cert_path", "key", "key_path", "alpn", "origin", "hosts",
 	"congestion_control", "early_data", "qlog_path", "key_log_path", "quic_datagrams", "datagrams", "webtransport"}
 
 func (p *clientParser) option(key string, value json.RawMessage) error {
@@ -67,6 +70,10 @@ func (p *clientParser) option(key string, value json.RawMessage) error {
 		return p.hashes(value)
 	case "cert", "cert_path", "key", "key_path":
 		return p.certificate(key, value)
+	case "alpn":
+		return p.alpn(value)
+	case "origin":
+		return p.origin(value)
 	case "hosts":
 		return walkObject(value, "hosts", p.host)
 	case "congestion_control":
@@ -149,6 +156,38 @@ func (p *clientParser) hashes(value json.RawMessage) error {
 			return configError("%s[%d]: %q is no SHA-256 in hexadecimal: 64 digits", key, i, text)
 		}
 		p.options.CertificateHashes = append(p.options.CertificateHashes, [sha256.Size]byte(sum))
+	}
+	return nil
+}
+
+// alpn takes the protocols that are offered.
+func (p *clientParser) alpn(value json.RawMessage) error {
+	const key = "alpn"
+	var list []string
+	if value[0] != '[' || json.Unmarshal(value, &list) != nil {
+		return wrongType(key, "an array of strings", value)
+	}
+	if len(list) == 0 || len(list) > maxALPN {
+		return configError("%s must list 1 to %d protocols, not %d", key, maxALPN, len(list))
+	}
+	for i, name := range list {
+		if len(name) == 0 || len(name) > 255 { // RFC 7301, 3.1
+			return configError("%s[%d]: the name of a protocol has 1 to 255 bytes, not %d", key, i, len(name))
+		}
+	}
+	p.options.ALPN = list
+	return nil
+}
+
+// origin takes where sessions come from.
+func (p *clientParser) origin(value json.RawMessage) error {
+	if err := parseText("origin", value, &p.options.Origin); err != nil {
+		return err
+	}
+	for _, b := range []byte(p.options.Origin) {
+		if b <= ' ' || b > '~' {
+			return configError("origin must be one as a page has it, https://example.com, not %q", p.options.Origin)
+		}
 	}
 	return nil
 }

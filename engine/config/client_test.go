@@ -29,6 +29,7 @@ func TestClientOptionsHaveDefaults(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := ClientOptions{
+			ALPN:        []string{"h3"},
 			SystemRoots: true, ConnectTimeout: 10 * time.Second, WriteTimeout: 5 * time.Minute, HeaderTimeout: 10 * time.Second, IdleTimeout: 30 * time.Second,
 			KeepAlive: 10 * time.Second, MaxConnections: 1024, MaxConnectionsPerOrigin: 6, MaxQueued: 1 << 14, QueueTimeout: 30 * time.Second,
 			IdleConnection: 20 * time.Second, MaxHeaderBytes: 64 << 10, ReceiveWindow: 512 << 10, StreamReceiveWindow: 6 << 20, ConnectionReceiveWindow: 15 << 20,
@@ -49,7 +50,7 @@ const someHash = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e
 func TestEveryClientOptionIsTaken(t *testing.T) {
 	hash := strings.ToUpper(someHash[:2]) + ":" + someHash[2:]
 	o, err := ParseClientOptions([]byte(`{
-		"roots": "R", "system_roots": true, "server_name": "n", "certificate_hashes": ["` + hash + `"], "cert": "C", "key_path": "kp",
+		"roots": "R", "system_roots": true, "server_name": "n", "certificate_hashes": ["` + hash + `"], "cert": "C", "key_path": "kp", "alpn": ["h3-29", "h3"], "origin": "https://o.example",
 		"hosts": {"A": "192.0.2.1", "b:443": ["[2001:db8::1]:8443", "::1"]},
 		"connect_timeout_ms": 11, "response_timeout_ms": 12, "request_timeout_ms": 13, "body_timeout_ms": 14, "write_timeout_ms": 15, "header_timeout_ms": 16,
 		"idle_timeout_ms": 117, "keep_alive_ms": 18, "max_connections": 19, "max_connections_per_origin": 4, "max_queued": 21, "queue_timeout_ms": 22,
@@ -65,6 +66,7 @@ func TestEveryClientOptionIsTaken(t *testing.T) {
 	ms := time.Millisecond
 	want := ClientOptions{
 		SystemRoots: true, Roots: "R", ServerName: "n", Certificate: &CertificateSource{Cert: "C", KeyPath: "kp"},
+		ALPN: []string{"h3-29", "h3"}, Origin: "https://o.example",
 		Hosts:          map[string][]netip.AddrPort{"a": {netip.MustParseAddrPort("192.0.2.1:0")}, "b:443": {netip.MustParseAddrPort("[2001:db8::1]:8443"), netip.MustParseAddrPort("[::1]:0")}},
 		ConnectTimeout: 11 * ms, ResponseTimeout: 12 * ms, RequestTimeout: 13 * ms, BodyTimeout: 14 * ms, WriteTimeout: 15 * ms, HeaderTimeout: 16 * ms,
 		IdleTimeout: 117 * ms, KeepAlive: 18 * ms, MaxConnections: 19, MaxConnectionsPerOrigin: 4, MaxQueued: 21, QueueTimeout: 22 * ms, IdleConnection: 23 * ms,
@@ -89,7 +91,7 @@ func TestEveryClientOptionIsTaken(t *testing.T) {
 
 func TestClientOptionsThatAreWrong(t *testing.T) {
 	for _, c := range []struct{ text, words string }{
-		{`{"rots": "x"}`, `unknown option "rots" (known here: body_timeout_ms`},
+		{`{"rots": "x"}`, `unknown option "rots" (known here: alpn, body_timeout_ms`},
 		{`{"max_queued": 0}`, "max_queued must be a whole number of fetches from 1 to 1048576, not 0"},
 		{`{"max_queued": "1"}`, `max_queued must be a number, not "1"`},
 		{`{"insecure": 1}`, "insecure must be true or false, not 1"},
@@ -100,6 +102,11 @@ func TestClientOptionsThatAreWrong(t *testing.T) {
 		{`{"certificate_hashes": []}`, "certificate_hashes must list 1 to 1024 hashes, not 0"},
 		{`{"certificate_hashes": ["00"]}`, `certificate_hashes[0]: "00" is no SHA-256`},
 		{`{"certificate_hashes": "00"}`, "certificate_hashes must be an array of strings"},
+		{`{"alpn": []}`, "alpn must list 1 to 16 protocols, not 0"},
+		{`{"alpn": "h3"}`, "alpn must be an array of strings"},
+		{`{"alpn": ["h3", ""]}`, "alpn[1]: the name of a protocol has 1 to 255 bytes, not 0"},
+		{`{"origin": ""}`, "origin must not be empty"},
+		{`{"origin": "https://a b"}`, `origin must be one as a page has it, https://example.com, not "https://a b"`},
 		{`{"cert": "a"}`, "a client's certificate and its key belong together"},
 		{`{"key": "a"}`, "a client's certificate and its key belong together"},
 		{`{"cert": "a", "cert_path": "b", "key": "k"}`, "given twice: as cert and as cert_path"},

@@ -58,6 +58,8 @@ export const HOST_KEYS = ["development", "pump", "queue", "onLog", "quicDatagram
 
 const ENGINE_KEYS: ReadonlySet<string> = new Set([
   "system_roots",
+  "alpn",
+  "origin",
   "response_timeout_ms",
   "body_timeout_ms",
   "write_timeout_ms",

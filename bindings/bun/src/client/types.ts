@@ -72,6 +72,10 @@ export interface ClientDatagramOptions {
 export interface ClientEngineOptions {
   /** Whether the system's authorities are believed, beside those of `tls.ca`, too. */
   system_roots?: boolean;
+  /** The protocols that are offered in the handshake: `["h3"]` unless a server knows HTTP/3 by another name. */
+  alpn?: string[];
+  /** The field `origin` of sessions whose `headers` have none. */
+  origin?: string;
   /** From a request to the head of its response; 0: for ever. */
   response_timeout_ms?: number;
   /** How long a body that is waited for may bring nothing. */

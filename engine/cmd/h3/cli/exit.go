@@ -57,7 +57,7 @@ var Exits = []struct {
 	{Input, "input", "A file that was to be sent or served, or standard input, could not be read"},
 	{Timeout, "timeout", "It took too long: connecting, or the whole of it"},
 	{Range, "range", "The download cannot be continued: the server gives another part than was asked for, or nothing is known of the file that is there"},
-	{Handshake, "handshake", "QUIC or TLS failed, and not for the server's certificate"},
+	{Handshake, "handshake", "QUIC or TLS failed, and not for the server's certificate; or the server takes no more connections"},
 	{Bind, "bind", "The address to serve at is taken, not there or not allowed"},
 	{Redirects, "redirects", "More redirects than `--max-redirs`"},
 	{Lost, "lost", "The connection or the stream was lost before there was a response"},
