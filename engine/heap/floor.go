@@ -8,7 +8,7 @@ import (
 )
 
 // Usual is the floor of the library and of the command line program, in bytes: so much garbage more stands in memory before a collection.
-const Usual = 16 << 20
+const Usual = 4 << 20
 
 var floor struct {
 	sync.Mutex

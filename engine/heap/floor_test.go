@@ -18,15 +18,17 @@ func next() uint64 {
 
 func TestSetFloor(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(100))
-	if at := next(); at >= Usual {
-		t.Fatalf("without a floor the next collection is due at %d bytes: too much is alive here to tell", at)
+	const floor = 64 << 20
+	least := next()
+	if least >= floor {
+		t.Fatalf("without a floor the next collection is due at %d bytes: too much is alive here to tell", least)
 	}
-	SetFloor(Usual)
-	if at := next(); at < 2*Usual {
-		t.Errorf("with a floor of %d bytes the next collection is due at %d", Usual, at)
+	SetFloor(floor)
+	if at := next(); at < 2*floor {
+		t.Errorf("with a floor of %d bytes the next collection is due at %d", floor, at)
 	}
 	SetFloor(0)
-	if at := next(); at >= Usual {
+	if at := next(); at >= floor {
 		t.Errorf("without the floor the next collection is due at %d", at)
 	}
 }
