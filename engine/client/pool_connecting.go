@@ -89,6 +89,7 @@ func (p *pool) connect(o *origin, early bool) {
 			p.ended(c.makesRoom)
 			return
 		}
+		c.Close(http3.ErrCodeNoError, "") // whoever has not told the consumer of it has not ended it in every case
 		<-q.Context().Done()
 		err = &sink.Error{Code: sink.ErrClosed, Text: o.key.String() + ": the connection ended as soon as it was there", Err: context.Cause(q.Context())}
 	}
